@@ -1,0 +1,1 @@
+//! AWS's published service models, stripped of prose.

@@ -1,0 +1,19 @@
+//! What every shim needs and none owns: the [`Clock`], the [`CallContext`] of a request, and the traits through which
+//! services meet ([`Service`], [`ServiceRouter`], [`FunctionInvoker`]).
+//!
+//! Knows no service, no listener and no storage. Start at [`ServiceRouter`].
+
+mod body;
+mod clock;
+mod context;
+mod invoker;
+mod router;
+
+pub use body::{Body, BodyError, Event};
+pub use clock::{Clock, Timestamp, VirtualClock};
+pub use context::{CallContext, Scope, new_request_id};
+pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};
+pub use router::{Input, Output, Service, ServiceRouter};
+
+/// A boxed future, as the object-safe traits here return them.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

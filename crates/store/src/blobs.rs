@@ -1,0 +1,113 @@
+//! Large values beside the tables: archives, objects, big payloads.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+/// The name of a blob: made by [`Blobs::put`], kept by a record that refers to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobId(String);
+
+impl BlobId {
+    /// As text, for a record.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// From a record's text. Anything but lower-case hexadecimal digits is no blob's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let valid = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        valid.then(|| Self(text.to_owned()))
+    }
+}
+
+/// Blobs, in memory or as files. A blob is durable before the record that names it is written; one that no record
+/// names is rubbish and may be removed.
+#[derive(Debug, Clone)]
+pub struct Blobs(Arc<Place>);
+
+#[derive(Debug)]
+enum Place {
+    Memory(Mutex<std::collections::HashMap<BlobId, Bytes>>),
+    Folder(PathBuf),
+}
+
+impl Blobs {
+    pub(crate) fn memory() -> Self {
+        Self(Arc::new(Place::Memory(Mutex::default())))
+    }
+
+    pub(crate) fn folder(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Ok(Self(Arc::new(Place::Folder(path.to_owned()))))
+    }
+
+    /// Stores `content` under a new name. On disk it is synced, file and folder, when this returns.
+    pub async fn put(&self, content: Bytes) -> io::Result<BlobId> {
+        let id = BlobId(Uuid::new_v4().simple().to_string());
+        match &*self.0 {
+            Place::Memory(blobs) => {
+                blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), content);
+            }
+            Place::Folder(folder) => {
+                let (folder, name) = (folder.clone(), id.0.clone());
+                tokio::task::spawn_blocking(move || write_file(&folder, &name, &content)).await??;
+            }
+        }
+        Ok(id)
+    }
+
+    /// The content of a blob; `NotFound` if there is none of that name.
+    pub async fn get(&self, id: &BlobId) -> io::Result<Bytes> {
+        match &*self.0 {
+            Place::Memory(blobs) => {
+                let found = blobs.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+                found.ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+            Place::Folder(folder) => tokio::fs::read(folder.join(&id.0)).await.map(Bytes::from),
+        }
+    }
+
+    /// Removes a blob, if it is there.
+    pub async fn delete(&self, id: &BlobId) -> io::Result<()> {
+        match &*self.0 {
+            Place::Memory(blobs) => {
+                blobs.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+                Ok(())
+            }
+            Place::Folder(folder) => match tokio::fs::remove_file(folder.join(&id.0)).await {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+fn write_file(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+
+    let unfinished = folder.join(format!("{name}.tmp"));
+    let mut file = std::fs::File::create_new(&unfinished)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| std::fs::rename(&unfinished, folder.join(name))) {
+        let _ = std::fs::remove_file(&unfinished);
+        return Err(error);
+    }
+    sync_folder(folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "folders cannot be synced here; the name is durable with the file")]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

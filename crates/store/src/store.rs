@@ -1,0 +1,113 @@
+//! The handle that everybody holds.
+
+use std::{ops::Bound, pin::Pin, sync::Arc, task};
+
+use bytes::Bytes;
+
+use crate::{Batch, Blobs, Key, StoreError, Table, memory::Memory};
+
+/// Storage, as shims see it. Cheap to clone.
+///
+/// What [`Store::get`] and [`Store::scan`] show has been committed; a batch is visible once its [`Commit`] is done.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+    blobs: Blobs,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Memory(Arc<Memory>),
+}
+
+/// A commit under way: resolves when the batch is durable (in memory: at once). Batches commit in the order in which
+/// [`Store::commit`] was called, whether or not anybody awaits them.
+#[must_use = "nothing may be acted upon or acknowledged before its commit is done"]
+pub struct Commit(Progress);
+
+enum Progress {
+    Done(Option<Result<(), StoreError>>),
+}
+
+impl Store {
+    /// A store that is gone with the process.
+    pub fn memory() -> Self {
+        Self { engine: Engine::Memory(Arc::default()), blobs: Blobs::memory() }
+    }
+
+    /// Writes a batch.
+    pub fn commit(&self, batch: Batch) -> Commit {
+        match &self.engine {
+            Engine::Memory(memory) => {
+                memory.apply(batch);
+                Commit(Progress::Done(Some(Ok(()))))
+            }
+        }
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, table: Table, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        match &self.engine {
+            Engine::Memory(memory) => Ok(memory.get(table, key.as_bytes())),
+        }
+    }
+
+    /// At most `limit` rows whose keys begin with `prefix`, in the order of their keys, from behind the key `after`
+    /// if that is given.
+    pub fn scan(
+        &self,
+        table: Table,
+        prefix: &Key,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        let end = prefix.end_of_prefix();
+        let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes()));
+        let from = after.map_or(Bound::Included(prefix.as_bytes()), Bound::Excluded);
+        self.range(table, (from, to), false, limit)
+    }
+
+    /// The same from the end: the last key first, from before the key `before` if that is given.
+    pub fn scan_backwards(
+        &self,
+        table: Table,
+        prefix: &Key,
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        let end = prefix.end_of_prefix();
+        let to = match (before, &end) {
+            (Some(before), _) => Bound::Excluded(before),
+            (None, Some(end)) => Bound::Excluded(end.as_bytes()),
+            (None, None) => Bound::Unbounded,
+        };
+        self.range(table, (Bound::Included(prefix.as_bytes()), to), true, limit)
+    }
+
+    /// Archives, objects and other large values.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        match &self.engine {
+            Engine::Memory(memory) => Ok(memory.scan(table, range, backwards, limit)),
+        }
+    }
+}
+
+impl Future for Commit {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<Self::Output> {
+        match &mut self.0 {
+            Progress::Done(result) => task::Poll::Ready(result.take().unwrap_or(Ok(()))),
+        }
+    }
+}
