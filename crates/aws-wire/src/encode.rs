@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Number, Value};
 
-use crate::{ServiceError, json, xml};
+use crate::{ServiceError, event_stream, json, xml};
 
 /// The parts of an HTTP answer that come from members.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Encoded {
 
 /// Encodes an answer of `operation`. `status` overrides the model's.
 pub fn encode_output(
-    model: &ServiceModel,
+    model: &'static ServiceModel,
     operation: &Operation,
     members: &Map<String, Value>,
     status: Option<u16>,
@@ -46,7 +46,7 @@ pub fn encode_output(
             }
             Some(out.into())
         }
-        Protocol::RestJson => rest_json_body(&mut headers, model, output, members, status),
+        Protocol::RestJson => rest_json_body(&mut headers, model, operation, output, members, status),
         Protocol::Query => {
             content_type(&mut headers, "text/xml");
             Some(query_body(model, operation, output, members, request_id).into())
@@ -126,7 +126,8 @@ fn payload<'m>(
 
 fn rest_json_body(
     headers: &mut HeaderMap,
-    model: &ServiceModel,
+    model: &'static ServiceModel,
+    operation: &Operation,
     output: Option<&StructureShape>,
     members: &Map<String, Value>,
     status: u16,
@@ -140,7 +141,12 @@ fn rest_json_body(
     };
     let mut out = Vec::with_capacity(256);
     match payload(model, output) {
-        Err(()) => return None,
+        Err(()) => {
+            if event_stream::of(model, operation).is_some() {
+                content_type(headers, event_stream::CONTENT_TYPE);
+            }
+            return None;
+        }
         Ok(Some((field, shape))) => {
             let empty = Map::new();
             let members = members.get(&field.name).and_then(Value::as_object).unwrap_or(&empty);

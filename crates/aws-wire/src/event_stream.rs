@@ -3,11 +3,20 @@
 //! A frame is `total length, headers length, CRC of these, headers, payload, CRC of all`, big-endian. (AWS SDK's
 //! event-stream specification.)
 
-use aws_model::{ServiceModel, ShapeKind, StructureShape};
+use aws_model::{Operation, ServiceModel, ShapeKind, StructureShape};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{ServiceError, json};
+
+/// The event stream that is an operation's answer, if it is one.
+pub fn of(model: &'static ServiceModel, operation: &Operation) -> Option<&'static StructureShape> {
+    let ShapeKind::Structure(output) = &model.shape(operation.output?).kind else { return None };
+    match &model.shape(output.fields[output.payload?].shape).kind {
+        ShapeKind::Structure(stream) if stream.event_stream => Some(stream),
+        _ => None,
+    }
+}
 
 /// The content type of event streams.
 pub const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
