@@ -50,7 +50,6 @@ pub enum Kind {
 
 /// A relation of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the definition")]
 pub enum Relation {
     Equals,
     LessThan,
@@ -70,7 +69,6 @@ pub enum Operand {
 
 /// What `Is…` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the definition")]
 pub enum Property {
     Null,
     Present,
@@ -85,7 +83,12 @@ impl Test {
     /// in words if its operand is none that it takes.
     pub fn parse(operator: &str, operand: &Value) -> Option<Result<Self, String>> {
         if let Some(property) = property(operator) {
-            return Some(operand.as_bool().map(|wanted| Self::Is(property, wanted)).ok_or_else(|| expected("BOOLEAN", operand)));
+            return Some(
+                operand
+                    .as_bool()
+                    .map(|wanted| Self::Is(property, wanted))
+                    .ok_or_else(|| expected("BOOLEAN", operand)),
+            );
         }
         if operator == "StringMatches" {
             let pattern = operand.as_str().ok_or_else(|| expected("STRING", operand));
@@ -109,7 +112,9 @@ impl Test {
     fn operand(kind: Kind, operand: &Value, by_path: bool) -> Result<Operand, String> {
         if by_path {
             let text = operand.as_str().ok_or_else(|| expected("STRING", operand))?;
-            return Path::parse(text).map(Operand::Path).map_err(|_| String::from("Value is not a Reference Path"));
+            return Path::parse(text)
+                .map(Operand::Path)
+                .map_err(|_| String::from("Value is not a Reference Path"));
         }
         let (fits, name) = match kind {
             Kind::String => (operand.is_string(), "STRING"),
@@ -177,7 +182,9 @@ impl Rule {
                 match test {
                     Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| matches(pattern, text))),
                     Test::Is(property, wanted) => Ok(has(&value, *property) == *wanted),
-                    Test::Compare(kind, relation, Operand::Literal(with)) => Ok(compare(*kind, *relation, &value, with)),
+                    Test::Compare(kind, relation, Operand::Literal(with)) => {
+                        Ok(compare(*kind, *relation, &value, with))
+                    }
                     Test::Compare(kind, relation, Operand::Path(path)) => {
                         Ok(compare(*kind, *relation, &value, &*lookup(path, env)?))
                     }
@@ -269,7 +276,9 @@ mod tests {
 
     #[test]
     fn stars_stand_for_anything() {
-        for (pattern, text) in [("log-*.txt", "log-1.txt"), ("*", ""), ("a*b*c", "a--b--bc"), (r"\*a", "*a"), ("a", "a")] {
+        for (pattern, text) in
+            [("log-*.txt", "log-1.txt"), ("*", ""), ("a*b*c", "a--b--bc"), (r"\*a", "*a"), ("a", "a")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("log-*.txt", "log-1.zip"), ("a*a", "a"), ("", "a"), (r"\*a", "ba")] {

@@ -34,7 +34,9 @@ impl Failure {
     pub fn data_limit_exceeded(of: &str) -> Self {
         Self::new(
             DATA_LIMIT_EXCEEDED,
-            format!("The state/task '{of}' returned a result with a size exceeding the maximum number of bytes service limit."),
+            format!(
+                "The state/task '{of}' returned a result with a size exceeding the maximum number of bytes service limit."
+            ),
         )
     }
 
@@ -74,8 +76,6 @@ pub const RUNTIME: &str = "States.Runtime";
 pub const TIMEOUT: &str = "States.Timeout";
 /// `States.DataLimitExceeded`.
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
-/// `States.TaskFailed`.
-pub const TASK_FAILED: &str = "States.TaskFailed";
 /// `States.NoChoiceMatched`.
 pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 /// `States.IntrinsicFailure`.
@@ -84,8 +84,6 @@ pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 /// `States.ExceedToleratedFailureThreshold`.
 pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
-/// `States.QueryEvaluationError`.
-pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +92,7 @@ mod tests {
     #[test]
     fn wildcards_leave_out_what_aws_leaves_out() {
         let all = [String::from("States.ALL")];
-        let task_failed = [String::from(TASK_FAILED)];
+        let task_failed = [String::from("States.TaskFailed")];
         assert!(Failure::named("Any").matches(&all));
         assert!(Failure { error: None, cause: None, heartbeat: false }.matches(&all));
         assert!(!Failure::named(RUNTIME).matches(&all));

@@ -72,16 +72,50 @@ pub type Text = Arc<str>;
 pub enum Details {
     #[default]
     None,
-    ExecutionStarted { input: Text, role_arn: Text, alias_arn: Option<Text>, version_arn: Option<Text> },
-    Output { output: Text },
-    Failed { error: Option<String>, cause: Option<String> },
-    StateEntered { name: Text, input: Text },
-    StateExited { name: Text, output: Text, assigned: Option<BTreeMap<String, Text>> },
-    MapStarted { length: usize },
-    MapIteration { name: Text, index: usize },
-    LambdaScheduled { resource: Text, input: Text, timeout: Option<u64>, role_arn: Option<Text> },
-    ActivityScheduled { resource: Text, input: Text, timeout: Option<u64>, heartbeat: Option<u64> },
-    ActivityStarted { worker: Option<String> },
+    ExecutionStarted {
+        input: Text,
+        role_arn: Text,
+        alias_arn: Option<Text>,
+        version_arn: Option<Text>,
+    },
+    Output {
+        output: Text,
+    },
+    Failed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    StateEntered {
+        name: Text,
+        input: Text,
+    },
+    StateExited {
+        name: Text,
+        output: Text,
+        assigned: Option<BTreeMap<String, Text>>,
+    },
+    MapStarted {
+        length: usize,
+    },
+    MapIteration {
+        name: Text,
+        index: usize,
+    },
+    LambdaScheduled {
+        resource: Text,
+        input: Text,
+        timeout: Option<u64>,
+        role_arn: Option<Text>,
+    },
+    ActivityScheduled {
+        resource: Text,
+        input: Text,
+        timeout: Option<u64>,
+        heartbeat: Option<u64>,
+    },
+    ActivityStarted {
+        worker: Option<String>,
+    },
     TaskScheduled {
         resource_type: Text,
         resource: Text,
@@ -91,10 +125,27 @@ pub enum Details {
         heartbeat: Option<u64>,
         role_arn: Option<Text>,
     },
-    TaskStarted { resource_type: Text, resource: Text },
-    TaskOutput { resource_type: Text, resource: Text, output: Text },
-    TaskFailed { resource_type: Text, resource: Text, error: Option<String>, cause: Option<String> },
-    EvaluationFailed { state: Text, location: Option<String>, error: String, cause: String },
+    TaskStarted {
+        resource_type: Text,
+        resource: Text,
+    },
+    TaskOutput {
+        resource_type: Text,
+        resource: Text,
+        output: Text,
+    },
+    TaskFailed {
+        resource_type: Text,
+        resource: Text,
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    EvaluationFailed {
+        state: Text,
+        location: Option<String>,
+        error: String,
+        cause: String,
+    },
 }
 
 impl Details {
@@ -141,7 +192,15 @@ impl Details {
                 members.number("heartbeatInSeconds", *heartbeat);
             }
             Self::ActivityStarted { worker } => members.optional("workerName", worker.as_deref()),
-            Self::TaskScheduled { resource_type, resource, region, parameters, timeout, heartbeat, role_arn } => {
+            Self::TaskScheduled {
+                resource_type,
+                resource,
+                region,
+                parameters,
+                timeout,
+                heartbeat,
+                role_arn,
+            } => {
                 members.resource(resource_type, resource);
                 members.text("region", region);
                 members.text("parameters", if with_data { parameters } else { "" });
@@ -202,7 +261,8 @@ impl Members {
     fn assigned(&mut self, assigned: Option<&BTreeMap<String, Text>>) {
         let Some(assigned) = assigned else { return };
         if self.with_data {
-            let variables = assigned.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
+            let variables =
+                assigned.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
             self.map.insert("assignedVariables".into(), Value::Object(variables));
         }
         self.map.insert("assignedVariablesDetails".into(), json!({ "truncated": false }));

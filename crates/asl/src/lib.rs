@@ -19,8 +19,8 @@ mod time;
 
 pub use definition::{Code, Definition, Diagnostic, Pattern, Resource, Severity};
 pub use execution::{
-    Command, Execution, Outcome, OutstandingTask, RestoreError, ScheduledTask, Signal, Status, Step, TaskId, TimerId, VERSION,
-    task_of_token,
+    Command, Execution, Outcome, OutstandingTask, RestoreError, ScheduledTask, Signal, Status, Step, TaskId,
+    TimerId, VERSION, task_of_token,
 };
 pub use failure::Failure;
 pub use history::{Details, EventType, HistoryEvent};

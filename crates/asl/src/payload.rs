@@ -55,7 +55,8 @@ impl Payload {
 
     /// Whether it is larger, or nests deeper, than a workflow may carry.
     pub fn exceeds_limits(&self) -> bool {
-        self.0.text.get().is_none() && depth_exceeds(&self.0.value, MAX_DEPTH) || self.text().len() > MAX_BYTES
+        self.0.text.get().is_none() && depth_exceeds(&self.0.value, MAX_DEPTH)
+            || self.text().len() > MAX_BYTES
     }
 
     /// The value, taken out without copying where nobody else holds it.
@@ -68,7 +69,9 @@ impl Payload {
 fn depth_exceeds(value: &Value, limit: usize) -> bool {
     match value {
         Value::Array(items) => limit == 0 || items.iter().any(|item| depth_exceeds(item, limit - 1)),
-        Value::Object(members) => limit == 0 || members.values().any(|member| depth_exceeds(member, limit - 1)),
+        Value::Object(members) => {
+            limit == 0 || members.values().any(|member| depth_exceeds(member, limit - 1))
+        }
         _ => false,
     }
 }

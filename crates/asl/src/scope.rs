@@ -1,10 +1,6 @@
 //! What an expression can see: the input, the context object, the variables, and a source of random numbers.
 
-use std::{
-    cell::OnceCell,
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -128,7 +124,11 @@ impl<'a> Environment<'a> {
 
     /// All variables that can be seen, inner ones over outer ones.
     pub fn all_variables(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.variables.iter().rev().flat_map(|scope| scope.iter()).map(|(name, value)| (name.as_str(), value.value()))
+        self.variables
+            .iter()
+            .rev()
+            .flat_map(|scope| scope.iter())
+            .map(|(name, value)| (name.as_str(), value.value()))
     }
 
     /// Random numbers.
@@ -160,9 +160,13 @@ impl<'a> Environment<'a> {
         let mut context = Map::new();
         context.insert("Execution".into(), Value::Object(execution));
         if let Some(item) = self.map_item {
-            context.insert("Map".into(), json!({ "Item": { "Index": item.index, "Value": item.value.value() } }));
+            context.insert(
+                "Map".into(),
+                json!({ "Item": { "Index": item.index, "Value": item.value.value() } }),
+            );
         }
-        let machine = json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });
+        let machine =
+            json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });
         context.insert("StateMachine".into(), machine);
         context.insert("State".into(), Value::Object(state));
         if let Some(token) = self.state.task_token {

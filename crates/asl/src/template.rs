@@ -60,10 +60,15 @@ impl Template {
         };
         let error = |message: String| TemplateError { location: format!("/{name}"), message };
         let text = member.as_str().ok_or_else(|| {
-            error(format!("The value for the field '{name}' must be a STRING that contains a JSONPath but was an {}", kind(member)))
+            error(format!(
+                "The value for the field '{name}' must be a STRING that contains a JSONPath but was an {}",
+                kind(member)
+            ))
         })?;
         let expression = Expression::parse(text).map_err(|_| {
-            error(format!("The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"))
+            error(format!(
+                "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
+            ))
         })?;
         Ok((bare.to_owned(), Self::Computed(name.to_owned(), expression)))
     }

@@ -62,7 +62,13 @@ mod tests {
         assert_eq!(Timestamp::parse("1970-01-01T00:00:01Z"), Some(Timestamp(1000)));
         assert_eq!(Timestamp::parse("1970-01-01T01:00:01.5+01:00"), Some(Timestamp(1500)));
         assert_eq!(Timestamp::parse("2016-12-05T21:29:29.123456789Z").map(|at| at.0 % 1000), Some(123));
-        for text in ["2016-12-05 21:29:29Z", "2016-12-05T21:29:29", "2016-13-05T21:29:29Z", "05-12-2016T21:29:29Z", ""] {
+        for text in [
+            "2016-12-05 21:29:29Z",
+            "2016-12-05T21:29:29",
+            "2016-13-05T21:29:29Z",
+            "05-12-2016T21:29:29Z",
+            "",
+        ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use asl::{Command, ContextObject, Definition, Execution, HistoryEvent, Payload, Seed, Signal, Step, TimerId, Timestamp};
+use asl::{
+    Command, ContextObject, Definition, Execution, HistoryEvent, Payload, Seed, Signal, Step, TimerId,
+    Timestamp,
+};
 
 /// A case as its file says it.
 struct Case {
@@ -126,8 +129,8 @@ impl World<'_> {
             Crash::Never => {}
             Crash::Snapshot => {
                 let snapshot = self.execution.snapshot();
-                self.execution =
-                    Execution::restore(Arc::clone(&self.definition), &snapshot).expect("a snapshot can be restored");
+                self.execution = Execution::restore(Arc::clone(&self.definition), &snapshot)
+                    .expect("a snapshot can be restored");
             }
             Crash::Journal => {
                 let (mut execution, step) = begin(self.case, &self.definition);
@@ -183,7 +186,9 @@ fn history(case: &Case, definition: &Arc<Definition>, crash: Crash) -> String {
 /// `3<2 PassStateExited +1.5s {"name":…}`.
 fn line(event: &HistoryEvent) -> String {
     let members = event.members(true);
-    let details = members.as_object().and_then(|members| members.iter().find(|(name, _)| name.ends_with("EventDetails")));
+    let details = members
+        .as_object()
+        .and_then(|members| members.iter().find(|(name, _)| name.ends_with("EventDetails")));
     let mut details = details.map(|(_, details)| details.clone()).unwrap_or_default();
     if let Some(details) = details.as_object_mut() {
         details.retain(|name, _| !name.ends_with("Details") && name != "roleArn");
@@ -200,7 +205,9 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in entries {
         if entry.is_dir() {
             files(&entry, found);
-        } else if entry.extension().is_some_and(|extension| extension == "md") && !entry.ends_with("README.md") {
+        } else if entry.extension().is_some_and(|extension| extension == "md")
+            && !entry.ends_with("README.md")
+        {
             found.push(entry);
         }
     }

@@ -54,7 +54,8 @@ impl<'a> Fields<'a, '_> {
 
     /// Notes that some of the fields, of which one at least is needed, are missing.
     pub(super) fn required(&mut self, names: &[&str]) -> bool {
-        let missing: Vec<_> = names.iter().filter(|name| !self.members.contains_key(**name)).copied().collect();
+        let missing: Vec<_> =
+            names.iter().filter(|name| !self.members.contains_key(**name)).copied().collect();
         if !missing.is_empty() {
             let message = format!("These fields are required: [{}]", missing.join(", "));
             self.findings.schema(self.location.clone(), message);
@@ -157,7 +158,10 @@ impl<'a> Fields<'a, '_> {
         match Path::parse(text) {
             Ok(path) => Some(path),
             Err(_) => {
-                self.wrong(name, "Value is not a Reference Path: Path must start with '$' and be well-formed");
+                self.wrong(
+                    name,
+                    "Value is not a Reference Path: Path must start with '$' and be well-formed",
+                );
                 None
             }
         }

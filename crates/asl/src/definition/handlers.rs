@@ -29,12 +29,17 @@ fn each(fields: &mut Fields<'_, '_>, name: &str, mut read: impl FnMut(&mut Field
                 read(&mut item);
                 let all = |error: &Value| error.as_str() == Some("States.ALL");
                 let errors = members.get("ErrorEquals").and_then(Value::as_array);
-                if errors.is_some_and(|errors| errors.iter().any(all) && (errors.len() > 1 || index + 1 < count)) {
+                if errors
+                    .is_some_and(|errors| errors.iter().any(all) && (errors.len() > 1 || index + 1 < count))
+                {
                     item.wrong("ErrorEquals", "States.ALL must appear alone and at end of list");
                 }
             }
             other => {
-                findings.schema(location, format!("Expected value of type OBJECT but was {}", crate::template::kind(other)));
+                findings.schema(
+                    location,
+                    format!("Expected value of type OBJECT but was {}", crate::template::kind(other)),
+                );
             }
         }
     }
@@ -57,8 +62,14 @@ fn error_equals(fields: &mut Fields<'_, '_>) -> Option<Vec<String>> {
 }
 
 fn retrier(fields: &mut Fields<'_, '_>) -> Option<Retrier> {
-    const KNOWN: &[&str] =
-        &["ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"];
+    const KNOWN: &[&str] = &[
+        "ErrorEquals",
+        "IntervalSeconds",
+        "MaxAttempts",
+        "BackoffRate",
+        "MaxDelaySeconds",
+        "JitterStrategy",
+    ];
     fields.only(&[KNOWN]);
     let full_jitter = match fields.string("JitterStrategy") {
         Some("FULL") => true,

@@ -101,9 +101,16 @@ pub(super) fn query_language(fields: &mut Fields<'_, '_>) {
         None | Some("JSONPath") => {}
         Some("JSONata") => {
             let location = fields.at("QueryLanguage");
-            fields.findings.error(Code::NotImplemented, location, "The query language JSONata is not implemented");
+            fields.findings.error(
+                Code::NotImplemented,
+                location,
+                "The query language JSONata is not implemented",
+            );
         }
-        Some(_) => fields.wrong("QueryLanguage", "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]"),
+        Some(_) => fields.wrong(
+            "QueryLanguage",
+            "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
+        ),
     }
 }
 
@@ -120,8 +127,9 @@ impl Compiler {
             fields.wrong("States", format!("States cannot be nested deeper than {MAX_NESTING} levels"));
             return None;
         }
-        let targets =
-            Targets { places: states.keys().enumerate().map(|(place, name)| (name.as_str(), place)).collect() };
+        let targets = Targets {
+            places: states.keys().enumerate().map(|(place, name)| (name.as_str(), place)).collect(),
+        };
         let start = targets.optional(fields, "StartAt");
         let base = fields.at("States");
         let compiled = self.states(states, &base, &targets, fields.findings);
@@ -141,7 +149,10 @@ impl Compiler {
         for (name, state) in states {
             let location = format!("{base}/{name}");
             if name.chars().count() > 80 || name.is_empty() {
-                findings.schema(location.clone(), "The length of a state's name must be between 1 and 80 characters");
+                findings.schema(
+                    location.clone(),
+                    "The length of a state's name must be between 1 and 80 characters",
+                );
             }
             match state {
                 Value::Object(members) => {
@@ -191,7 +202,9 @@ fn invalid_json(text: &str, error: &serde_json::Error) -> Diagnostic {
     let what = if token.is_empty() {
         error.to_string()
     } else {
-        format!("Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')")
+        format!(
+            "Unrecognized token '{token}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+        )
     };
     Diagnostic {
         severity: Severity::Error,

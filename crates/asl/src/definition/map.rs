@@ -28,7 +28,11 @@ pub(super) const FIELDS: &[&str] = &[
 /// Fields that only a Map in distributed mode has.
 const DISTRIBUTED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
 
-pub(super) fn parse(compiler: &mut Compiler, fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<Map> {
+pub(super) fn parse(
+    compiler: &mut Compiler,
+    fields: &mut Fields<'_, '_>,
+    targets: &Targets<'_>,
+) -> Option<Map> {
     let handlers = handlers::parse(fields, targets);
     label(fields);
     fields.either(&["ItemProcessor", "Iterator"]);

@@ -19,7 +19,9 @@ pub use resource::{Pattern, Resource};
 
 use jsonpath::ReferencePath;
 
-use crate::{choice::Rule, intrinsic::Expression, path::Path, payload::Payload, template::Template, time::Timestamp};
+use crate::{
+    choice::Rule, intrinsic::Expression, path::Path, payload::Payload, template::Template, time::Timestamp,
+};
 
 /// A whole definition. Branches and item processors are machines of their own, referred to by their place.
 #[derive(Debug)]
@@ -318,7 +320,9 @@ impl State {
         let mut numbers = Vec::new();
         match &self.kind {
             StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel { .. } => {}
-            StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => found.extend(path.variable()),
+            StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => {
+                found.extend(path.variable())
+            }
             StateKind::Wait(WaitFor::Seconds(_) | WaitFor::Timestamp(_)) => {}
             StateKind::Task(task) => {
                 task.credentials.iter().for_each(|template| template.variables(&mut found));

@@ -17,7 +17,9 @@ pub(super) fn check(machine: &Machine, base: &str, findings: &mut Findings) {
         if let StateKind::Choice { choices, default } = &state.kind {
             open.extend(choices.iter().map(|choice| choice.next).chain(*default));
         }
-        open.extend(state.handlers().into_iter().flat_map(|handlers| &handlers.catch).map(|catcher| catcher.next));
+        open.extend(
+            state.handlers().into_iter().flat_map(|handlers| &handlers.catch).map(|catcher| catcher.next),
+        );
     }
     for (state, reached) in machine.states.iter().zip(reached) {
         if !reached {

@@ -57,20 +57,78 @@ const OPTIMISED: &[(&str, &[&str])] = &[
     ("athena", &["startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"]),
     ("batch", &["submitJob"]),
     ("bedrock", &["invokeModel", "createModelCustomizationJob"]),
-    ("codebuild", &["startBuild", "stopBuild", "batchDeleteBuilds", "batchGetReports", "startBuildBatch", "stopBuildBatch", "retryBuildBatch", "deleteBuildBatch"]),
+    (
+        "codebuild",
+        &[
+            "startBuild",
+            "stopBuild",
+            "batchDeleteBuilds",
+            "batchGetReports",
+            "startBuildBatch",
+            "stopBuildBatch",
+            "retryBuildBatch",
+            "deleteBuildBatch",
+        ],
+    ),
     ("databrew", &["startJobRun"]),
     ("dynamodb", &["getItem", "putItem", "deleteItem", "updateItem"]),
     ("ecs", &["runTask"]),
-    ("eks", &["call", "createCluster", "deleteCluster", "createNodegroup", "deleteNodegroup", "createFargateProfile", "deleteFargateProfile", "runJob"]),
-    ("elasticmapreduce", &["createCluster", "terminateCluster", "addStep", "cancelStep", "setClusterTerminationProtection", "modifyInstanceFleetByName", "modifyInstanceGroupByName"]),
+    (
+        "eks",
+        &[
+            "call",
+            "createCluster",
+            "deleteCluster",
+            "createNodegroup",
+            "deleteNodegroup",
+            "createFargateProfile",
+            "deleteFargateProfile",
+            "runJob",
+        ],
+    ),
+    (
+        "elasticmapreduce",
+        &[
+            "createCluster",
+            "terminateCluster",
+            "addStep",
+            "cancelStep",
+            "setClusterTerminationProtection",
+            "modifyInstanceFleetByName",
+            "modifyInstanceGroupByName",
+        ],
+    ),
     ("emr-containers", &["createVirtualCluster", "deleteVirtualCluster", "startJobRun"]),
-    ("emr-serverless", &["createApplication", "startApplication", "stopApplication", "deleteApplication", "startJobRun", "cancelJobRun"]),
+    (
+        "emr-serverless",
+        &[
+            "createApplication",
+            "startApplication",
+            "stopApplication",
+            "deleteApplication",
+            "startJobRun",
+            "cancelJobRun",
+        ],
+    ),
     ("events", &["putEvents"]),
     ("glue", &["startJobRun"]),
     ("http", &["invoke"]),
     ("lambda", &["invoke"]),
     ("mediaconvert", &["createJob"]),
-    ("sagemaker", &["createTrainingJob", "createTransformJob", "createEndpoint", "createEndpointConfig", "createHyperParameterTuningJob", "createLabelingJob", "createModel", "createProcessingJob", "updateEndpoint"]),
+    (
+        "sagemaker",
+        &[
+            "createTrainingJob",
+            "createTransformJob",
+            "createEndpoint",
+            "createEndpointConfig",
+            "createHyperParameterTuningJob",
+            "createLabelingJob",
+            "createModel",
+            "createProcessingJob",
+            "updateEndpoint",
+        ],
+    ),
     ("sns", &["publish"]),
     ("sqs", &["sendMessage"]),
     ("states", &["startExecution"]),
@@ -98,9 +156,12 @@ impl Resource {
             .find_map(|pattern| Some((text.strip_suffix(pattern.suffix())?, pattern)))
             .unwrap_or((text, Pattern::RequestResponse));
         let (service, action) = target.rsplit_once(':')?;
-        let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let word =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if let Some(name) = service.strip_prefix("aws-sdk:") {
-            let fits = word(name) && word(action) && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
+            let fits = word(name)
+                && word(action)
+                && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
             return fits.then(|| Self::service(service, action, pattern));
         }
         let (_, actions) = OPTIMISED.iter().find(|(name, _)| *name == service)?;
@@ -123,7 +184,8 @@ mod tests {
 
     #[test]
     fn resources_are_told_apart() {
-        let service = |service: &str, action: &str, pattern| Some(Resource::service(service, action, pattern));
+        let service =
+            |service: &str, action: &str, pattern| Some(Resource::service(service, action, pattern));
         assert_eq!(
             Resource::parse("arn:aws:states:::sqs:sendMessage.waitForTaskToken"),
             service("sqs", "sendMessage", Pattern::WaitForTaskToken)
@@ -136,7 +198,13 @@ mod tests {
             Resource::parse("arn:aws:states:::aws-sdk:s3:listBuckets"),
             service("aws-sdk:s3", "listBuckets", Pattern::RequestResponse)
         );
-        for wrong in ["", "f", "arn:aws:states:::dynamodb:query", "arn:aws:sns:us-east-1:1:topic", "arn:aws:states:::sqs:"] {
+        for wrong in [
+            "",
+            "f",
+            "arn:aws:states:::dynamodb:query",
+            "arn:aws:sns:us-east-1:1:topic",
+            "arn:aws:states:::sqs:",
+        ] {
             assert_eq!(Resource::parse(wrong), None, "{wrong}");
         }
     }

@@ -98,7 +98,6 @@ fn flow(fields: &mut Fields<'_, '_>, map: bool) -> Flow {
     }
 }
 
-
 const WAIT: &[&str] = &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 
 fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
@@ -191,7 +190,9 @@ fn choice(fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<StateKin
 
 /// Compiles a rule; only the outermost has Next and Assign.
 fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Rule> {
-    let reserved = |name: &str| name == "Comment" || name == "Variable" || outermost && matches!(name, "Next" | "Assign");
+    let reserved = |name: &str| {
+        name == "Comment" || name == "Variable" || outermost && matches!(name, "Next" | "Assign")
+    };
     let operators: Vec<_> = fields.members.iter().filter(|(name, _)| !reserved(name)).collect();
     let [(operator, operand)] = operators[..] else {
         let location = fields.location.clone();

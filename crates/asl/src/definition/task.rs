@@ -10,8 +10,14 @@ use super::{
 };
 use crate::template::Template;
 
-pub(super) const FIELDS: &[&str] =
-    &["Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials"];
+pub(super) const FIELDS: &[&str] = &[
+    "Resource",
+    "TimeoutSeconds",
+    "TimeoutSecondsPath",
+    "HeartbeatSeconds",
+    "HeartbeatSecondsPath",
+    "Credentials",
+];
 
 pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<Task> {
     let handlers = handlers::parse(fields, targets);
@@ -36,10 +42,15 @@ pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &
     };
     if compiler.express {
         match &resource {
-            Resource::Activity { .. } => fields.wrong("Resource", "Express state machine does not support Activity ARN"),
+            Resource::Activity { .. } => {
+                fields.wrong("Resource", "Express state machine does not support Activity ARN")
+            }
             Resource::Service { pattern, .. } if *pattern != Pattern::RequestResponse => {
                 let suffix = pattern.suffix();
-                fields.wrong("Resource", format!("Express state machine does not support '{suffix}' service integration "));
+                fields.wrong(
+                    "Resource",
+                    format!("Express state machine does not support '{suffix}' service integration "),
+                );
             }
             Resource::Lambda { .. } | Resource::Service { .. } => {}
         }

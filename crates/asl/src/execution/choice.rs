@@ -29,7 +29,8 @@ impl Execution {
             (Some(choice), _) => (choice.next, choice.assign.as_ref()),
             (None, Some(default)) => (default, state.flow.assign.as_ref()),
             (None, None) => {
-                let cause = "Failed to transition out of the state. The state does not point to a next state.";
+                let cause =
+                    "Failed to transition out of the state. The state does not point to a next state.";
                 return Err(Failure::new(failure::NO_CHOICE_MATCHED, cause));
             }
         };

@@ -37,8 +37,16 @@ impl Execution {
             task_token: visit.and_then(|visit| visit.task_token.as_deref()),
         };
         let data = &self.data;
-        let env =
-            Environment::new(&data.context, data.started, &data.input, context, item, &variables, &data.seed, input);
+        let env = Environment::new(
+            &data.context,
+            data.started,
+            &data.input,
+            context,
+            item,
+            &variables,
+            &data.seed,
+            input,
+        );
         look(&env)
     }
 
@@ -63,7 +71,13 @@ impl Execution {
         self.select(scope, state, &state.flow.output_path, before)
     }
 
-    fn select(&self, scope: u64, state: &State, selection: &Selection, from: Payload) -> Result<Payload, Failure> {
+    fn select(
+        &self,
+        scope: u64,
+        state: &State,
+        selection: &Selection,
+        from: Payload,
+    ) -> Result<Payload, Failure> {
         match selection {
             Selection::Whole => Ok(from),
             Selection::Nothing => Ok(Payload::empty_object()),
@@ -72,7 +86,13 @@ impl Execution {
     }
 
     /// What a path points at, or an error in the words of the paths that select.
-    pub(super) fn look_up(&self, scope: u64, state: &State, path: &Path, from: &Payload) -> Result<Value, Failure> {
+    pub(super) fn look_up(
+        &self,
+        scope: u64,
+        state: &State,
+        path: &Path,
+        from: &Payload,
+    ) -> Result<Value, Failure> {
         self.evaluate(scope, state, from.value(), |env| {
             path.evaluate(env).map(std::borrow::Cow::into_owned).map_err(|error| {
                 Failure::runtime(format!("Invalid path '{}' : {}", path.text(), error.reason))
@@ -135,21 +155,31 @@ impl Execution {
         from: &Payload,
     ) -> Result<Variables, Failure> {
         let Some(assign) = assign else { return Ok(Variables::new()) };
-        let values = self.evaluate(scope, state, from.value(), |env| assign.evaluate(env).map(std::borrow::Cow::into_owned))?;
+        let values = self.evaluate(scope, state, from.value(), |env| {
+            assign.evaluate(env).map(std::borrow::Cow::into_owned)
+        })?;
         let Value::Object(values) = values else { return Ok(Variables::new()) };
         Ok(values.into_iter().map(|(name, value)| (name, Payload::new(value))).collect())
     }
 
-    pub(super) fn fail_text(&self, scope: u64, state: &State, text: &FailText) -> Result<Option<String>, Failure> {
+    pub(super) fn fail_text(
+        &self,
+        scope: u64,
+        state: &State,
+        text: &FailText,
+    ) -> Result<Option<String>, Failure> {
         match text {
             FailText::Absent => Ok(None),
             FailText::Literal(text) => Ok(Some(text.clone())),
             FailText::Computed(field, expression) => {
                 let input = self.raw_input(scope);
-                let value = self.evaluate(scope, state, input.value(), |env| expression.evaluate(env, field))?;
+                let value =
+                    self.evaluate(scope, state, input.value(), |env| expression.evaluate(env, field))?;
                 match value {
                     Value::String(text) => Ok(Some(text)),
-                    other => Err(Failure::runtime(format!("The value for the field '{field}' must be a STRING but was {other}"))),
+                    other => Err(Failure::runtime(format!(
+                        "The value for the field '{field}' must be a STRING but was {other}"
+                    ))),
                 }
             }
         }

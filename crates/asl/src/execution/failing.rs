@@ -17,15 +17,23 @@ impl Execution {
         if failure.name() != failure::DATA_LIMIT_EXCEEDED
             && let (Some(state), Some(visit)) = (self.state(turn, scope), self.data.visit(scope))
         {
-            let (name, event, cause) = (&state.name, visit.entered_event, failure.cause.as_deref().unwrap_or(""));
-            failure.cause =
-                Some(format!("An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}"));
+            let (name, event, cause) =
+                (&state.name, visit.entered_event, failure.cause.as_deref().unwrap_or(""));
+            failure.cause = Some(format!(
+                "An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}"
+            ));
         }
         self.fail(turn, scope, failure, None);
     }
 
     /// A failure of the state a scope is in. `closing` is the event that says so if the state is not tried again.
-    pub(super) fn fail(&mut self, turn: &mut Turn<'_>, scope: u64, failure: Failure, closing: Option<EventType>) {
+    pub(super) fn fail(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        failure: Failure,
+        closing: Option<EventType>,
+    ) {
         let Some(state) = self.state(turn, scope) else { return };
         if self.schedule_retry(turn, scope, state, &failure) {
             return;
@@ -43,7 +51,8 @@ impl Execution {
     /// Whether a retrier tries the state again.
     fn schedule_retry(&mut self, turn: &mut Turn<'_>, scope: u64, state: &State, failure: &Failure) -> bool {
         let Some(handlers) = state.handlers() else { return false };
-        let Some(index) = handlers.retry.iter().position(|retrier| failure.matches(&retrier.error_equals)) else {
+        let Some(index) = handlers.retry.iter().position(|retrier| failure.matches(&retrier.error_equals))
+        else {
             return false;
         };
         let retrier = &handlers.retry[index];
@@ -65,11 +74,17 @@ impl Execution {
     /// How long to wait before the attempt after `used` retries, in milliseconds.
     fn delay(&self, retrier: &Retrier, used: u32) -> u64 {
         #[expect(clippy::cast_precision_loss, reason = "a few milliseconds in a hundred thousand years")]
-        let (interval, most) =
-            (retrier.interval_seconds as f64, retrier.max_delay_seconds.map_or(99_999_999.0, |most| most as f64));
+        let (interval, most) = (
+            retrier.interval_seconds as f64,
+            retrier.max_delay_seconds.map_or(99_999_999.0, |most| most as f64),
+        );
         let exponent = i32::try_from(used).unwrap_or(i32::MAX);
         let seconds = (interval * retrier.backoff_rate.powi(exponent)).min(most);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and at most 10^11")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and at most 10^11"
+        )]
         let millis = (seconds * 1000.0).round() as u64;
         if retrier.full_jitter { self.data.seed.below(millis.saturating_add(1)) } else { millis }
     }
@@ -84,7 +99,13 @@ impl Execution {
     }
 
     /// Whether a catcher takes the failure.
-    fn catch(&mut self, turn: &mut Turn<'_>, scope: u64, state: &State, failure: &Failure) -> Result<bool, Failure> {
+    fn catch(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+        failure: &Failure,
+    ) -> Result<bool, Failure> {
         let catchers = state.handlers().map_or(&[][..], |handlers| &handlers.catch);
         let Some(catcher) = catchers.iter().find(|catcher| failure.matches(&catcher.error_equals)) else {
             return Ok(false);
@@ -115,7 +136,8 @@ impl Execution {
 
     /// Calls off whatever a scope and those within it are at, and forgets them. Answers the scope's last event.
     pub(super) fn discard(&mut self, turn: &mut Turn<'_>, scope: u64, visible: bool) -> u64 {
-        let activity = self.data.visit_mut(scope).map(|v| std::mem::replace(&mut v.activity, Activity::Passing));
+        let activity =
+            self.data.visit_mut(scope).map(|v| std::mem::replace(&mut v.activity, Activity::Passing));
         let children: Vec<u64> = match activity {
             None | Some(Activity::Passing) => Vec::new(),
             Some(Activity::Waiting(timer)) => {
@@ -153,6 +175,8 @@ fn aborted(state: &State) -> Option<EventType> {
         StateKind::Wait(_) => Some(EventType::WaitStateAborted),
         StateKind::Parallel { .. } => Some(EventType::ParallelStateAborted),
         StateKind::Map(_) => Some(EventType::MapStateAborted),
-        StateKind::Pass { .. } | StateKind::Choice { .. } | StateKind::Succeed | StateKind::Fail { .. } => None,
+        StateKind::Pass { .. } | StateKind::Choice { .. } | StateKind::Succeed | StateKind::Fail { .. } => {
+            None
+        }
     }
 }

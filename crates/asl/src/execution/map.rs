@@ -63,7 +63,13 @@ impl Execution {
         Ok(())
     }
 
-    fn map_concurrency(&self, scope: u64, state: &State, map: &Map, input: &Payload) -> Result<usize, Failure> {
+    fn map_concurrency(
+        &self,
+        scope: u64,
+        state: &State,
+        map: &Map,
+        input: &Payload,
+    ) -> Result<usize, Failure> {
         let Some(number) = &map.max_concurrency else { return Ok(MAX_CONCURRENCY) };
         let wanted = self.whole(scope, state, "MaxConcurrencyPath", number, input)?;
         match usize::try_from(wanted) {
@@ -105,14 +111,28 @@ impl Execution {
         Ok(tolerated)
     }
 
-    fn whole(&self, scope: u64, state: &State, field: &str, number: &Number, input: &Payload) -> Result<i64, Failure> {
+    fn whole(
+        &self,
+        scope: u64,
+        state: &State,
+        field: &str,
+        number: &Number,
+        input: &Payload,
+    ) -> Result<i64, Failure> {
         let value = self.number_value(scope, state, number, input)?;
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole; the cast saturates")]
         let whole = as_number(&value).filter(|number| number.fract() == 0.0).map(|number| number as i64);
         whole.ok_or_else(|| invalid_number(field, number, &value, "integer"))
     }
 
-    fn float(&self, scope: u64, state: &State, field: &str, number: &Number, input: &Payload) -> Result<f64, Failure> {
+    fn float(
+        &self,
+        scope: u64,
+        state: &State,
+        field: &str,
+        number: &Number,
+        input: &Payload,
+    ) -> Result<f64, Failure> {
         let value = self.number_value(scope, state, number, input)?;
         as_number(&value).ok_or_else(|| invalid_number(field, number, &value, "float"))
     }
@@ -200,13 +220,22 @@ impl Execution {
     }
 
     /// Notes the end of an iteration and starts the next one, or ends the state.
-    fn iteration_ended(&mut self, turn: &mut Turn<'_>, scope: u64, index: usize, last_event: u64, event: EventType) {
+    fn iteration_ended(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        index: usize,
+        last_event: u64,
+        event: EventType,
+    ) {
         let Some(name) = self.state(turn, scope).map(|state| state.name.clone()) else { return };
         let ended = self.emit_beside(turn, last_event, event, Details::MapIteration { name, index });
         if let Some(found) = self.data.scopes.get_mut(&scope) {
             found.last_event = ended;
         }
-        let Some(Activity::Map(running)) = self.data.visit(scope).map(|visit| &visit.activity) else { return };
+        let Some(Activity::Map(running)) = self.data.visit(scope).map(|visit| &visit.activity) else {
+            return;
+        };
         if running.next < running.results.len() {
             // The next iteration is linked to what the ended one did last, not to the event of its end.
             if let Err(failure) = self.start_iteration(turn, scope, last_event) {
@@ -230,7 +259,9 @@ impl Execution {
 
     fn end_map(&mut self, turn: &mut Turn<'_>, scope: u64) {
         let Some(visit) = self.data.visit_mut(scope) else { return };
-        let Activity::Map(running) = std::mem::replace(&mut visit.activity, Activity::Passing) else { return };
+        let Activity::Map(running) = std::mem::replace(&mut visit.activity, Activity::Passing) else {
+            return;
+        };
         let previous = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
         self.emit_beside(turn, previous, EventType::MapStateSucceeded, Details::None);
         let Some(state) = self.state(turn, scope) else { return };
@@ -256,5 +287,7 @@ fn invalid_number(field: &str, number: &Number, value: &Value, wanted: &str) -> 
         Number::Path(path) => path.text(),
     };
     let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Failure::runtime(format!("The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {path}"))
+    Failure::runtime(format!(
+        "The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {path}"
+    ))
 }

@@ -160,7 +160,13 @@ impl Execution {
     }
 
     /// Adds an event that does not become the one its scope's next event follows.
-    fn emit_beside(&mut self, turn: &mut Turn<'_>, previous: u64, event_type: EventType, details: Details) -> u64 {
+    fn emit_beside(
+        &mut self,
+        turn: &mut Turn<'_>,
+        previous: u64,
+        event_type: EventType,
+        details: Details,
+    ) -> u64 {
         self.data.last_event_id += 1;
         let id = self.data.last_event_id;
         turn.step.events.push(HistoryEvent {
@@ -201,7 +207,8 @@ impl Execution {
         let Some(scopes::Timer { scope, purpose, .. }) = self.data.timers.remove(&timer) else { return };
         match purpose {
             Purpose::Execution => {
-                let details = Details::Failed { error: Some(crate::failure::TIMEOUT.to_owned()), cause: None };
+                let details =
+                    Details::Failed { error: Some(crate::failure::TIMEOUT.to_owned()), cause: None };
                 self.emit_beside(turn, 0, EventType::ExecutionTimedOut, details);
                 self.end(turn, Outcome::TimedOut);
             }
@@ -236,15 +243,20 @@ impl Execution {
     /// A history has at most 25,000 events; the one that would be beyond is not written, and the execution fails.
     fn enforce_event_limit(&mut self, turn: &mut Turn<'_>) {
         let last = self.data.last_event_id;
-        if self.data.context.express || last < MAX_EVENTS || last == MAX_EVENTS && turn.step.outcome.is_some() {
+        if self.data.context.express || last < MAX_EVENTS || last == MAX_EVENTS && turn.step.outcome.is_some()
+        {
             return;
         }
         turn.step.events.retain(|event| event.id < MAX_EVENTS);
         self.data.last_event_id = MAX_EVENTS - 1;
-        let failure = crate::failure::Failure::runtime("The execution reached the maximum number of history events (25000).");
+        let failure = crate::failure::Failure::runtime(
+            "The execution reached the maximum number of history events (25000).",
+        );
         let details = Details::Failed { error: failure.error.clone(), cause: failure.cause.clone() };
         self.emit_beside(turn, MAX_EVENTS - 1, EventType::ExecutionFailed, details);
         self.end(turn, Outcome::Failed(failure));
-        turn.step.commands.retain(|command| matches!(command, Command::CancelTask { .. } | Command::CancelTimer { .. }));
+        turn.step
+            .commands
+            .retain(|command| matches!(command, Command::CancelTask { .. } | Command::CancelTimer { .. }));
     }
 }

@@ -71,7 +71,9 @@ impl Execution {
     /// One branch failed: the others are called off, and the state fails.
     pub(super) fn branch_failed(&mut self, turn: &mut Turn<'_>, scope: u64, failed: u64, failure: Failure) {
         let Some(visit) = self.data.visit_mut(scope) else { return };
-        let Activity::Parallel(parallel) = std::mem::replace(&mut visit.activity, Activity::Passing) else { return };
+        let Activity::Parallel(parallel) = std::mem::replace(&mut visit.activity, Activity::Passing) else {
+            return;
+        };
         let mut last_event = 0;
         for child in parallel.children {
             let last = self.discard(turn, child, true);

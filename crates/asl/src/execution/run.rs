@@ -25,7 +25,9 @@ impl Execution {
     pub(super) fn run(&mut self, turn: &mut Turn<'_>) {
         let mut left = TRANSITIONS;
         while let Some(scope) = self.data.queue.pop_front() {
-            while let Some((place, input)) = self.data.scopes.get_mut(&scope).and_then(|scope| scope.next.take()) {
+            while let Some((place, input)) =
+                self.data.scopes.get_mut(&scope).and_then(|scope| scope.next.take())
+            {
                 self.enter(turn, scope, place, input);
                 left -= 1;
                 if left == 0 && self.data.status == Status::Running {
@@ -93,7 +95,12 @@ impl Execution {
     }
 
     /// What states do that only hand their input on.
-    pub(super) fn pass_through(&mut self, turn: &mut Turn<'_>, scope: u64, state: &State) -> Result<(), Failure> {
+    pub(super) fn pass_through(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+    ) -> Result<(), Failure> {
         let input = self.selected_input(scope, state)?;
         let output = self.output(scope, state, input.clone())?;
         let assigned = self.assigned(scope, state, state.flow.assign.as_ref(), &input)?;
@@ -171,8 +178,12 @@ impl Execution {
             Some((parent, index)) => {
                 self.data.scopes.remove(&scope);
                 match self.data.visit(parent).map(|visit| &visit.activity) {
-                    Some(Activity::Parallel(_)) => self.branch_succeeded(turn, parent, index, last_event, output),
-                    Some(Activity::Map(_)) => self.iteration_succeeded(turn, parent, index, last_event, output),
+                    Some(Activity::Parallel(_)) => {
+                        self.branch_succeeded(turn, parent, index, last_event, output)
+                    }
+                    Some(Activity::Map(_)) => {
+                        self.iteration_succeeded(turn, parent, index, last_event, output)
+                    }
                     Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
                 }
             }

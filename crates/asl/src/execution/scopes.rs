@@ -38,7 +38,13 @@ pub(super) struct Data {
 }
 
 impl Data {
-    pub(super) fn new(context: ContextObject, input: Payload, seed: Seed, started: Timestamp, root: Scope) -> Self {
+    pub(super) fn new(
+        context: ContextObject,
+        input: Payload,
+        seed: Seed,
+        started: Timestamp,
+        root: Scope,
+    ) -> Self {
         Self {
             version: VERSION,
             context,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{definition::Resource, failure::Failure, history::HistoryEvent, payload::Payload, time::Timestamp};
+use crate::{
+    definition::Resource, failure::Failure, history::HistoryEvent, payload::Payload, time::Timestamp,
+};
 
 /// A task of an execution; a retried task is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -86,18 +86,27 @@ impl Execution {
             visit.task_token.clone_from(&token);
         }
         let selected = self.selected_input(scope, state)?;
-        let timeout = self.task_seconds(scope, state, "TimeoutSecondsPath", task.timeout.as_ref(), &selected)?;
-        let heartbeat = self.task_seconds(scope, state, "HeartbeatSecondsPath", task.heartbeat.as_ref(), &selected)?;
+        let timeout =
+            self.task_seconds(scope, state, "TimeoutSecondsPath", task.timeout.as_ref(), &selected)?;
+        let heartbeat =
+            self.task_seconds(scope, state, "HeartbeatSecondsPath", task.heartbeat.as_ref(), &selected)?;
         let input = self.fill(scope, state, state.flow.parameters.as_ref(), selected.clone())?;
         let role_arn = self.role(scope, state, task, &selected)?;
         if input.exceeds_limits() {
             return Err(Failure::data_limit_exceeded(&state.name));
         }
-        let request_token: Arc<str> = format!("{:016x}", self.data.seed.next()).into();
-        let scheduled =
-            ScheduledTask { task: id, resource: Arc::clone(&task.resource), input, token, request_token, role_arn };
+        let request_token: Arc<str> = self.data.seed.uuid().into();
+        let scheduled = ScheduledTask {
+            task: id,
+            resource: Arc::clone(&task.resource),
+            input,
+            token,
+            request_token,
+            role_arn,
+        };
         self.emit_scheduled(turn, scope, &scheduled, timeout, heartbeat);
-        let timeout = timeout.map(|s| self.start_timer(turn, scope, Purpose::TaskTimeout, turn.at.plus_seconds(s)));
+        let timeout =
+            timeout.map(|s| self.start_timer(turn, scope, Purpose::TaskTimeout, turn.at.plus_seconds(s)));
         let beats = task.resource.waits_for_token().then_some(heartbeat).flatten();
         let timer = beats.map(|s| self.start_timer(turn, scope, Purpose::Heartbeat, turn.at.plus_seconds(s)));
         self.data.tasks.insert(id, scope);
@@ -130,17 +139,32 @@ impl Execution {
     ) -> Result<Option<u64>, Failure> {
         let Some(number) = number else { return Ok(None) };
         let value = self.number_value(scope, state, number, input)?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and positive")]
-        let seconds = value.as_f64().filter(|s| s.fract() == 0.0 && *s >= 1.0 && *s <= 99_999_999.0).map(|s| s as u64);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be whole and positive"
+        )]
+        let seconds =
+            value.as_f64().filter(|s| s.fract() == 0.0 && *s >= 1.0 && *s <= 99_999_999.0).map(|s| s as u64);
         let path = match number {
             Number::Literal(_) => "",
             Number::Path(path) => path.text(),
         };
-        let failure = || Failure::runtime(format!("The {field} parameter does not reference a positive integer: {path} == {value}"));
+        let failure = || {
+            Failure::runtime(format!(
+                "The {field} parameter does not reference a positive integer: {path} == {value}"
+            ))
+        };
         seconds.map(Some).ok_or_else(failure)
     }
 
-    fn role(&self, scope: u64, state: &State, task: &Task, input: &Payload) -> Result<Option<Arc<str>>, Failure> {
+    fn role(
+        &self,
+        scope: u64,
+        state: &State,
+        task: &Task,
+        input: &Payload,
+    ) -> Result<Option<Arc<str>>, Failure> {
         let Some(credentials) = &task.credentials else { return Ok(None) };
         let filled = self.fill(scope, state, Some(credentials), input.clone())?;
         Ok(filled.value().get("RoleArn").and_then(Value::as_str).map(Arc::from))
@@ -158,12 +182,14 @@ impl Execution {
         let role_arn = task.role_arn.clone();
         match &*task.resource {
             Resource::Lambda { arn } => {
-                let details = Details::LambdaScheduled { resource: arn.as_str().into(), input, timeout, role_arn };
+                let details =
+                    Details::LambdaScheduled { resource: arn.as_str().into(), input, timeout, role_arn };
                 self.emit(turn, scope, EventType::LambdaFunctionScheduled, details);
                 self.emit(turn, scope, EventType::LambdaFunctionStarted, Details::None);
             }
             Resource::Activity { arn } => {
-                let details = Details::ActivityScheduled { resource: arn.as_str().into(), input, timeout, heartbeat };
+                let details =
+                    Details::ActivityScheduled { resource: arn.as_str().into(), input, timeout, heartbeat };
                 self.emit(turn, scope, EventType::ActivityScheduled, details);
             }
             Resource::Service { service, .. } => {
@@ -178,7 +204,12 @@ impl Execution {
                     role_arn,
                 };
                 self.emit(turn, scope, EventType::TaskScheduled, details);
-                self.emit(turn, scope, EventType::TaskStarted, Details::TaskStarted { resource_type, resource });
+                self.emit(
+                    turn,
+                    scope,
+                    EventType::TaskStarted,
+                    Details::TaskStarted { resource_type, resource },
+                );
             }
         }
     }
@@ -201,7 +232,8 @@ impl Execution {
         }
         let seconds = running.heartbeat_seconds;
         self.emit(turn, scope, EventType::ActivityStarted, Details::ActivityStarted { worker });
-        let timer = seconds.map(|s| self.start_timer(turn, scope, Purpose::Heartbeat, turn.at.plus_seconds(s)));
+        let timer =
+            seconds.map(|s| self.start_timer(turn, scope, Purpose::Heartbeat, turn.at.plus_seconds(s)));
         if let Some((_, running)) = self.running_task_mut(task) {
             running.heartbeat = timer;
         }
@@ -244,7 +276,9 @@ impl Execution {
         let (event, details) = match &*scheduled.resource {
             Resource::Lambda { .. } => (EventType::LambdaFunctionSucceeded, text()),
             Resource::Activity { .. } => (EventType::ActivitySucceeded, text()),
-            Resource::Service { .. } => (EventType::TaskSucceeded, output_details(&scheduled.resource, &output)),
+            Resource::Service { .. } => {
+                (EventType::TaskSucceeded, output_details(&scheduled.resource, &output))
+            }
         };
         self.emit(turn, scope, event, details);
         if let Err(failure) = self.complete(turn, scope, state, output) {

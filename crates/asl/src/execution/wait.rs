@@ -56,17 +56,30 @@ impl Execution {
             Failure::runtime(format!("The SecondsPath parameter does not reference an input value: {text}"))
         })?;
         let Some(seconds) = value.as_i64() else {
-            let cause = format!("The SecondsPath parameter cannot be parsed as a long value: {text} == {}", bare(&value));
+            let cause = format!(
+                "The SecondsPath parameter cannot be parsed as a long value: {text} == {}",
+                bare(&value)
+            );
             return Err(Failure::runtime(cause));
         };
         match u64::try_from(seconds) {
             Ok(seconds) if seconds <= MAX_SECONDS => Ok(seconds),
-            Ok(_) => Err(Failure::runtime(format!("The SecondsPath parameter references a value that is too large: {text} == {seconds}"))),
-            Err(_) => Err(Failure::runtime(format!("The SecondsPath parameter references a negative value: {text} == {seconds}"))),
+            Ok(_) => Err(Failure::runtime(format!(
+                "The SecondsPath parameter references a value that is too large: {text} == {seconds}"
+            ))),
+            Err(_) => Err(Failure::runtime(format!(
+                "The SecondsPath parameter references a negative value: {text} == {seconds}"
+            ))),
         }
     }
 
-    fn timestamp(&self, scope: u64, state: &State, path: &Path, input: &Payload) -> Result<Timestamp, Failure> {
+    fn timestamp(
+        &self,
+        scope: u64,
+        state: &State,
+        path: &Path,
+        input: &Payload,
+    ) -> Result<Timestamp, Failure> {
         let text = path.text();
         let found = self.evaluate(scope, state, input.value(), |env| {
             path.evaluate(env).map(std::borrow::Cow::into_owned)

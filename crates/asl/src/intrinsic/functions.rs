@@ -7,7 +7,6 @@ use crate::seed::Seed;
 
 /// One of the eighteen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named as AWS names it: Format is States.Format")]
 pub enum Function {
     Array,
     ArrayContains,
@@ -76,7 +75,11 @@ impl Function {
             Self::MathRandom => 2..=3,
             Self::ArrayRange | Self::JsonMerge => 3..=3,
         };
-        if allowed.contains(&count) { Ok(()) } else { Err(format!("Invalid number of arguments for States.{self:?}")) }
+        if allowed.contains(&count) {
+            Ok(())
+        } else {
+            Err(format!("Invalid number of arguments for States.{self:?}"))
+        }
     }
 
     /// Its value; the error is a reason in words.
@@ -111,11 +114,15 @@ impl Function {
 
 /// An integer of 32 bits, as the number functions take them; what is not whole is rounded, as AWS documents.
 pub(super) fn integer(value: &Value) -> Result<i64, String> {
-    let number = value.as_i64().or_else(|| value.as_f64().map(round)).ok_or("The argument must be an integer")?;
+    let number =
+        value.as_i64().or_else(|| value.as_f64().map(round)).ok_or("The argument must be an integer")?;
     Ok(number)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and rounding to an integer is the aim")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast saturates, and rounding to an integer is the aim"
+)]
 fn round(number: f64) -> i64 {
     number.round() as i64
 }

@@ -65,7 +65,9 @@ impl Expression {
                 for argument in arguments {
                     values.push(match argument {
                         // Format reads the escapes of its template itself, since they tell a brace from a placeholder.
-                        Self::Text(raw) if *function == Function::Format && values.is_empty() => Value::String(raw.clone()),
+                        Self::Text(raw) if *function == Function::Format && values.is_empty() => {
+                            Value::String(raw.clone())
+                        }
                         other => other.evaluate(env, field)?,
                     });
                 }

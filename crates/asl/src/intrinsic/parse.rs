@@ -48,7 +48,8 @@ impl Parser<'_> {
         let start = self.at;
         let open = self.rest().find('(').ok_or_else(|| self.unexpected())?;
         let name = self.rest()[..open].trim_end();
-        let function = Function::named(name).ok_or_else(|| format!("The intrinsic function '{name}' does not exist"))?;
+        let function =
+            Function::named(name).ok_or_else(|| format!("The intrinsic function '{name}' does not exist"))?;
         self.at += open + 1;
         let mut arguments = Vec::new();
         self.blanks();
@@ -165,7 +166,15 @@ mod tests {
         assert!(call(&deep(10)).is_ok());
         assert!(call(&deep(11)).is_err());
         assert!(call(&"States.Array(".repeat(100_000)).is_err());
-        for bad in ["", "States", "States.Nope()", "States.UUID() x", "States.Format('a", "States.UUID(1)", "States.Hash('a')"] {
+        for bad in [
+            "",
+            "States",
+            "States.Nope()",
+            "States.UUID() x",
+            "States.Format('a",
+            "States.UUID(1)",
+            "States.Hash('a')",
+        ] {
             assert!(call(bad).is_err(), "{bad}");
         }
     }

@@ -15,7 +15,11 @@ fn text<'v>(value: &'v Value, which: &str) -> Result<&'v str, String> {
 
 fn short_text(value: &Value) -> Result<&str, String> {
     let text = text(value, "first")?;
-    if text.chars().count() > MOST { Err(format!("The argument is longer than {MOST} characters")) } else { Ok(text) }
+    if text.chars().count() > MOST {
+        Err(format!("The argument is longer than {MOST} characters"))
+    } else {
+        Ok(text)
+    }
 }
 
 pub(super) fn base64_encode(value: &Value) -> Result<Value, String> {
@@ -42,7 +46,9 @@ pub(super) fn hash(data: &Value, algorithm: &Value) -> Result<Value, String> {
         "SHA-256" => hex(&Sha256::digest(data)),
         "SHA-384" => hex(&Sha384::digest(data)),
         "SHA-512" => hex(&Sha512::digest(data)),
-        other => return Err(format!("The algorithm '{other}' is none of MD5, SHA-1, SHA-256, SHA-384, SHA-512")),
+        other => {
+            return Err(format!("The algorithm '{other}' is none of MD5, SHA-1, SHA-256, SHA-384, SHA-512"));
+        }
     };
     Ok(Value::String(digest))
 }
@@ -74,7 +80,9 @@ pub(super) fn to_json(value: &Value) -> Result<Value, String> {
 /// AWS reads `-0` as the integer it is in Java.
 fn without_negative_zero(value: Value) -> Value {
     match value {
-        Value::Number(number) if number.as_f64() == Some(0.0) && number.to_string().starts_with("-0") => Value::from(0),
+        Value::Number(number) if number.as_f64() == Some(0.0) && number.to_string().starts_with("-0") => {
+            Value::from(0)
+        }
         Value::Array(items) => items.into_iter().map(without_negative_zero).collect(),
         Value::Object(members) => {
             members.into_iter().map(|(name, member)| (name, without_negative_zero(member))).collect()
