@@ -28,9 +28,23 @@ pub async fn python_handlers_answer(rig: &Rig) {
     let log = tail(&first);
     let id = answer["id"].as_str().unwrap();
     let lines: Vec<_> = log.lines().collect();
-    assert!(lines[0].starts_with("INIT_START Runtime Version: python:3.11.v1\tRuntime Version ARN: arn:aws:lambda:"), "{log}");
-    assert_eq!(lines[1..4], [format!("START RequestId: {id} Version: $LATEST"), "hello Zoë".into(), format!("END RequestId: {id}")]);
-    assert!(lines[4].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")) && lines[4].ends_with(" ms\t"), "{log}");
+    assert!(
+        lines[0]
+            .starts_with("INIT_START Runtime Version: python:3.11.v1\tRuntime Version ARN: arn:aws:lambda:"),
+        "{log}"
+    );
+    assert_eq!(
+        lines[1..4],
+        [
+            format!("START RequestId: {id} Version: $LATEST"),
+            "hello Zoë".into(),
+            format!("END RequestId: {id}")
+        ]
+    );
+    assert!(
+        lines[4].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")) && lines[4].ends_with(" ms\t"),
+        "{log}"
+    );
     assert!(lines[4].contains("\tInit Duration: "), "{log}");
     // The same environment serves the next request.
     let second = rig.invoke("f", json!({"who": "b"})).await;
@@ -40,12 +54,19 @@ pub async fn python_handlers_answer(rig: &Rig) {
 }
 
 pub async fn python_errors_are_awss(rig: &Rig) {
-    rig.python("raises", "class Odd(Exception):\n    pass\n\ndef handler(event, context):\n    raise Odd('no\\nway')\n").await;
+    rig.python(
+        "raises",
+        "class Odd(Exception):\n    pass\n\ndef handler(event, context):\n    raise Odd('no\\nway')\n",
+    )
+    .await;
     let outcome = rig.invoke("raises", json!({})).await;
     assert_eq!(outcome.function_error.as_deref(), Some("Unhandled"));
     let error = value(&outcome);
     assert_eq!((&error["errorMessage"], &error["errorType"]), (&json!("no\nway"), &json!("Odd")));
-    assert_eq!(error["stackTrace"], json!(["  File \"/var/task/index.py\", line 5, in handler\n    raise Odd('no\\nway')\n"]));
+    assert_eq!(
+        error["stackTrace"],
+        json!(["  File \"/var/task/index.py\", line 5, in handler\n    raise Odd('no\\nway')\n"])
+    );
     assert!(tail(&outcome).contains("[ERROR] Odd: no\nway\nTraceback (most recent call last):\n\u{a0}\u{a0}File \"/var/task/index.py\""), "{}", tail(&outcome));
 
     rig.create("nowhere", "python3.11", &[("index.py", "")], json!({"Handler": "nope.handler"})).await;
@@ -64,25 +85,44 @@ pub async fn python_errors_are_awss(rig: &Rig) {
     rig.python("strange", "def handler(event, context):\n    return {1, 2}\n").await;
     let error = value(&rig.invoke("strange", json!({})).await);
     assert_eq!(error["errorType"], "Runtime.MarshalError");
-    assert_eq!(error["errorMessage"], "Unable to marshal response: Object of type set is not JSON serializable");
+    assert_eq!(
+        error["errorMessage"],
+        "Unable to marshal response: Object of type set is not JSON serializable"
+    );
 }
 
 pub async fn exits_are_errors_at_once(rig: &Rig) {
-    rig.python("leaves", "import os\ndef handler(event, context):\n    print('bye', flush=True)\n    os._exit(event)\n").await;
-    for (code, text) in [(0, "Runtime exited without providing a reason"), (7, "Runtime exited with error: exit status 7")] {
+    rig.python(
+        "leaves",
+        "import os\ndef handler(event, context):\n    print('bye', flush=True)\n    os._exit(event)\n",
+    )
+    .await;
+    for (code, text) in
+        [(0, "Runtime exited without providing a reason"), (7, "Runtime exited with error: exit status 7")]
+    {
         let began = Instant::now();
         let outcome = rig.invoke("leaves", json!(code)).await;
         let error = value(&outcome);
         assert_eq!(error["errorType"], "Runtime.ExitError");
         let message = error["errorMessage"].as_str().unwrap();
-        assert!(message.starts_with("RequestId: ") && message.ends_with(&format!(" Error: {text}")), "{message}");
+        assert!(
+            message.starts_with("RequestId: ") && message.ends_with(&format!(" Error: {text}")),
+            "{message}"
+        );
         assert!(tail(&outcome).contains("bye\n"), "{}", tail(&outcome));
-        assert!(tail(&outcome).contains("\tStatus: error\tError Type: Runtime.ExitError\n"), "{}", tail(&outcome));
+        assert!(
+            tail(&outcome).contains("\tStatus: error\tError Type: Runtime.ExitError\n"),
+            "{}",
+            tail(&outcome)
+        );
         assert!(began.elapsed() < Duration::from_millis(2900), "an exit is no timeout");
     }
     rig.python("at-init", "import sys\nsys.exit(3)\n").await;
     let error = value(&rig.invoke("at-init", json!({})).await);
-    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 3"), "{error}");
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 3"),
+        "{error}"
+    );
     rig.python("killed", "import os\ndef handler(event, context):\n    os.kill(os.getpid(), 9)\n").await;
     let error = value(&rig.invoke("killed", json!({})).await);
     assert!(error["errorMessage"].as_str().unwrap().ends_with("signal: killed"), "{error}");
@@ -94,8 +134,14 @@ pub async fn timeouts_end_the_environment(rig: &Rig) {
     assert_eq!(value(&rig.invoke("slow", json!(0)).await), 1);
     let outcome = rig.invoke("slow", json!(30)).await;
     let error = value(&outcome);
-    assert_eq!((&error["errorType"], outcome.function_error.as_deref()), (&json!("Sandbox.Timedout"), Some("Unhandled")));
-    assert!(error["errorMessage"].as_str().unwrap().ends_with(" Error: Task timed out after 1.00 seconds"), "{error}");
+    assert_eq!(
+        (&error["errorType"], outcome.function_error.as_deref()),
+        (&json!("Sandbox.Timedout"), Some("Unhandled"))
+    );
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with(" Error: Task timed out after 1.00 seconds"),
+        "{error}"
+    );
     assert!(tail(&outcome).contains(" Task timed out after 1.00 seconds\n"), "{}", tail(&outcome));
     assert!(tail(&outcome).trim_end().ends_with("\tStatus: timeout"), "{}", tail(&outcome));
     assert_eq!(value(&rig.invoke("slow", json!(0)).await), 1, "a new environment");
@@ -109,7 +155,8 @@ pub async fn node_handlers_answer(rig: &Rig) {
     rig.node("callback", "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, event + 1), 5); };").await;
     assert_eq!(value(&rig.invoke("callback", json!(1)).await), 2);
     assert_eq!(value(&rig.invoke("callback", json!(2)).await), 3);
-    let esm = "import { readFileSync } from 'node:fs';\nexport const handler = async () => typeof readFileSync;";
+    let esm =
+        "import { readFileSync } from 'node:fs';\nexport const handler = async () => typeof readFileSync;";
     rig.create("esm", "nodejs20.x", &[("index.mjs", esm)], json!({})).await;
     assert_eq!(value(&rig.invoke("esm", json!(1)).await), "function");
     rig.node("undefined", "exports.handler = async () => {};").await;
@@ -123,11 +170,19 @@ pub async fn node_errors_are_awss(rig: &Rig) {
     assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("TypeError"), &json!("bad")));
     assert_eq!(error["trace"][0], "TypeError: bad");
     assert!(error["trace"][1].as_str().unwrap().contains("/var/task/index.js:1:"), "{error}");
-    assert!(tail(&outcome).contains("\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"bad\""), "{}", tail(&outcome));
+    assert!(
+        tail(&outcome)
+            .contains("\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"bad\""),
+        "{}",
+        tail(&outcome)
+    );
     rig.create("nowhere-js", "nodejs20.x", &[("index.js", "")], json!({"Handler": "nope.handler"})).await;
     let error = value(&rig.invoke("nowhere-js", json!({})).await);
     assert_eq!(error["errorType"], "Runtime.ImportModuleError");
-    assert!(error["errorMessage"].as_str().unwrap().starts_with("Error: Cannot find module 'nope'"), "{error}");
+    assert!(
+        error["errorMessage"].as_str().unwrap().starts_with("Error: Cannot find module 'nope'"),
+        "{error}"
+    );
     rig.node("later", "exports.handler = async () => { setTimeout(() => { throw new Error('late'); }, 1); await new Promise(r => setTimeout(r, 2000)); };").await;
     let error = value(&rig.invoke("later", json!({})).await);
     assert_eq!(error["errorMessage"], "late", "{error}");
@@ -170,7 +225,11 @@ done
 }
 
 pub async fn large_payloads_pass_and_larger_ones_are_refused(rig: &Rig) {
-    rig.python("big", "def handler(event, context):\n    return 'a' * event if isinstance(event, int) else len(event)\n").await;
+    rig.python(
+        "big",
+        "def handler(event, context):\n    return 'a' * event if isinstance(event, int) else len(event)\n",
+    )
+    .await;
     let large = "x".repeat(5 << 20);
     assert_eq!(value(&rig.invoke("big", json!(large)).await), large.len());
     assert_eq!(rig.invoke("big", json!(6 << 20)).await.payload.len(), (6 << 20) + 2);
@@ -187,21 +246,30 @@ pub async fn large_payloads_pass_and_larger_ones_are_refused(rig: &Rig) {
 }
 
 pub async fn requests_at_once_have_an_environment_each(rig: &Rig) {
-    rig.python("nap", "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return event\n").await;
+    rig.python("nap", "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return event\n")
+        .await;
     let began = Instant::now();
     let all = (0..4).map(|number| rig.invoke("nap", json!(number)));
     let answers = futures::future::join_all(all).await;
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(value(answer), number);
     }
-    assert!(rig.lines.streams("nap") >= 3, "{} environments in {:?}", rig.lines.streams("nap"), began.elapsed());
+    assert!(
+        rig.lines.streams("nap") >= 3,
+        "{} environments in {:?}",
+        rig.lines.streams("nap"),
+        began.elapsed()
+    );
 }
 
 pub async fn a_new_deployment_takes_over(rig: &Rig) {
     rig.python("changes", "def handler(event, context):\n    return 1\n").await;
     assert_eq!(value(&rig.invoke("changes", json!(0)).await), 1);
     rig.settled("changes").await;
-    let archive = super::zip(&[("index.py", "import os\ndef handler(event, context):\n    return os.environ.get('V', 2)\n")]);
+    let archive = super::zip(&[(
+        "index.py",
+        "import os\ndef handler(event, context):\n    return os.environ.get('V', 2)\n",
+    )]);
     let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, archive);
     rig.call("UpdateFunctionCode", json!({"FunctionName": "changes", "ZipFile": encoded})).await.unwrap();
     assert_eq!(value(&rig.invoke("changes", json!(0)).await), 2);

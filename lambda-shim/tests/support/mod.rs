@@ -14,8 +14,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use lambda_shim::{ExecutorChoice, Lambda, Options};
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome, LogSink, LogStream,
-    Output, Scope, Service, ServiceRouter, Timestamp,
+    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome,
+    LogSink, LogStream, Output, Scope, Service, ServiceRouter, Timestamp,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -104,7 +104,10 @@ impl Rig {
 
     pub async fn start(options: Options, lines: Lines, store: Store) -> Self {
         let lambda = Lambda::start(options).await.expect("lambda starts");
-        let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), Arc::from("http://127.0.0.1:4566"));
+        let ctx = CallContext::internal(
+            Scope::new("000000000000", "us-east-1"),
+            Arc::from("http://127.0.0.1:4566"),
+        );
         Self { lambda, lines, ctx, store }
     }
 
@@ -148,7 +151,8 @@ impl Rig {
     }
 
     pub async fn invoke(&self, name: &str, payload: Value) -> InvocationOutcome {
-        let invocation = Invocation { log_tail: true, ..Invocation::request_response(name, payload.to_string()) };
+        let invocation =
+            Invocation { log_tail: true, ..Invocation::request_response(name, payload.to_string()) };
         self.lambda.invoke(&self.fresh(), invocation).await.expect("the invocation is answered")
     }
 
@@ -157,8 +161,10 @@ impl Rig {
     }
 
     pub async fn event(&self, name: &str, payload: Value) {
-        let invocation =
-            Invocation { mode: InvocationMode::Event, ..Invocation::request_response(name, payload.to_string()) };
+        let invocation = Invocation {
+            mode: InvocationMode::Event,
+            ..Invocation::request_response(name, payload.to_string())
+        };
         assert_eq!(self.lambda.invoke(&self.fresh(), invocation).await.unwrap().status, 202);
     }
 
