@@ -6,6 +6,8 @@
 
 mod batch;
 mod blobs;
+mod collection;
+mod disk;
 mod error;
 mod key;
 mod memory;
@@ -13,6 +15,7 @@ mod store;
 
 pub use batch::{Batch, Table};
 pub use blobs::{BlobId, Blobs};
+pub use collection::Collection;
 pub use error::StoreError;
 pub use key::Key;
 pub use store::{Commit, Store};
