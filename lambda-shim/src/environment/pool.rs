@@ -118,7 +118,10 @@ impl Pool {
         let old: Vec<_> = {
             let mut state = self.lock();
             let now = Instant::now();
-            state.idle.extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time).collect()
+            state
+                .idle
+                .extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time)
+                .collect()
         };
         for environment in old {
             environment.retire();

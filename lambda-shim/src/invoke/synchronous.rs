@@ -46,13 +46,23 @@ impl Request {
 }
 
 /// Runs `request`, and goes on running it when the caller goes away, as Lambda does.
-pub(crate) async fn run(inner: &Arc<Inner>, target: Target, request: Request) -> Result<InvocationOutcome, ServiceError> {
+pub(crate) async fn run(
+    inner: &Arc<Inner>,
+    target: Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
     let inner = Arc::clone(inner);
     let running = tokio::spawn(async move { run_to_the_end(&inner, &target, request).await });
-    running.await.unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
+    running
+        .await
+        .unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
 }
 
-async fn run_to_the_end(inner: &Arc<Inner>, target: &Target, request: Request) -> Result<InvocationOutcome, ServiceError> {
+async fn run_to_the_end(
+    inner: &Arc<Inner>,
+    target: &Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
     let pool = pool(inner, target, &function)?;
@@ -89,7 +99,8 @@ fn pool(inner: &Inner, target: &Target, function: &Function) -> Result<Arc<Pool>
     {
         return Ok(Arc::clone(pool));
     }
-    let deployment = Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
+    let deployment =
+        Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
     let pool = Pool::new(Arc::new(deployment), &inner.host);
     match pools.entry(target.version.clone()) {
         Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
@@ -121,7 +132,8 @@ fn not_started(
             if let Some(log) = failure.log {
                 log.platform(format!("Tule could not start an execution environment: {problem}\n"));
             }
-            return Err(error::service(format!("No execution environment could be started: {problem}")).with_source(problem));
+            return Err(error::service(format!("No execution environment could be started: {problem}"))
+                .with_source(problem));
         }
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
@@ -130,7 +142,13 @@ fn not_started(
 }
 
 /// The lines of an invocation whose environment never came to be.
-fn report(pool: &Pool, log: &EnvironmentLog, request_id: &str, duration: Duration, ended: Ended) -> Option<String> {
+fn report(
+    pool: &Pool,
+    log: &EnvironmentLog,
+    request_id: &str,
+    duration: Duration,
+    ended: Ended,
+) -> Option<String> {
     let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
     let timed_out = (ended == Ended::Timeout).then(|| lines.timed_out(request_id)).flatten();
     let report = Report { request_id, duration, init: None, max_memory: 0, ended };
