@@ -2,6 +2,8 @@
 
 mod env;
 mod start;
+mod style;
+mod up;
 
 use std::process::ExitCode;
 
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Deploy the template in a folder and serve it.
+    Up(up::Arguments),
     /// Serve the bare endpoint.
     Start(start::Arguments),
     /// Print exports for the shell: eval "$(tule env)".
@@ -42,6 +46,7 @@ pub(crate) fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<ExitCode, String> {
     match command {
+        Command::Up(arguments) => up::run(arguments).await,
         Command::Start(arguments) => start::run(arguments).await,
         Command::Env(arguments) => {
             env::run(&arguments);
