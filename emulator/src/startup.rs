@@ -15,7 +15,8 @@ use sqs::Sqs;
 use stepfn_shim::StepFunctions;
 use store::Store;
 use sts_iam::{Iam, Sts};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin,
@@ -33,7 +34,7 @@ pub(crate) struct Tule {
     pub(crate) registry: Arc<Registry>,
     pub(crate) lambda: Lambda,
     pub(crate) apis: ApiGateway,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     served: JoinHandle<()>,
 }
 
@@ -58,7 +59,7 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
     let router: Arc<dyn ServiceRouter> = registry.clone();
     let stored = |error: store::StoreError| error.to_string();
 
-    let logs = Logs::new(store.clone(), clock.clone()).map_err(stored)?;
+    let logs = Logs::new(logs::Options { store: store.clone(), clock: clock.clone() }).map_err(stored)?;
     let lambda = start_lambda(config, sdks, &store, &clock, &logs, &router, &endpoint).await?;
     let invoker: Arc<dyn FunctionInvoker> = Arc::new(lambda.clone());
     let states = StepFunctions::new(
@@ -89,7 +90,7 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
         Arc::new(Sts::new(clock)),
     ];
     registry.fill(services);
-    states.resume();
+    states.resume().await.map_err(|error| error.to_string())?;
 
     let door = Arc::new(FrontDoor {
         registry: registry.clone(),
@@ -100,8 +101,8 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
         region: config.region.as_str().into(),
         endpoint: endpoint.clone(),
     });
-    let (stop, stopped) = watch::channel(false);
-    let served = tokio::spawn(server::serve(listener, door, stopped));
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(server::serve(listener, door, stop.clone()));
     Ok(Tule { endpoint, registry, lambda, apis, stop, served })
 }
 
@@ -146,8 +147,8 @@ async fn start_lambda(
 impl Tule {
     /// Stops serving, ends all execution environments, and lets the store close.
     pub(crate) async fn shutdown(self) {
-        // The server may have ended on its own; then there is nobody to tell.
-        let _ = self.stop.send(true);
+        self.stop.cancel();
+        // A server that panicked has ended too.
         let _ = self.served.await;
         self.lambda.shutdown().await;
     }
