@@ -176,8 +176,7 @@ impl Carrier {
         };
         let outward = async {
             let mut buffer = vec![0; CHUNK];
-            loop {
-                let Ok(count) = reader.read(&mut buffer).await else { break };
+            while let Ok(count) = reader.read(&mut buffer).await {
                 if count == 0 {
                     break;
                 }

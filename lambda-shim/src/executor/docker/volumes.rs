@@ -132,6 +132,7 @@ fn header(mode: u32, size: u64) -> tar::Header {
     header
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn unpacked(error: io::Error) -> ExecutorError {
     ExecutorError::Failed(format!("The function's package could not be read: {error}"))
 }
