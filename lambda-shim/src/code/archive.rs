@@ -140,7 +140,7 @@ impl Rules {
         if entries > ENTRY_LIMIT {
             return Err(ArchiveError::TooMany);
         }
-        let ceiling = (archive as u64).saturating_mul(RATIO_LIMIT).max(RATIO_FREE).min(UNZIPPED_LIMIT);
+        let ceiling = (archive as u64).saturating_mul(RATIO_LIMIT).clamp(RATIO_FREE, UNZIPPED_LIMIT);
         Ok(Self { seen: HashSet::new(), total: 0, ceiling })
     }
 

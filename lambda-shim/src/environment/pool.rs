@@ -58,7 +58,8 @@ impl Pool {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.push_back(sender);
-            (receiver, state.alive >= self.host.eager)
+            // One that has started may be about to ask for more.
+            (receiver, state.alive > state.starting)
         };
         if patient && let Ok(granted) = tokio::time::timeout(PATIENCE, &mut granted).await {
             return granted.unwrap_or_else(|_| Err(StartFailure::abandoned()));

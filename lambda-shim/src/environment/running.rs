@@ -100,7 +100,7 @@ impl Environment {
         if let Some(line) = lines.init_start() {
             log.platform(line);
         }
-        let fail = |why, duration| StartFailure { why, log: Some(Arc::clone(&log)), duration };
+        let began = Instant::now();
         let mut started = Attempt::make(pool, &stream, &log, INIT_LIMIT).await;
         if let Err(StartProblem::TimedOut) = started {
             if let Some(line) = lines.init_timeout(INIT_LIMIT) {
@@ -116,7 +116,16 @@ impl Environment {
                     ?why,
                     "an execution environment did not start"
                 );
-                Err(fail(why, Duration::ZERO))
+                let duration = began.elapsed();
+                let kind = match &why {
+                    StartProblem::Init(_) => Some("Runtime.Unknown"),
+                    StartProblem::Exited(_) => Some("Runtime.ExitError"),
+                    StartProblem::TimedOut | StartProblem::Executor(_) | StartProblem::Abandoned => None,
+                };
+                if let Some(line) = kind.and_then(|kind| lines.init_error(duration, kind)) {
+                    log.platform(line);
+                }
+                Err(StartFailure { why, log: Some(log), duration })
             }
         }
     }

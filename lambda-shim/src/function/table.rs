@@ -26,8 +26,10 @@ pub(crate) struct FunctionTable {
     store: Store,
     by_name: DashMap<(Scope, Arc<str>), Arc<Entry>>,
     /// The same in order, for lists.
-    ordered: RwLock<BTreeMap<Scope, BTreeMap<Arc<str>, Arc<Entry>>>>,
+    ordered: RwLock<BTreeMap<Scope, Ordered>>,
 }
+
+type Ordered = BTreeMap<Arc<str>, Arc<Entry>>;
 
 /// One function: its record, and what runs it.
 pub(crate) struct Entry {

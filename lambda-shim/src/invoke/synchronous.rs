@@ -22,7 +22,7 @@ use crate::{
         system_lines::{Ended, Report, SystemLines},
     },
     error,
-    executor::ExecutorError,
+    executor::{ExecutorError, Exit},
     function::record::Function,
     runtime_api::session::Event,
     service::Inner,
@@ -121,13 +121,14 @@ fn not_started(
     let timeout = pool.deployment.timeout;
     let (payload, ended) = match failure.why {
         StartProblem::Init(payload) => (payload, Ended::Failed),
-        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
-        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
-        StartProblem::Executor(ExecutorError::Entrypoint(text)) => {
+        StartProblem::Executor(ExecutorError::Entrypoint(text))
+        | StartProblem::Exited(Exit::NotStarted(text)) => {
             let message = format!("RequestId: {request_id} Error: {text}");
             let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
             (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint"))
         }
+        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
+        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
         StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
             if let Some(log) = failure.log {
                 log.platform(format!("Tule could not start an execution environment: {problem}\n"));

@@ -22,7 +22,10 @@ use store::Store;
 
 /// Log lines, by group and stream.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<HashMap<(String, String), Vec<String>>>>);
+pub struct Lines(Arc<Mutex<ByStream>>);
+
+/// Lines by group and stream.
+type ByStream = HashMap<(String, String), Vec<String>>;
 
 struct Stream(Lines, (String, String));
 

@@ -15,6 +15,8 @@ mod interpreter;
 mod packages;
 mod system;
 
+pub(crate) use system::is_alive;
+
 use interpreter::Interpreters;
 use packages::Packages;
 

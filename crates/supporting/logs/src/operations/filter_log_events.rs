@@ -55,7 +55,10 @@ fn shown(event: &Event, stream: &str) -> Value {
     })
 }
 
-fn streams(group: &Group, members: &Members) -> Result<Vec<(Arc<str>, Arc<LogStream>)>, ServiceError> {
+type Named = (Arc<str>, Arc<LogStream>);
+
+/// The streams to look through.
+fn streams(group: &Group, members: &Members) -> Result<Vec<Named>, ServiceError> {
     let (names, prefix) = (keys(members, "logStreamNames"), text(members, "logStreamNamePrefix"));
     if !names.is_empty() && prefix.is_some() {
         return Err(error::invalid("LogStream names and LogStream name prefix are mutually exclusive parameters."));
