@@ -354,3 +354,33 @@ async fn changes_wait_for_each_other() {
     );
     assert_eq!(value(&rig.invoke("f", json!(1)).await), 1, "invocations do not wait");
 }
+
+/// `kill -9` of the whole service while a function runs: this test starts itself once more as the one that is killed.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_die_with_tule() {
+    const CHILD: &str = "TULE_TEST_CHILD";
+    if let Some(file) = std::env::var_os(CHILD) {
+        let rig = rig().await;
+        let source = "import os, time\ndef handler(event, context):\n    with open(event + '.part', 'w') as f:\n        f.write(str(os.getpid()))\n    \
+            os.rename(event + '.part', event)\n    time.sleep(600)\n";
+        rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 900})).await;
+        rig.invoke("f", json!(file.to_str().unwrap())).await;
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let mut service = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["functions_die_with_tule", "--exact"])
+        .env(CHILD, &file)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until(|| file.exists()).await;
+    let pid = std::fs::read_to_string(&file).unwrap();
+    let alive = || std::path::Path::new(&format!("/proc/{pid}")).exists();
+    assert!(alive());
+    service.kill().unwrap();
+    service.wait().unwrap();
+    until(|| !alive()).await;
+}
