@@ -67,3 +67,22 @@ impl Service for Plane {
         Box::pin(async { Err(ServiceError::not_implemented("no")) })
     }
 }
+
+/// Sum.
+pub struct ApiSummary {
+    /// N.
+    pub name: String,
+    /// K.
+    pub kind: &'static str,
+    /// U.
+    pub url: String,
+    /// R.
+    pub routes: Vec<(String, String)>,
+}
+
+impl ApiGateway {
+    /// S.
+    pub fn summary(&self) -> Vec<ApiSummary> {
+        Vec::new()
+    }
+}

@@ -7,6 +7,7 @@ mod admin;
 mod cli;
 mod config;
 mod delegate;
+mod deploy;
 mod front_door;
 mod registry;
 mod server;

@@ -75,6 +75,11 @@ impl Path {
                 reason: format!("The variable '${name}' has not been assigned"),
             })?,
         };
-        self.steps.evaluate(root).map_err(|error| NotFound { reason: error.to_string() })
+        match self.steps.evaluate(root) {
+            Ok(found) => Ok(found),
+            // A path that may find many finds none, also where the library AWS uses would miss the way there.
+            Err(_) if !self.steps.is_definite() => Ok(Cow::Owned(Value::Array(Vec::new()))),
+            Err(error) => Err(NotFound { reason: error.to_string() }),
+        }
     }
 }

@@ -131,6 +131,11 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
 }
 
 impl Step {
+    /// A property as the template has it, its functions not evaluated.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        self.properties.get(name)
+    }
+
     /// The calls that make this resource, with what earlier steps gave. They are made in order; what one saves, later
     /// ones use.
     pub fn calls(&self, known: &Known) -> Result<Vec<Call>, Refusals> {

@@ -7,6 +7,7 @@ use tokio::signal;
 
 use crate::{
     config::{Config, Flags},
+    deploy::install,
     startup::{self, FunctionSdks, Tule},
 };
 
@@ -19,12 +20,17 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let config = Config::load(arguments.flags)?;
     log_to_stderr();
-    let tule = startup::start(&config, FunctionSdks::default()).await?;
+    let tule = startup::start(&config, installed_sdks()).await?;
     println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
     println!("functions run in {}", tule.lambda.describe());
     println!("Ready.");
     wait_for_end(tule).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The SDKs for functions that `tule up` installed at some time.
+pub(crate) fn installed_sdks() -> FunctionSdks {
+    FunctionSdks { python: install::installed_sdk(true), node: install::installed_sdk(false) }
 }
 
 /// What Tule notices about itself goes to stderr; `TULE_LOG` chooses how much.

@@ -164,12 +164,9 @@ pub(super) fn variable_references(revision: &Revision) -> Value {
     if references.is_empty() {
         return Value::Null;
     }
-    let named = |variables: Vec<&str>| {
-        variables.into_iter().map(|name| json!(format!("${name}"))).collect::<Vec<_>>()
-    };
     references
         .into_iter()
-        .map(|(state, variables)| (state.to_owned(), Value::from(named(variables))))
+        .map(|(state, variables)| (state.to_owned(), json!(variables)))
         .collect()
 }
 

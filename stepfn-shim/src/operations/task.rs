@@ -51,9 +51,10 @@ async fn awaiting(inner: &Arc<Inner>, token: &str) -> Result<(Arc<Running>, Outs
 
 pub(super) async fn success(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
     let members = &request.members;
+    // A token that is none is said first, whatever the output.
+    let (running, task) = awaiting(inner, members.text("taskToken")).await?;
     let output = Payload::from_text(members.text("output"))
         .map_err(|error| ServiceError::bad_request("InvalidOutput", format!("Invalid Output: '{error}'")))?;
-    let (running, task) = awaiting(inner, members.text("taskToken")).await?;
     inner.deliver(&running, Signal::TaskSucceeded { task: task.scheduled.task, output }).await?;
     Ok(Output::empty())
 }

@@ -34,8 +34,8 @@ impl Execution {
             let path = map.items_path.as_ref().map_or("$", |path| path.text());
             return Err(Failure::runtime(format!("Reference path \"{path}\" must point to array.")));
         };
-        self.emit(turn, scope, EventType::MapStateStarted, Details::MapStarted { length });
         let concurrency = self.map_concurrency(scope, state, map, &input)?;
+        self.emit(turn, scope, EventType::MapStateStarted, Details::MapStarted { length });
         let tolerated = self.tolerated(scope, state, map, &input, length)?;
         let running = RunningMap {
             input,

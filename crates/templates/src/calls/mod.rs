@@ -27,7 +27,7 @@ pub struct Call {
     /// A package that the caller makes and puts into the members.
     pub code: Option<Code>,
     /// What to keep of the answer: a name, and the JSON pointer to it.
-    pub save: Vec<(&'static str, &'static str)>,
+    pub save: Vec<(String, &'static str)>,
     /// What to do instead where the call is refused with one of these codes.
     pub otherwise: Vec<(&'static str, Vec<Call>)>,
 }
@@ -71,8 +71,8 @@ impl Call {
         Self { service, operation, members, code: None, save: Vec::new(), otherwise: Vec::new() }
     }
 
-    fn saving(mut self, save: &[(&'static str, &'static str)]) -> Self {
-        self.save = save.to_vec();
+    fn saving(mut self, save: &[(&str, &'static str)]) -> Self {
+        self.save = save.iter().map(|(name, pointer)| ((*name).to_owned(), *pointer)).collect();
         self
     }
 
@@ -181,7 +181,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Logs::LogGroup" => Ok(log_group::calls(resource)),
         "AWS::S3::Bucket" => Ok(bucket::calls(resource, known)),
         "AWS::SQS::Queue" => Ok(queue::calls(resource)),
-        "AWS::StepFunctions::StateMachine" => state_machine::calls(resource),
+        "AWS::StepFunctions::StateMachine" => state_machine::calls(resource, known),
         other => Err(Refusals::one(resource.id, format!("Tule does not make resources of type {other} yet"))),
     }
 }
@@ -213,8 +213,9 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
         "AWS::S3::Bucket" => bucket::reply(resource, known),
         "AWS::SQS::Queue" => queue::reply(resource, saved, known),
         "AWS::StepFunctions::StateMachine" => {
-            let name = resource.name("StateMachineName");
-            Reply { reference: value("arn"), attributes: vec![("Arn", value("arn")), ("Name", Value::from(name))] }
+            let arn = Value::from(state_machine::arn(resource, known));
+            let name = Value::from(resource.name("StateMachineName"));
+            Reply { reference: arn.clone(), attributes: vec![("Arn", arn), ("Name", name)] }
         }
         _ => Reply { reference: Value::from(resource.id), attributes: Vec::new() },
     }

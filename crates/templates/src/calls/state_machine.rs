@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Named};
-use crate::{Refusals, document, plan::Resource};
+use super::{Call, Named, pseudo};
+use crate::{Known, Refusals, document, plan::Resource};
 
 pub(super) const PROPERTIES: &[&str] = &[
     "Definition",
@@ -38,14 +38,14 @@ pub(super) fn read_definition(
     Ok(())
 }
 
-pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
+pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Refusals> {
     let place = format!("Resources.{}.Properties", resource.id);
     let definition = match (resource.get("DefinitionString"), resource.get("Definition")) {
         (Some(Value::String(text)), None) => text.clone(),
         (None, Some(definition @ Value::Object(_))) => definition.to_string(),
         _ => return Err(Refusals::one(place, "a state machine has one definition")),
     };
-    let definition = substitute(&definition, resource.get("DefinitionSubstitutions"), &place)?;
+    let definition = substitute(&definition, resource.get("DefinitionSubstitutions"));
     let name = resource.name("StateMachineName");
     let mut create = json!({ "name": name, "definition": definition, "roleArn": resource.get("RoleArn") });
     if let Some(kind) = resource.get("StateMachineType") {
@@ -60,34 +60,29 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     if !tags.is_empty() {
         create["tags"] = tags.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     }
-    // A machine of that name with another definition: found by listing, then changed.
-    let find = Call::new("stepfunctions", "ListStateMachines", json!({ "maxResults": 1000 }));
-    let mut update = json!({ "stateMachineArn": super::saved("arn") });
+    let mut update = json!({ "stateMachineArn": arn(resource, known) });
     for member in ["definition", "roleArn", "loggingConfiguration", "tracingConfiguration"] {
         if let Some(value) = create.get(member) {
             update[member] = value.clone();
         }
     }
-    let _ = find;
-    let save = [("arn", "/stateMachineArn")];
-    let create = Call::new("stepfunctions", "CreateStateMachine", create).saving(&save);
-    Ok(vec![create.or_if("StateMachineAlreadyExists", vec![Call::new("stepfunctions", "UpdateStateMachine", update)])])
+    let instead = vec![Call::new("stepfunctions", "UpdateStateMachine", update)];
+    Ok(vec![Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead)])
 }
 
-/// `${Name}` in a definition, by `DefinitionSubstitutions`; one without a value is a mistake.
-fn substitute(definition: &str, given: Option<&Value>, place: &str) -> Result<String, Refusals> {
-    let Some(given) = given.and_then(Value::as_object) else { return Ok(definition.to_owned()) };
-    let mut out = definition.to_owned();
-    for (name, value) in given {
+/// The machine's ARN follows from its name.
+pub(super) fn arn(resource: Named<'_>, known: &Known) -> String {
+    let (region, account) = (pseudo(known, "AWS::Region"), pseudo(known, "AWS::AccountId"));
+    format!("arn:aws:states:{region}:{account}:stateMachine:{}", resource.name("StateMachineName"))
+}
+
+/// `${Name}` in a definition, by `DefinitionSubstitutions`; what has no value stays as it is.
+fn substitute(definition: &str, given: Option<&Value>) -> String {
+    let given = given.and_then(Value::as_object).into_iter().flatten();
+    given.fold(definition.to_owned(), |definition, (name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let wanted = format!("${{{name}}}");
-        if !out.contains(&wanted) {
-            let place = format!("{place}.DefinitionSubstitutions.{name}");
-            return Err(Refusals::one(place, format!("the definition does not contain {wanted}")));
-        }
-        out = out.replace(&wanted, &text);
-    }
-    Ok(out)
+        definition.replace(&format!("${{{name}}}"), &text)
+    })
 }
 
 fn lower_keys(value: &Value) -> Value {
