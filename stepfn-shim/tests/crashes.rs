@@ -149,13 +149,17 @@ fn executions_outlive_the_service() {
             for (crashed, straight) in crashed.iter().zip(&straight) {
                 assert_eq!(stable(&crashed.output), stable(&straight.output));
                 let types = |ended: &Ended| {
-                    let mut types: Vec<_> = essence(&ended.events).into_iter().map(|(_, _, name)| name).collect();
+                    let mut types: Vec<_> =
+                        essence(&ended.events).into_iter().map(|(_, _, name)| name).collect();
                     types.sort();
                     types
                 };
                 assert_eq!(types(crashed), types(straight));
                 let ids: Vec<u64> = essence(&crashed.events).iter().map(|(id, ..)| *id).collect();
-                assert!(ids.iter().copied().eq(1..=ids.len() as u64), "ids have no gaps and no doubles: {ids:?}");
+                assert!(
+                    ids.iter().copied().eq(1..=ids.len() as u64),
+                    "ids have no gaps and no doubles: {ids:?}"
+                );
                 assert!(essence(&crashed.events).iter().all(|(id, previous, _)| previous < id));
             }
             Ok(())

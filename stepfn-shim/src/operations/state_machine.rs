@@ -164,10 +164,7 @@ pub(super) fn variable_references(revision: &Revision) -> Value {
     if references.is_empty() {
         return Value::Null;
     }
-    references
-        .into_iter()
-        .map(|(state, variables)| (state.to_owned(), json!(variables)))
-        .collect()
+    references.into_iter().map(|(state, variables)| (state.to_owned(), json!(variables))).collect()
 }
 
 pub(super) async fn delete(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
