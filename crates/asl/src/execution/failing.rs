@@ -17,7 +17,13 @@ impl Execution {
     pub(super) fn fail_in_state(&mut self, turn: &mut Turn<'_>, scope: u64, failure: Failure) {
         let failure = self.located(turn, scope, failure);
         self.emit_evaluation_failed(turn, scope, &failure);
-        self.fail(turn, scope, failure, None);
+        let kind = self.state(turn, scope).map(|state| &state.kind);
+        let closing = match kind.filter(|_| failure.evaluation.is_some()) {
+            Some(StateKind::Map(_)) => Some(EventType::MapStateFailed),
+            Some(StateKind::Parallel { .. }) => Some(EventType::ParallelStateFailed),
+            _ => None,
+        };
+        self.fail(turn, scope, failure, closing);
     }
 
     /// The failure with a cause that says in which state it happened.
