@@ -62,7 +62,6 @@ async fn info(State(shown): State<Shown>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "edition": "tule",
         "executor": shown.lambda.describe(),
-        "is_license_activated": true,
     });
     answer(StatusCode::OK, &value)
 }

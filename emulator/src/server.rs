@@ -4,7 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::front_door::FrontDoor;
 
@@ -14,14 +15,14 @@ const HEADER_TIME: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Serves until `stop` says so.
-pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: CancellationToken) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);
-    let connections = tokio_util::task::TaskTracker::new();
+    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stop.cancelled() => break,
         };
         let Ok((stream, peer)) = accepted else {
             // Out of descriptors, most likely: others are served while this one waits.
@@ -41,7 +42,7 @@ async fn connection(
     io: TokioIo<tokio::net::TcpStream>,
     peer: SocketAddr,
     door: Arc<FrontDoor>,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     let service = service_fn(move |request| Arc::clone(&door).handle(request, peer));
     let connection = http.serve_connection(io, service).with_upgrades();
@@ -52,7 +53,7 @@ async fn connection(
                 tracing::debug!(%peer, %error, "a connection ended");
             }
         }
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }

@@ -46,6 +46,8 @@ pub struct Options {
     pub idle_time: Duration,
     /// How long an update shows as in progress at least, as clients know it from AWS (host time).
     pub update_time: Duration,
+    /// The network containers join; `None`: the engine's default.
+    pub network: Option<String>,
     /// Extra labels of containers and volumes.
     pub labels: HashMap<String, String>,
 }
@@ -67,6 +69,7 @@ impl Options {
             max_environments: 128,
             idle_time: Duration::from_secs(600),
             update_time: Duration::from_millis(100),
+            network: None,
             labels: HashMap::new(),
         }
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, atomic::AtomicU32};
 use aws_wire::ServiceError;
 use bytes::Bytes;
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome, Output, Service,
-    ServiceRouter,
+    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome,
+    Output, Service, ServiceRouter,
 };
 use store::{BlobId, Store};
 
@@ -59,8 +59,13 @@ impl Lambda {
     /// Sets Lambda up: chooses the executor, sweeps what a crash left, loads what is stored, goes on with events.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let executor = executor::choose::choose(&options).await.map_err(StartError::Executor)?;
-        let host =
-            Host::new(executor, options.logs, options.clock.clone(), options.max_environments, options.idle_time);
+        let host = Host::new(
+            executor,
+            options.logs,
+            options.clock.clone(),
+            options.max_environments,
+            options.idle_time,
+        );
         host.spawn_reaper();
         let inner = Arc::new(Inner {
             table: FunctionTable::load(options.store.clone())?,
@@ -100,7 +105,11 @@ impl Lambda {
         self.0.host.executor.shutdown().await;
     }
 
-    async fn invoke_function(&self, ctx: &CallContext, invocation: Invocation) -> Result<InvocationOutcome, ServiceError> {
+    async fn invoke_function(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+    ) -> Result<InvocationOutcome, ServiceError> {
         let inner = &self.0;
         let target = Target::find(&inner.table, &ctx.scope, &invocation)?;
         let limit = match invocation.mode {
@@ -109,7 +118,9 @@ impl Lambda {
         };
         let payload = payload::checked(invocation.payload, limit)?;
         if invocation.tenant_id.is_some() {
-            return Err(crate::error::invalid_parameter("The invoked function is not enabled with tenancy configuration."));
+            return Err(crate::error::invalid_parameter(
+                "The invoked function is not enabled with tenancy configuration.",
+            ));
         }
         let client_context = payload::client_context(invocation.client_context.as_deref())?;
         let request = Request::new(ctx, payload, client_context, invocation.log_tail);
@@ -124,7 +135,11 @@ impl Lambda {
             InvocationMode::RequestResponse => synchronous::run(inner, target, request).await,
             InvocationMode::DryRun => Ok(accepted(204)),
             InvocationMode::Event => {
-                let named = crate::function::name::FunctionRef::parse(&ctx.scope, &invocation.function, invocation.qualifier.as_deref())?;
+                let named = crate::function::name::FunctionRef::parse(
+                    &ctx.scope,
+                    &invocation.function,
+                    invocation.qualifier.as_deref(),
+                )?;
                 Events::take(inner, &target, named.qualifier.as_deref(), &request).await?;
                 Ok(accepted(202))
             }

@@ -43,7 +43,10 @@ pub(crate) struct Item {
 /// What it is.
 pub(crate) enum ItemKind {
     Folder,
-    File { executable: bool, content: Vec<u8> },
+    File {
+        executable: bool,
+        content: Vec<u8>,
+    },
     /// A link to a path that stays within the archive.
     Link(PathBuf),
 }
@@ -64,7 +67,10 @@ pub(crate) fn check(archive: &Bytes) -> Result<(), ArchiveError> {
 }
 
 /// Everything in an archive, one after the other, under the rules.
-pub(crate) fn read(archive: &Bytes, mut take: impl FnMut(Item) -> io::Result<()>) -> Result<(), ArchiveError> {
+pub(crate) fn read(
+    archive: &Bytes,
+    mut take: impl FnMut(Item) -> io::Result<()>,
+) -> Result<(), ArchiveError> {
     let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|_| ArchiveError::Unreadable)?;
     let mut rules = Rules::new(archive.len(), zip.len())?;
     let mut written: u64 = 0;
@@ -134,7 +140,7 @@ impl Rules {
         if entries > ENTRY_LIMIT {
             return Err(ArchiveError::TooMany);
         }
-        let ceiling = (archive as u64).saturating_mul(RATIO_LIMIT).max(RATIO_FREE).min(UNZIPPED_LIMIT);
+        let ceiling = (archive as u64).saturating_mul(RATIO_LIMIT).clamp(RATIO_FREE, UNZIPPED_LIMIT);
         Ok(Self { seen: HashSet::new(), total: 0, ceiling })
     }
 
@@ -151,7 +157,8 @@ impl Rules {
             return Err(refuse("its name holds a zero byte"));
         }
         // Archives made on Windows separate by backslashes.
-        let path = clean(Path::new(&name.replace('\\', "/"))).ok_or_else(|| refuse("its path leaves the archive"))?;
+        let path = clean(Path::new(&name.replace('\\', "/")))
+            .ok_or_else(|| refuse("its path leaves the archive"))?;
         match mode.map(|mode| mode & 0o170_000) {
             None | Some(0 | 0o100_000 | 0o040_000 | 0o120_000) => {}
             Some(_) => return Err(refuse("it is neither a file, a folder nor a link")),

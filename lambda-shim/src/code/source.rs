@@ -35,7 +35,9 @@ pub(crate) async fn fetch(
         (Some(zip), None, None) => {
             BASE64_STANDARD.decode(zip).map(Bytes::from).map_err(|_| error::invalid_parameter(UNREADABLE))?
         }
-        (None, Some(bucket), Some(key)) => from_s3(ctx, router, bucket, key, text(members, "S3ObjectVersion")).await?,
+        (None, Some(bucket), Some(key)) => {
+            from_s3(ctx, router, bucket, key, text(members, "S3ObjectVersion")).await?
+        }
         (None, ..) => return Err(error::invalid_parameter("Please provide a source for function code.")),
     };
     let checked = package.clone();
@@ -72,7 +74,11 @@ async fn from_s3(
 
 /// What is recorded of a package before it is stored.
 pub(crate) fn describe(package: &Bytes) -> Code {
-    Code { sha256: BASE64_STANDARD.encode(Sha256::digest(package)), size: package.len() as u64, blob: String::new() }
+    Code {
+        sha256: BASE64_STANDARD.encode(Sha256::digest(package)),
+        size: package.len() as u64,
+        blob: String::new(),
+    }
 }
 
 /// Stores a package; the code that names it can be put into a record now.

@@ -19,8 +19,6 @@ pub(crate) struct Host {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) sink: Arc<dyn LogSink>,
     pub(crate) clock: Clock,
-    /// How many environments a function may have before a request waits a moment for one of them to become free.
-    pub(crate) eager: usize,
     /// How long an environment may stand idle.
     idle_time: Duration,
     permits: Arc<Semaphore>,
@@ -41,7 +39,6 @@ impl Host {
             executor,
             sink,
             clock,
-            eager: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             idle_time,
             permits: Arc::new(Semaphore::new(max_environments)),
             starved: AtomicUsize::new(0),

@@ -58,7 +58,8 @@ impl Pool {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.push_back(sender);
-            (receiver, state.alive >= self.host.eager)
+            // One that has started may be about to ask for more.
+            (receiver, state.alive > state.starting)
         };
         if patient && let Ok(granted) = tokio::time::timeout(PATIENCE, &mut granted).await {
             return granted.unwrap_or_else(|_| Err(StartFailure::abandoned()));
@@ -118,7 +119,10 @@ impl Pool {
         let old: Vec<_> = {
             let mut state = self.lock();
             let now = Instant::now();
-            state.idle.extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time).collect()
+            state
+                .idle
+                .extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time)
+                .collect()
         };
         for environment in old {
             environment.retire();

@@ -88,7 +88,10 @@ impl Environment {
     /// Starts an environment and waits until it asks for work.
     ///
     /// A start that takes longer than Lambda allows is given up and made once more, within the function's timeout.
-    pub(crate) async fn start(pool: &Arc<Pool>, place: OwnedSemaphorePermit) -> Result<Arc<Self>, StartFailure> {
+    pub(crate) async fn start(
+        pool: &Arc<Pool>,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Arc<Self>, StartFailure> {
         let stream = stream_name(pool);
         let sink = pool.host.sink.stream(&pool.deployment.scope, &pool.deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone()));
@@ -97,7 +100,7 @@ impl Environment {
         if let Some(line) = lines.init_start() {
             log.platform(line);
         }
-        let fail = |why, duration| StartFailure { why, log: Some(Arc::clone(&log)), duration };
+        let began = Instant::now();
         let mut started = Attempt::make(pool, &stream, &log, INIT_LIMIT).await;
         if let Err(StartProblem::TimedOut) = started {
             if let Some(line) = lines.init_timeout(INIT_LIMIT) {
@@ -108,8 +111,21 @@ impl Environment {
         match started {
             Ok(attempt) => Ok(attempt.into_environment(pool, log, place)),
             Err(why) => {
-                tracing::warn!(function = pool.deployment.function, ?why, "an execution environment did not start");
-                Err(fail(why, Duration::ZERO))
+                tracing::warn!(
+                    function = pool.deployment.function,
+                    ?why,
+                    "an execution environment did not start"
+                );
+                let duration = began.elapsed();
+                let kind = match &why {
+                    StartProblem::Init(_) => Some("Runtime.Unknown"),
+                    StartProblem::Exited(_) => Some("Runtime.ExitError"),
+                    StartProblem::TimedOut | StartProblem::Executor(_) | StartProblem::Abandoned => None,
+                };
+                if let Some(line) = kind.and_then(|kind| lines.init_error(duration, kind)) {
+                    log.platform(line);
+                }
+                Err(StartFailure { why, log: Some(log), duration })
             }
         }
     }
@@ -161,7 +177,8 @@ impl Environment {
         }
         self.line(|lines| lines.end(&request_id));
         let max_memory = self.running.max_memory().unwrap_or_default();
-        let report = Report { request_id: &request_id, duration, init: first, max_memory, ended: ended.clone() };
+        let report =
+            Report { request_id: &request_id, duration, init: first, max_memory, ended: ended.clone() };
         self.line(|lines| lines.report(&report));
         let tail = self.log.take_tail().filter(|_| tail);
         match ended {
@@ -252,7 +269,12 @@ impl Attempt {
         Err(why)
     }
 
-    fn into_environment(self, pool: &Arc<Pool>, log: Arc<EnvironmentLog>, place: OwnedSemaphorePermit) -> Arc<Environment> {
+    fn into_environment(
+        self,
+        pool: &Arc<Pool>,
+        log: Arc<EnvironmentLog>,
+        place: OwnedSemaphorePermit,
+    ) -> Arc<Environment> {
         let exit = self.running.exit();
         let environment = Arc::new_cyclic(|me| Environment {
             deployment: Arc::clone(&pool.deployment),

@@ -94,7 +94,8 @@ impl SystemLines<'_> {
     pub(crate) fn timed_out(&self, request_id: &str) -> Option<String> {
         let seconds = self.deployment.timeout.as_secs_f64();
         let now = self.now.rfc3339();
-        (!self.deployment.logging.json).then(|| format!("{now} {request_id} Task timed out after {seconds:.2} seconds\n\n"))
+        (!self.deployment.logging.json)
+            .then(|| format!("{now} {request_id} Task timed out after {seconds:.2} seconds\n\n"))
     }
 
     /// After an invocation. JSON has no line of this kind.
@@ -151,7 +152,12 @@ impl SystemLines<'_> {
         )
     }
 
-    fn either(&self, text: impl FnOnce() -> String, kind: &str, record: impl FnOnce() -> Value) -> Option<String> {
+    fn either(
+        &self,
+        text: impl FnOnce() -> String,
+        kind: &str,
+        record: impl FnOnce() -> Value,
+    ) -> Option<String> {
         let logging = &self.deployment.logging;
         if !logging.json {
             return Some(text());

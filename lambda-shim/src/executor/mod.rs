@@ -64,6 +64,8 @@ pub(crate) enum Exit {
     Signal(i32),
     /// It used more memory than it was given.
     OutOfMemory,
+    /// It was never started: the package has no program, or one that cannot run here; the text is AWS's.
+    NotStarted(String),
     /// It cannot be reached any more; the engine says why.
     Lost(String),
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Exit {
             Self::Code(code) => write!(f, "Runtime exited with error: exit status {code}"),
             Self::OutOfMemory | Self::Signal(9) => f.write_str("Runtime exited with error: signal: killed"),
             Self::Signal(signal) => write!(f, "Runtime exited with error: signal: {}", signal_name(*signal)),
+            Self::NotStarted(why) => f.write_str(why),
             Self::Lost(why) => write!(f, "The execution environment was lost: {why}"),
         }
     }

@@ -11,7 +11,12 @@ use super::{
 const CREATING: &str = "The function is being created.";
 
 /// `FunctionConfiguration`, for a function asked for by `qualifier`.
-pub(crate) fn configuration(scope: &Scope, function: &str, shown: &Configuration, qualifier: Option<&str>) -> Map<String, Value> {
+pub(crate) fn configuration(
+    scope: &Scope,
+    function: &str,
+    shown: &Configuration,
+    qualifier: Option<&str>,
+) -> Map<String, Value> {
     let mut members = described(scope, function, shown, qualifier);
     members.insert("RuntimeVersionConfig".into(), runtime_version(scope, shown));
     match &shown.state {
@@ -53,7 +58,12 @@ pub(crate) fn listed(scope: &Scope, function: &str, shown: &Configuration, quali
     Value::Object(described(scope, function, shown, qualifier))
 }
 
-fn described(scope: &Scope, function: &str, shown: &Configuration, qualifier: Option<&str>) -> Map<String, Value> {
+fn described(
+    scope: &Scope,
+    function: &str,
+    shown: &Configuration,
+    qualifier: Option<&str>,
+) -> Map<String, Value> {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
         members.insert(name.to_owned(), value);

@@ -55,7 +55,11 @@ const RESERVED: [&str; 20] = [
 ];
 
 /// The configuration a new function starts with; its code is put in by the caller.
-pub(crate) fn create(function: &str, members: &Members, now: Timestamp) -> Result<Configuration, ServiceError> {
+pub(crate) fn create(
+    function: &str,
+    members: &Members,
+    now: Timestamp,
+) -> Result<Configuration, ServiceError> {
     refuse_unsupported(members)?;
     let mut configuration = Configuration {
         version: LATEST.to_owned(),
@@ -92,7 +96,11 @@ pub(crate) fn create(function: &str, members: &Members, now: Timestamp) -> Resul
 }
 
 /// Takes over what `members` say, and leaves the rest.
-pub(crate) fn update(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
+pub(crate) fn update(
+    configuration: &mut Configuration,
+    function: &str,
+    members: &Members,
+) -> Result<(), ServiceError> {
     refuse_unsupported(members)?;
     apply(configuration, function, members)
 }
@@ -153,7 +161,9 @@ fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
             None | Some(Value::Null) => false,
             Some(Value::Array(items)) => !items.is_empty(),
             // An empty target is how a dead letter queue is taken away, and there never is one.
-            Some(Value::Object(fields)) => fields.values().any(|value| value.as_str() != Some("") && !value.is_null()),
+            Some(Value::Object(fields)) => {
+                fields.values().any(|value| value.as_str() != Some("") && !value.is_null())
+            }
             Some(_) => true,
         };
         if given {
@@ -174,7 +184,8 @@ pub(crate) fn architecture(members: &Members) -> Result<Option<String>, ServiceE
 
 fn variables(environment: &Members) -> Result<Map<String, Value>, ServiceError> {
     let variables = environment.get("Variables").and_then(Value::as_object).cloned().unwrap_or_default();
-    let reserved: Vec<&str> = variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
+    let reserved: Vec<&str> =
+        variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
     if !reserved.is_empty() {
         return Err(error::invalid_parameter(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have \
@@ -235,7 +246,9 @@ fn echo(configuration: &mut Configuration, name: &str, value: &Value) {
                 "Ipv6AllowedForDualStack": value.get("Ipv6AllowedForDualStack").cloned().unwrap_or_else(|| false.into()),
             })
         }
-        "SnapStart" => json!({"ApplyOn": value.get("ApplyOn").cloned().unwrap_or_else(|| "None".into()), "OptimizationStatus": "Off"}),
+        "SnapStart" => {
+            json!({"ApplyOn": value.get("ApplyOn").cloned().unwrap_or_else(|| "None".into()), "OptimizationStatus": "Off"})
+        }
         _ => value.clone(),
     };
     if shown.as_str() == Some("") {
@@ -267,23 +280,29 @@ mod tests {
 
     #[test]
     fn reserved_variables_are_refused_by_name() {
-        let error = created(json!({"Environment": {"Variables": {"AWS_REGION": "x", "A": "b"}}})).unwrap_err();
+        let error =
+            created(json!({"Environment": {"Variables": {"AWS_REGION": "x", "A": "b"}}})).unwrap_err();
         assert!(error.ends_with("Reserved keys used in this request: AWS_REGION"), "{error}");
     }
 
     #[test]
     fn json_logging_has_levels_and_text_has_none() {
-        let mut configuration = created(json!({"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN"}})).unwrap();
+        let mut configuration =
+            created(json!({"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN"}})).unwrap();
         assert_eq!(configuration.logging.system_level, "WARN");
         let text = json!({"LoggingConfig": {"LogFormat": "Text"}});
         update(&mut configuration, "f", text.as_object().unwrap()).unwrap();
-        assert_eq!((configuration.logging.json, configuration.logging.system_level.as_str()), (false, "INFO"));
+        assert_eq!(
+            (configuration.logging.json, configuration.logging.system_level.as_str()),
+            (false, "INFO")
+        );
         assert!(created(json!({"LoggingConfig": {"ApplicationLogLevel": "WARN"}})).is_err());
     }
 
     #[test]
     fn settings_that_would_have_to_act_are_refused() {
-        let error = created(json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]})).unwrap_err();
+        let error =
+            created(json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]})).unwrap_err();
         assert!(error.contains("Layers"), "{error}");
         assert!(created(json!({"Layers": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
     }

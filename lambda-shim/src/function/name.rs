@@ -20,7 +20,11 @@ impl FunctionRef {
     ///
     /// The text has passed the model's pattern, which admits `arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER`
     /// with every part before the name optional.
-    pub(crate) fn parse(scope: &Scope, function: &str, qualifier: Option<&str>) -> Result<Self, ServiceError> {
+    pub(crate) fn parse(
+        scope: &Scope,
+        function: &str,
+        qualifier: Option<&str>,
+    ) -> Result<Self, ServiceError> {
         let (region, name, derived) = split(function);
         if let Some(region) = region
             && region != &*scope.region
@@ -76,10 +80,15 @@ fn split(text: &str) -> (Option<&str>, &str, Option<&str>) {
 
 fn is_region(part: &str) -> bool {
     let mut pieces = part.split('-');
-    let letters = |piece: Option<&str>| piece.is_some_and(|piece| !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_lowercase()));
+    let letters = |piece: Option<&str>| {
+        piece.is_some_and(|piece| !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_lowercase()))
+    };
     letters(pieces.next())
         && letters(pieces.next())
-        && part.rsplit('-').next().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()))
+        && part
+            .rsplit('-')
+            .next()
+            .is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -103,7 +112,11 @@ mod tests {
             "arn:aws:lambda:us-east-1:000000000000:function:f",
         ] {
             assert_eq!(parse(form, None), Ok((String::from("f"), None)), "{form}");
-            assert_eq!(parse(&format!("{form}:live"), None), Ok((String::from("f"), Some(String::from("live")))), "{form}");
+            assert_eq!(
+                parse(&format!("{form}:live"), None),
+                Ok((String::from("f"), Some(String::from("live")))),
+                "{form}"
+            );
         }
         assert_eq!(parse("arn:aws:lambda:us-east-1:000000000000:function", None).unwrap().0, "function");
         assert_eq!(parse("f", Some("1")).unwrap().1.as_deref(), Some("1"));

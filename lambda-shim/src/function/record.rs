@@ -151,7 +151,9 @@ impl Function {
 
     /// Every archive that is still referred to.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.latest).chain(self.versions.values()).map(|configuration| &*configuration.code.blob)
+        std::iter::once(&self.latest)
+            .chain(self.versions.values())
+            .map(|configuration| &*configuration.code.blob)
     }
 }
 

@@ -42,9 +42,11 @@ pub(crate) fn parse(identifier: &str) -> Result<Runtime, ServiceError> {
 /// The runtime of an identifier, if it is one.
 pub(crate) fn known(identifier: &str) -> Option<Runtime> {
     let runtime = |family, image, version: &str| Runtime { family, version: version.to_owned(), image };
-    let numbers = |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let numbers =
+        |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     if let Some(version) = identifier.strip_prefix("python") {
-        return (version.starts_with("3.") && numbers(version)).then(|| runtime(Family::Python, "python", version));
+        return (version.starts_with("3.") && numbers(version))
+            .then(|| runtime(Family::Python, "python", version));
     }
     if let Some(version) = identifier.strip_prefix("nodejs") {
         let version = version.strip_suffix(".x")?;
@@ -55,7 +57,8 @@ pub(crate) fn known(identifier: &str) -> Option<Runtime> {
     }
     for (prefix, image) in [("java", "java"), ("dotnet", "dotnet"), ("ruby", "ruby")] {
         if let Some(version) = identifier.strip_prefix(prefix) {
-            let plain = version.strip_suffix(".al2").or_else(|| version.strip_suffix(".al2023")).unwrap_or(version);
+            let plain =
+                version.strip_suffix(".al2").or_else(|| version.strip_suffix(".al2023")).unwrap_or(version);
             return numbers(plain).then(|| runtime(Family::Other, image, version));
         }
     }
@@ -72,7 +75,9 @@ mod tests {
         assert_eq!(known("nodejs26.x").unwrap().version, "26");
         assert_eq!(known("provided.al2023").unwrap().version, "al2023");
         assert_eq!(known("java8.al2").unwrap().image, "java");
-        for unknown in ["PYTHON3.9", "non-existent-runtime", "nodejs20", "provided.x", "python2.7", "python3.", ""] {
+        for unknown in
+            ["PYTHON3.9", "non-existent-runtime", "nodejs20", "provided.x", "python2.7", "python3.", ""]
+        {
             assert_eq!(known(unknown), None, "{unknown}");
         }
     }

@@ -26,8 +26,10 @@ pub(crate) struct FunctionTable {
     store: Store,
     by_name: DashMap<(Scope, Arc<str>), Arc<Entry>>,
     /// The same in order, for lists.
-    ordered: RwLock<BTreeMap<Scope, BTreeMap<Arc<str>, Arc<Entry>>>>,
+    ordered: RwLock<BTreeMap<Scope, Ordered>>,
 }
+
+type Ordered = BTreeMap<Arc<str>, Arc<Entry>>;
 
 /// One function: its record, and what runs it.
 pub(crate) struct Entry {
@@ -98,7 +100,8 @@ impl FunctionTable {
             after = Some(last.clone());
             for (key, value) in &rows {
                 let (texts, _) = Key::texts(key, 3).ok_or_else(|| damaged("a key of lambda.functions"))?;
-                let function: Function = serde_json::from_slice(value).map_err(|error| damaged(&error.to_string()))?;
+                let function: Function =
+                    serde_json::from_slice(value).map_err(|error| damaged(&error.to_string()))?;
                 if function.format > RECORD_VERSION {
                     return Err(damaged("a function's record was written by a newer Tule"));
                 }
@@ -122,11 +125,20 @@ impl FunctionTable {
         let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
         let Some(functions) = ordered.get(scope) else { return Vec::new() };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        functions.range::<str, _>((from, Bound::Unbounded)).take(limit).map(|(_, entry)| Arc::clone(entry)).collect()
+        functions
+            .range::<str, _>((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect()
     }
 
     /// Adds a function, unless there is one of its name.
-    pub(crate) async fn insert(&self, scope: &Scope, name: &str, function: Function) -> Result<Arc<Entry>, ServiceError> {
+    pub(crate) async fn insert(
+        &self,
+        scope: &Scope,
+        name: &str,
+        function: Function,
+    ) -> Result<Arc<Entry>, ServiceError> {
         let entry = Arc::new(Entry::new(scope.clone(), name, function));
         let taken = || error::conflict(format!("Function already exist: {name}"));
         match self.by_name.entry((scope.clone(), Arc::clone(&entry.name))) {

@@ -79,7 +79,9 @@ impl Events {
     ) -> Result<(), ServiceError> {
         let events = &inner.events;
         let size = request.payload.len();
-        if events.waiting.load(Ordering::Relaxed) >= QUEUE_LIMIT || events.bytes.load(Ordering::Relaxed) + size > QUEUE_BYTES {
+        if events.waiting.load(Ordering::Relaxed) >= QUEUE_LIMIT
+            || events.bytes.load(Ordering::Relaxed) + size > QUEUE_BYTES
+        {
             return Err(error::throttled("CallerRateLimitExceeded"));
         }
         let stored = Stored {
@@ -153,7 +155,12 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
         let wait = match outcome {
             Attempt::Done => return,
             Attempt::Gone(why) => {
-                tracing::warn!(function = stored.function, request_id = stored.request_id, why, "an event was dropped");
+                tracing::warn!(
+                    function = stored.function,
+                    request_id = stored.request_id,
+                    why,
+                    "an event was dropped"
+                );
                 return;
             }
             Attempt::Failed => match WAITS.get(failed) {
@@ -162,7 +169,11 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
                     *wait
                 }
                 None => {
-                    tracing::warn!(function = stored.function, request_id = stored.request_id, "an event failed three times and was dropped");
+                    tracing::warn!(
+                        function = stored.function,
+                        request_id = stored.request_id,
+                        "an event failed three times and was dropped"
+                    );
                     return;
                 }
             },
@@ -173,7 +184,11 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
         };
         let at = inner.clock.now().plus(wait);
         if at.since(stored.at) > MAXIMUM_AGE {
-            tracing::warn!(function = stored.function, request_id = stored.request_id, "an event grew too old and was dropped");
+            tracing::warn!(
+                function = stored.function,
+                request_id = stored.request_id,
+                "an event grew too old and was dropped"
+            );
             return;
         }
         inner.clock.sleep_until(at).await;
@@ -192,8 +207,12 @@ async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored) -> Attempt 
         qualifier: stored.qualifier.clone(),
         ..runtime::Invocation::request_response(name::arn(scope, &stored.function, None), bytes::Bytes::new())
     };
-    let Ok(target) = Target::find(&inner.table, scope, &invocation) else { return Attempt::Gone("the function is gone") };
-    let Ok(payload) = BASE64_STANDARD.decode(&stored.payload) else { return Attempt::Gone("its payload is damaged") };
+    let Ok(target) = Target::find(&inner.table, scope, &invocation) else {
+        return Attempt::Gone("the function is gone");
+    };
+    let Ok(payload) = BASE64_STANDARD.decode(&stored.payload) else {
+        return Attempt::Gone("its payload is damaged");
+    };
     let request = Request {
         request_id: stored.request_id.clone(),
         payload: payload.into(),

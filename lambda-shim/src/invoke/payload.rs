@@ -26,7 +26,10 @@ pub(crate) fn checked(payload: Bytes, limit: usize) -> Result<Bytes, ServiceErro
         Ok(_) => Ok(payload),
         Err(problem) => Err(ServiceError::bad_request(
             "InvalidRequestContentException",
-            format!("Could not parse request body into json: Could not parse payload into json: {}", describe(&payload, &problem)),
+            format!(
+                "Could not parse request body into json: Could not parse payload into json: {}",
+                describe(&payload, &problem)
+            ),
         )
         .with_field("Type", "User")),
     }
@@ -36,19 +39,32 @@ pub(crate) fn checked(payload: Bytes, limit: usize) -> Result<Bytes, ServiceErro
 fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
     let (line, column) = (problem.line(), problem.column());
     let source = String::from_utf8_lossy(&payload[..payload.len().min(500)]).into_owned();
-    let place = |column: usize| format!("\n at [Source: (byte[])\"{source}\"; line: {line}, column: {column}]");
+    let place =
+        |column: usize| format!("\n at [Source: (byte[])\"{source}\"; line: {line}, column: {column}]");
     if problem.is_eof() {
         return format!("Unexpected end-of-input{}", place(column + 1));
     }
     let start = payload.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or_default();
-    let word: String = payload[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').map(|byte| char::from(*byte)).collect();
+    let word: String = payload[start..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .map(|byte| char::from(*byte))
+        .collect();
     if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
         let expected = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
-        return format!("Unrecognized token '{word}': was expecting {expected}{}", place(start + word.len() + 1));
+        return format!(
+            "Unrecognized token '{word}': was expecting {expected}{}",
+            place(start + word.len() + 1)
+        );
     }
-    let at = payload.split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).and_then(|line| line.get(column.saturating_sub(1)));
+    let at = payload
+        .split(|byte| *byte == b'\n')
+        .nth(line.saturating_sub(1))
+        .and_then(|line| line.get(column.saturating_sub(1)));
     match at {
-        Some(byte) => format!("Unexpected character ('{}' (code {byte})){}", char::from(*byte), place(column + 1)),
+        Some(byte) => {
+            format!("Unexpected character ('{}' (code {byte})){}", char::from(*byte), place(column + 1))
+        }
         None => format!("{problem}{}", place(column + 1)),
     }
 }
@@ -56,8 +72,13 @@ fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
 /// The client context, decoded for the function.
 pub(crate) fn client_context(given: Option<&str>) -> Result<Option<String>, ServiceError> {
     let Some(given) = given else { return Ok(None) };
-    let unreadable =
-        || ServiceError::bad_request("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.").with_field("Type", "User");
+    let unreadable = || {
+        ServiceError::bad_request(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+        .with_field("Type", "User")
+    };
     let decoded = BASE64_STANDARD.decode(given).map_err(|_| unreadable())?;
     // It travels as a header: without line breaks, and readable as JSON at all.
     let value: serde_json::Value = serde_json::from_slice(&decoded).map_err(|_| unreadable())?;

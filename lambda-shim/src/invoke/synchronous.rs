@@ -22,7 +22,7 @@ use crate::{
         system_lines::{Ended, Report, SystemLines},
     },
     error,
-    executor::ExecutorError,
+    executor::{ExecutorError, Exit},
     function::record::Function,
     runtime_api::session::Event,
     service::Inner,
@@ -46,13 +46,23 @@ impl Request {
 }
 
 /// Runs `request`, and goes on running it when the caller goes away, as Lambda does.
-pub(crate) async fn run(inner: &Arc<Inner>, target: Target, request: Request) -> Result<InvocationOutcome, ServiceError> {
+pub(crate) async fn run(
+    inner: &Arc<Inner>,
+    target: Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
     let inner = Arc::clone(inner);
     let running = tokio::spawn(async move { run_to_the_end(&inner, &target, request).await });
-    running.await.unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
+    running
+        .await
+        .unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
 }
 
-async fn run_to_the_end(inner: &Arc<Inner>, target: &Target, request: Request) -> Result<InvocationOutcome, ServiceError> {
+async fn run_to_the_end(
+    inner: &Arc<Inner>,
+    target: &Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
     let pool = pool(inner, target, &function)?;
@@ -89,7 +99,8 @@ fn pool(inner: &Inner, target: &Target, function: &Function) -> Result<Arc<Pool>
     {
         return Ok(Arc::clone(pool));
     }
-    let deployment = Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
+    let deployment =
+        Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
     let pool = Pool::new(Arc::new(deployment), &inner.host);
     match pools.entry(target.version.clone()) {
         Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
@@ -110,18 +121,20 @@ fn not_started(
     let timeout = pool.deployment.timeout;
     let (payload, ended) = match failure.why {
         StartProblem::Init(payload) => (payload, Ended::Failed),
-        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
-        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
-        StartProblem::Executor(ExecutorError::Entrypoint(text)) => {
+        StartProblem::Executor(ExecutorError::Entrypoint(text))
+        | StartProblem::Exited(Exit::NotStarted(text)) => {
             let message = format!("RequestId: {request_id} Error: {text}");
             let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
             (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint"))
         }
+        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
+        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
         StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
             if let Some(log) = failure.log {
                 log.platform(format!("Tule could not start an execution environment: {problem}\n"));
             }
-            return Err(error::service(format!("No execution environment could be started: {problem}")).with_source(problem));
+            return Err(error::service(format!("No execution environment could be started: {problem}"))
+                .with_source(problem));
         }
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
@@ -130,7 +143,13 @@ fn not_started(
 }
 
 /// The lines of an invocation whose environment never came to be.
-fn report(pool: &Pool, log: &EnvironmentLog, request_id: &str, duration: Duration, ended: Ended) -> Option<String> {
+fn report(
+    pool: &Pool,
+    log: &EnvironmentLog,
+    request_id: &str,
+    duration: Duration,
+    ended: Ended,
+) -> Option<String> {
     let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
     let timed_out = (ended == Ended::Timeout).then(|| lines.timed_out(request_id)).flatten();
     let report = Report { request_id, duration, init: None, max_memory: 0, ended };

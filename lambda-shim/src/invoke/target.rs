@@ -31,9 +31,19 @@ pub(crate) struct Target {
 
 impl Target {
     /// Finds the function and the version behind its qualifier.
-    pub(crate) fn find(table: &FunctionTable, scope: &Scope, invocation: &Invocation) -> Result<Self, ServiceError> {
+    pub(crate) fn find(
+        table: &FunctionTable,
+        scope: &Scope,
+        invocation: &Invocation,
+    ) -> Result<Self, ServiceError> {
         let named = FunctionRef::parse(scope, &invocation.function, invocation.qualifier.as_deref())?;
-        let missing = || error::function_not_found(&name::arn(scope, &named.name, Some(named.qualifier.as_deref().unwrap_or(LATEST))));
+        let missing = || {
+            error::function_not_found(&name::arn(
+                scope,
+                &named.name,
+                Some(named.qualifier.as_deref().unwrap_or(LATEST)),
+            ))
+        };
         let entry = table.get(scope, &named.name).ok_or_else(missing)?;
         let function = entry.function();
         let version = match named.qualifier.as_deref() {
@@ -53,7 +63,9 @@ impl Target {
     pub(crate) async fn settled(&self) -> Result<Arc<Function>, ServiceError> {
         let mut function = self.entry.function();
         if configuration(&function, &self.version).is_some_and(|found| found.state == State::Pending) {
-            let settled = |function: &Function| configuration(function, &self.version).is_none_or(|found| found.state != State::Pending);
+            let settled = |function: &Function| {
+                configuration(function, &self.version).is_none_or(|found| found.state != State::Pending)
+            };
             function = self.entry.wait_until(settled).await;
         }
         match configuration(&function, &self.version).map(|found| &found.state) {
@@ -88,7 +100,11 @@ pub(crate) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// Takes a slot of the function's and the account's concurrency.
-    pub(crate) fn take(entry: &'a Entry, function: &Function, account: &'a AtomicU32) -> Result<Self, ServiceError> {
+    pub(crate) fn take(
+        entry: &'a Entry,
+        function: &Function,
+        account: &'a AtomicU32,
+    ) -> Result<Self, ServiceError> {
         let slot = Self { function: &entry.in_flight, account };
         let of_function = slot.function.fetch_add(1, Ordering::AcqRel);
         let of_account = slot.account.fetch_add(1, Ordering::AcqRel);

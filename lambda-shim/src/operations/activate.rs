@@ -11,12 +11,22 @@ use crate::{
     service::Inner,
 };
 
+/// This machine's architecture as Lambda names it.
+const NATIVE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
 /// Makes `$LATEST` as it is now ready in the background, and then marks it, and what was published from it.
 pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     let (inner, entry) = (Arc::clone(inner), Arc::clone(entry));
     tokio::spawn(async move {
         let function = entry.function();
         let Some(deployment) = Deployment::of(&entry.scope, &entry.name, &function.latest) else { return };
+        if deployment.architecture != NATIVE {
+            tracing::warn!(
+                function = %entry.name,
+                "the function asks for {}, and runs on this machine's {NATIVE}",
+                deployment.architecture
+            );
+        }
         let began = tokio::time::Instant::now();
         let prepared = inner.host.executor.prepare(&deployment).await;
         if let Err(why) = &prepared {

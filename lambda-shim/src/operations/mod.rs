@@ -76,16 +76,28 @@ const TAG_LIMIT: usize = 50;
 
 /// The function that `FunctionName` and `Qualifier` name. The wire has seen to it that the name is there.
 fn named(ctx: &CallContext, members: &Map<String, Value>) -> Result<FunctionRef, ServiceError> {
-    FunctionRef::parse(&ctx.scope, text(members, "FunctionName").unwrap_or_default(), text(members, "Qualifier"))
+    FunctionRef::parse(
+        &ctx.scope,
+        text(members, "FunctionName").unwrap_or_default(),
+        text(members, "Qualifier"),
+    )
 }
 
 /// The entry of a named function; the error names it as it was asked for.
-fn entry(inner: &Inner, ctx: &CallContext, named: &FunctionRef) -> Result<std::sync::Arc<Entry>, ServiceError> {
+fn entry(
+    inner: &Inner,
+    ctx: &CallContext,
+    named: &FunctionRef,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
     inner.table.get(&ctx.scope, &named.name).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))
 }
 
 /// The entry of a function that must be named without a qualifier's being of importance.
-fn unqualified(inner: &Inner, ctx: &CallContext, members: &Map<String, Value>) -> Result<std::sync::Arc<Entry>, ServiceError> {
+fn unqualified(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
     let named = FunctionRef { qualifier: None, ..named(ctx, members)? };
     entry(inner, ctx, &named)
 }
@@ -125,13 +137,23 @@ fn too_many_tags() -> ServiceError {
 }
 
 /// The function whose ARN is a tag operation's `Resource`.
-fn tagged(inner: &Inner, ctx: &CallContext, members: &Map<String, Value>) -> Result<std::sync::Arc<Entry>, ServiceError> {
+fn tagged(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
     let arn = text(members, "Resource").unwrap_or_default();
     match arn.split(':').nth(5) {
         Some("function") => {}
-        Some("event-source-mapping") => return Err(error::not_found(format!("Event source mapping not found: {arn}"))),
-        Some("capacity-provider") => return Err(error::not_found(format!("Capacity provider not found: {arn}"))),
-        Some("code-signing-config") => return Err(error::not_found(format!("Code signing config not found: {arn}"))),
+        Some("event-source-mapping") => {
+            return Err(error::not_found(format!("Event source mapping not found: {arn}")));
+        }
+        Some("capacity-provider") => {
+            return Err(error::not_found(format!("Capacity provider not found: {arn}")));
+        }
+        Some("code-signing-config") => {
+            return Err(error::not_found(format!("Code signing config not found: {arn}")));
+        }
         Some("layer") => return Err(error::not_found(format!("Layer not found: {arn}"))),
         _ => return Err(error::unsupported("tags of this kind of resource")),
     }
@@ -146,7 +168,11 @@ fn tagged(inner: &Inner, ctx: &CallContext, members: &Map<String, Value>) -> Res
 
 /// How many items a page has.
 fn page_size(members: &Map<String, Value>, most: usize) -> usize {
-    members.get("MaxItems").and_then(Value::as_u64).and_then(|items| usize::try_from(items).ok()).map_or(most, |items| items.clamp(1, most))
+    members
+        .get("MaxItems")
+        .and_then(Value::as_u64)
+        .and_then(|items| usize::try_from(items).ok())
+        .map_or(most, |items| items.clamp(1, most))
 }
 
 /// Forgets packages that no version refers to any more.

@@ -18,7 +18,10 @@ pub(crate) const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
 const PREFIX: &str = "/2018-06-01/";
 
 /// Serves the Runtime API of one environment on one connection until either side ends it.
-pub(crate) async fn serve(session: Arc<Session>, connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+pub(crate) async fn serve(
+    session: Arc<Session>,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let service = hyper::service::service_fn(move |request| {
         let session = Arc::clone(&session);
         async move { Ok::<_, Infallible>(respond(&session, request).await) }
@@ -96,13 +99,23 @@ fn invocation(event: Event) -> Answered {
     response
 }
 
-async fn answer(session: &Session, request_id: &str, failed: bool, headers: &HeaderMap, body: Incoming) -> Answered {
+async fn answer(
+    session: &Session,
+    request_id: &str,
+    failed: bool,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Answered {
     if let Err(refusal) = session.expects(request_id) {
         return refused(refusal);
     }
     let mode = headers.get("lambda-runtime-function-response-mode").map(HeaderValue::as_bytes);
     if mode.is_some_and(|mode| mode != b"streaming") {
-        return error(StatusCode::BAD_REQUEST, "Runtime.InvalidResponseModeHeader", "Invalid response mode header");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "Runtime.InvalidResponseModeHeader",
+            "Invalid response mode header",
+        );
     }
     let (payload, trailers) = collect(body, headers).await;
     let given = match payload {
@@ -125,7 +138,8 @@ async fn answer(session: &Session, request_id: &str, failed: bool, headers: &Hea
 /// The error a streaming response ends with, in its trailers.
 fn streamed_error(trailers: &HeaderMap) -> Option<Bytes> {
     let kind = trailers.get("lambda-runtime-function-error-type")?;
-    let body = trailers.get("lambda-runtime-function-error-body").and_then(|body| BASE64_STANDARD.decode(body).ok());
+    let body =
+        trailers.get("lambda-runtime-function-error-body").and_then(|body| BASE64_STANDARD.decode(body).ok());
     Some(body.map_or_else(
         || serde_json::json!({"errorType": kind.to_str().unwrap_or("Function.Unknown")}).to_string().into(),
         Bytes::from,
@@ -141,7 +155,8 @@ enum Unread {
 /// The whole body and its trailers. Beyond the limit the rest is read and thrown away, so that the runtime reads the
 /// refusal and not a broken connection.
 async fn collect(mut body: Incoming, headers: &HeaderMap) -> (Result<Bytes, Unread>, Option<HeaderMap>) {
-    let expected = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let expected =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     let mut trailers = None;
@@ -159,7 +174,9 @@ async fn collect(mut body: Incoming, headers: &HeaderMap) -> (Result<Bytes, Unre
                 if first.is_empty() && whole.is_empty() && expected == Some(data.len()) {
                     first = data;
                 } else {
-                    whole.reserve(expected.unwrap_or_default().min(RESPONSE_LIMIT).saturating_sub(whole.len()));
+                    whole.reserve(
+                        expected.unwrap_or_default().min(RESPONSE_LIMIT).saturating_sub(whole.len()),
+                    );
                     whole.extend_from_slice(&data);
                 }
             }

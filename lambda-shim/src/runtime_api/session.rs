@@ -54,7 +54,10 @@ enum State {
     Starting(Option<oneshot::Sender<Start>>),
     /// The runtime has asked for work.
     Idle(oneshot::Sender<Event>),
-    Busy { request_id: String, answer: oneshot::Sender<Answer> },
+    Busy {
+        request_id: String,
+        answer: oneshot::Sender<Answer>,
+    },
     /// The runtime has answered and not asked again yet.
     Answered,
     Closed,

@@ -172,7 +172,9 @@ impl Memory {
     fn peak(&self, pid: i32) -> Option<u32> {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let due = self.next_look.load(Ordering::Relaxed);
-        if now >= due && self.next_look.compare_exchange(due, now + 100, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if now >= due
+            && self.next_look.compare_exchange(due, now + 100, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
             self.peak.fetch_max(system::peak_memory(pid).unwrap_or_default(), Ordering::Relaxed);
         }
         Some(self.peak.load(Ordering::Relaxed)).filter(|peak| *peak > 0)

@@ -32,7 +32,8 @@ pub(crate) fn python(
     command.arg(bootstrap).arg(site.package).arg(byte_code);
     surround(&mut command, deployment, site, python.path.parent());
     // The user's own come first; the SDK is found only where nothing else brings it.
-    let own = deployment.environment.iter().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.as_str());
+    let own =
+        deployment.environment.iter().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.as_str());
     let parts: Vec<_> = own.into_iter().map(Path::new).chain(sdk).collect();
     if let Ok(path) = std::env::join_paths(parts)
         && !path.is_empty()

@@ -30,7 +30,8 @@ pub(crate) struct Interpreters {
 }
 
 const ASK_PYTHON: [&str; 3] = ["-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"];
-const ASK_NODE: [&str; 2] = ["-p", "const [a] = process.versions.node.split('.'); `${a} 0 ${process.execPath}`"];
+const ASK_NODE: [&str; 2] =
+    ["-p", "const [a] = process.versions.node.split('.'); `${a} 0 ${process.execPath}`"];
 
 impl Interpreters {
     /// Python for `3.12`.
@@ -156,8 +157,9 @@ mod tests {
 
     #[test]
     fn the_nearest_version_is_chosen() {
-        let found: Vec<_> =
-            [9, 11, 13].map(|minor| Interpreter { version: (3, minor), path: PathBuf::from(format!("/p{minor}")) }).into();
+        let found: Vec<_> = [9, 11, 13]
+            .map(|minor| Interpreter { version: (3, minor), path: PathBuf::from(format!("/p{minor}")) })
+            .into();
         let interpreters = Interpreters::default();
         assert_eq!(interpreters.choose("Python", "3.11", (3, 11), &found).unwrap().version, (3, 11));
         assert_eq!(interpreters.choose("Python", "3.14", (3, 14), &found).unwrap().version, (3, 13));

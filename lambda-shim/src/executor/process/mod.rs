@@ -15,6 +15,8 @@ mod interpreter;
 mod packages;
 mod system;
 
+pub(crate) use system::is_alive;
+
 use interpreter::Interpreters;
 use packages::Packages;
 
@@ -60,11 +62,24 @@ impl ProcessExecutor {
             Family::Python => {
                 let python = self.interpreters.python(&deployment.runtime.version).await?;
                 let sdk = self.python_sdk.as_deref();
-                command::python(deployment, &site, &python, self.packages.python_bootstrap(), &self.packages.byte_code(&deployment.code), sdk)
+                command::python(
+                    deployment,
+                    &site,
+                    &python,
+                    self.packages.python_bootstrap(),
+                    &self.packages.byte_code(&deployment.code),
+                    sdk,
+                )
             }
             Family::Node => {
                 let node = self.interpreters.node(&deployment.runtime.version).await?;
-                command::node(deployment, &site, &node, self.packages.node_bootstrap(), self.node_sdk.as_deref())
+                command::node(
+                    deployment,
+                    &site,
+                    &node,
+                    self.packages.node_bootstrap(),
+                    self.node_sdk.as_deref(),
+                )
             }
             Family::Provided => command::provided(deployment, &site)?,
             Family::Other => return Err(unsupported(deployment)),

@@ -59,7 +59,7 @@ pub(super) fn kill_group(leader: i32) {
 }
 
 /// Whether a process of this number exists.
-pub(super) fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     // SAFETY: signal 0 only asks.
     let answer = unsafe { libc::kill(pid, 0) };
     answer == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
