@@ -344,11 +344,11 @@ impl State {
         match &self.kind {
             StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel { .. } => {}
             StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => {
-                found.extend(path.variable())
+                found.extend(path.variable());
             }
             StateKind::Wait(WaitFor::Seconds(_) | WaitFor::Timestamp(_)) => {}
             StateKind::Wait(WaitFor::SecondsQuery(query) | WaitFor::TimestampQuery(query)) => {
-                query.variables(&mut found)
+                query.variables(&mut found);
             }
             StateKind::Task(task) => {
                 task.credentials.iter().for_each(|template| template.variables(&mut found));

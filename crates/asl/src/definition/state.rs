@@ -227,7 +227,7 @@ fn choice(fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<StateKin
         let next = targets.required(&mut item, "Next");
         let assign = item.assign();
         let output = if item.jsonata { item.template("Output") } else { None };
-        let rule = if item.jsonata { condition(&mut item, index) } else { rule(&mut item, true, 0) };
+        let rule = if item.jsonata { condition(&mut item, index) } else { rule(&mut item, true) };
         if let (Some(rule), Some(next)) = (rule, next) {
             choices.push(Choice { rule, next, output, assign });
         }
@@ -250,7 +250,7 @@ fn condition(fields: &mut Fields<'_, '_>, index: usize) -> Option<Rule> {
 }
 
 /// Compiles a rule; only the outermost has Next and Assign.
-fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Rule> {
+fn rule(fields: &mut Fields<'_, '_>, outermost: bool) -> Option<Rule> {
     let reserved = |name: &str| {
         name == "Comment" || name == "Variable" || outermost && matches!(name, "Next" | "Assign")
     };
@@ -265,7 +265,7 @@ fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Ru
             let members = fields.object("Not")?;
             let location = fields.at("Not");
             let mut inner = Fields { members, location, findings: fields.findings, jsonata: fields.jsonata };
-            rule(&mut inner, false, depth + 1).map(|rule| Rule::Not(Box::new(rule)))
+            rule(&mut inner, false).map(|rule| Rule::Not(Box::new(rule)))
         }
         "And" | "Or" => {
             let items = fields.array(operator)?;
@@ -281,7 +281,7 @@ fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Ru
                     findings: fields.findings,
                     jsonata: fields.jsonata,
                 };
-                rule(&mut inner, false, depth + 1)
+                rule(&mut inner, false)
             });
             let rules: Vec<_> = rules.collect();
             let rules: Option<Vec<_>> = rules.into_iter().collect();

@@ -37,7 +37,7 @@ pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &
     if compiler.express {
         match &resource {
             Resource::Activity { .. } => {
-                fields.wrong("Resource", "Express state machine does not support Activity ARN")
+                fields.wrong("Resource", "Express state machine does not support Activity ARN");
             }
             Resource::Service { pattern, .. } if *pattern != Pattern::RequestResponse => {
                 let suffix = pattern.suffix();

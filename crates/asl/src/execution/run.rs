@@ -192,10 +192,10 @@ impl Execution {
                 self.data.scopes.remove(&scope);
                 match self.data.visit(parent).map(|visit| &visit.activity) {
                     Some(Activity::Parallel(_)) => {
-                        self.branch_succeeded(turn, parent, index, last_event, output)
+                        self.branch_succeeded(turn, parent, index, last_event, output);
                     }
                     Some(Activity::Map(_)) => {
-                        self.iteration_succeeded(turn, parent, index, last_event, output)
+                        self.iteration_succeeded(turn, parent, index, last_event, output);
                     }
                     Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
                 }

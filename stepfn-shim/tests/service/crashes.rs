@@ -1,11 +1,9 @@
 //! Crashes: the whole service is dropped at random moments, only the store stays, and a new service takes up what ran.
 //! Every execution must end as it would have ended, with a history in which nothing is missing or twice.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::World;
+use crate::world::World;
 use proptest::test_runner::{Config, TestRunner};
 use runtime::{Timestamp, VirtualClock};
 use serde_json::{Value, json};
