@@ -1,9 +1,5 @@
 //! How fast workflows run in the pure interpreter. Each answer is checked before it is timed.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a benchmark that finds nothing where something must be has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark that finds nothing where something must be has failed")]
 
 use std::{hint::black_box, sync::Arc};
 
@@ -74,13 +70,13 @@ fn benchmarks(criterion: &mut Criterion) {
     let empty = Payload::empty_object();
     assert_eq!(run(&hundred, &empty).value(), &json!({}));
     criterion.bench_function("a chain of 100 Pass states", |bench| {
-        bench.iter(|| run(black_box(&hundred), &empty))
+        bench.iter(|| run(black_box(&hundred), &empty));
     });
     for length in [1_000, 10_000] {
         let (definition, items) = (compile(&map()), Payload::new((0..length).collect()));
         assert_eq!(run(&definition, &items).value(), items.value());
         criterion.bench_function(&format!("a Map over {length} items"), |bench| {
-            bench.iter(|| run(black_box(&definition), &items))
+            bench.iter(|| run(black_box(&definition), &items));
         });
     }
     let zero = Payload::new(json!({ "n": 0 }));
@@ -88,7 +84,7 @@ fn benchmarks(criterion: &mut Criterion) {
         let definition = compile(&definition);
         assert_eq!(run(&definition, &zero).value(), &json!({ "n": 1000 }));
         criterion.bench_function(&format!("a loop of 1,000 {name}"), |bench| {
-            bench.iter(|| run(black_box(&definition), &zero))
+            bench.iter(|| run(black_box(&definition), &zero));
         });
     }
 }

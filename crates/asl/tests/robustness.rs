@@ -122,7 +122,7 @@ fn start(definition: &Arc<Definition>) -> (Execution, Vec<HistoryEvent>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics_and_a_replay_is_the_same(definition in machine(2), signals in prop::collection::vec(signal(), 0..60)) {

@@ -139,7 +139,7 @@ fn executions_outlive_the_service() {
         assert_eq!(output["map"][2], json!({ "v": n + 3 }));
         assert_eq!(output["result"], json!({ "out": { "k": 1 } }));
     }
-    let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 20, failure_persistence: None, ..Config::default() });
     let crashes = proptest::collection::vec(0..25_usize, 1..12);
     runner
         .run(&crashes, |crashes| {

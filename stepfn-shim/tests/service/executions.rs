@@ -7,6 +7,7 @@ const ECHO: &str = "arn:aws:lambda:us-east-1:000000000000:function:echo";
 const RAISE: &str = "arn:aws:lambda:us-east-1:000000000000:function:raise";
 const SLOW: &str = "arn:aws:lambda:us-east-1:000000000000:function:slow";
 
+#[expect(clippy::needless_pass_by_value, reason = "the states are written where they are used")]
 fn one(state: Value) -> Value {
     json!({ "StartAt": "A", "States": { "A": state } })
 }
