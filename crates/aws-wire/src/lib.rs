@@ -1,8 +1,34 @@
 //! AWS's wire: how a request becomes an operation with members, and how an answer or an error goes back.
 //!
 //! Owns protocols, routing by the service models, validation, errors, ARNs, paging tokens and SigV4. Knows no service
-//! and no HTTP server: it maps values to values. Start at [`ServiceError`].
+//! and no HTTP server: it maps values to values. The way in is [`identify`], then [`Identified::target`], then
+//! [`decode`] and [`validate`]; the way out is [`encode_output`] or [`encode_error`].
 
+pub mod aws_chunked;
+pub mod event_stream;
+pub mod sigv4;
+
+mod arn;
+mod credential;
+mod decode;
+mod encode;
 mod error;
+mod identify;
+mod json;
+mod paging;
+mod query;
+mod routes;
+mod text;
+mod validate;
+mod xml;
 
+pub use arn::Arn;
+pub use credential::{Credential, account_of};
+pub use decode::{BodyNeed, body_need, decode};
+pub use encode::{Encoded, encode_error, encode_output};
 pub use error::ServiceError;
+pub use identify::{Identified, identify};
+pub use paging::PageToken;
+pub use routes::Target;
+pub use text::{decode_percent, query_pairs};
+pub use validate::validate;

@@ -9,7 +9,7 @@ mod context;
 mod invoker;
 mod router;
 
-pub use body::{Body, BodyError, Event};
+pub use body::{Body, BodyError, ByteStream, Event, EventStream};
 pub use clock::{Clock, Timestamp, VirtualClock};
 pub use context::{CallContext, Scope, new_request_id};
 pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};

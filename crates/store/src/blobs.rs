@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 /// The name of a blob: made by [`Blobs::put`], kept by a record that refers to it.
@@ -62,6 +64,32 @@ impl Blobs {
         Ok(id)
     }
 
+    /// Stores what a stream gives, up to `limit` bytes; on disk without holding it in memory. `inspect` sees every
+    /// chunk, for checksums.
+    pub async fn put_stream<S>(&self, mut content: S, limit: u64, mut inspect: impl FnMut(&[u8])) -> io::Result<(BlobId, u64)>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Unpin,
+    {
+        let mut length = 0;
+        let mut sink = Sink::open(&self.0).await?;
+        while let Some(chunk) = content.next().await {
+            let taken = match chunk {
+                Ok(chunk) if length + chunk.len() as u64 > limit => Err(io::ErrorKind::FileTooLarge.into()),
+                Ok(chunk) => {
+                    length += chunk.len() as u64;
+                    inspect(&chunk);
+                    sink.write(chunk).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = taken {
+                sink.abandon().await;
+                return Err(error);
+            }
+        }
+        Ok((sink.finish(&self.0).await?, length))
+    }
+
     /// The content of a blob; `NotFound` if there is none of that name.
     pub async fn get(&self, id: &BlobId) -> io::Result<Bytes> {
         match &*self.0 {
@@ -84,6 +112,58 @@ impl Blobs {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             },
+        }
+    }
+}
+
+/// Where a stream is being stored.
+enum Sink {
+    Memory(BytesMut),
+    File { name: String, path: PathBuf, file: tokio::fs::File },
+}
+
+impl Sink {
+    async fn open(place: &Place) -> io::Result<Self> {
+        let Place::Folder(folder) = place else { return Ok(Self::Memory(BytesMut::new())) };
+        let name = Uuid::new_v4().simple().to_string();
+        let path = folder.join(format!("{name}.tmp"));
+        let file = tokio::fs::File::create_new(&path).await?;
+        Ok(Self::File { name, path, file })
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        match self {
+            Self::Memory(content) => {
+                content.extend_from_slice(&chunk);
+                Ok(())
+            }
+            Self::File { file, .. } => file.write_all(&chunk).await,
+        }
+    }
+
+    async fn abandon(self) {
+        if let Self::File { path, .. } = self {
+            // Rubbish that cannot be removed now is removed at the next start.
+            let _ = tokio::fs::remove_file(path).await;
+        }
+    }
+
+    async fn finish(self, place: &Place) -> io::Result<BlobId> {
+        match (self, place) {
+            (Self::File { name, path, mut file }, Place::Folder(folder)) => {
+                file.flush().await?;
+                file.sync_all().await?;
+                tokio::fs::rename(&path, folder.join(&name)).await?;
+                let folder = folder.clone();
+                tokio::task::spawn_blocking(move || sync_folder(&folder)).await??;
+                Ok(BlobId(name))
+            }
+            (Self::Memory(content), Place::Memory(blobs)) => {
+                let id = BlobId(Uuid::new_v4().simple().to_string());
+                blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), content.freeze());
+                Ok(id)
+            }
+            _ => Err(io::Error::other("a stream's place changed while it was stored")),
         }
     }
 }

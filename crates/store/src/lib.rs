@@ -6,6 +6,7 @@
 
 mod batch;
 mod blobs;
+mod collection;
 mod error;
 mod key;
 mod memory;
@@ -13,6 +14,7 @@ mod store;
 
 pub use batch::{Batch, Table};
 pub use blobs::{BlobId, Blobs};
+pub use collection::Collection;
 pub use error::StoreError;
 pub use key::Key;
 pub use store::{Commit, Store};

@@ -1,1 +1,92 @@
-//! To be written.
+//! S3, as far as backends and deploy tools keep objects in it: buckets, objects, listings, multipart uploads.
+//!
+//! Owns buckets and objects; knows no other service. Objects live in the store, contents as blobs, so an object's size
+//! costs no memory on disk-backed stores. Start at [`S3`].
+
+mod operations;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
+use store::{Collection, Key, Store, StoreError, Table};
+
+use record::{Bucket, Object, Part, Upload};
+
+const BUCKETS: Table = Table("s3.buckets");
+const OBJECTS: Table = Table("s3.objects");
+const PARTS: Table = Table("s3.parts");
+const UPLOADS: Table = Table("s3.uploads");
+const VERSION: u32 = 1;
+
+/// S3. Cheap to clone.
+#[derive(Clone)]
+pub struct S3(Arc<State>);
+
+struct State {
+    store: Store,
+    clock: Clock,
+    buckets: Collection<Bucket>,
+    uploads: Collection<Upload>,
+    parts: Collection<Part>,
+}
+
+impl S3 {
+    /// Loads what the store holds.
+    pub fn new(store: &Store, clock: Clock) -> Result<Self, StoreError> {
+        let buckets = Collection::load(store, BUCKETS, VERSION)?;
+        let parts = Collection::load(store, PARTS, VERSION)?;
+        let uploads = Collection::load(store, UPLOADS, VERSION)?;
+        Ok(Self(Arc::new(State { store: store.clone(), clock, buckets, uploads, parts })))
+    }
+}
+
+/// A failure of the storage, as S3 words its own.
+fn storage(error: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
+    let text = format!("We encountered an internal error. Please try again. ({error})");
+    ServiceError::new("InternalError", 500, text).with_source(error)
+}
+
+impl State {
+    /// Bucket names are one name space for all accounts and regions.
+    fn bucket(&self, name: &str) -> Result<Arc<Bucket>, ServiceError> {
+        self.buckets.get(&Key::new().text(name)).ok_or_else(|| {
+            ServiceError::new("NoSuchBucket", 404, "The specified bucket does not exist").with_field("BucketName", name)
+        })
+    }
+
+    fn object(&self, bucket: &str, key: &str) -> Result<Object, ServiceError> {
+        self.bucket(bucket)?;
+        let found = self.store.get(OBJECTS, &object_key(bucket, key)).map_err(storage)?;
+        let found = found.ok_or_else(|| {
+            ServiceError::new("NoSuchKey", 404, "The specified key does not exist.").with_field("Key", key)
+        })?;
+        serde_json::from_slice(&found).map_err(storage)
+    }
+}
+
+fn object_key(bucket: &str, key: &str) -> Key {
+    Key::new().text(bucket).text(key)
+}
+
+impl Service for S3 {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(operations::call(&self.0, ctx, operation, input))
+    }
+}

@@ -1,0 +1,93 @@
+//! The query protocol's input: `Tags.member.1.Key=a`.
+
+use std::collections::BTreeMap;
+
+use aws_model::{ServiceModel, ShapeKind, ShapeRef, StructureShape, TimestampFormat};
+use serde_json::{Map, Value};
+
+use crate::{ServiceError, decode, text};
+
+/// A tree of parameters: what stands at a name, and what stands below it.
+#[derive(Default)]
+struct Node {
+    value: Option<String>,
+    below: BTreeMap<String, Node>,
+}
+
+/// Deeper names than this are no service's.
+const DEEPEST: usize = 32;
+
+pub(crate) fn read(
+    model: &ServiceModel,
+    shape: &StructureShape,
+    query: &str,
+    body: &[u8],
+) -> Result<Map<String, Value>, ServiceError> {
+    let body = String::from_utf8_lossy(body);
+    let mut root = Node::default();
+    for (name, value) in text::query_pairs(query).chain(text::query_pairs(&body)) {
+        if name.split('.').count() > DEEPEST {
+            return Err(ServiceError::bad_request("MalformedQueryString", "A parameter is nested too deep."));
+        }
+        let mut node = &mut root;
+        for part in name.split('.') {
+            node = node.below.entry(part.to_owned()).or_default();
+        }
+        node.value = Some(value.into_owned());
+    }
+    structure(model, shape, &root)
+}
+
+fn structure(model: &ServiceModel, shape: &StructureShape, node: &Node) -> Result<Map<String, Value>, ServiceError> {
+    let mut members = Map::new();
+    for field in &shape.fields {
+        if let Some(found) = node.below.get(&field.wire_name)
+            && let Some(value) = read_shape(model, field.shape, found, &field.name)?
+        {
+            members.insert(field.name.clone(), value);
+        }
+    }
+    Ok(members)
+}
+
+fn read_shape(model: &ServiceModel, shape: ShapeRef, node: &Node, name: &str) -> Result<Option<Value>, ServiceError> {
+    match &model.shape(shape).kind {
+        ShapeKind::Structure(shape) => structure(model, shape, node).map(|members| Some(Value::Object(members))),
+        ShapeKind::List { item, item_element, flattened, .. } => {
+            let wrapper = item_element.as_deref().unwrap_or("member");
+            let node = if *flattened { Some(node) } else { node.below.get(wrapper).or_else(|| node.below.get("member")) };
+            let Some(node) = node else { return Ok(Some(Value::Array(Vec::new()))) };
+            let items = numbered(node).into_iter().filter_map(|it| read_shape(model, *item, it, name).transpose());
+            items.collect::<Result<_, _>>().map(|items| Some(Value::Array(items)))
+        }
+        ShapeKind::Map { value, elements, flattened, .. } => {
+            let node = if *flattened { Some(node) } else { node.below.get("entry") };
+            let mut entries = Map::new();
+            for entry in node.map(numbered).unwrap_or_default() {
+                let key = entry.below.get(&elements.0).and_then(|key| key.value.clone());
+                let found = entry.below.get(&elements.1);
+                if let (Some(key), Some(found)) = (key, found)
+                    && let Some(value) = read_shape(model, *value, found, name)?
+                {
+                    entries.insert(key, value);
+                }
+            }
+            Ok(Some(Value::Object(entries)))
+        }
+        _ => {
+            let Some(text) = &node.value else { return Ok(None) };
+            let value = decode::from_text(model.shape(shape), text, TimestampFormat::Iso8601);
+            value.map(Some).ok_or_else(|| {
+                ServiceError::bad_request("MalformedInput", format!("Value '{text}' at '{name}' has the wrong type"))
+            })
+        }
+    }
+}
+
+/// The nodes below `1`, `2`, … in the order of their numbers.
+fn numbered(node: &Node) -> Vec<&Node> {
+    let mut items: Vec<(u64, &Node)> =
+        node.below.iter().filter_map(|(number, node)| Some((number.parse().ok()?, node))).collect();
+    items.sort_by_key(|(number, _)| *number);
+    items.into_iter().map(|(_, node)| node).collect()
+}

@@ -1,0 +1,129 @@
+//! GetObject and HeadObject: conditions and ranges.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use bytes::{Bytes, BytesMut};
+use runtime::Output;
+use serde_json::{Map, Value, json};
+use store::BlobId;
+
+use super::text;
+use crate::{State, record::Object, storage};
+
+pub(super) async fn get(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+    let (object, mut output) = found(state, members)?;
+    let whole = content(state, &object).await?;
+    let body = match range(members, object.size)? {
+        Some((from, to)) => {
+            let bounds = format!("bytes {from}-{}/{}", to - 1, object.size);
+            output.members.insert("ContentRange".to_owned(), Value::from(bounds));
+            output.members.insert("ContentLength".to_owned(), Value::from(to - from));
+            output.status = Some(206);
+            whole.slice(index(from)?..index(to)?)
+        }
+        None => whole,
+    };
+    for (name, header) in RESPONSE_OVERRIDES {
+        if let Some(value) = members.get(*name) {
+            output.members.insert((*header).to_owned(), value.clone());
+        }
+    }
+    Ok(output.with_body(body))
+}
+
+/// Query parameters that replace headers of the answer.
+const RESPONSE_OVERRIDES: &[(&str, &str)] = &[
+    ("ResponseCacheControl", "CacheControl"),
+    ("ResponseContentDisposition", "ContentDisposition"),
+    ("ResponseContentEncoding", "ContentEncoding"),
+    ("ResponseContentLanguage", "ContentLanguage"),
+    ("ResponseContentType", "ContentType"),
+];
+
+pub(super) fn head(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+    found(state, members).map(|(_, output)| output)
+}
+
+fn index(position: u64) -> Result<usize, ServiceError> {
+    usize::try_from(position).map_err(storage)
+}
+
+fn found(state: &Arc<State>, members: &Map<String, Value>) -> Result<(Object, Output), ServiceError> {
+    super::refuse_settings(members, &["PartNumber", "SSECustomerKey"])?;
+    if members.get("VersionId").is_some_and(|version| version != "null") {
+        let message = "The specified version does not exist.";
+        return Err(ServiceError::new("NoSuchVersion", 404, message));
+    }
+    let object = state.object(text(members, "Bucket"), text(members, "Key"))?;
+    check_conditions(&object, members)?;
+    let mut output = Output { members: object.headers.clone(), ..Output::default() };
+    let head = json!({
+        "AcceptRanges": "bytes",
+        "ContentLength": object.size,
+        "ETag": object.etag,
+        "LastModified": object.modified.epoch_seconds(),
+    });
+    output.members.extend(head.as_object().cloned().unwrap_or_default());
+    Ok((object, output))
+}
+
+pub(super) fn precondition_failed() -> ServiceError {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    ServiceError::new("PreconditionFailed", 412, message)
+}
+
+fn check_conditions(object: &Object, members: &Map<String, Value>) -> Result<(), ServiceError> {
+    let is = |etag: &str| etag == "*" || etag.trim_matches('"') == object.etag.trim_matches('"');
+    let listed = |name: &str| members.get(name).and_then(Value::as_str).map(|tags| tags.split(',').any(|it| is(it.trim())));
+    // Seconds are all that HTTP dates tell.
+    let changed_since = |name: &str| {
+        let since = members.get(name).and_then(Value::as_f64);
+        since.map(|since| (object.modified.epoch_seconds()).floor() > since)
+    };
+    if listed("IfMatch") == Some(false) {
+        return Err(precondition_failed());
+    }
+    if !members.contains_key("IfMatch") && changed_since("IfUnmodifiedSince") == Some(true) {
+        return Err(precondition_failed());
+    }
+    let not_modified = listed("IfNoneMatch").unwrap_or_else(|| changed_since("IfModifiedSince") == Some(false));
+    if not_modified {
+        return Err(ServiceError::new("NotModified", 304, "Not Modified"));
+    }
+    Ok(())
+}
+
+/// The bytes asked for, as start and end (exclusive). A range of another unit or form means the whole object.
+fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, ServiceError> {
+    let Some(asked) = members.get("Range").and_then(Value::as_str).and_then(|it| it.strip_prefix("bytes=")) else {
+        return Ok(None);
+    };
+    let Some((first, last)) = asked.split_once('-').filter(|_| !asked.contains(',')) else { return Ok(None) };
+    let bounds = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if last < first => return Ok(None),
+        (Ok(first), Ok(last)) => (first, last.saturating_add(1).min(size)),
+        (Ok(first), Err(_)) if last.trim().is_empty() => (first, size),
+        (Err(_), Ok(suffix)) if first.trim().is_empty() => (size.saturating_sub(suffix), size),
+        _ => return Ok(None),
+    };
+    if bounds.0 >= bounds.1 {
+        let error = ServiceError::new("InvalidRange", 416, "The requested range is not satisfiable");
+        return Err(error.with_field("RangeRequested", format!("bytes={asked}")).with_field("ActualObjectSize", size));
+    }
+    Ok(Some(bounds))
+}
+
+/// An object's whole content.
+pub(super) async fn content(state: &Arc<State>, object: &Object) -> Result<Bytes, ServiceError> {
+    let mut whole = BytesMut::new();
+    for (blob, _) in &object.blobs {
+        let id = BlobId::parse(blob).ok_or_else(|| ServiceError::new("InternalError", 500, "a record names no blob"))?;
+        let part = state.store.blobs().get(&id).await.map_err(storage)?;
+        if object.blobs.len() == 1 {
+            return Ok(part);
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.freeze())
+}

@@ -1,0 +1,122 @@
+//! SQS, as far as workflows and functions send to queues and tests read from them: standard queues, visibility,
+//! delays, long polling.
+//!
+//! Owns queues and messages. FIFO queues, dead-letter redrive and policies are refused by name. Start at [`Sqs`].
+
+mod attributes;
+mod message;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_wire::ServiceError;
+use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
+use serde_json::{Map, Value};
+use store::{Collection, Store, StoreError, Table};
+use tokio::sync::Notify;
+
+use message::Message;
+use queue::Queue;
+
+const QUEUES: Table = Table("sqs.queues");
+const MESSAGES: Table = Table("sqs.messages");
+const VERSION: u32 = 1;
+
+/// SQS. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqs(Arc<State>);
+
+struct State {
+    clock: Clock,
+    queues: Collection<Queue>,
+    messages: Collection<Message>,
+    /// Woken whenever a message comes or becomes visible again; receivers that wait look again.
+    arrival: Notify,
+    /// One receiver at a time takes messages, so that none is given out twice.
+    taking: tokio::sync::Mutex<()>,
+}
+
+impl Sqs {
+    /// Loads what the store holds.
+    pub fn new(store: &Store, clock: Clock) -> Result<Self, StoreError> {
+        Ok(Self(Arc::new(State {
+            clock,
+            queues: Collection::load(store, QUEUES, VERSION)?,
+            messages: Collection::load(store, MESSAGES, VERSION)?,
+            arrival: Notify::new(),
+            taking: tokio::sync::Mutex::default(),
+        })))
+    }
+}
+
+const OPERATIONS: &[&str] = &[
+    "ChangeMessageVisibility",
+    "CreateQueue",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "DeleteQueue",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "SendMessage",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+];
+
+impl Service for Sqs {
+    fn name(&self) -> &'static str {
+        "sqs"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        OPERATIONS
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        let (state, members) = (&self.0, input.members);
+        Box::pin(async move {
+            match operation {
+                "CreateQueue" => queue::create(state, ctx, &members).await,
+                "DeleteQueue" => queue::delete(state, ctx, &members).await,
+                "GetQueueAttributes" => queue::get_attributes(state, ctx, &members),
+                "GetQueueUrl" => queue::get_url(state, ctx, &members),
+                "ListQueues" => Ok(queue::list(state, ctx, &members)),
+                "PurgeQueue" => queue::purge(state, ctx, &members).await,
+                "SetQueueAttributes" => queue::set_attributes(state, ctx, &members).await,
+                "ChangeMessageVisibility" => message::change_visibility(state, ctx, &members).await,
+                "DeleteMessage" => message::delete(state, ctx, &members).await,
+                "DeleteMessageBatch" => message::delete_batch(state, ctx, &members).await,
+                "ReceiveMessage" => message::receive(state, ctx, &members).await,
+                "SendMessage" => message::send(state, ctx, &members).await,
+                "SendMessageBatch" => message::send_batch(state, ctx, &members).await,
+                other => Err(ServiceError::not_implemented(format!("Tule does not implement {other} of sqs yet"))),
+            }
+        })
+    }
+}
+
+type Members = Map<String, Value>;
+type Answer = Result<Output, ServiceError>;
+
+fn text<'m>(members: &'m Members, name: &str) -> &'m str {
+    members.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Texts of a map member, e.g. `Attributes`.
+fn texts(members: &Members, name: &str) -> BTreeMap<String, String> {
+    let entries = members.get(name).and_then(Value::as_object).into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn storage(error: StoreError) -> ServiceError {
+    ServiceError::internal(format!("the queue could not be stored: {error}")).with_source(error)
+}

@@ -1,0 +1,186 @@
+//! Queues: made, found by name or URL, described, removed.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Output, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use store::Key;
+
+use crate::{Answer, Members, State, attributes, message, storage, text, texts};
+
+/// A queue, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl Queue {
+    pub(crate) fn key(&self) -> Key {
+        key(&self.account, &self.region, &self.name)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        attributes::number(&self.attributes, name)
+    }
+
+    fn url(&self, ctx: &CallContext) -> String {
+        let in_region = if self.region == "us-east-1" { String::new() } else { format!("/queue/{}", self.region) };
+        format!("{}{in_region}/{}/{}", ctx.endpoint, self.account, self.name)
+    }
+}
+
+fn key(account: &str, region: &str, name: &str) -> Key {
+    Key::new().text(account).text(region).text(name)
+}
+
+fn not_there() -> ServiceError {
+    ServiceError::bad_request("QueueDoesNotExist", "The specified queue does not exist.")
+}
+
+/// The queue of a `QueueUrl`: the last two segments are account and name, a region may stand before them.
+pub(crate) fn by_url(state: &State, ctx: &CallContext, members: &Members) -> Result<Arc<Queue>, ServiceError> {
+    let url = text(members, "QueueUrl");
+    let mut segments = url.trim_end_matches('/').rsplit('/');
+    let name = segments.next().unwrap_or_default();
+    let account = segments.next().filter(|it| it.len() == 12 && it.bytes().all(|byte| byte.is_ascii_digit()));
+    let account = account.unwrap_or(&ctx.scope.account);
+    let region = segments.next().filter(|_| segments.next() == Some("queue")).unwrap_or(&ctx.scope.region);
+    state.queues.get(&key(account, region, name)).ok_or_else(not_there)
+}
+
+fn check_name(name: &str) -> Result<(), ServiceError> {
+    if name.ends_with(".fifo") {
+        return Err(ServiceError::not_implemented("Tule does not implement FIFO queues yet (QueueName)"));
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if (1..=80).contains(&name.len()) && name.bytes().all(plain) {
+        return Ok(());
+    }
+    let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+    Err(ServiceError::bad_request("InvalidParameterValue", message))
+}
+
+pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let Scope { account, region } = &ctx.scope;
+    let name = text(members, "QueueName");
+    check_name(name)?;
+    let given = texts(members, "Attributes");
+    attributes::check(&given)?;
+    if let Some(queue) = state.queues.get(&key(account, region, name)) {
+        let differs = given.iter().find(|(name, value)| {
+            let current = queue.attributes.get(*name).cloned().unwrap_or_else(|| queue.number(name).to_string());
+            current != **value
+        });
+        if let Some((name, _)) = differs {
+            let message = format!("A queue already exists with the same name and a different value for attribute {name}");
+            return Err(ServiceError::bad_request("QueueNameExists", message));
+        }
+        return Ok(Output::of(json!({ "QueueUrl": queue.url(ctx) })));
+    }
+    let now = state.clock.now();
+    let queue = Queue {
+        name: name.to_owned(),
+        account: account.to_string(),
+        region: region.to_string(),
+        created: now,
+        modified: now,
+        attributes: given,
+        tags: texts(members, "tags"),
+    };
+    let queue = state.queues.put(queue.key(), queue).await.map_err(storage)?;
+    Ok(Output::of(json!({ "QueueUrl": queue.url(ctx) })))
+}
+
+pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let queue = by_url(state, ctx, members)?;
+    state.queues.remove(&queue.key()).await.map_err(storage)?;
+    message::remove_all(state, &queue).await?;
+    Ok(Output::empty())
+}
+
+pub(crate) async fn purge(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let queue = by_url(state, ctx, members)?;
+    message::remove_all(state, &queue).await?;
+    Ok(Output::empty())
+}
+
+pub(crate) fn get_url(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let Scope { account, region } = &ctx.scope;
+    let owner = members.get("QueueOwnerAWSAccountId").and_then(Value::as_str).unwrap_or(account);
+    let queue = state.queues.get(&key(owner, region, text(members, "QueueName"))).ok_or_else(not_there)?;
+    Ok(Output::of(json!({ "QueueUrl": queue.url(ctx) })))
+}
+
+pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Output {
+    let Scope { account, region } = &ctx.scope;
+    let most = members.get("MaxResults").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
+    let after = members.get("NextToken").and_then(Value::as_str);
+    let after = after.and_then(|token| aws_wire::PageToken::decode("ListQueues", token));
+    let after = after.map(|token| key(account, region, &token.after));
+    let scope = Key::new().text(account).text(region);
+    let prefix = text(members, "QueueNamePrefix");
+    let found = state.queues.page(&scope, after.as_ref(), usize::MAX);
+    let limit = most.unwrap_or(1_000);
+    let mut found: Vec<_> = found.into_iter().filter(|it| it.name.starts_with(prefix)).take(limit + 1).collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let mut out = Map::new();
+    if !found.is_empty() {
+        out.insert("QueueUrls".into(), found.iter().map(|queue| queue.url(ctx)).collect());
+    }
+    if let Some(last) = found.last().filter(|_| more && most.is_some()) {
+        out.insert("NextToken".into(), aws_wire::PageToken::encode("ListQueues", &last.name).into());
+    }
+    Output { members: out, ..Output::default() }
+}
+
+pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let queue = by_url(state, ctx, members)?;
+    let counts = message::counts(state, &queue);
+    let mut all: BTreeMap<String, String> = queue.attributes.clone();
+    all.extend(attributes::numbers(&queue.attributes).map(|(name, value)| (name.to_owned(), value.to_string())));
+    all.entry("SqsManagedSseEnabled".to_owned()).or_insert_with(|| "true".to_owned());
+    let seconds = |at: Timestamp| (at.millis() / 1_000).to_string();
+    all.insert("CreatedTimestamp".to_owned(), seconds(queue.created));
+    all.insert("LastModifiedTimestamp".to_owned(), seconds(queue.modified));
+    let arn = format!("arn:aws:sqs:{}:{}:{}", queue.region, queue.account, queue.name);
+    all.insert("QueueArn".to_owned(), arn);
+    all.insert("ApproximateNumberOfMessages".to_owned(), counts.visible.to_string());
+    all.insert("ApproximateNumberOfMessagesNotVisible".to_owned(), counts.taken.to_string());
+    all.insert("ApproximateNumberOfMessagesDelayed".to_owned(), counts.delayed.to_string());
+    let asked = members.get("AttributeNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let asked: Vec<&str> = asked.collect();
+    if let Some(unknown) = asked.iter().find(|name| **name != "All" && !all.contains_key(**name) && !known(name)) {
+        let message = format!("Unknown Attribute {unknown}.");
+        return Err(ServiceError::bad_request("InvalidAttributeName", message));
+    }
+    all.retain(|name, _| asked.contains(&"All") || asked.contains(&name.as_str()));
+    Ok(Output::of(if all.is_empty() { json!({}) } else { json!({ "Attributes": all }) }))
+}
+
+/// Attributes that a queue may lack.
+fn known(name: &str) -> bool {
+    matches!(
+        name,
+        "Policy" | "RedrivePolicy" | "FifoQueue" | "ContentBasedDeduplication" | "KmsMasterKeyId"
+            | "KmsDataKeyReusePeriodSeconds" | "DeduplicationScope" | "FifoThroughputLimit" | "RedriveAllowPolicy"
+    )
+}
+
+pub(crate) async fn set_attributes(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let mut queue = (*by_url(state, ctx, members)?).clone();
+    let given = texts(members, "Attributes");
+    attributes::check(&given)?;
+    queue.attributes.extend(given);
+    queue.modified = state.clock.now();
+    state.queues.put(queue.key(), queue).await.map_err(storage)?;
+    Ok(Output::empty())
+}

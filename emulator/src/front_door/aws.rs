@@ -1,0 +1,171 @@
+//! A request for an AWS operation: identified, decoded, called, encoded.
+
+use std::{io::Read as _, sync::Arc};
+
+use aws_model::ServiceModel;
+use aws_wire::{BodyNeed, Encoded, Identified, ServiceError, Target, aws_chunked, event_stream, sigv4};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+use runtime::{Body, BodyError, CallContext, Input, Output, Scope, ServiceRouter as _, new_request_id};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    FrontDoor,
+    body::{HttpBody, from_http, to_http},
+};
+
+/// The secret that `--verify-signatures` expects: the one every local tool is set up with.
+const SECRET: &str = "test";
+
+/// A failure with the service whose protocol it is told in.
+type Failure = (&'static ServiceModel, ServiceError);
+
+pub(super) async fn serve(door: &Arc<FrontDoor>, parts: Parts, incoming: Incoming) -> Response<HttpBody> {
+    let request_id = new_request_id();
+    let identified = aws_wire::identify(&parts);
+    let answered = call(door, &identified, parts, incoming, &request_id).await;
+    let (mut response, model) = match answered {
+        Ok(answered) => answered,
+        Err((model, error)) => {
+            if error.status >= 500 {
+                tracing::warn!(service = model.name, code = %error.code, source = ?error.source, "{}", error.message);
+            }
+            (assemble(aws_wire::encode_error(model, &error, &request_id), Body::Empty), model)
+        }
+    };
+    let name = if model.name == "s3" { "x-amz-request-id" } else { "x-amzn-requestid" };
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+async fn call(
+    door: &Arc<FrontDoor>,
+    identified: &Identified,
+    parts: Parts,
+    incoming: Incoming,
+    request_id: &Arc<str>,
+) -> Result<(Response<HttpBody>, &'static ServiceModel), Failure> {
+    let model = identified.model();
+    if let Some(endpoint) = door.registry.delegates().endpoint(model.name) {
+        let request = Request::from_parts(parts, to_http(from_http(incoming, false)));
+        let answer = door.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
+        let answer = answer.map(|body| to_http(from_http(body, false)));
+        return Ok((answer, model));
+    }
+    let chunked = aws_chunked::is_encoded(&parts.headers);
+    let mut body = from_http(incoming, chunked);
+    let mut form = None;
+    if identified.names_operation_in_body(&parts) {
+        let read = read_whole(body, model, &parts).await.map_err(|error| (model, error))?;
+        body = Body::Bytes(read.clone());
+        form = Some(read);
+    }
+    let target = identified.target(&parts, form.as_deref()).map_err(|error| (model, error))?;
+    let model = target.model;
+    let (members, body) = decode(door, &target, &parts, body).await.map_err(|error| (model, error))?;
+    let ctx = context(door, identified, &parts, request_id);
+    let name = &target.operation.name;
+    let output = door.registry.call(&ctx, model.name, name, Input { members, body }).await;
+    let output = output.map_err(|error| (model, error))?;
+    Ok((encode(&target, output, request_id), model))
+}
+
+fn context(door: &FrontDoor, identified: &Identified, parts: &Parts, request_id: &Arc<str>) -> CallContext {
+    let credential = identified.credential.as_ref();
+    let region = credential.map_or(&*door.region, |credential| &credential.region);
+    let access_key = credential.map(|credential| credential.access_key.as_str());
+    let trace_id = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    CallContext {
+        scope: Scope::new(aws_wire::account_of(access_key), region),
+        request_id: Arc::clone(request_id),
+        access_key: access_key.map(Arc::from),
+        trace_id: trace_id.map(Arc::from),
+        deadline: None,
+        endpoint: Arc::clone(&door.endpoint),
+    }
+}
+
+async fn decode(
+    door: &FrontDoor,
+    target: &Target,
+    parts: &Parts,
+    body: Body,
+) -> Result<(serde_json::Map<String, serde_json::Value>, Body), ServiceError> {
+    if aws_wire::body_need(target) == BodyNeed::Payload {
+        if door.verify_signatures {
+            sigv4::verify(parts, SECRET, "UNSIGNED-PAYLOAD")?;
+        }
+        return Ok((aws_wire::decode(target, parts, &[])?, body));
+    }
+    let read = read_whole(body, target.model, parts).await?;
+    if door.verify_signatures {
+        sigv4::verify(parts, SECRET, &sigv4::hex(&Sha256::digest(&read)))?;
+    }
+    Ok((aws_wire::decode(target, parts, &read)?, Body::Empty))
+}
+
+/// The most a service takes in one request. Lambda's is AWS's documented figure for CreateFunction.
+fn limit(model: &ServiceModel) -> usize {
+    match model.name {
+        "lambda" => 70_167_211,
+        "apigateway" | "apigatewayv2" => 10 << 20,
+        "logs" => 16 << 20,
+        _ => 8 << 20,
+    }
+}
+
+async fn read_whole(body: Body, model: &ServiceModel, parts: &Parts) -> Result<Bytes, ServiceError> {
+    let limit = limit(model);
+    let too_large = || {
+        let text = format!("Request must be smaller than {limit} bytes");
+        ServiceError::new("RequestEntityTooLargeException", 413, text)
+    };
+    let read = body.read(limit).await.map_err(|error| match error {
+        BodyError::TooLarge { .. } => too_large(),
+        BodyError::Io(_) | BodyError::Events => ServiceError::bad_request("IncompleteBody", error.to_string()),
+    })?;
+    if parts.headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+        return Ok(read);
+    }
+    let mut plain = Vec::new();
+    let most = limit as u64 + 1;
+    let inflated = flate2::read::GzDecoder::new(&*read).take(most).read_to_end(&mut plain);
+    inflated.map_err(|error| ServiceError::bad_request("SerializationException", format!("the body is no gzip: {error}")))?;
+    if plain.len() > limit { Err(too_large()) } else { Ok(plain.into()) }
+}
+
+fn encode(target: &Target, output: Output, request_id: &str) -> Response<HttpBody> {
+    let Output { members, body, status, headers } = output;
+    let encoded = aws_wire::encode_output(target.model, target.operation, &members, status, request_id);
+    let body = match body {
+        Body::Events(events) => frames(target, events),
+        other => other,
+    };
+    let mut response = assemble(encoded, body);
+    for (name, value) in headers {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn assemble(encoded: Encoded, payload: Body) -> Response<HttpBody> {
+    let body = encoded.body.map_or(payload, Body::Bytes);
+    let mut response = Response::new(to_http(body));
+    *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = encoded.headers;
+    response
+}
+
+/// Events as frames, each as soon as it is made.
+fn frames(target: &Target, events: std::pin::Pin<Box<dyn futures::Stream<Item = runtime::Event> + Send>>) -> Body {
+    let model = target.model;
+    let stream = event_stream::of(model, target.operation);
+    let Some(stream) = stream else { return Body::Empty };
+    Body::Stream(Box::pin(events.map(move |event| {
+        Ok(event_stream::event(model, stream, &event.name, &event.members, event.payload.as_deref()))
+    })))
+}

@@ -1,0 +1,85 @@
+//! Between hyper's bodies and ours.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use aws_wire::aws_chunked::Decoder;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use runtime::Body;
+
+/// An answer's body, as hyper sends it.
+pub(crate) enum HttpBody {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// As it comes.
+    Stream(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
+}
+
+impl http_body::Body for HttpBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|it| Ok(Frame::data(it)))),
+            Self::Stream(stream) => stream.as_mut().poll_next(cx).map_ok(Frame::data),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Our body as hyper's. Event streams have been framed by then.
+pub(crate) fn to_http(body: Body) -> HttpBody {
+    match body {
+        Body::Empty => HttpBody::Whole(None),
+        Body::Bytes(bytes) => HttpBody::Whole(Some(bytes)),
+        Body::Stream(stream) => HttpBody::Stream(stream),
+        Body::Events(_) => HttpBody::Whole(None),
+    }
+}
+
+/// A request's body as ours; trailers are dropped, and the `aws-chunked` encoding is taken off.
+pub(crate) fn from_http(incoming: Incoming, aws_chunked: bool) -> Body {
+    if incoming.is_end_stream() {
+        return Body::Empty;
+    }
+    let chunks = http_body_util::BodyDataStream::new(incoming).map(|chunk| chunk.map_err(io::Error::other));
+    if !aws_chunked {
+        return Body::Stream(Box::pin(chunks));
+    }
+    let decoded = futures::stream::unfold((chunks, Decoder::default(), false), |(mut chunks, mut decoder, ended)| async move {
+        if ended {
+            return None;
+        }
+        match chunks.next().await {
+            Some(Ok(chunk)) => {
+                let content = decoder.push(&chunk).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+                let failed = content.is_err();
+                Some((content, (chunks, decoder, failed)))
+            }
+            Some(Err(error)) => Some((Err(error), (chunks, decoder, true))),
+            None if decoder.is_done() => None,
+            None => Some((Err(io::ErrorKind::UnexpectedEof.into()), (chunks, decoder, true))),
+        }
+    });
+    Body::Stream(Box::pin(decoded))
+}

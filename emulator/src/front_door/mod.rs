@@ -1,0 +1,160 @@
+//! The listener's one handler: checks who asks, decides where to, and answers.
+//!
+//! Knows HTTP and the destinations, and no service. Start at [`FrontDoor::handle`].
+
+mod aws;
+pub(crate) mod body;
+mod classify;
+pub(crate) mod safety;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use apigw_shim::{Addressed, ApiGateway};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+use runtime::Body;
+
+use crate::registry::Registry;
+use body::{HttpBody, from_http, to_http};
+use classify::Destination;
+use safety::{Allowed, Refusal};
+
+/// More bytes of headers than this are refused, as AWS's front ends do.
+const MOST_HEADER_BYTES: usize = 16 << 10;
+
+/// What the handler needs.
+pub(crate) struct FrontDoor {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) apis: ApiGateway,
+    pub(crate) admin: axum::Router,
+    pub(crate) allowed: Allowed,
+    /// `--verify-signatures`.
+    pub(crate) verify_signatures: bool,
+    /// The region of requests that name none.
+    pub(crate) region: Arc<str>,
+    /// `http://127.0.0.1:4566`.
+    pub(crate) endpoint: Arc<str>,
+}
+
+impl FrontDoor {
+    /// Answers one request.
+    pub(crate) async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<HttpBody>, Infallible> {
+        let (parts, incoming) = request.into_parts();
+        let is_head = parts.method == Method::HEAD;
+        let mut response = match self.admit(&parts) {
+            Ok((destination, origin)) => {
+                let preflight = origin.is_some() && parts.method == Method::OPTIONS && destination == Destination::Aws;
+                let mut response = if preflight {
+                    preflight_answer(&parts.headers)
+                } else {
+                    self.dispatch(destination, parts, incoming, peer).await
+                };
+                if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(&origin).ok()) {
+                    show_to(&mut response, origin);
+                }
+                response
+            }
+            Err(refusal) => refuse(&refusal),
+        };
+        if is_head {
+            let length = http_body::Body::size_hint(response.body()).exact();
+            if let Some(length) = length.filter(|_| !response.headers().contains_key(header::CONTENT_LENGTH)) {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            *response.body_mut() = HttpBody::Whole(None);
+        }
+        Ok(response)
+    }
+
+    /// Host first, then the destination, then (but for deployed APIs, which have their own rules) the origin.
+    fn admit(&self, parts: &Parts) -> Result<(Destination, Option<String>), Refusal> {
+        let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if size > MOST_HEADER_BYTES {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Refusal { status, message: format!("the headers exceed {MOST_HEADER_BYTES} bytes") });
+        }
+        let host = safety::host(parts, &self.allowed, |name| {
+            let id = name.split_once(".execute-api.").map_or("", |(id, _)| id);
+            !id.is_empty() && self.apis.has_api(id.split_once("-vpce-").map_or(id, |(id, _)| id))
+        })?;
+        let destination = classify::classify(parts, &host);
+        let origin = match destination {
+            Destination::Api { .. } | Destination::FunctionUrl { .. } => None,
+            Destination::Admin | Destination::Aws => safety::origin(&parts.headers, &host, &self.allowed)?,
+        };
+        Ok((destination, origin))
+    }
+
+    async fn dispatch(
+        self: &Arc<Self>,
+        destination: Destination,
+        mut parts: Parts,
+        incoming: Incoming,
+        peer: SocketAddr,
+    ) -> Response<HttpBody> {
+        match destination {
+            Destination::Aws => aws::serve(self, parts, incoming).await,
+            Destination::Admin => {
+                let request = Request::from_parts(parts, axum::body::Body::new(incoming));
+                let answered = tower_service::Service::call(&mut self.admin.clone(), request).await;
+                let response = answered.unwrap_or_else(|never| match never {});
+                response.map(|body| {
+                    let chunks = http_body_util::BodyDataStream::new(body);
+                    HttpBody::Stream(Box::pin(futures::StreamExt::map(chunks, |it| it.map_err(std::io::Error::other))))
+                })
+            }
+            Destination::Api { id, stage, path_and_query } => {
+                let Ok(uri) = path_and_query.parse() else {
+                    return refuse(&Refusal { status: StatusCode::BAD_REQUEST, message: "the path is malformed".into() });
+                };
+                parts.uri = uri;
+                let addressed = Addressed { api_id: id, stage };
+                let request = Request::from_parts(parts, from_http(incoming, false));
+                self.apis.execute(addressed, request, peer.ip()).await.map(to_http)
+            }
+            Destination::FunctionUrl { id } => refuse(&Refusal {
+                status: StatusCode::NOT_IMPLEMENTED,
+                message: format!("Tule does not serve function URLs yet ({id})"),
+            }),
+        }
+    }
+}
+
+/// A refusal before any protocol is known.
+fn refuse(refusal: &Refusal) -> Response<HttpBody> {
+    let body = serde_json::json!({ "message": refusal.message }).to_string();
+    let mut response = Response::new(to_http(Body::Bytes(body.into())));
+    *response.status_mut() = refusal.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if refusal.status == StatusCode::BAD_REQUEST {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What a browser asks before an own page calls an SDK. Access from public networks to this one is not granted.
+fn preflight_answer(asked: &HeaderMap) -> Response<HttpBody> {
+    let mut response = Response::new(HttpBody::Whole(None));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    );
+    if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    response
+}
+
+fn show_to(response: &mut Response<HttpBody>, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+}
