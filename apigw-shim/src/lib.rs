@@ -1,1 +1,143 @@
-//! To be written.
+//! API Gateway: REST APIs and HTTP APIs, their control planes and what answers at their URLs.
+//!
+//! Owns APIs, their deployments and stages, and the pipeline a request takes through them. Reaches Lambda and every
+//! other service only through the runtime's traits. Start at [`ApiGateway::execute`] for requests to deployed APIs, at
+//! `operations` and `http_operations` for what SDKs call, at `rest_api::pipeline` for what happens in between.
+
+mod addressed;
+mod apis;
+mod error;
+mod http_api;
+mod http_operations;
+mod id;
+mod integrate;
+mod mapping;
+mod members;
+mod operations;
+mod patch;
+mod request;
+mod rest_api;
+mod summary;
+
+use std::{net::IpAddr, sync::Arc};
+
+use aws_wire::ServiceError;
+use http::{Request, Response};
+use runtime::{Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Service, ServiceRouter};
+use store::{Store, StoreError};
+
+pub use addressed::Addressed;
+pub use summary::{ApiSummary, StageSummary};
+
+use apis::Apis;
+
+/// How API Gateway is to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `http://127.0.0.1:4566`: the base of the URLs it gives out, and where integrations must not reach admin routes.
+    pub endpoint: Arc<str>,
+}
+
+/// API Gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiGateway(Arc<State>);
+
+pub(crate) struct State {
+    pub options: Options,
+    pub clock: Clock,
+    pub router: Arc<dyn ServiceRouter>,
+    pub invoker: Arc<dyn FunctionInvoker>,
+    pub apis: Apis,
+}
+
+impl ApiGateway {
+    /// Loads what the store holds and compiles what is deployed.
+    pub fn new(
+        options: Options,
+        store: &Store,
+        clock: Clock,
+        router: Arc<dyn ServiceRouter>,
+        invoker: Arc<dyn FunctionInvoker>,
+    ) -> Result<Self, StoreError> {
+        let apis = Apis::load(store)?;
+        Ok(Self(Arc::new(State { options, clock, router, invoker, apis })))
+    }
+
+    /// The control plane of REST APIs, the service `apigateway`.
+    pub fn rest(&self) -> Arc<dyn Service> {
+        Arc::new(RestControl(Arc::clone(&self.0)))
+    }
+
+    /// The control plane of HTTP APIs, the service `apigatewayv2`.
+    pub fn http(&self) -> Arc<dyn Service> {
+        Arc::new(HttpControl(Arc::clone(&self.0)))
+    }
+
+    /// Whether there is an API of that id, in any account and region: its name is then an allowed host.
+    pub fn has_api(&self, id: &str) -> bool {
+        self.0.apis.live(id).is_some()
+    }
+
+    /// Every API with its stages, URLs and routes, in the order in which they were made.
+    pub fn summary(&self) -> Vec<ApiSummary> {
+        summary::of(&self.0)
+    }
+
+    /// Answers a request to a deployed API.
+    pub async fn execute(
+        &self,
+        addressed: Addressed,
+        request: Request<Body>,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        addressed::execute(&self.0, addressed, request, peer).await
+    }
+}
+
+impl std::fmt::Debug for ApiGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiGateway").finish_non_exhaustive()
+    }
+}
+
+struct RestControl(Arc<State>);
+
+impl Service for RestControl {
+    fn name(&self) -> &'static str {
+        "apigateway"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(operations::call(&self.0, ctx, operation, input))
+    }
+}
+
+struct HttpControl(Arc<State>);
+
+impl Service for HttpControl {
+    fn name(&self) -> &'static str {
+        "apigatewayv2"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        http_operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(http_operations::call(&self.0, ctx, operation, input))
+    }
+}

@@ -51,6 +51,7 @@ impl Printer<'_> {
                 }
                 printer.out.push(']');
             }),
+            Value::Map(id) if self.heap.is_silent(*id) => {}
             Value::Map(id) => self.inside(Container::Map(*id), |printer| {
                 printer.out.push('{');
                 for (index, (key, item)) in printer.heap.entries(*id).enumerate() {

@@ -131,6 +131,13 @@ pub(crate) struct List {
 pub(crate) type Map = IndexMap<Key, Value>;
 
 #[derive(Debug)]
+struct MapObject {
+    entries: Map,
+    /// Whether it prints nothing, as the maps in API Gateway's `$context` do.
+    is_silent: bool,
+}
+
+#[derive(Debug)]
 pub(crate) struct Cursor {
     pub items: Vec<Value>,
     pub next: usize,
@@ -143,7 +150,7 @@ const MAX_JSON: usize = 1_000_000;
 #[derive(Debug)]
 pub struct Heap {
     lists: Vec<List>,
-    maps: Vec<Map>,
+    maps: Vec<MapObject>,
     pub(crate) iterators: Vec<Cursor>,
     /// Values that may still be put on it.
     room: usize,
@@ -168,10 +175,25 @@ impl Heap {
 
     /// A new map.
     pub fn map(&mut self, entries: impl IntoIterator<Item = (Key, Value)>) -> Result<Value, RenderError> {
-        let map: Map = entries.into_iter().collect();
-        self.charge(map.len() + 1)?;
-        self.maps.push(map);
-        Ok(Value::Map(MapId(self.maps.len() - 1)))
+        self.add_map(entries.into_iter().collect(), false).map(Value::Map)
+    }
+
+    /// A new map that prints nothing.
+    pub fn silent_map(
+        &mut self,
+        entries: impl IntoIterator<Item = (Key, Value)>,
+    ) -> Result<MapId, RenderError> {
+        self.add_map(entries.into_iter().collect(), true)
+    }
+
+    fn add_map(&mut self, entries: Map, is_silent: bool) -> Result<MapId, RenderError> {
+        self.charge(entries.len() + 1)?;
+        self.maps.push(MapObject { entries, is_silent });
+        Ok(MapId(self.maps.len() - 1))
+    }
+
+    pub(crate) fn is_silent(&self, id: MapId) -> bool {
+        self.maps[id.0].is_silent
     }
 
     pub(crate) fn iterator(&mut self, items: Vec<Value>) -> Result<Value, RenderError> {
@@ -201,7 +223,7 @@ impl Heap {
                 for (name, value) in members {
                     map.insert(Key::from(name.as_str()), self.json(value)?);
                 }
-                self.maps.push(map);
+                self.maps.push(MapObject { entries: map, is_silent: false });
                 Value::Map(MapId(self.maps.len() - 1))
             }
         })
@@ -239,6 +261,11 @@ impl Heap {
         }
     }
 
+    /// What a value prints.
+    pub fn text(&self, value: &Value) -> String {
+        crate::print::text(self, value)
+    }
+
     pub(crate) fn list_of(&self, id: ListId) -> &List {
         &self.lists[id.0]
     }
@@ -248,7 +275,7 @@ impl Heap {
     }
 
     pub(crate) fn map_of(&self, id: MapId) -> &Map {
-        &self.maps[id.0]
+        &self.maps[id.0].entries
     }
 
     /// The items of a list.
@@ -258,22 +285,22 @@ impl Heap {
 
     /// The entries of a map, in the order in which they were put.
     pub fn entries(&self, id: MapId) -> impl Iterator<Item = (&Key, &Value)> {
-        self.maps[id.0].iter()
+        self.maps[id.0].entries.iter()
     }
 
     /// The value under a text key of a map.
     pub fn get(&self, id: MapId, key: &str) -> Option<&Value> {
-        self.maps[id.0].get(&Key::from(key))
+        self.maps[id.0].entries.get(&Key::from(key))
     }
 
     /// Puts a value into a map; the one that was there before.
     pub fn put(&mut self, id: MapId, key: Key, value: Value) -> Result<Option<Value>, RenderError> {
         self.charge(1)?;
-        Ok(self.maps[id.0].insert(key, value))
+        Ok(self.maps[id.0].entries.insert(key, value))
     }
 
     pub(crate) fn map_mut(&mut self, id: MapId) -> &mut Map {
-        &mut self.maps[id.0]
+        &mut self.maps[id.0].entries
     }
 
     /// The key that Java would make of a value.
