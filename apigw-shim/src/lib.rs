@@ -27,7 +27,7 @@ use runtime::{Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Outpu
 use store::{Store, StoreError};
 
 pub use addressed::Addressed;
-pub use summary::{ApiSummary, StageSummary};
+pub use summary::ApiSummary;
 
 use apis::Apis;
 
@@ -52,25 +52,26 @@ pub(crate) struct State {
 
 impl ApiGateway {
     /// Loads what the store holds and compiles what is deployed.
+    #[expect(clippy::needless_pass_by_value, reason = "a store is a handle, and handles are given")]
     pub fn new(
         options: Options,
-        store: &Store,
+        store: Store,
         clock: Clock,
         router: Arc<dyn ServiceRouter>,
         invoker: Arc<dyn FunctionInvoker>,
     ) -> Result<Self, StoreError> {
-        let apis = Apis::load(store)?;
+        let apis = Apis::load(&store)?;
         Ok(Self(Arc::new(State { options, clock, router, invoker, apis })))
     }
 
     /// The control plane of REST APIs, the service `apigateway`.
-    pub fn rest(&self) -> Arc<dyn Service> {
-        Arc::new(RestControl(Arc::clone(&self.0)))
+    pub fn rest_service(&self) -> RestService {
+        RestService(Arc::clone(&self.0))
     }
 
     /// The control plane of HTTP APIs, the service `apigatewayv2`.
-    pub fn http(&self) -> Arc<dyn Service> {
-        Arc::new(HttpControl(Arc::clone(&self.0)))
+    pub fn http_service(&self) -> HttpService {
+        HttpService(Arc::clone(&self.0))
     }
 
     /// Whether there is an API of that id, in any account and region: its name is then an allowed host.
@@ -78,7 +79,7 @@ impl ApiGateway {
         self.0.apis.live(id).is_some()
     }
 
-    /// Every API with its stages, URLs and routes, in the order in which they were made.
+    /// Every API once for each of its stages, with its URL and routes, in the order in which the APIs were made.
     pub fn summary(&self) -> Vec<ApiSummary> {
         summary::of(&self.0)
     }
@@ -100,9 +101,11 @@ impl std::fmt::Debug for ApiGateway {
     }
 }
 
-struct RestControl(Arc<State>);
+/// The control plane of REST APIs.
+#[derive(Clone)]
+pub struct RestService(Arc<State>);
 
-impl Service for RestControl {
+impl Service for RestService {
     fn name(&self) -> &'static str {
         "apigateway"
     }
@@ -121,9 +124,11 @@ impl Service for RestControl {
     }
 }
 
-struct HttpControl(Arc<State>);
+/// The control plane of HTTP APIs.
+#[derive(Clone)]
+pub struct HttpService(Arc<State>);
 
-impl Service for HttpControl {
+impl Service for HttpService {
     fn name(&self) -> &'static str {
         "apigatewayv2"
     }

@@ -1,92 +1,115 @@
-//! What there is, for people: APIs with their stages, URLs and routes.
+//! What there is, for people: APIs with their stages' URLs and routes.
 
 use crate::{
     State,
     apis::{Kind, Live},
-    http_api::record::text,
+    http_api::{self, record::text},
+    rest_api::record::Integration,
 };
 
-/// An API.
+/// An API at one of its stages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSummary {
-    /// Its id.
+    /// The API's id.
     pub id: String,
-    /// Its name.
+    /// The API's name.
     pub name: String,
     /// `REST` or `HTTP`.
     pub kind: &'static str,
-    /// The account and region it is in.
-    pub account: String,
-    /// See `account`.
-    pub region: String,
-    /// Its stages, by name.
-    pub stages: Vec<StageSummary>,
-}
-
-/// A stage of an API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageSummary {
-    /// Its name.
-    pub name: String,
-    /// Its URL, without a slash at the end. It needs no name to be resolved.
+    /// The stage's name.
+    pub stage: String,
+    /// The stage's URL, without a slash at the end. It needs no name to be resolved.
     pub url: String,
-    /// `GET /orders/{id}`, sorted.
-    pub routes: Vec<String>,
+    /// `GET /orders/{id}`, sorted, each with what stands behind it.
+    pub routes: Vec<(String, String)>,
 }
 
 pub(crate) fn of(state: &State) -> Vec<ApiSummary> {
-    state.apis.all_live().iter().filter_map(|live| api(state, live)).collect()
+    let all = state.apis.all_live();
+    all.iter()
+        .flat_map(|live| match &live.kind {
+            Kind::Rest(_) => rest(state, live),
+            Kind::Http(_) => http(state, live),
+        })
+        .collect()
 }
 
-fn api(state: &State, live: &Live) -> Option<ApiSummary> {
-    let (name, kind, stages) = match &live.kind {
-        Kind::Rest(_) => {
-            (state.apis.rest_apis.get(&live.key())?.name.clone(), "REST", rest_stages(state, live))
-        }
-        Kind::Http(_) => {
-            let api = state.apis.http_apis.get(&live.key())?;
-            (text(&api.members, "Name").unwrap_or_default().to_owned(), "HTTP", http_stages(state, live))
-        }
-    };
-    Some(ApiSummary {
-        id: live.id.clone(),
-        name,
-        kind,
-        account: live.scope.account.to_string(),
-        region: live.scope.region.to_string(),
-        stages,
-    })
-}
-
-fn rest_stages(state: &State, live: &Live) -> Vec<StageSummary> {
-    let stage = |stage: &crate::rest_api::record::Stage| {
+fn rest(state: &State, live: &Live) -> Vec<ApiSummary> {
+    let Some(api) = state.apis.rest_apis.get(&live.key()) else { return Vec::new() };
+    let stages = state.apis.rest_stages.page(&live.prefix(), None, usize::MAX);
+    let summary = |stage: &crate::rest_api::record::Stage| {
         let deployment = state.apis.rest_deployment(live, &stage.deployment_id);
         let resources = deployment.iter().flat_map(|deployment| &deployment.snapshot.resources);
-        let mut routes: Vec<String> = resources
+        let mut routes: Vec<(String, String)> = resources
             .flat_map(|resource| {
-                resource.resource_methods.keys().map(|method| format!("{method} {}", resource.path))
+                let methods = resource.resource_methods.iter();
+                methods.map(|(name, method)| {
+                    let target = method.method_integration.as_ref().map(rest_target).unwrap_or_default();
+                    (format!("{name} {}", resource.path), target)
+                })
             })
             .collect();
         routes.sort();
-        let url =
-            format!("{}/restapis/{}/{}/_user_request_", state.options.endpoint, live.id, stage.stage_name);
-        StageSummary { name: stage.stage_name.clone(), url, routes }
+        ApiSummary {
+            id: live.id.clone(),
+            name: api.name.clone(),
+            kind: "REST",
+            stage: stage.stage_name.clone(),
+            url: format!("{}/restapis/{}/{}/_user_request_", state.options.endpoint, live.id, stage.stage_name),
+            routes,
+        }
     };
-    state.apis.rest_stages.page(&live.prefix(), None, usize::MAX).iter().map(|found| stage(found)).collect()
+    stages.iter().map(|stage| summary(stage)).collect()
 }
 
-fn http_stages(state: &State, live: &Live) -> Vec<StageSummary> {
-    let stage = |stage: &crate::http_api::record::Stage| {
+fn rest_target(integration: &Integration) -> String {
+    match integration.uri.as_deref() {
+        Some(uri) => target(uri),
+        None => integration.kind.clone(),
+    }
+}
+
+fn http(state: &State, live: &Live) -> Vec<ApiSummary> {
+    let Some(api) = state.apis.http_apis.get(&live.key()) else { return Vec::new() };
+    let stages = state.apis.http_stages.page(&live.prefix(), None, usize::MAX);
+    let summary = |stage: &http_api::record::Stage| {
         let deployment = stage.deployment_id.as_deref().and_then(|id| state.apis.http_deployment(live, id));
-        let deployed = deployment.iter().flat_map(|deployment| &deployment.routes);
-        let mut routes: Vec<String> =
-            deployed.filter_map(|route| text(&route.members, "RouteKey").map(str::to_owned)).collect();
+        let mut routes: Vec<(String, String)> = deployment
+            .iter()
+            .flat_map(|deployment| {
+                deployment.routes.iter().map(|route| {
+                    let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
+                    let id = text(&route.members, "Target").and_then(|it| it.strip_prefix("integrations/"));
+                    let integration = deployment.integrations.iter().find(|it| Some(it.id.as_str()) == id);
+                    let uri = integration.and_then(|it| text(&it.members, "IntegrationUri"));
+                    (key, uri.map(target).unwrap_or_default())
+                })
+            })
+            .collect();
         routes.sort();
         let base = http_endpoint(&state.options.endpoint, &live.id);
-        let url = if stage.name == "$default" { base } else { format!("{base}/{}", stage.name) };
-        StageSummary { name: stage.name.clone(), url, routes }
+        ApiSummary {
+            id: live.id.clone(),
+            name: text(&api.members, "Name").unwrap_or_default().to_owned(),
+            kind: "HTTP",
+            stage: stage.name.clone(),
+            url: if stage.name == "$default" { base } else { format!("{base}/{}", stage.name) },
+            routes,
+        }
     };
-    state.apis.http_stages.page(&live.prefix(), None, usize::MAX).iter().map(|found| stage(found)).collect()
+    stages.iter().map(|stage| summary(stage)).collect()
+}
+
+/// What an integration's address leads to, in brief: a function's name, a service's action, or the address.
+fn target(uri: &str) -> String {
+    let function = http_api::compiled::function(uri);
+    if let Some((_, name)) = function.split_once(":function:") {
+        return name.to_owned();
+    }
+    match uri.strip_prefix("arn:aws:apigateway:").and_then(|rest| rest.split_once(':')) {
+        Some((_, rest)) => rest.replacen(":action/", " ", 1).replacen(":path/", " /", 1),
+        None => uri.to_owned(),
+    }
 }
 
 /// The address of an HTTP API that works without any name being resolved.

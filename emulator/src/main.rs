@@ -1,2 +1,20 @@
-//! `tule`.
-fn main() {}
+//! `tule`: a small AWS on your own machine.
+//!
+//! The composition root: the only crate that knows all others. Read [`startup`] for how the parts come together,
+//! [`front_door`] for what happens to a request.
+
+mod admin;
+mod cli;
+mod config;
+mod delegate;
+mod deploy;
+mod front_door;
+mod registry;
+mod server;
+mod startup;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,1 +1,20 @@
-//! To be written.
+//! AWS Lambda: functions, and the execution environments that run them.
+//!
+//! Owns functions' records, packages, environments and the Runtime API; knows no other service but through
+//! [`runtime::ServiceRouter`] (S3 for packages) and [`runtime::LogSink`]. An invocation goes through four rooms:
+//! `invoke` finds the version, `environment` has a pool of warm ones, `executor` starts and stops them, and
+//! `runtime_api` is how work reaches them. Start at [`Lambda::start`].
+
+mod code;
+mod environment;
+mod error;
+mod executor;
+mod function;
+mod invoke;
+mod operations;
+mod options;
+mod runtime_api;
+mod service;
+
+pub use options::{ExecutorChoice, Options};
+pub use service::{Lambda, StartError};

@@ -1,1 +1,17 @@
-//! To be written.
+//! Step Functions: the service around the interpreter of crate `asl`, and everything the interpreter must not do.
+//!
+//! `operations` holds one file for each group of API operations, `driver` journals, commits and then acts, `effects`
+//! has tasks done by Lambda and other services, `records` is what is stored. Knows other services only through the
+//! router and the function invoker. Start at [`StepFunctions`].
+
+mod activities;
+mod arn;
+mod driver;
+mod effects;
+mod errors;
+mod members;
+mod operations;
+mod records;
+mod service;
+
+pub use service::{Options, StepFunctions};

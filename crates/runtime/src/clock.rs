@@ -34,7 +34,8 @@ impl Timestamp {
 
     /// `2026-11-22T13:05:00.123Z`.
     pub fn rfc3339(self) -> String {
-        jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| String::from("1970-01-01T00:00:00.000Z"), |at| format!("{at:.3}"))
+        jiff::Timestamp::from_millisecond(self.0)
+            .map_or_else(|_| String::from("1970-01-01T00:00:00.000Z"), |at| format!("{at:.3}"))
     }
 
     /// This moment and `duration` more.
@@ -94,7 +95,11 @@ pub struct VirtualClock {
 impl VirtualClock {
     /// A clock that stands at `at`.
     pub fn starting_at(at: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now: AtomicI64::new(at.0), next_sleeper: AtomicU64::new(0), sleepers: Mutex::default() })
+        Arc::new(Self {
+            now: AtomicI64::new(at.0),
+            next_sleeper: AtomicU64::new(0),
+            sleepers: Mutex::default(),
+        })
     }
 
     /// The moment it stands at.

@@ -45,7 +45,14 @@ pub struct CallContext {
 impl CallContext {
     /// A context for a call that Tule makes itself (a workflow's task, a deployment).
     pub fn internal(scope: Scope, endpoint: Arc<str>) -> Self {
-        Self { scope, request_id: new_request_id(), access_key: None, trace_id: None, deadline: None, endpoint }
+        Self {
+            scope,
+            request_id: new_request_id(),
+            access_key: None,
+            trace_id: None,
+            deadline: None,
+            endpoint,
+        }
     }
 }
 

@@ -7,12 +7,14 @@ mod body;
 mod clock;
 mod context;
 mod invoker;
+mod log_sink;
 mod router;
 
 pub use body::{Body, BodyError, ByteStream, Event, EventStream};
 pub use clock::{Clock, Timestamp, VirtualClock};
 pub use context::{CallContext, Scope, new_request_id};
 pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};
+pub use log_sink::{LogSink, LogStream};
 pub use router::{Input, Output, Service, ServiceRouter};
 
 /// A boxed future, as the object-safe traits here return them.

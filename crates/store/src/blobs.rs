@@ -46,6 +46,12 @@ impl Blobs {
 
     pub(crate) fn folder(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
+        for entry in std::fs::read_dir(path)?.flatten() {
+            // What a crash left half-written.
+            if entry.path().extension().is_some_and(|extension| extension == "tmp") {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
         Ok(Self(Arc::new(Place::Folder(path.to_owned()))))
     }
 

@@ -7,6 +7,7 @@
 mod batch;
 mod blobs;
 mod collection;
+mod disk;
 mod error;
 mod key;
 mod memory;

@@ -1,10 +1,15 @@
 //! The handle that everybody holds.
 
-use std::{ops::Bound, pin::Pin, sync::Arc, task};
+use std::{ops::Bound, path::Path, pin::Pin, sync::Arc, task};
 
 use bytes::Bytes;
+use redb::StorageBackend;
 
-use crate::{Batch, Blobs, Key, StoreError, Table, memory::Memory};
+use crate::{
+    Batch, Blobs, Key, StoreError, Table,
+    disk::{Disk, Done},
+    memory::Memory,
+};
 
 /// Storage, as shims see it. Cheap to clone.
 ///
@@ -18,6 +23,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Engine {
     Memory(Arc<Memory>),
+    Disk(Arc<Disk>),
 }
 
 /// A commit under way: resolves when the batch is durable (in memory: at once). Batches commit in the order in which
@@ -27,12 +33,37 @@ pub struct Commit(Progress);
 
 enum Progress {
     Done(Option<Result<(), StoreError>>),
+    Waiting(Done),
 }
 
 impl Store {
     /// A store that is gone with the process.
     pub fn memory() -> Self {
         Self { engine: Engine::Memory(Arc::default()), blobs: Blobs::memory() }
+    }
+
+    /// A store in a folder, which is made if it is not there. What it acknowledged survives the process.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another process has the folder, [`StoreError::NewerFormat`] if a newer Tule wrote it,
+    /// and what the disk says.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let disk = Disk::open(folder)?;
+        let blobs = Blobs::folder(&folder.join("blobs"))?;
+        Ok(Self { engine: Engine::Disk(Arc::new(disk)), blobs })
+    }
+
+    /// A store on a storage backend of the caller's, with its blobs in memory: for tests that cut the power.
+    #[doc(hidden)]
+    pub fn open_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        let disk = Disk::open_backend(backend)?;
+        Ok(Self { engine: Engine::Disk(Arc::new(disk)), blobs: Blobs::memory() })
+    }
+
+    /// Whether what is stored outlives the process.
+    pub fn is_durable(&self) -> bool {
+        matches!(self.engine, Engine::Disk(_))
     }
 
     /// Writes a batch.
@@ -42,6 +73,7 @@ impl Store {
                 memory.apply(batch);
                 Commit(Progress::Done(Some(Ok(()))))
             }
+            Engine::Disk(disk) => Commit(Progress::Waiting(disk.commit(batch))),
         }
     }
 
@@ -49,6 +81,7 @@ impl Store {
     pub fn get(&self, table: Table, key: &Key) -> Result<Option<Bytes>, StoreError> {
         match &self.engine {
             Engine::Memory(memory) => Ok(memory.get(table, key.as_bytes())),
+            Engine::Disk(disk) => disk.get(table, key.as_bytes()),
         }
     }
 
@@ -96,18 +129,34 @@ impl Store {
         backwards: bool,
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        if is_empty(range) {
+            return Ok(Vec::new());
+        }
         match &self.engine {
             Engine::Memory(memory) => Ok(memory.scan(table, range, backwards, limit)),
+            Engine::Disk(disk) => disk.scan(table, range, backwards, limit),
         }
+    }
+}
+
+/// A range whose end lies before its start (a token of another listing): ordered maps panic at it.
+fn is_empty((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Excluded(to)) => from >= to,
+        (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
+        _ => false,
     }
 }
 
 impl Future for Commit {
     type Output = Result<(), StoreError>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> task::Poll<Self::Output> {
         match &mut self.0 {
             Progress::Done(result) => task::Poll::Ready(result.take().unwrap_or(Ok(()))),
+            Progress::Waiting(done) => Pin::new(done).poll(context).map(|done| {
+                done.unwrap_or_else(|_| Err(StoreError::Stopped("the writer has ended".to_owned())))
+            }),
         }
     }
 }

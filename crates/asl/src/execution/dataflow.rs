@@ -1,0 +1,201 @@
+//! Input and output processing: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, Assign.
+
+use serde_json::Value;
+
+use super::{Execution, Turn};
+use crate::{
+    definition::{FailText, Number, ResultPath, Selection, State},
+    failure::{self, Failure},
+    path::Path,
+    payload::Payload,
+    scope::{Environment, StateContext, Variables},
+    template::Template,
+};
+
+impl Execution {
+    /// Looks at `input` with everything a state of this scope can see.
+    pub(super) fn evaluate<R>(
+        &self,
+        scope: u64,
+        state: &State,
+        input: &Value,
+        look: impl FnOnce(&Environment<'_>) -> R,
+    ) -> R {
+        let mut variables: Vec<&Variables> = Vec::with_capacity(4);
+        let mut item = None;
+        let mut at = Some(scope);
+        while let Some(found) = at.and_then(|id| self.data.scopes.get(&id)) {
+            variables.push(&found.variables);
+            item = item.or(found.item.as_ref());
+            at = found.parent.map(|(parent, _)| parent);
+        }
+        let visit = self.data.visit(scope);
+        let context = StateContext {
+            name: &state.name,
+            entered: visit.map_or(self.data.started, |visit| visit.entered),
+            retry_count: visit.filter(|_| state.handlers().is_some()).map(super::scopes::Visit::retry_count),
+            task_token: visit.and_then(|visit| visit.task_token.as_deref()),
+        };
+        let data = &self.data;
+        let env = Environment::new(
+            &data.context,
+            data.started,
+            &data.input,
+            context,
+            item,
+            &variables,
+            &data.seed,
+            input,
+        );
+        look(&env)
+    }
+
+    /// The state's input as it came.
+    pub(super) fn raw_input(&self, scope: u64) -> Payload {
+        self.data.visit(scope).map_or_else(Payload::empty_object, |visit| visit.input.clone())
+    }
+
+    /// The input after InputPath.
+    pub(super) fn selected_input(&self, scope: u64, state: &State) -> Result<Payload, Failure> {
+        self.select(scope, state, &state.flow.input_path, self.raw_input(scope))
+    }
+
+    /// The input after InputPath and Parameters.
+    pub(super) fn effective_input(&self, scope: u64, state: &State) -> Result<Payload, Failure> {
+        let input = self.selected_input(scope, state)?;
+        self.fill(scope, state, state.flow.parameters.as_ref(), input)
+    }
+
+    /// A state's output from what it has before OutputPath.
+    pub(super) fn output(&self, scope: u64, state: &State, before: Payload) -> Result<Payload, Failure> {
+        self.select(scope, state, &state.flow.output_path, before)
+    }
+
+    fn select(
+        &self,
+        scope: u64,
+        state: &State,
+        selection: &Selection,
+        from: Payload,
+    ) -> Result<Payload, Failure> {
+        match selection {
+            Selection::Whole => Ok(from),
+            Selection::Nothing => Ok(Payload::empty_object()),
+            Selection::Path(path) => self.look_up(scope, state, path, &from).map(Payload::new),
+        }
+    }
+
+    /// What a path points at, or an error in the words of the paths that select.
+    pub(super) fn look_up(
+        &self,
+        scope: u64,
+        state: &State,
+        path: &Path,
+        from: &Payload,
+    ) -> Result<Value, Failure> {
+        self.evaluate(scope, state, from.value(), |env| {
+            path.evaluate(env).map(std::borrow::Cow::into_owned).map_err(|error| {
+                Failure::runtime(format!("Invalid path '{}' : {}", path.text(), error.reason))
+            })
+        })
+    }
+
+    /// A payload template filled from `input`, or the input where there is none.
+    pub(super) fn fill(
+        &self,
+        scope: u64,
+        state: &State,
+        template: Option<&Template>,
+        input: Payload,
+    ) -> Result<Payload, Failure> {
+        let Some(template) = template else { return Ok(input) };
+        self.evaluate(scope, state, input.value(), |env| {
+            template.evaluate(env).map(|value| Payload::new(value.into_owned()))
+        })
+    }
+
+    /// Puts a result into an input.
+    pub(super) fn merge(path: &ResultPath, input: Payload, result: Payload) -> Result<Payload, Failure> {
+        match path {
+            ResultPath::Replace => Ok(result),
+            ResultPath::Discard => Ok(input),
+            ResultPath::At(path, text) => {
+                let mut merged = input.value().clone();
+                path.set(&mut merged, result.into_value()).map_err(|_| {
+                    let cause = format!("Unable to apply Reference Path {text} to input {}", input.text());
+                    Failure::new(failure::RESULT_PATH_MATCH_FAILURE, cause)
+                })?;
+                Ok(Payload::new(merged))
+            }
+        }
+    }
+
+    /// Leaves a state that has a result: ResultSelector, ResultPath, OutputPath, Assign.
+    pub(super) fn complete(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+        result: Payload,
+    ) -> Result<(), Failure> {
+        let flow = &state.flow;
+        let result = self.fill(scope, state, flow.result_selector.as_ref(), result)?;
+        let assigned = self.assigned(scope, state, flow.assign.as_ref(), &result)?;
+        let merged = Self::merge(&flow.result_path, self.raw_input(scope), result)?;
+        let output = self.output(scope, state, merged)?;
+        self.leave(turn, scope, state, state.next, output, assigned)
+    }
+
+    /// The variables that Assign gives values to.
+    pub(super) fn assigned(
+        &self,
+        scope: u64,
+        state: &State,
+        assign: Option<&Template>,
+        from: &Payload,
+    ) -> Result<Variables, Failure> {
+        let Some(assign) = assign else { return Ok(Variables::new()) };
+        let values = self.evaluate(scope, state, from.value(), |env| {
+            assign.evaluate(env).map(std::borrow::Cow::into_owned)
+        })?;
+        let Value::Object(values) = values else { return Ok(Variables::new()) };
+        Ok(values.into_iter().map(|(name, value)| (name, Payload::new(value))).collect())
+    }
+
+    pub(super) fn fail_text(
+        &self,
+        scope: u64,
+        state: &State,
+        text: &FailText,
+    ) -> Result<Option<String>, Failure> {
+        match text {
+            FailText::Absent => Ok(None),
+            FailText::Literal(text) => Ok(Some(text.clone())),
+            FailText::Computed(field, expression) => {
+                let input = self.raw_input(scope);
+                let value =
+                    self.evaluate(scope, state, input.value(), |env| expression.evaluate(env, field))?;
+                match value {
+                    Value::String(text) => Ok(Some(text)),
+                    other => Err(Failure::runtime(format!(
+                        "The value for the field '{field}' must be a STRING but was {other}"
+                    ))),
+                }
+            }
+        }
+    }
+
+    /// A number of the definition or of the input, whatever it is there.
+    pub(super) fn number_value(
+        &self,
+        scope: u64,
+        state: &State,
+        number: &Number,
+        input: &Payload,
+    ) -> Result<Value, Failure> {
+        match number {
+            Number::Literal(number) => Ok(Value::from(*number)),
+            Number::Path(path) => self.look_up(scope, state, path, input),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How an error walks: Retry, then Catch, then the scope around, until the execution fails.
+
+use super::{
+    Command, Execution, Outcome, Turn,
+    scopes::{Activity, Purpose, ROOT},
+};
+use crate::{
+    definition::{Next, Retrier, State, StateKind},
+    failure::{self, Failure},
+    history::{Details, EventType},
+    payload::Payload,
+};
+
+impl Execution {
+    /// A failure that the interpreter itself found in the state a scope is in. Its cause says where.
+    pub(super) fn fail_in_state(&mut self, turn: &mut Turn<'_>, scope: u64, mut failure: Failure) {
+        if failure.name() != failure::DATA_LIMIT_EXCEEDED
+            && let (Some(state), Some(visit)) = (self.state(turn, scope), self.data.visit(scope))
+        {
+            let (name, event, cause) =
+                (&state.name, visit.entered_event, failure.cause.as_deref().unwrap_or(""));
+            failure.cause = Some(format!(
+                "An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}"
+            ));
+        }
+        self.fail(turn, scope, failure, None);
+    }
+
+    /// A failure of the state a scope is in. `closing` is the event that says so if the state is not tried again.
+    pub(super) fn fail(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        failure: Failure,
+        closing: Option<EventType>,
+    ) {
+        let Some(state) = self.state(turn, scope) else { return };
+        if self.schedule_retry(turn, scope, state, &failure) {
+            return;
+        }
+        if let Some(closing) = closing {
+            self.emit(turn, scope, closing, Details::None);
+        }
+        match self.catch(turn, scope, state, &failure) {
+            Ok(true) => {}
+            Ok(false) => self.scope_failed(turn, scope, failure),
+            Err(failure) => self.scope_failed(turn, scope, failure),
+        }
+    }
+
+    /// Whether a retrier tries the state again.
+    fn schedule_retry(&mut self, turn: &mut Turn<'_>, scope: u64, state: &State, failure: &Failure) -> bool {
+        let Some(handlers) = state.handlers() else { return false };
+        let Some(index) = handlers.retry.iter().position(|retrier| failure.matches(&retrier.error_equals))
+        else {
+            return false;
+        };
+        let retrier = &handlers.retry[index];
+        let Some(visit) = self.data.visit_mut(scope) else { return false };
+        visit.retries.resize(handlers.retry.len(), 0);
+        let used = visit.retries[index];
+        if used >= retrier.max_attempts {
+            return false;
+        }
+        visit.retries[index] += 1;
+        let millis = self.delay(retrier, used);
+        let timer = self.start_timer(turn, scope, Purpose::Backoff, turn.at.plus_millis(millis));
+        if let Some(visit) = self.data.visit_mut(scope) {
+            visit.activity = Activity::Waiting(timer);
+        }
+        true
+    }
+
+    /// How long to wait before the attempt after `used` retries, in milliseconds.
+    fn delay(&self, retrier: &Retrier, used: u32) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "a few milliseconds in a hundred thousand years")]
+        let (interval, most) = (
+            retrier.interval_seconds as f64,
+            retrier.max_delay_seconds.map_or(99_999_999.0, |most| most as f64),
+        );
+        let exponent = i32::try_from(used).unwrap_or(i32::MAX);
+        let seconds = (interval * retrier.backoff_rate.powi(exponent)).min(most);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and at most 10^11"
+        )]
+        let millis = (seconds * 1000.0).round() as u64;
+        if retrier.full_jitter { self.data.seed.below(millis.saturating_add(1)) } else { millis }
+    }
+
+    /// Tries the state again once its backoff is over.
+    pub(super) fn retry(&mut self, turn: &mut Turn<'_>, scope: u64) {
+        let Some(state) = self.state(turn, scope) else { return };
+        if let Some(visit) = self.data.visit_mut(scope) {
+            visit.activity = Activity::Passing;
+        }
+        self.begin(turn, scope, state);
+    }
+
+    /// Whether a catcher takes the failure.
+    fn catch(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+        failure: &Failure,
+    ) -> Result<bool, Failure> {
+        let catchers = state.handlers().map_or(&[][..], |handlers| &handlers.catch);
+        let Some(catcher) = catchers.iter().find(|catcher| failure.matches(&catcher.error_equals)) else {
+            return Ok(false);
+        };
+        let error = Payload::new(failure.output());
+        let assigned = self.assigned(scope, state, catcher.assign.as_ref(), &error)?;
+        let output = Self::merge(&catcher.result_path, self.raw_input(scope), error)?;
+        self.leave(turn, scope, state, Next::State(catcher.next), output, assigned)?;
+        Ok(true)
+    }
+
+    /// A failure that nothing in its scope handles.
+    fn scope_failed(&mut self, turn: &mut Turn<'_>, scope: u64, failure: Failure) {
+        let Some(found) = self.data.scopes.get(&scope) else { return };
+        match found.parent {
+            None => {
+                let details = Details::Failed { error: failure.error.clone(), cause: failure.cause.clone() };
+                self.emit(turn, ROOT, EventType::ExecutionFailed, details);
+                self.end(turn, Outcome::Failed(failure));
+            }
+            Some((parent, index)) => match self.data.visit(parent).map(|visit| &visit.activity) {
+                Some(Activity::Parallel(_)) => self.branch_failed(turn, parent, scope, failure),
+                Some(Activity::Map(_)) => self.iteration_failed(turn, parent, scope, index, failure),
+                Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
+            },
+        }
+    }
+
+    /// Calls off whatever a scope and those within it are at, and forgets them. Answers the scope's last event.
+    pub(super) fn discard(&mut self, turn: &mut Turn<'_>, scope: u64, visible: bool) -> u64 {
+        let activity =
+            self.data.visit_mut(scope).map(|v| std::mem::replace(&mut v.activity, Activity::Passing));
+        let children: Vec<u64> = match activity {
+            None | Some(Activity::Passing) => Vec::new(),
+            Some(Activity::Waiting(timer)) => {
+                self.cancel_timer(turn, Some(timer));
+                Vec::new()
+            }
+            Some(Activity::Task(task)) => {
+                self.cancel_timer(turn, task.timeout);
+                self.cancel_timer(turn, task.heartbeat);
+                self.data.tasks.remove(&task.scheduled.task);
+                turn.step.commands.push(Command::CancelTask { task: task.scheduled.task });
+                Vec::new()
+            }
+            Some(Activity::Parallel(parallel)) => parallel.children,
+            Some(Activity::Map(map)) => map.running.into_values().collect(),
+        };
+        for child in children {
+            self.discard(turn, child, visible);
+        }
+        if visible && let Some(aborted) = self.state(turn, scope).and_then(aborted) {
+            self.emit(turn, scope, aborted, Details::None);
+        }
+        let last = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
+        if scope != ROOT {
+            self.data.scopes.remove(&scope);
+        }
+        last
+    }
+}
+
+/// The event of leaving a state because its scope is called off, where there is one.
+fn aborted(state: &State) -> Option<EventType> {
+    match state.kind {
+        StateKind::Task(_) => Some(EventType::TaskStateAborted),
+        StateKind::Wait(_) => Some(EventType::WaitStateAborted),
+        StateKind::Parallel { .. } => Some(EventType::ParallelStateAborted),
+        StateKind::Map(_) => Some(EventType::MapStateAborted),
+        StateKind::Pass { .. } | StateKind::Choice { .. } | StateKind::Succeed | StateKind::Fail { .. } => {
+            None
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Map states in the mode INLINE: a scope for each iteration, so many at a time.
+
+use serde_json::Value;
+
+use super::{
+    Execution, Turn,
+    scopes::{Activity, RunningMap, Scope},
+};
+use crate::{
+    definition::{Map, Number, State, StateKind},
+    failure::{self, Failure},
+    history::{Details, EventType},
+    payload::Payload,
+    scope::MapItem,
+};
+
+/// How many iterations of an inline Map run at a time at most.
+const MAX_CONCURRENCY: usize = 40;
+
+impl Execution {
+    pub(super) fn start_map(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+        map: &Map,
+    ) -> Result<(), Failure> {
+        let input = self.selected_input(scope, state)?;
+        let items = match &map.items_path {
+            None => input.clone(),
+            Some(path) => self.look_up(scope, state, path, &input).map(Payload::new)?,
+        };
+        let Some(length) = items.value().as_array().map(Vec::len) else {
+            let path = map.items_path.as_ref().map_or("$", |path| path.text());
+            return Err(Failure::runtime(format!("Reference path \"{path}\" must point to array.")));
+        };
+        let concurrency = self.map_concurrency(scope, state, map, &input)?;
+        self.emit(turn, scope, EventType::MapStateStarted, Details::MapStarted { length });
+        let tolerated = self.tolerated(scope, state, map, &input, length)?;
+        let running = RunningMap {
+            input,
+            items,
+            next: 0,
+            running: std::collections::BTreeMap::new(),
+            results: vec![None; length],
+            concurrency,
+            failed: 0,
+            tolerated,
+        };
+        if let Some(visit) = self.data.visit_mut(scope) {
+            visit.activity = Activity::Map(running);
+        }
+        let started = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
+        for _ in 0..concurrency.min(length) {
+            if let Err(failure) = self.start_iteration(turn, scope, started) {
+                self.abandon_map(turn, scope);
+                return Err(failure);
+            }
+        }
+        if length == 0 {
+            self.end_map(turn, scope);
+        }
+        Ok(())
+    }
+
+    fn map_concurrency(
+        &self,
+        scope: u64,
+        state: &State,
+        map: &Map,
+        input: &Payload,
+    ) -> Result<usize, Failure> {
+        let Some(number) = &map.max_concurrency else { return Ok(MAX_CONCURRENCY) };
+        let wanted = self.whole(scope, state, "MaxConcurrencyPath", number, input)?;
+        match usize::try_from(wanted) {
+            Ok(0) => Ok(MAX_CONCURRENCY),
+            Ok(wanted) => Ok(wanted.min(MAX_CONCURRENCY)),
+            Err(_) => Err(Failure::runtime("MaxConcurrency cannot be negative.")),
+        }
+    }
+
+    /// How many iterations may fail; `None` if a first failure is the state's own.
+    fn tolerated(
+        &self,
+        scope: u64,
+        state: &State,
+        map: &Map,
+        input: &Payload,
+        length: usize,
+    ) -> Result<Option<usize>, Failure> {
+        let mut tolerated = None;
+        if let Some(number) = &map.tolerated_failure_count {
+            let count = self.whole(scope, state, "ToleratedFailureCountPath", number, input)?;
+            let negative = |_| Failure::runtime("ToleratedFailureCount cannot be negative.");
+            tolerated = Some(usize::try_from(count).map_err(negative)?);
+        }
+        if let Some(number) = &map.tolerated_failure_percentage {
+            let percentage = self.float(scope, state, "ToleratedFailurePercentagePath", number, input)?;
+            if !(0.0..=100.0).contains(&percentage) {
+                return Err(Failure::runtime("ToleratedFailurePercentage must be between 0 and 100."));
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a percentage of a length is between 0 and the length"
+            )]
+            let count = (percentage / 100.0 * length as f64).floor() as usize;
+            tolerated = Some(tolerated.map_or(count, |other| other.min(count)));
+        }
+        Ok(tolerated)
+    }
+
+    fn whole(
+        &self,
+        scope: u64,
+        state: &State,
+        field: &str,
+        number: &Number,
+        input: &Payload,
+    ) -> Result<i64, Failure> {
+        let value = self.number_value(scope, state, number, input)?;
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole; the cast saturates")]
+        let whole = as_number(&value).filter(|number| number.fract() == 0.0).map(|number| number as i64);
+        whole.ok_or_else(|| invalid_number(field, number, &value, "integer"))
+    }
+
+    fn float(
+        &self,
+        scope: u64,
+        state: &State,
+        field: &str,
+        number: &Number,
+        input: &Payload,
+    ) -> Result<f64, Failure> {
+        let value = self.number_value(scope, state, number, input)?;
+        as_number(&value).ok_or_else(|| invalid_number(field, number, &value, "float"))
+    }
+
+    /// Starts the next iteration; it follows the event `previous`.
+    fn start_iteration(&mut self, turn: &mut Turn<'_>, scope: u64, previous: u64) -> Result<(), Failure> {
+        let Some(state) = self.state(turn, scope) else { return Ok(()) };
+        let StateKind::Map(map) = &state.kind else { return Ok(()) };
+        let Some(visit) = self.data.visit_mut(scope) else { return Ok(()) };
+        let Activity::Map(running) = &mut visit.activity else { return Ok(()) };
+        let index = running.next;
+        let Some(value) = running.items.value().get(index).cloned() else { return Ok(()) };
+        running.next += 1;
+        let (input, item) = (running.input.clone(), MapItem { index, value: Payload::new(value) });
+        let details = Details::MapIteration { name: state.name.clone(), index };
+        let started = self.emit_beside(turn, previous, EventType::MapIterationStarted, details);
+        let input = match &map.item_selector {
+            None => item.value.clone(),
+            Some(selector) => self.evaluate(scope, state, input.value(), |env| {
+                let env = env.with_map_item(&item);
+                selector.evaluate(&env).map(|value| Payload::new(value.into_owned()))
+            })?,
+        };
+        let mut child = Scope::new(Some((scope, index)), map.processor, started);
+        child.item = Some(item);
+        child.enter_next(turn.definition.machines[map.processor].start, input);
+        let id = self.data.add_scope(child);
+        if let Some(Activity::Map(running)) = self.data.visit_mut(scope).map(|visit| &mut visit.activity) {
+            running.running.insert(index, id);
+        }
+        Ok(())
+    }
+
+    pub(super) fn iteration_succeeded(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        index: usize,
+        last_event: u64,
+        output: Payload,
+    ) {
+        let Some(visit) = self.data.visit_mut(scope) else { return };
+        let Activity::Map(running) = &mut visit.activity else { return };
+        running.running.remove(&index);
+        running.results[index] = Some(output);
+        self.iteration_ended(turn, scope, index, last_event, EventType::MapIterationSucceeded);
+    }
+
+    pub(super) fn iteration_failed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        child: u64,
+        index: usize,
+        failure: Failure,
+    ) {
+        let last_event = self.discard(turn, child, false);
+        let Some(visit) = self.data.visit_mut(scope) else { return };
+        let Activity::Map(running) = &mut visit.activity else { return };
+        running.running.remove(&index);
+        running.failed += 1;
+        let failure = match running.tolerated {
+            Some(tolerated) if running.failed <= tolerated => {
+                return self.iteration_ended(turn, scope, index, last_event, EventType::MapIterationFailed);
+            }
+            Some(_) => Failure::new(
+                failure::EXCEED_TOLERATED_FAILURE_THRESHOLD,
+                "The specified tolerated failure threshold was exceeded",
+            ),
+            None => failure,
+        };
+        let others = std::mem::take(&mut running.running);
+        visit.activity = Activity::Passing;
+        let Some(name) = self.state(turn, scope).map(|state| state.name.clone()) else { return };
+        let details = |index| Details::MapIteration { name: name.clone(), index };
+        self.emit_beside(turn, last_event, EventType::MapIterationFailed, details(index));
+        for (index, other) in others {
+            let last = self.discard(turn, other, false);
+            self.emit_beside(turn, last, EventType::MapIterationAborted, details(index));
+        }
+        if let Some(found) = self.data.scopes.get_mut(&scope) {
+            found.last_event = last_event;
+        }
+        self.fail(turn, scope, failure, Some(EventType::MapStateFailed));
+    }
+
+    /// Notes the end of an iteration and starts the next one, or ends the state.
+    fn iteration_ended(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        index: usize,
+        last_event: u64,
+        event: EventType,
+    ) {
+        let Some(name) = self.state(turn, scope).map(|state| state.name.clone()) else { return };
+        let ended = self.emit_beside(turn, last_event, event, Details::MapIteration { name, index });
+        if let Some(found) = self.data.scopes.get_mut(&scope) {
+            found.last_event = ended;
+        }
+        let Some(Activity::Map(running)) = self.data.visit(scope).map(|visit| &visit.activity) else {
+            return;
+        };
+        if running.next < running.results.len() {
+            // The next iteration is linked to what the ended one did last, not to the event of its end.
+            if let Err(failure) = self.start_iteration(turn, scope, last_event) {
+                self.abandon_map(turn, scope);
+                self.fail_in_state(turn, scope, failure);
+            }
+        } else if running.running.is_empty() {
+            self.end_map(turn, scope);
+        }
+    }
+
+    /// Calls the iterations off when the state fails by itself.
+    fn abandon_map(&mut self, turn: &mut Turn<'_>, scope: u64) {
+        let Some(visit) = self.data.visit_mut(scope) else { return };
+        if let Activity::Map(running) = std::mem::replace(&mut visit.activity, Activity::Passing) {
+            for child in running.running.into_values() {
+                self.discard(turn, child, false);
+            }
+        }
+    }
+
+    fn end_map(&mut self, turn: &mut Turn<'_>, scope: u64) {
+        let Some(visit) = self.data.visit_mut(scope) else { return };
+        let Activity::Map(running) = std::mem::replace(&mut visit.activity, Activity::Passing) else {
+            return;
+        };
+        let previous = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
+        self.emit_beside(turn, previous, EventType::MapStateSucceeded, Details::None);
+        let Some(state) = self.state(turn, scope) else { return };
+        let result = running.results.into_iter().flatten().map(Payload::into_value).collect();
+        if let Err(failure) = self.complete(turn, scope, state, Payload::new(Value::Array(result))) {
+            self.fail_in_state(turn, scope, failure);
+        }
+    }
+}
+
+/// A number, also one that is written as a text.
+fn as_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn invalid_number(field: &str, number: &Number, value: &Value, wanted: &str) -> Failure {
+    let path = match number {
+        Number::Literal(_) => "",
+        Number::Path(path) => path.text(),
+    };
+    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Failure::runtime(format!(
+        "The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {path}"
+    ))
+}

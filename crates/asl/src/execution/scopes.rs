@@ -1,0 +1,204 @@
+//! What an execution keeps between signals.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Status, TaskId, TimerId, VERSION};
+use crate::{
+    payload::Payload,
+    scope::{ContextObject, MapItem, Variables},
+    seed::Seed,
+    time::Timestamp,
+};
+
+/// The id of the outermost scope.
+pub(super) const ROOT: u64 = 0;
+
+/// Everything but the definition.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Data {
+    pub(super) version: u32,
+    pub(super) context: ContextObject,
+    pub(super) input: Payload,
+    pub(super) started: Timestamp,
+    pub(super) seed: Seed,
+    pub(super) status: Status,
+    pub(super) last_event_id: u64,
+    pub(super) last_id: u64,
+    pub(super) scopes: BTreeMap<u64, Scope>,
+    /// Scopes that can go on at once.
+    pub(super) queue: VecDeque<u64>,
+    /// The scope that waits for each task.
+    pub(super) tasks: BTreeMap<TaskId, u64>,
+    pub(super) timers: BTreeMap<TimerId, Timer>,
+}
+
+impl Data {
+    pub(super) fn new(
+        context: ContextObject,
+        input: Payload,
+        seed: Seed,
+        started: Timestamp,
+        root: Scope,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            context,
+            input,
+            started,
+            seed,
+            status: Status::Running,
+            last_event_id: 0,
+            last_id: ROOT,
+            scopes: BTreeMap::from([(ROOT, root)]),
+            queue: VecDeque::from([ROOT]),
+            tasks: BTreeMap::new(),
+            timers: BTreeMap::new(),
+        }
+    }
+
+    /// A number that nothing else in the execution has.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Adds a scope that can go on at once.
+    pub(super) fn add_scope(&mut self, scope: Scope) -> u64 {
+        let id = self.next_id();
+        self.scopes.insert(id, scope);
+        self.queue.push_back(id);
+        id
+    }
+
+    /// The visit of the state that a scope is in.
+    pub(super) fn visit(&self, scope: u64) -> Option<&Visit> {
+        self.scopes.get(&scope).and_then(|scope| scope.visit.as_deref())
+    }
+
+    /// The same, to be changed.
+    pub(super) fn visit_mut(&mut self, scope: u64) -> Option<&mut Visit> {
+        self.scopes.get_mut(&scope).and_then(|scope| scope.visit.as_deref_mut())
+    }
+}
+
+/// A running timer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Timer {
+    pub(super) scope: u64,
+    pub(super) purpose: Purpose,
+    pub(super) at: Timestamp,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Purpose {
+    Execution,
+    Wait,
+    Backoff,
+    TaskTimeout,
+    Heartbeat,
+}
+
+/// A machine that runs: the outermost one, a branch, or an iteration.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Scope {
+    /// The scope it belongs to, and its place there.
+    pub(super) parent: Option<(u64, usize)>,
+    pub(super) machine: usize,
+    /// The event that its next one follows.
+    pub(super) last_event: u64,
+    pub(super) variables: Variables,
+    /// The item, if it is an iteration.
+    pub(super) item: Option<MapItem>,
+    /// The state to be entered next, and its input.
+    pub(super) next: Option<(usize, Payload)>,
+    /// The state it is in.
+    pub(super) visit: Option<Box<Visit>>,
+}
+
+impl Scope {
+    pub(super) fn new(parent: Option<(u64, usize)>, machine: usize, last_event: u64) -> Self {
+        Self { parent, machine, last_event, variables: Variables::new(), item: None, next: None, visit: None }
+    }
+
+    /// Leaves the state it is in, and will enter another.
+    pub(super) fn enter_next(&mut self, place: usize, input: Payload) {
+        self.visit = None;
+        self.next = Some((place, input));
+    }
+}
+
+/// One stay in a state.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Visit {
+    pub(super) place: usize,
+    /// The input as it came.
+    pub(super) input: Payload,
+    pub(super) entered_event: u64,
+    pub(super) entered: Timestamp,
+    /// How often each retrier was used.
+    pub(super) retries: Vec<u32>,
+    pub(super) task_token: Option<Arc<str>>,
+    pub(super) activity: Activity,
+}
+
+impl Visit {
+    pub(super) fn retry_count(&self) -> u32 {
+        self.retries.iter().sum()
+    }
+}
+
+/// What a state is at.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Activity {
+    /// Nothing that lasts.
+    Passing,
+    /// It waits, for its time or for its next attempt.
+    Waiting(TimerId),
+    /// Its task is being done.
+    Task(RunningTask),
+    /// Its branches run.
+    Parallel(RunningParallel),
+    /// Its iterations run.
+    Map(RunningMap),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunningTask {
+    pub(super) scheduled: super::ScheduledTask,
+    pub(super) timeout: Option<TimerId>,
+    pub(super) heartbeat: Option<TimerId>,
+    pub(super) heartbeat_seconds: Option<u64>,
+    /// The service's answer, once it took the task on.
+    pub(super) submitted: Option<Payload>,
+    /// Whether a worker has the activity's task.
+    pub(super) started: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunningParallel {
+    pub(super) children: Vec<u64>,
+    pub(super) results: Vec<Option<Payload>>,
+    pub(super) open: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunningMap {
+    /// The state's input after InputPath, which ItemSelector works on.
+    pub(super) input: Payload,
+    /// An array.
+    pub(super) items: Payload,
+    /// The next item to start.
+    pub(super) next: usize,
+    /// The iterations that run, by their index.
+    pub(super) running: BTreeMap<usize, u64>,
+    pub(super) results: Vec<Option<Payload>>,
+    pub(super) concurrency: usize,
+    pub(super) failed: usize,
+    pub(super) tolerated: Option<usize>,
+}

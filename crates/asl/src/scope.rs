@@ -1,0 +1,177 @@
+//! What an expression can see: the input, the context object, the variables, and a source of random numbers.
+
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{payload::Payload, seed::Seed, time::Timestamp};
+
+/// Variables by name.
+pub type Variables = BTreeMap<String, Payload>;
+
+/// What is known of an execution before it begins; the part of the context object that never changes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ContextObject {
+    /// The execution's ARN.
+    pub execution_arn: Arc<str>,
+    /// Its name.
+    pub execution_name: Arc<str>,
+    /// The role it runs under.
+    pub role_arn: Arc<str>,
+    /// The state machine's ARN, without a version or alias.
+    pub state_machine_arn: Arc<str>,
+    /// Its name.
+    pub state_machine_name: Arc<str>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Arc<str>>,
+    /// The version it was started by.
+    pub version_arn: Option<Arc<str>>,
+    /// The region, for the events that name it.
+    pub region: Arc<str>,
+    /// Whether the state machine is of the type Express.
+    pub express: bool,
+}
+
+/// The part of the context object that a state adds.
+#[derive(Debug, Clone, Copy)]
+pub struct StateContext<'a> {
+    /// The state's name.
+    pub name: &'a str,
+    /// When it was entered.
+    pub entered: Timestamp,
+    /// How often it was retried; `None` for states that cannot be.
+    pub retry_count: Option<u32>,
+    /// The token of a task that waits for a callback.
+    pub task_token: Option<&'a str>,
+}
+
+/// The item an iteration of a Map works on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MapItem {
+    /// Its place in the array.
+    pub index: usize,
+    /// The item.
+    pub value: Payload,
+}
+
+/// Everything an expression may look at. Cheap to make; the context object is built when first asked for.
+pub struct Environment<'a> {
+    input: &'a Value,
+    execution: &'a ContextObject,
+    started: Timestamp,
+    execution_input: &'a Payload,
+    state: StateContext<'a>,
+    map_item: Option<&'a MapItem>,
+    variables: &'a [&'a Variables],
+    seed: &'a Seed,
+    /// `$states.result` of JSONata states.
+    pub result: Option<&'a Value>,
+    /// `$states.errorOutput` of JSONata states.
+    pub error_output: Option<&'a Value>,
+    context: OnceCell<Value>,
+}
+
+impl<'a> Environment<'a> {
+    /// An environment of an execution, a state and its input; `variables` from the innermost scope outwards.
+    #[expect(clippy::too_many_arguments, reason = "each is one thing an expression can see")]
+    pub fn new(
+        execution: &'a ContextObject,
+        started: Timestamp,
+        execution_input: &'a Payload,
+        state: StateContext<'a>,
+        map_item: Option<&'a MapItem>,
+        variables: &'a [&'a Variables],
+        seed: &'a Seed,
+        input: &'a Value,
+    ) -> Self {
+        Self {
+            input,
+            execution,
+            started,
+            execution_input,
+            state,
+            map_item,
+            variables,
+            seed,
+            result: None,
+            error_output: None,
+            context: OnceCell::new(),
+        }
+    }
+
+    /// The same with another input.
+    #[must_use]
+    pub fn with_input<'b>(&'b self, input: &'b Value) -> Environment<'b> {
+        Environment { input, context: OnceCell::new(), ..*self }
+    }
+
+    /// The same with another item of a Map.
+    #[must_use]
+    pub fn with_map_item<'b>(&'b self, item: &'b MapItem) -> Environment<'b> {
+        Environment { map_item: Some(item), context: OnceCell::new(), ..*self }
+    }
+
+    /// The input, as far as it has been processed.
+    pub fn input(&self) -> &Value {
+        self.input
+    }
+
+    /// A variable's value: the innermost scope that has it.
+    pub fn variable(&self, name: &str) -> Option<&Value> {
+        self.variables.iter().find_map(|scope| scope.get(name)).map(Payload::value)
+    }
+
+    /// All variables that can be seen, inner ones over outer ones.
+    pub fn all_variables(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.variables
+            .iter()
+            .rev()
+            .flat_map(|scope| scope.iter())
+            .map(|(name, value)| (name.as_str(), value.value()))
+    }
+
+    /// Random numbers.
+    pub fn seed(&self) -> &Seed {
+        self.seed
+    }
+
+    /// The context object, `$$`.
+    pub fn context(&self) -> &Value {
+        self.context.get_or_init(|| self.build_context())
+    }
+
+    fn build_context(&self) -> Value {
+        let mut execution = Map::new();
+        execution.insert("Id".into(), json!(&*self.execution.execution_arn));
+        execution.insert("Input".into(), self.execution_input.value().clone());
+        execution.insert("StartTime".into(), json!(self.started.rfc3339()));
+        execution.insert("Name".into(), json!(&*self.execution.execution_name));
+        execution.insert("RoleArn".into(), json!(&*self.execution.role_arn));
+        if !self.execution.express {
+            execution.insert("RedriveCount".into(), json!(0));
+        }
+        let mut state = Map::new();
+        state.insert("Name".into(), json!(self.state.name));
+        state.insert("EnteredTime".into(), json!(self.state.entered.rfc3339()));
+        if let Some(count) = self.state.retry_count {
+            state.insert("RetryCount".into(), json!(count));
+        }
+        let mut context = Map::new();
+        context.insert("Execution".into(), Value::Object(execution));
+        if let Some(item) = self.map_item {
+            context.insert(
+                "Map".into(),
+                json!({ "Item": { "Index": item.index, "Value": item.value.value() } }),
+            );
+        }
+        let machine =
+            json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });
+        context.insert("StateMachine".into(), machine);
+        context.insert("State".into(), Value::Object(state));
+        if let Some(token) = self.state.task_token {
+            context.insert("Task".into(), json!({ "Token": token }));
+        }
+        Value::Object(context)
+    }
+}

@@ -1,0 +1,14 @@
+//! `TagResource`.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Output};
+
+use super::{Members, change, tagged, tags};
+use crate::service::Inner;
+
+pub(super) async fn call(logs: &Arc<Inner>, ctx: &CallContext, members: Members) -> Result<Output, ServiceError> {
+    let group = tagged(logs, ctx, &members)?;
+    change(logs, ctx, &group, |record| record.tags.extend(tags(&members))).await
+}

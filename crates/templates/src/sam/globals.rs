@@ -1,0 +1,56 @@
+//! `Globals`: properties that every resource of a kind has.
+
+use serde_json::{Map, Value};
+
+use crate::Refusals;
+
+/// The section of each resource type.
+const SECTIONS: &[(&str, &str)] = &[
+    ("Api", "AWS::Serverless::Api"),
+    ("Function", "AWS::Serverless::Function"),
+    ("HttpApi", "AWS::Serverless::HttpApi"),
+    ("StateMachine", "AWS::Serverless::StateMachine"),
+];
+
+pub(super) fn check(globals: Option<&Map<String, Value>>, refusals: &mut Refusals) {
+    for section in globals.into_iter().flat_map(Map::keys) {
+        if !SECTIONS.iter().any(|(known, _)| known == section) {
+            refusals.add(format!("Globals.{section}"), "Tule does not apply this section of Globals yet");
+        }
+    }
+}
+
+/// A resource's own properties over the global ones: maps merge, lists join, plain values give way.
+pub(super) fn merged(globals: Option<&Map<String, Value>>, kind: &str, own: Map<String, Value>) -> Map<String, Value> {
+    let section = SECTIONS.iter().find(|(_, known)| *known == kind).map(|(section, _)| *section);
+    let global = section.and_then(|section| globals?.get(section)?.as_object());
+    match merge(Value::Object(global.cloned().unwrap_or_default()), Value::Object(own)) {
+        Value::Object(merged) => merged,
+        _ => Map::new(),
+    }
+}
+
+fn merge(global: Value, own: Value) -> Value {
+    match (global, own) {
+        (Value::Object(global), Value::Object(own)) if is_function(&global) || is_function(&own) => Value::Object(own),
+        (Value::Object(mut global), Value::Object(own)) => {
+            for (name, value) in own {
+                let value = match global.remove(&name) {
+                    Some(inherited) => merge(inherited, value),
+                    None => value,
+                };
+                global.insert(name, value);
+            }
+            Value::Object(global)
+        }
+        (Value::Array(mut global), Value::Array(own)) => {
+            global.extend(own);
+            Value::Array(global)
+        }
+        (_, own) => own,
+    }
+}
+
+fn is_function(map: &Map<String, Value>) -> bool {
+    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
+}

@@ -1,0 +1,154 @@
+//! A template: parsed, its sections known, its parameters and conditions given values.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Known, Plan, PseudoParameters, Refusals, document, plan,
+    sam::{self, Transformed},
+};
+
+/// A template's document.
+#[derive(Debug, Clone)]
+pub struct Template {
+    document: Map<String, Value>,
+}
+
+const SECTIONS: &[&str] = &[
+    "AWSTemplateFormatVersion",
+    "Conditions",
+    "Description",
+    "Globals",
+    "Mappings",
+    "Metadata",
+    "Outputs",
+    "Parameters",
+    "Resources",
+    "Transform",
+];
+
+const SAM: &str = "AWS::Serverless-2016-10-31";
+
+impl Template {
+    /// Reads YAML or JSON.
+    pub fn parse(text: &str) -> Result<Self, Refusals> {
+        let document = document::parse(text).map_err(|error| Refusals::one("template", error.to_string()))?;
+        let Value::Object(document) = document else {
+            return Err(Refusals::one("template", "the document is no map of sections"));
+        };
+        let mut refusals = Refusals::default();
+        for section in document.keys().filter(|section| !SECTIONS.contains(&section.as_str())) {
+            refusals.add(section.as_str(), "Tule does not know this section of a template");
+        }
+        if document.get("Resources").and_then(Value::as_object).is_none_or(Map::is_empty) {
+            refusals.add("Resources", "the template has no resources");
+        }
+        refusals.into_result(Self { document })
+    }
+
+    /// Plans the calls that make this template's resources. `parameters` are the values given; `read` gives the text
+    /// of a file that the template names (a state machine's definition).
+    pub fn plan(
+        &self,
+        pseudo: &PseudoParameters,
+        parameters: &BTreeMap<String, String>,
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Plan, Refusals> {
+        let mut known = Known::new(pseudo);
+        known.mappings = self.section("Mappings").cloned().unwrap_or_default();
+        self.parameters(&mut known, parameters)?;
+        self.conditions(&mut known)?;
+        let resources = self.wanted(&known)?;
+        let Transformed { resources } = match self.document.get("Transform") {
+            None => Transformed { resources },
+            Some(Value::String(transform)) if transform == SAM => sam::transform(resources, self.section("Globals"))?,
+            Some(Value::Array(all)) if all.iter().all(|it| it == SAM) => sam::transform(resources, self.section("Globals"))?,
+            Some(other) => {
+                return Err(Refusals::one("Transform", format!("Tule does not apply the transform {other} yet")));
+            }
+        };
+        let outputs = self.section("Outputs").cloned().unwrap_or_default();
+        plan::plan(resources, outputs, known, pseudo, read)
+    }
+
+    fn section(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.document.get(name).and_then(Value::as_object)
+    }
+
+    fn parameters(&self, known: &mut Known, given: &BTreeMap<String, String>) -> Result<(), Refusals> {
+        let mut refusals = Refusals::default();
+        let declared = self.section("Parameters");
+        for (name, parameter) in declared.into_iter().flatten() {
+            let value = given.get(name).map(|value| Value::String(value.clone()));
+            let value = value.or_else(|| parameter.get("Default").cloned());
+            let kind = parameter.get("Type").and_then(Value::as_str).unwrap_or("String");
+            if kind.starts_with("AWS::SSM::") {
+                refusals.add(format!("Parameters.{name}"), "Tule does not read parameters from SSM yet");
+                continue;
+            }
+            let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
+            match value {
+                None => refusals.add(format!("Parameters.{name}"), "the parameter has no default and no value was given"),
+                Some(value) if allowed.is_some_and(|allowed| !allowed.iter().any(|it| same(it, &value))) => {
+                    refusals.add(format!("Parameters.{name}"), format!("{value} is none of the allowed values"));
+                }
+                Some(Value::String(list)) if kind.starts_with("List<") || kind == "CommaDelimitedList" => {
+                    let items: Vec<&str> = list.split(',').map(str::trim).collect();
+                    known.values.insert(name.clone(), Value::from(items));
+                }
+                Some(value) => drop(known.values.insert(name.clone(), value)),
+            }
+        }
+        for name in given.keys().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name))) {
+            refusals.add(format!("Parameters.{name}"), "the template declares no such parameter");
+        }
+        refusals.into_result(())
+    }
+
+    /// Conditions may name each other, in any order.
+    fn conditions(&self, known: &mut Known) -> Result<(), Refusals> {
+        let mut waiting: Vec<(&String, &Value)> = self.section("Conditions").into_iter().flatten().collect();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            let mut failure = None;
+            let mut still = Vec::new();
+            for (name, condition) in waiting {
+                let place = format!("Conditions.{name}");
+                let decided = condition.as_object().and_then(|map| map.iter().next());
+                let decided = decided.ok_or_else(|| Refusals::one(&place, "a condition is one function"));
+                match decided.and_then(|(function, argument)| known.decide(function, argument, &place)) {
+                    Ok(value) => drop(known.conditions.insert(name.clone(), value)),
+                    Err(refusals) => {
+                        failure = Some(refusals);
+                        still.push((name, condition));
+                    }
+                }
+            }
+            if let Some(refusals) = failure.filter(|_| still.len() == before) {
+                return Err(refusals);
+            }
+            waiting = still;
+        }
+        Ok(())
+    }
+
+    /// The resources whose conditions hold.
+    fn wanted(&self, known: &Known) -> Result<Map<String, Value>, Refusals> {
+        let mut wanted = Map::new();
+        for (id, resource) in self.section("Resources").into_iter().flatten() {
+            let condition = resource.get("Condition").and_then(Value::as_str);
+            let place = format!("Resources.{id}.Condition");
+            if condition.map_or(Ok(true), |name| known.condition(name, &place))? {
+                wanted.insert(id.clone(), resource.clone());
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Parameters are texts; a number in a list of allowed values means its digits.
+fn same(allowed: &Value, value: &Value) -> bool {
+    let digits = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    digits(allowed) == digits(value)
+}

@@ -1,0 +1,62 @@
+//! The command line: one file for each subcommand.
+
+mod env;
+mod start;
+mod style;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A small AWS on your own machine: API Gateway, Lambda and Step Functions in one process.
+#[derive(Debug, Parser)]
+#[command(name = "tule", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Deploy the template in a folder and serve it.
+    Up(up::Arguments),
+    /// Serve the bare endpoint.
+    Start(start::Arguments),
+    /// Print exports for the shell: eval "$(tule env)".
+    Env(env::Arguments),
+}
+
+/// Parses, runs, and tells a failure in one place.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments.command)),
+        Err(error) => Err(format!("the runtime cannot start: {error}")),
+    };
+    match done {
+        Ok(code) => code,
+        Err(message) => {
+            say_error(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, String> {
+    match command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Start(arguments) => start::run(arguments).await,
+        Command::Env(arguments) => {
+            env::run(&arguments);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The one place that writes failures for the user.
+#[expect(clippy::print_stderr, reason = "this is where the user reads them")]
+fn say_error(message: &str) {
+    eprintln!("error: {message}");
+}

@@ -1,0 +1,74 @@
+//! `tule start`: the bare endpoint, until a signal ends it.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal;
+
+use crate::{
+    config::{Config, Flags},
+    deploy::install,
+    startup::{self, FunctionSdks, Tule},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
+    let config = Config::load(arguments.flags)?;
+    log_to_stderr();
+    let tule = startup::start(&config, installed_sdks()).await?;
+    println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
+    println!("functions run in {}", tule.lambda.describe());
+    println!("Ready.");
+    wait_for_end(tule).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The SDKs for functions that `tule up` installed at some time.
+pub(crate) fn installed_sdks() -> FunctionSdks {
+    FunctionSdks { python: install::installed_sdk(true), node: install::installed_sdk(false) }
+}
+
+/// What Tule notices about itself goes to stderr; `TULE_LOG` chooses how much.
+pub(crate) fn log_to_stderr() {
+    use std::io::IsTerminal as _;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TULE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Serves until Ctrl-C or SIGTERM, then ends in order. A second signal ends at once.
+pub(crate) async fn wait_for_end(tule: Tule) {
+    ended().await;
+    tokio::select! {
+        () = tule.shutdown() => {}
+        () = ended() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn ended() {
+    let terminate = signal::unix::signal(signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn ended() {
+    drop(signal::ctrl_c().await);
+}

@@ -1,0 +1,175 @@
+//! Settings: flags and `TULE_…` variables first, then `tule.toml`, then the defaults.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use http::Uri;
+use serde::Deserialize;
+
+use crate::front_door::safety::Allowed;
+
+/// The file that is read from the current folder.
+const FILE: &str = "tule.toml";
+
+/// Which executor runs functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Executor {
+    /// Docker where an engine answers, else local processes.
+    Auto,
+    /// Containers of AWS's base images.
+    Docker,
+    /// Local interpreters.
+    Process,
+}
+
+/// What the command line and the environment give.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Flags {
+    /// Port to listen on; 0 takes a free one and prints it.
+    #[arg(long, env = "TULE_PORT")]
+    port: Option<u16>,
+    /// Address to listen on.
+    #[arg(long, env = "TULE_HOST")]
+    host: Option<IpAddr>,
+    /// Folder that keeps everything; without it all is gone when Tule ends.
+    #[arg(long, env = "TULE_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How functions run.
+    #[arg(long, env = "TULE_EXECUTOR", value_enum)]
+    executor: Option<Executor>,
+    /// Serve a service from another endpoint: SERVICE=URL; may be given more than once.
+    #[arg(long, env = "TULE_DELEGATE", value_name = "SERVICE=URL", value_delimiter = ',', value_parser = delegate)]
+    delegate: Vec<(String, Uri)>,
+    /// Region of requests that name none.
+    #[arg(long, env = "TULE_REGION")]
+    region: Option<String>,
+    /// Answer to this host name too; may be given more than once.
+    #[arg(long, env = "TULE_ALLOWED_HOST", value_name = "NAME", value_delimiter = ',')]
+    allowed_host: Vec<String>,
+    /// Serve pages of this origin too; may be given more than once.
+    #[arg(long, env = "TULE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    allowed_origin: Vec<String>,
+    /// Refuse requests whose signature was not made with the secret `test`.
+    #[arg(long, env = "TULE_VERIFY_SIGNATURES")]
+    verify_signatures: bool,
+    /// Settings file (default: tule.toml, where there is one).
+    #[arg(long, env = "TULE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn delegate(text: &str) -> Result<(String, Uri), String> {
+    let (service, url) = text.split_once('=').ok_or("give it as SERVICE=URL, e.g. dynamodb=http://127.0.0.1:8000")?;
+    if aws_model::service(service).is_none() {
+        return Err(format!("there is no service {service}; known are {}", aws_model::NAMES.join(", ")));
+    }
+    let url: Uri = url.parse().map_err(|_| format!("{url} is no URL"))?;
+    if url.scheme_str() != Some("http") || url.authority().is_none() {
+        return Err(format!("{url} must begin with http:// and name a host"));
+    }
+    Ok((service.to_owned(), url))
+}
+
+/// `tule.toml`. Unknown keys are errors, so that a misspelt one is not ignored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    port: Option<u16>,
+    host: Option<IpAddr>,
+    data_dir: Option<PathBuf>,
+    executor: Option<Executor>,
+    delegate: BTreeMap<String, String>,
+    region: Option<String>,
+    allowed_host: Vec<String>,
+    allowed_origin: Vec<String>,
+    verify_signatures: bool,
+    images: BTreeMap<String, String>,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) port: u16,
+    pub(crate) host: IpAddr,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) executor: Executor,
+    pub(crate) delegates: BTreeMap<String, Uri>,
+    pub(crate) region: String,
+    pub(crate) allowed: Allowed,
+    pub(crate) verify_signatures: bool,
+    /// Images by runtime, where they are not AWS's.
+    pub(crate) images: BTreeMap<String, String>,
+}
+
+/// Where Tule listens when nothing else is said; what existing clients and scripts expect.
+pub(crate) const PORT: u16 = 4566;
+
+impl Config {
+    /// Brings flags, file and defaults together.
+    pub(crate) fn load(flags: Flags) -> Result<Self, String> {
+        let file = read_file(flags.config.as_deref())?;
+        let mut delegates = BTreeMap::new();
+        for (service, url) in &file.delegate {
+            let (service, url) = delegate(&format!("{service}={url}")).map_err(|error| format!("{FILE}: {error}"))?;
+            delegates.insert(service, url);
+        }
+        delegates.extend(flags.delegate);
+        let either = |flags: Vec<String>, file: Vec<String>| if flags.is_empty() { file } else { flags };
+        Ok(Self {
+            port: flags.port.or(file.port).unwrap_or(PORT),
+            host: flags.host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            data_dir: flags.data_dir.or(file.data_dir),
+            executor: flags.executor.or(file.executor).unwrap_or(Executor::Auto),
+            delegates,
+            region: flags.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned()),
+            allowed: Allowed {
+                hosts: either(flags.allowed_host, file.allowed_host),
+                origins: either(flags.allowed_origin, file.allowed_origin),
+            },
+            verify_signatures: flags.verify_signatures || file.verify_signatures,
+            images: file.images,
+        })
+    }
+}
+
+fn read_file(given: Option<&Path>) -> Result<File, String> {
+    let path = given.unwrap_or(Path::new(FILE));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
+    };
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tule.toml");
+        std::fs::write(&path, "port = 1\nregion = \"eu-west-1\"\n[delegate]\ndynamodb = \"http://127.0.0.1:8000\"\n").unwrap();
+        let flags = Flags { port: Some(2), config: Some(path.clone()), ..Flags::default() };
+        let config = Config::load(flags).unwrap();
+        assert_eq!((config.port, config.region.as_str()), (2, "eu-west-1"));
+        assert_eq!(config.delegates["dynamodb"].port_u16(), Some(8000));
+        assert!(config.host.is_loopback());
+        std::fs::write(&path, "prot = 1\n").unwrap();
+        let misspelt = Config::load(Flags { config: Some(path), ..Flags::default() }).unwrap_err();
+        assert!(misspelt.contains("prot"), "{misspelt}");
+    }
+
+    #[test]
+    fn delegates_are_checked() {
+        assert!(delegate("dynamodb=http://127.0.0.1:8000").is_ok());
+        for wrong in ["dynamodb", "nope=http://a", "sqs=ftp://a", "sqs=/x"] {
+            assert!(delegate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

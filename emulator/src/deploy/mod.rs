@@ -1,0 +1,128 @@
+//! `tule up`: a template deployed by calling our own API, as any SDK could.
+
+mod call;
+pub(crate) mod install;
+mod package;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use runtime::{CallContext, Scope};
+use serde_json::Value;
+use templates::{Plan, PseudoParameters, Template};
+
+use crate::startup::Tule;
+use package::Packager;
+
+/// A template that has been read and planned; nothing has been made yet.
+pub(crate) struct Deployment {
+    plan: Plan,
+    folder: PathBuf,
+    scope: Scope,
+}
+
+/// What a deployment made, for the summary.
+#[derive(Debug, Default)]
+pub(crate) struct Deployed {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) state_machines: Vec<String>,
+    pub(crate) outputs: Vec<(String, Value)>,
+}
+
+/// A function that was made.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) runtime: String,
+    pub(crate) handler: String,
+    /// What is wrong with its package, if something is.
+    pub(crate) warning: Option<String>,
+}
+
+const NAMES: &[&str] = &["template.yaml", "template.yml", "template.json"];
+
+/// The template that `path` (a file, or a folder that holds one) stands for.
+pub(crate) fn find_template(path: &Path) -> Result<Option<PathBuf>, String> {
+    if path.is_file() {
+        return Ok(Some(path.to_owned()));
+    }
+    if !path.is_dir() {
+        return Err(format!("{} is neither a template nor a folder", path.display()));
+    }
+    Ok(NAMES.iter().map(|name| path.join(name)).find(|path| path.is_file()))
+}
+
+impl Deployment {
+    /// Reads and plans a template. All that Tule cannot do in it is told at once.
+    pub(crate) fn read(template: &Path, scope: Scope, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
+        let text = std::fs::read_to_string(template).map_err(|error| format!("{}: {error}", template.display()))?;
+        let folder = template.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let pseudo = PseudoParameters {
+            account: scope.account.to_string(),
+            region: scope.region.to_string(),
+            stack: stack_name(&folder),
+        };
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let plan = Template::parse(&text).and_then(|template| template.plan(&pseudo, parameters, &read));
+        let plan = plan.map_err(|refusals| {
+            let lines = refusals.to_string().replace('\n', "\n  ");
+            format!("{} cannot be deployed:\n  {lines}", template.display())
+        })?;
+        Ok(Self { plan, folder, scope })
+    }
+
+    /// The runtimes of the functions in it.
+    pub(crate) fn runtimes(&self) -> Vec<String> {
+        let calls = self.plan.steps.iter().filter(|step| step.kind == "AWS::Lambda::Function");
+        calls.filter_map(|step| step.property("Runtime")?.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Makes every resource, in order.
+    pub(crate) async fn run(self, tule: &Tule) -> Result<Deployed, String> {
+        let ctx = CallContext::internal(self.scope, tule.endpoint.clone());
+        let packager = Packager::new(self.folder)?;
+        let mut known = self.plan.known.clone();
+        let mut deployed = Deployed::default();
+        for step in &self.plan.steps {
+            let calls = step.calls(&known).map_err(|refusals| refusals.to_string())?;
+            let mut saved = BTreeMap::new();
+            for wanted in calls {
+                let made = call::make(&tule.registry, &ctx, &packager, &wanted, &mut saved).await;
+                let warning = made.map_err(|error| format!("{} ({}): {error}", step.logical_id, step.kind))?;
+                note(&mut deployed, &wanted, warning);
+            }
+            step.made(&saved, &mut known).map_err(|refusals| refusals.to_string())?;
+        }
+        let outputs = self.plan.outputs(&known).map_err(|refusals| refusals.to_string())?;
+        deployed.outputs = outputs.into_iter().map(|(name, value, _)| (name, value)).collect();
+        Ok(deployed)
+    }
+}
+
+fn note(deployed: &mut Deployed, call: &templates::Call, warning: Option<String>) {
+    let text = |name: &str| call.members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    match call.operation {
+        "CreateFunction" => deployed.functions.push(Function {
+            name: text("FunctionName"),
+            runtime: text("Runtime"),
+            handler: text("Handler"),
+            warning,
+        }),
+        "CreateStateMachine" => deployed.state_machines.push(text("name")),
+        _ => {}
+    }
+}
+
+/// The folder's name, as far as a stack may be called so.
+fn stack_name(folder: &Path) -> String {
+    let full = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String = name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+    let name = name.trim_matches('-').to_owned();
+    if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("stack-{name}") }
+}

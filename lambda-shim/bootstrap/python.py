@@ -1,0 +1,389 @@
+# Runs a Python handler over the Lambda Runtime API: one raw connection, the answer to one invocation and the request
+# for the next in one write. Error payloads, log lines and the context object are those of AWS's own runtime.
+#
+# Arguments: the folder whose path is shown as /var/task in stack traces, the folder for byte code.
+# The connection is the standard input where that is a socket, else AWS_LAMBDA_RUNTIME_API.
+import json
+import os
+import sys
+import time
+
+_STARTED_WITH = sys.argv[1:]
+
+
+class _Fault(Exception):
+    def __init__(self, kind, message, trace=None):
+        super().__init__(message)
+        self.kind, self.message, self.trace = kind, message, trace
+
+
+class _Connection:
+    """HTTP/1.1 to the Runtime API, nothing more than it needs."""
+
+    def __init__(self):
+        import socket
+
+        self.buffer = b""
+        try:
+            self.socket = socket.socket(fileno=os.dup(0))
+            self.socket.getsockname()
+            self.socket.setblocking(True)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.close(nothing)
+            self.host = "localhost"
+        except OSError:
+            self.host = os.environ["AWS_LAMBDA_RUNTIME_API"]
+            name, _, port = self.host.rpartition(":")
+            self.socket = socket.create_connection((name, int(port)))
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.next = ("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % self.host).encode()
+
+    def _more(self):
+        data = self.socket.recv(262144)
+        if not data:
+            # Tule is gone; nobody will ever ask again.
+            os._exit(0)
+        return data
+
+    def read(self):
+        buffer = self.buffer
+        while True:
+            end = buffer.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            buffer += self._more()
+        lines = buffer[:end].decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", 0))
+        start = end + 4
+        if len(buffer) - start < length:
+            parts = [buffer]
+            size = len(buffer)
+            while size - start < length:
+                part = self._more()
+                parts.append(part)
+                size += len(part)
+            buffer = b"".join(parts)
+        body = buffer[start : start + length]
+        self.buffer = buffer[start + length :]
+        return int(lines[0].split(" ", 2)[1]), headers, body
+
+    def post(self, path, body, kind, content_type="application/json", then_next=False):
+        head = "POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
+            path,
+            self.host,
+            content_type,
+            len(body),
+        )
+        if kind:
+            head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % kind
+        data = head.encode("latin-1", "replace") + b"\r\n" + body
+        self.socket.sendall(data + self.next if then_next else data)
+        return self.read()
+
+
+def _encoder():
+    kept = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
+    ascii_only = not (kept.isdigit() and int(kept) >= 12)
+
+
+    class Encoder(json.JSONEncoder):
+        def default(self, value):
+            decimal = sys.modules.get("decimal")
+            if decimal is not None and isinstance(value, decimal.Decimal):
+                whole = value == value.to_integral_value() if value.is_finite() else False
+                return int(value) if whole and value.as_tuple().exponent >= 0 else float(value)
+            raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+    return Encoder(ensure_ascii=ascii_only)
+
+
+class _Named:
+    def __init__(self, names, values):
+        for name in names:
+            setattr(self, name, values.get(name))
+
+
+class CognitoIdentity(_Named):
+    def __repr__(self):
+        return "CognitoIdentity([cognito_identity_id=%s,cognito_identity_pool_id=%s])" % (
+            self.cognito_identity_id,
+            self.cognito_identity_pool_id,
+        )
+
+
+class Client(_Named):
+    pass
+
+
+class ClientContext(_Named):
+    pass
+
+
+_CLIENT = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+
+
+class LambdaContext:
+    def __init__(self, headers):
+        env = os.environ
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.log_group_name = env.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = env.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = env.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = env.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
+        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+        self._epoch_deadline_time_in_ms = int(headers.get("lambda-runtime-deadline-ms", 0))
+        self.client_context = None
+        given = headers.get("lambda-runtime-client-context")
+        if given:
+            try:
+                values = json.loads(given)
+                self.client_context = ClientContext(("custom", "env", "client"), values)
+                if isinstance(self.client_context.client, dict):
+                    self.client_context.client = Client(_CLIENT, self.client_context.client)
+            except Exception as error:
+                raise _Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse Client Context JSON: %s" % error)
+        self.identity = CognitoIdentity(("cognito_identity_id", "cognito_identity_pool_id"), {})
+        given = headers.get("lambda-runtime-cognito-identity")
+        if given:
+            values = json.loads(given)
+            self.identity.cognito_identity_id = values.get("cognitoIdentityId")
+            self.identity.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
+
+    def get_remaining_time_in_millis(self):
+        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def log(self, message):
+        sys.stdout.write(str(message))
+
+    def __repr__(self):
+        names = (
+            "aws_request_id log_group_name log_stream_name function_name memory_limit_in_mb function_version "
+            "invoked_function_arn client_context identity tenant_id"
+        ).split()
+        return "LambdaContext([%s])" % ",".join("%s=%s" % (name, getattr(self, name)) for name in names)
+
+
+_request_id = None
+_as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+
+
+def _write_event(text):
+    # A carriage return keeps the lines of one message in one log event.
+    sys.stdout.write(text.replace("\r\n", "\r").replace("\n", "\r").rstrip("\r") + "\n")
+    sys.stdout.flush()
+
+
+def _set_up_logging():
+    import logging
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            try:
+                _write_event(self.format(record))
+            except Exception:
+                self.handleError(record)
+
+    class OfInvocation(logging.Filter):
+        def filter(self, record):
+            record.aws_request_id = _request_id or ""
+            return True
+
+    class AsJson(logging.Formatter):
+        known = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "aws_request_id", "taskName"}
+
+        def format(self, record):
+            out = {
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + "Z",
+                "level": record.levelname,
+                "message": record.getMessage(),
+                "logger": record.name,
+            }
+            if record.exc_info:
+                kind, value, trace = record.exc_info
+                if kind is not None:
+                    import traceback
+
+                    out["stackTrace"] = [line.rstrip("\n") for line in traceback.format_tb(trace)]
+                    out["errorType"] = kind.__name__
+                    out["errorMessage"] = str(value)
+                    frames = traceback.extract_tb(trace)
+                    if frames:
+                        out["location"] = "%s:%s:%s" % (frames[-1].filename, frames[-1].name, frames[-1].lineno)
+            for name, value in record.__dict__.items():
+                if name not in self.known:
+                    out[name] = value
+            if record.aws_request_id:
+                out["requestId"] = record.aws_request_id
+            return json.dumps(out, default=str, ensure_ascii=False)
+
+    handler = Handler()
+    handler.addFilter(OfInvocation())
+    if _as_json:
+        handler.setFormatter(AsJson())
+    else:
+        formatter = logging.Formatter(
+            "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    names = {"TRACE": "DEBUG", "FATAL": "CRITICAL"}
+    if _as_json and level:
+        root.setLevel(names.get(level, level))
+
+
+def _frames(trace):
+    """The user's frames, as AWS lists them: with /var/task for the code's folder."""
+    import traceback
+
+    root = _STARTED_WITH[0].rstrip("/") + "/" if _STARTED_WITH else None
+    frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(trace)]
+    if frames and frames[0][0] == __file__:
+        first = next((i for i, f in enumerate(frames) if f[0] != __file__), 0)
+        frames = frames[first:]
+    shown = [
+        ("/var/task/" + f[0][len(root) :] if root and f[0].startswith(root) else f[0],) + f[1:] for f in frames
+    ]
+    return traceback.format_list(shown)
+
+
+def _error(message, kind, stack=None, request_id=""):
+    return {"errorMessage": message or "", "errorType": kind or "", "requestId": request_id, "stackTrace": stack or []}
+
+
+def _log_error(error):
+    if _as_json:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
+        _write_event(json.dumps({"timestamp": stamp, "level": "ERROR", **error}, ensure_ascii=False))
+        return
+    text = "[ERROR]"
+    if error["errorType"]:
+        text += " " + error["errorType"]
+    if error["errorMessage"]:
+        text += (":" if error["errorType"] else "") + " " + error["errorMessage"]
+    lines = [text, "Traceback (most recent call last):"]
+    for element in error["stackTrace"]:
+        for line in element.splitlines():
+            bare = line.lstrip(" ")
+            lines.append("\u00a0" * (len(line) - len(bare)) + bare)
+    _write_event("\r".join(lines))
+
+
+def _load(handler):
+    import importlib
+
+    module_name, dot, name = handler.rpartition(".")
+    if not dot:
+        raise _Fault(
+            "Runtime.MalformedHandlerName",
+            "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % handler,
+        )
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise _Fault(
+            "Runtime.BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name
+        )
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise _Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error))
+    except SyntaxError as error:
+        file = error.filename or ""
+        root = _STARTED_WITH[0].rstrip("/") + "/" if _STARTED_WITH else None
+        if root and file.startswith(root):
+            file = "/var/task/" + file[len(root) :]
+        raise _Fault(
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module '%s': %s" % (module_name, error),
+            ['  File "%s" Line %s\n    %s' % (file, error.lineno, error.text)],
+        )
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise _Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (name, module_name))
+
+
+def _run(handler, headers, body, encoder):
+    """One invocation: (path's end, body, error type, content type)."""
+    request_id = headers["lambda-runtime-aws-request-id"]
+    try:
+        context = LambdaContext(headers)
+        if headers.get("content-type", "application/json") == "application/json":
+            try:
+                event = json.loads(body)
+            except Exception as error:
+                raise _Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+        else:
+            event = body
+        answer = handler(event, context)
+        if isinstance(answer, bytes):
+            return "response", answer, None, "application/unknown"
+        try:
+            return "response", encoder.encode(answer).encode(), None, "application/json"
+        except Exception as error:
+            raise _Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
+    except _Fault as fault:
+        error = _error(fault.message, fault.kind, fault.trace, request_id)
+    except Exception as raised:
+        error = _error(str(raised), type(raised).__name__, _frames(raised.__traceback__), request_id)
+    _log_error(error)
+    return "error", encoder.encode(error).encode(), error["errorType"], "application/json"
+
+
+def main():
+    global _request_id
+    root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
+    if len(_STARTED_WITH) > 1:
+        sys.pycache_prefix = _STARTED_WITH[1]
+    sys.argv = [sys.argv[0]]
+    sys.path[0] = root
+    # A line is written when it ends, so that a crash or a timeout loses none.
+    sys.stdout.reconfigure(line_buffering=True)
+    connection = _Connection()
+    encoder = _encoder()
+    _set_up_logging()
+    try:
+        handler = _load(os.environ.get("_HANDLER", ""))
+    except BaseException as raised:
+        if isinstance(raised, SystemExit):
+            sys.stdout.flush()
+            code = raised.code
+            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+        if isinstance(raised, _Fault):
+            error = _error(raised.message, raised.kind, raised.trace)
+        else:
+            error = _error(str(raised), type(raised).__name__, _frames(raised.__traceback__))
+        _log_error(error)
+        connection.post("init/error", encoder.encode(error).encode(), error["errorType"])
+        sys.stdout.flush()
+        os._exit(1)
+    connection.socket.sendall(connection.next)
+    stdout = sys.stdout
+    while True:
+        status, headers, body = connection.read()
+        if status != 200:
+            os._exit(1)
+        _request_id = request_id = headers["lambda-runtime-aws-request-id"]
+        trace = headers.get("lambda-runtime-trace-id")
+        if trace:
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+        try:
+            end, answer, kind, content_type = _run(handler, headers, body, encoder)
+        except SystemExit as left:
+            stdout.flush()
+            code = left.code
+            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.post("invocation/%s/%s" % (request_id, end), answer, kind, content_type, then_next=True)
+
+
+main()

@@ -1,0 +1,430 @@
+//! The first process of a function's container: it starts the runtime, and carries the runtime's connections and output
+//! over its own standard input and output to Tule, so that nothing has to be reachable from the container.
+//!
+//! Compiled by the build script into a static program of its own; the wire is described in `executor/docker/wire.rs`.
+//! It never allocates by what the function says beyond the windows, and ends with everything when Tule goes silent.
+//!
+//! Arguments: the port to offer Tule's endpoint at (0: none), then the program to run.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::{
+        fd::{AsRawFd, RawFd},
+        unix::process::CommandExt,
+    },
+    process::{Command, Stdio, exit},
+    time::{Duration, Instant},
+};
+
+const OPEN_RUNTIME: u8 = 1;
+const OPEN_ENDPOINT: u8 = 2;
+const DATA: u8 = 3;
+const CLOSE: u8 = 4;
+const LOG: u8 = 5;
+const EXIT: u8 = 6;
+const CREDIT: u8 = 7;
+const MEMORY: u8 = 8;
+const BEAT: u8 = 9;
+
+const HEADER: usize = 9;
+/// How much may be under way unacknowledged in each direction of a connection.
+const WINDOW: usize = 256 * 1024;
+/// How much may wait for the standard output before the function's output is not read any more.
+const BACKLOG: usize = 1024 * 1024;
+const CHUNK: usize = 32 * 1024;
+/// Tule sends a beat every five seconds.
+const SILENCE: Duration = Duration::from_secs(60);
+
+const POLLIN: i16 = 1;
+const POLLOUT: i16 = 4;
+
+#[repr(C)]
+struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+
+unsafe extern "C" {
+    fn poll(fds: *mut PollFd, count: std::ffi::c_ulong, timeout: i32) -> i32;
+    fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+    fn kill(pid: i32, signal: i32) -> i32;
+    fn fcntl(fd: i32, command: i32, argument: i32) -> i32;
+    fn prctl(option: i32, a: std::ffi::c_ulong, b: std::ffi::c_ulong, c: std::ffi::c_ulong, d: std::ffi::c_ulong) -> i32;
+    fn read(fd: i32, buffer: *mut u8, count: usize) -> isize;
+    fn write(fd: i32, buffer: *const u8, count: usize) -> isize;
+}
+
+struct Connection {
+    stream: TcpStream,
+    runtime: bool,
+    /// What Tule sent and the socket has not taken yet.
+    inward: VecDeque<u8>,
+    /// How much may still be sent to Tule.
+    window: usize,
+    /// Tule has closed it; it ends when all is written.
+    closing: bool,
+}
+
+struct Init {
+    connections: BTreeMap<u32, Connection>,
+    next: u32,
+    outward: VecDeque<u8>,
+    input: Vec<u8>,
+    log: Option<RawFd>,
+    child: i32,
+    heard: Instant,
+    measured: Option<Instant>,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((port, program)) = arguments.split_first() else { exit(127) };
+    // What the function could read of this process would be the way to Tule.
+    // SAFETY: PR_SET_DUMPABLE (4) takes plain numbers.
+    unsafe { prctl(4, 0, 0, 0, 0) };
+    let runtime = listen(9001);
+    let endpoint = port.parse().ok().filter(|port: &u16| *port != 0).map(listen);
+    let (reader, child) = start(program);
+    for fd in [0, 1, reader.as_raw_fd()] {
+        non_blocking(fd);
+    }
+    let mut init = Init {
+        connections: BTreeMap::new(),
+        next: 1,
+        outward: VecDeque::new(),
+        input: Vec::new(),
+        log: Some(reader.as_raw_fd()),
+        child,
+        heard: Instant::now(),
+        measured: None,
+    };
+    loop {
+        init.turn(&runtime, endpoint.as_ref());
+    }
+}
+
+fn listen(port: u16) -> TcpListener {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(listener) => {
+            let _ = listener.set_nonblocking(true);
+            listener
+        }
+        Err(error) => {
+            eprintln!("tule-init: port {port} could not be opened: {error}");
+            exit(125);
+        }
+    }
+}
+
+/// Starts the function's runtime with Lambda's environment and one pipe for both of its outputs.
+fn start(program: &[String]) -> (std::io::PipeReader, i32) {
+    let Some((name, arguments)) = program.split_first() else { exit(127) };
+    let pipes = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
+    let Ok((reader, first, second)) = pipes else { exit(125) };
+    let mut command = Command::new(name);
+    command.args(arguments).stdin(Stdio::null()).stdout(first).stderr(second);
+    // Docker sets these; Lambda does not.
+    command.env_remove("HOME").env_remove("HOSTNAME").process_group(0);
+    match command.spawn() {
+        Ok(child) => {
+            let pid = i32::try_from(child.id()).unwrap_or_default();
+            (reader, pid)
+        }
+        Err(error) => {
+            // 126 and 127 as shells have it; Tule knows the text by the number.
+            exit(match error.raw_os_error() {
+                Some(8) => 124,
+                Some(13) => 126,
+                _ => 127,
+            })
+        }
+    }
+}
+
+fn non_blocking(fd: RawFd) {
+    // SAFETY: F_GETFL (3) and F_SETFL (4) with O_NONBLOCK (0o4000) on a descriptor of ours.
+    unsafe {
+        let flags = fcntl(fd, 3, 0);
+        fcntl(fd, 4, flags | 0o4000);
+    }
+}
+
+/// What one read brought.
+enum Got {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+fn read_fd(fd: RawFd, buffer: &mut [u8]) -> Got {
+    // SAFETY: the buffer is valid for its length for the duration of the call.
+    let count = unsafe { read(fd, buffer.as_mut_ptr(), buffer.len()) };
+    match usize::try_from(count) {
+        Ok(0) => Got::End,
+        Ok(count) => Got::Bytes(count),
+        Err(_) => match std::io::Error::last_os_error().kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Got::Nothing,
+            _ => Got::End,
+        },
+    }
+}
+
+impl Init {
+    fn turn(&mut self, runtime: &TcpListener, endpoint: Option<&TcpListener>) {
+        self.wait(runtime, endpoint);
+        self.hear();
+        self.accept(runtime, true);
+        if let Some(endpoint) = endpoint {
+            self.accept(endpoint, false);
+        }
+        self.carry();
+        self.read_log(false);
+        self.reap();
+        self.flush();
+        if self.heard.elapsed() > SILENCE {
+            self.end();
+        }
+    }
+
+    fn wait(&self, runtime: &TcpListener, endpoint: Option<&TcpListener>) {
+        let mut fds = vec![
+            PollFd { fd: 0, events: POLLIN, revents: 0 },
+            PollFd { fd: runtime.as_raw_fd(), events: POLLIN, revents: 0 },
+        ];
+        if !self.outward.is_empty() {
+            fds.push(PollFd { fd: 1, events: POLLOUT, revents: 0 });
+        }
+        if let Some(endpoint) = endpoint {
+            fds.push(PollFd { fd: endpoint.as_raw_fd(), events: POLLIN, revents: 0 });
+        }
+        if let Some(log) = self.log.filter(|_| self.outward.len() < BACKLOG) {
+            fds.push(PollFd { fd: log, events: POLLIN, revents: 0 });
+        }
+        for connection in self.connections.values() {
+            let mut events = 0;
+            if connection.window > 0 && !connection.closing {
+                events |= POLLIN;
+            }
+            if !connection.inward.is_empty() {
+                events |= POLLOUT;
+            }
+            // A descriptor without events is left out: its end would wake us again and again.
+            if events != 0 {
+                fds.push(PollFd { fd: connection.stream.as_raw_fd(), events, revents: 0 });
+            }
+        }
+        // SAFETY: `fds` is a valid array of its length for the duration of the call.
+        unsafe { poll(fds.as_mut_ptr(), fds.len() as std::ffi::c_ulong, 100) };
+    }
+
+    /// Takes what Tule says.
+    fn hear(&mut self) {
+        let mut buffer = [0; CHUNK];
+        loop {
+            match read_fd(0, &mut buffer) {
+                Got::Bytes(count) => {
+                    self.heard = Instant::now();
+                    self.input.extend_from_slice(&buffer[..count]);
+                }
+                Got::Nothing => break,
+                Got::End => self.end(),
+            }
+        }
+        let input = std::mem::take(&mut self.input);
+        let mut rest = &input[..];
+        while let Some((kind, channel, payload, behind)) = frame(rest) {
+            self.obey(kind, channel, payload);
+            rest = behind;
+        }
+        self.input = rest.to_vec();
+    }
+
+    fn obey(&mut self, kind: u8, channel: u32, payload: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&channel) else { return };
+        match kind {
+            DATA => {
+                connection.inward.extend(payload);
+                self.push(channel);
+            }
+            CREDIT => {
+                let more = payload.try_into().map_or(0, u32::from_be_bytes);
+                connection.window += more as usize;
+            }
+            CLOSE => {
+                connection.closing = true;
+                self.push(channel);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes to a connection what it takes, and tells Tule that there is room again.
+    fn push(&mut self, channel: u32) {
+        let Some(connection) = self.connections.get_mut(&channel) else { return };
+        let mut written = 0;
+        while !connection.inward.is_empty() {
+            let (front, _) = connection.inward.as_slices();
+            match connection.stream.write(front) {
+                Ok(0) => break,
+                Ok(count) => {
+                    connection.inward.drain(..count);
+                    written += count;
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
+                Err(_) => {
+                    connection.inward.clear();
+                    connection.closing = true;
+                }
+            }
+        }
+        let done = connection.closing && connection.inward.is_empty();
+        if written > 0 {
+            self.say(CREDIT, channel, &u32::try_from(written).unwrap_or_default().to_be_bytes());
+        }
+        if done {
+            self.connections.remove(&channel);
+        }
+    }
+
+    fn accept(&mut self, listener: &TcpListener, runtime: bool) {
+        while let Ok((stream, _)) = listener.accept() {
+            let _ = stream.set_nonblocking(true);
+            let _ = stream.set_nodelay(true);
+            let channel = self.next;
+            self.next += 1;
+            let connection =
+                Connection { stream, runtime, inward: VecDeque::new(), window: WINDOW, closing: false };
+            self.connections.insert(channel, connection);
+            self.say(if runtime { OPEN_RUNTIME } else { OPEN_ENDPOINT }, channel, &[]);
+        }
+    }
+
+    /// Reads from all connections. Before anything is carried of the runtime's, its output is: what a function prints
+    /// before it answers is logged before the answer.
+    fn carry(&mut self) {
+        let mut buffer = [0; CHUNK];
+        let channels: Vec<u32> = self.connections.keys().copied().collect();
+        for channel in channels {
+            self.push(channel);
+            loop {
+                let Some(connection) = self.connections.get_mut(&channel) else { break };
+                let room = connection.window.min(CHUNK);
+                if room == 0 || connection.closing {
+                    break;
+                }
+                let of_runtime = connection.runtime;
+                match connection.stream.read(&mut buffer[..room]) {
+                    Ok(count) if count > 0 => {
+                        connection.window -= count;
+                        if of_runtime {
+                            self.read_log(true);
+                            self.measure();
+                        }
+                        self.say(DATA, channel, &buffer[..count]);
+                    }
+                    Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
+                    _ => {
+                        self.connections.remove(&channel);
+                        self.say(CLOSE, channel, &[]);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_log(&mut self, all: bool) {
+        let mut buffer = [0; CHUNK];
+        while let Some(log) = self.log.filter(|_| all || self.outward.len() < BACKLOG) {
+            match read_fd(log, &mut buffer) {
+                Got::Bytes(count) => self.say(LOG, 0, &buffer[..count]),
+                Got::Nothing => return,
+                Got::End => self.log = None,
+            }
+        }
+    }
+
+    /// The most memory used in this container, ten times a second at most.
+    fn measure(&mut self) {
+        if self.measured.is_some_and(|at| at.elapsed() < Duration::from_millis(100)) {
+            return;
+        }
+        self.measured = Some(Instant::now());
+        let peaks = ["/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"];
+        let peak = peaks.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+        if let Some(peak) = peak {
+            self.say(MEMORY, 0, &peak.to_be_bytes());
+        }
+    }
+
+    /// Buries the dead; the runtime's end is the container's.
+    fn reap(&mut self) {
+        loop {
+            let mut status = 0;
+            // SAFETY: `status` is valid for the call; 1 is WNOHANG.
+            let pid = unsafe { waitpid(-1, &raw mut status, 1) };
+            if pid <= 0 {
+                return;
+            }
+            if pid == self.child {
+                self.read_log(true);
+                let signal = status & 0x7f;
+                let code = (status >> 8) & 0xff;
+                let mut payload = [0; 8];
+                payload[..4].copy_from_slice(&code.to_be_bytes());
+                payload[4..].copy_from_slice(&signal.to_be_bytes());
+                self.say(EXIT, 0, &payload);
+                let patience = Instant::now();
+                while !self.outward.is_empty() && patience.elapsed() < Duration::from_secs(5) {
+                    self.flush();
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                exit(0);
+            }
+        }
+    }
+
+    fn say(&mut self, kind: u8, channel: u32, payload: &[u8]) {
+        self.outward.push_back(kind);
+        self.outward.extend(channel.to_be_bytes());
+        self.outward.extend(u32::try_from(payload.len()).unwrap_or_default().to_be_bytes());
+        self.outward.extend(payload);
+    }
+
+    fn flush(&mut self) {
+        while !self.outward.is_empty() {
+            let (front, _) = self.outward.as_slices();
+            // SAFETY: the slice is valid for its length for the duration of the call.
+            let count = unsafe { write(1, front.as_ptr(), front.len()) };
+            match usize::try_from(count) {
+                Ok(count) if count > 0 => drop(self.outward.drain(..count)),
+                _ => {
+                    if !matches!(std::io::Error::last_os_error().kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
+                        self.end();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Nobody listens any more.
+    fn end(&self) -> ! {
+        // SAFETY: kill takes plain numbers; -1 is everything in this container but us.
+        unsafe { kill(-1, 9) };
+        exit(0);
+    }
+}
+
+/// The first whole frame, and what stands behind it.
+fn frame(bytes: &[u8]) -> Option<(u8, u32, &[u8], &[u8])> {
+    let header = bytes.get(..HEADER)?;
+    let channel = u32::from_be_bytes(header[1..5].try_into().ok()?);
+    let length = u32::from_be_bytes(header[5..9].try_into().ok()?) as usize;
+    let payload = bytes.get(HEADER..HEADER + length)?;
+    // A beat is only there to be heard.
+    let kind = if header[0] == BEAT { 0 } else { header[0] };
+    Some((kind, channel, payload, &bytes[HEADER + length..]))
+}

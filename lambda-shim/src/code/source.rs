@@ -1,0 +1,93 @@
+//! Where a deployment package comes from: the request itself, or S3.
+
+use aws_wire::ServiceError;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use runtime::{CallContext, Input, ServiceRouter};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use store::Store;
+
+use super::archive;
+use crate::{
+    error,
+    function::{configure::text, record::Code},
+};
+
+/// AWS's limit of a package from S3, compressed.
+const ARCHIVE_LIMIT: usize = 250 << 20;
+
+/// Fetches the package that `members` (of `Code`, or of UpdateFunctionCode) name, and checks it.
+pub(crate) async fn fetch(
+    ctx: &CallContext,
+    router: &dyn ServiceRouter,
+    members: &Map<String, Value>,
+) -> Result<Bytes, ServiceError> {
+    if members.get("ImageUri").is_some_and(|uri| !uri.is_null()) {
+        return Err(error::unsupported("ImageUri (functions from container images)"));
+    }
+    let package = match (text(members, "ZipFile"), text(members, "S3Bucket"), text(members, "S3Key")) {
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+            return Err(error::invalid_parameter(
+                "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+            ));
+        }
+        (Some(zip), None, None) => {
+            BASE64_STANDARD.decode(zip).map(Bytes::from).map_err(|_| error::invalid_parameter(UNREADABLE))?
+        }
+        (None, Some(bucket), Some(key)) => {
+            from_s3(ctx, router, bucket, key, text(members, "S3ObjectVersion")).await?
+        }
+        (None, ..) => return Err(error::invalid_parameter("Please provide a source for function code.")),
+    };
+    let checked = package.clone();
+    tokio::task::spawn_blocking(move || archive::check(&checked))
+        .await
+        .map_err(|failure| error::service(failure.to_string()))?
+        .map_err(|refusal| error::invalid_parameter(refusal.to_string()))?;
+    Ok(package)
+}
+
+const UNREADABLE: &str = "Could not unzip uploaded file. Please check your file, then try to upload again.";
+
+async fn from_s3(
+    ctx: &CallContext,
+    router: &dyn ServiceRouter,
+    bucket: &str,
+    key: &str,
+    version: Option<&str>,
+) -> Result<Bytes, ServiceError> {
+    let mut members = json!({"Bucket": bucket, "Key": key});
+    if let Some(version) = version {
+        members["VersionId"] = version.into();
+    }
+    let Value::Object(members) = members else { return Err(error::service("an object is an object")) };
+    let input = Input { members, ..Input::default() };
+    let answer = router.call(ctx, "s3", "GetObject", input).await.map_err(|failure| {
+        error::invalid_parameter(format!(
+            "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
+            failure.code, failure.message
+        ))
+    })?;
+    answer.body.read(ARCHIVE_LIMIT).await.map_err(|failure| error::invalid_parameter(failure.to_string()))
+}
+
+/// What is recorded of a package before it is stored.
+pub(crate) fn describe(package: &Bytes) -> Code {
+    Code {
+        sha256: BASE64_STANDARD.encode(Sha256::digest(package)),
+        size: package.len() as u64,
+        blob: String::new(),
+    }
+}
+
+/// Stores a package; the code that names it can be put into a record now.
+pub(crate) async fn keep(store: &Store, package: Bytes) -> Result<Code, ServiceError> {
+    let code = describe(&package);
+    let blob = store
+        .blobs()
+        .put(package)
+        .await
+        .map_err(|failure| error::service(format!("The package could not be stored: {failure}")))?;
+    Ok(Code { blob: blob.as_str().to_owned(), ..code })
+}

@@ -1,0 +1,99 @@
+//! What environments of one version need to know: everything but the request.
+
+use std::time::Duration;
+
+use runtime::Scope;
+
+use crate::function::{
+    record::{Code, Configuration, Logging},
+    runtimes::{self, Runtime},
+};
+
+/// One version's code and configuration, as its environments run it.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    /// Changes with code and configuration.
+    pub(crate) id: String,
+    pub(crate) scope: Scope,
+    pub(crate) function: String,
+    pub(crate) version: String,
+    /// The runtime's identifier, e.g. `python3.12`.
+    pub(crate) runtime_name: String,
+    pub(crate) runtime: Runtime,
+    pub(crate) runtime_version_arn: String,
+    pub(crate) handler: String,
+    pub(crate) architecture: String,
+    pub(crate) timeout: Duration,
+    /// MB.
+    pub(crate) memory: u32,
+    /// MB of `/tmp`.
+    pub(crate) storage: u32,
+    /// The user's variables.
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) logging: Logging,
+    pub(crate) code: Code,
+}
+
+impl Deployment {
+    /// The deployment of a version; `None` where its runtime is not one, which creation refuses.
+    pub(crate) fn of(scope: &Scope, function: &str, configuration: &Configuration) -> Option<Self> {
+        let runtime_name = configuration.runtime.clone()?;
+        let environment = configuration.environment.iter().flatten();
+        Some(Self {
+            id: configuration.deployment.clone(),
+            scope: scope.clone(),
+            function: function.to_owned(),
+            version: configuration.version.clone(),
+            runtime: runtimes::known(&runtime_name)?,
+            runtime_version_arn: crate::function::answer::runtime_version_arn(scope, configuration),
+            runtime_name,
+            handler: configuration.handler.clone().unwrap_or_default(),
+            architecture: configuration.architecture.clone(),
+            timeout: Duration::from_secs(u64::from(configuration.timeout)),
+            memory: configuration.memory_size,
+            storage: configuration.ephemeral_storage,
+            environment: environment
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
+            logging: configuration.logging.clone(),
+            code: configuration.code.clone(),
+        })
+    }
+
+    /// The variables that Lambda sets, the same in every executor; what depends on paths is the executor's.
+    pub(crate) fn lambda_variables(&self, stream: &str, endpoint: &str) -> Vec<(String, String)> {
+        let mut variables = Vec::with_capacity(32);
+        let mut put = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
+        put("AWS_REGION", &self.scope.region);
+        put("AWS_DEFAULT_REGION", &self.scope.region);
+        // The access key is the account's number, so that calls back to Tule reach the function's own account.
+        put("AWS_ACCESS_KEY_ID", &self.scope.account);
+        put("AWS_SECRET_ACCESS_KEY", "test");
+        put("AWS_SESSION_TOKEN", "test");
+        put("AWS_LAMBDA_FUNCTION_NAME", &self.function);
+        put("AWS_LAMBDA_FUNCTION_VERSION", &self.version);
+        put("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &self.memory.to_string());
+        put("AWS_LAMBDA_LOG_GROUP_NAME", &self.logging.group);
+        put("AWS_LAMBDA_LOG_STREAM_NAME", stream);
+        put("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+        put("_HANDLER", &self.handler);
+        put("TZ", ":UTC");
+        put("LANG", "en_US.UTF-8");
+        put("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
+        put("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000");
+        put("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1");
+        put("_AWS_XRAY_DAEMON_PORT", "2000");
+        if self.runtime.family != runtimes::Family::Provided {
+            put("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", self.runtime_name));
+        }
+        if self.logging.json {
+            put("AWS_LAMBDA_LOG_FORMAT", "JSON");
+            put("AWS_LAMBDA_LOG_LEVEL", &self.logging.application_level);
+        }
+        if !endpoint.is_empty() && !self.environment.iter().any(|(name, _)| name == "AWS_ENDPOINT_URL") {
+            put("AWS_ENDPOINT_URL", endpoint);
+        }
+        variables.extend(self.environment.iter().cloned());
+        variables
+    }
+}

@@ -1,0 +1,95 @@
+//! What all pools share: the executor, the log sink, the clock, and how many environments this machine carries.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use runtime::{Clock, LogSink};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::pool::Pool;
+use crate::executor::Executor;
+
+/// See the module.
+pub(crate) struct Host {
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) sink: Arc<dyn LogSink>,
+    pub(crate) clock: Clock,
+    /// How long an environment may stand idle.
+    idle_time: Duration,
+    permits: Arc<Semaphore>,
+    /// Starts that wait for a permit.
+    starved: AtomicUsize,
+    pools: Mutex<Vec<Weak<Pool>>>,
+}
+
+impl Host {
+    pub(crate) fn new(
+        executor: Arc<dyn Executor>,
+        sink: Arc<dyn LogSink>,
+        clock: Clock,
+        max_environments: usize,
+        idle_time: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            executor,
+            sink,
+            clock,
+            idle_time,
+            permits: Arc::new(Semaphore::new(max_environments)),
+            starved: AtomicUsize::new(0),
+            pools: Mutex::default(),
+        })
+    }
+
+    /// A place for one more environment. Where there is none, idle environments of other functions make room.
+    pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return permit;
+        }
+        self.starved.fetch_add(1, Ordering::Relaxed);
+        for pool in self.pools() {
+            if pool.stop_one_idle() {
+                break;
+            }
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        self.starved.fetch_sub(1, Ordering::Relaxed);
+        permit.expect("the semaphore is never closed")
+    }
+
+    /// Whether some start waits for an environment to end.
+    pub(crate) fn is_full(&self) -> bool {
+        self.starved.load(Ordering::Relaxed) > 0
+    }
+
+    /// Makes a pool known, so that its idle environments end in time.
+    pub(crate) fn watch(&self, pool: &Arc<Pool>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(pool));
+    }
+
+    /// Ends environments that stand idle for too long, for as long as the host exists.
+    pub(crate) fn spawn_reaper(self: &Arc<Self>) {
+        let host = Arc::downgrade(self);
+        let period = (self.idle_time / 4).clamp(Duration::from_millis(50), Duration::from_secs(10));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                let Some(host) = host.upgrade() else { return };
+                for pool in host.pools() {
+                    pool.stop_idle(host.idle_time);
+                }
+            }
+        });
+    }
+
+    fn pools(&self) -> Vec<Arc<Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    }
+}

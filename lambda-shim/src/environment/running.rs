@@ -1,0 +1,357 @@
+//! One execution environment: from its start, through one request after the other, to its end.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+use super::{
+    deployment::Deployment,
+    log::EnvironmentLog,
+    pool::Pool,
+    system_lines::{Ended, Report, SystemLines},
+};
+use crate::{
+    executor::{ExecutorError, Exit, Running, StartRequest},
+    runtime_api::{
+        serve::RESPONSE_LIMIT,
+        session::{Answer, Event, Session, Start},
+    },
+};
+
+/// What Lambda allows a start on demand.
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the end of an environment whose connections have ended may take to be reported.
+const EXIT_LIMIT: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct Environment {
+    deployment: Arc<Deployment>,
+    session: Arc<Session>,
+    running: Box<dyn Running>,
+    log: Arc<EnvironmentLog>,
+    pool: Weak<Pool>,
+    me: Weak<Self>,
+    /// How long the start took, until an invocation has reported it.
+    init: Mutex<Option<Duration>>,
+    /// The invocation has been reported, and the runtime has asked for the next: two halves, in either order.
+    halves: AtomicU8,
+    alive: AtomicBool,
+    idle_since: Mutex<Instant>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why there is no environment.
+#[derive(Clone)]
+pub(crate) struct StartFailure {
+    pub(crate) why: StartProblem,
+    /// Where the failed environment wrote to, for the invocation's own lines.
+    pub(crate) log: Option<Arc<EnvironmentLog>>,
+    pub(crate) duration: Duration,
+}
+
+/// What went wrong in a start.
+#[derive(Debug, Clone)]
+pub(crate) enum StartProblem {
+    /// The runtime said so: its error, as the caller gets it.
+    Init(Bytes),
+    Exited(Exit),
+    TimedOut,
+    Executor(ExecutorError),
+    /// Tule is shutting down.
+    Abandoned,
+}
+
+impl StartFailure {
+    pub(crate) fn abandoned() -> Self {
+        Self { why: StartProblem::Abandoned, log: None, duration: Duration::ZERO }
+    }
+}
+
+/// What came of an invocation.
+pub(crate) struct Completion {
+    pub(crate) payload: Bytes,
+    pub(crate) failed: bool,
+    /// The last of the log, if it was asked for.
+    pub(crate) tail: Option<String>,
+}
+
+impl Environment {
+    /// Starts an environment and waits until it asks for work.
+    ///
+    /// A start that takes longer than Lambda allows is given up and made once more, within the function's timeout.
+    pub(crate) async fn start(
+        pool: &Arc<Pool>,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Arc<Self>, StartFailure> {
+        let stream = stream_name(pool);
+        let sink = pool.host.sink.stream(&pool.deployment.scope, &pool.deployment.logging.group, &stream);
+        let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone()));
+        log.begin_tail();
+        let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
+        if let Some(line) = lines.init_start() {
+            log.platform(line);
+        }
+        let began = Instant::now();
+        let mut started = Attempt::make(pool, &stream, &log, INIT_LIMIT).await;
+        if let Err(StartProblem::TimedOut) = started {
+            if let Some(line) = lines.init_timeout(INIT_LIMIT) {
+                log.platform(line);
+            }
+            started = Attempt::make(pool, &stream, &log, pool.deployment.timeout).await;
+        }
+        match started {
+            Ok(attempt) => Ok(attempt.into_environment(pool, log, place)),
+            Err(why) => {
+                tracing::warn!(
+                    function = pool.deployment.function,
+                    ?why,
+                    "an execution environment did not start"
+                );
+                let duration = began.elapsed();
+                let kind = match &why {
+                    StartProblem::Init(_) => Some("Runtime.Unknown"),
+                    StartProblem::Exited(_) => Some("Runtime.ExitError"),
+                    StartProblem::TimedOut | StartProblem::Executor(_) | StartProblem::Abandoned => None,
+                };
+                if let Some(line) = kind.and_then(|kind| lines.init_error(duration, kind)) {
+                    log.platform(line);
+                }
+                Err(StartFailure { why, log: Some(log), duration })
+            }
+        }
+    }
+
+    /// Whether it can take requests.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn idle_since(&self) -> Instant {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn mark_idle(&self) {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Ends it, once and for all.
+    pub(crate) fn retire(&self) {
+        if !self.alive.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        self.session.close();
+        self.running.stop();
+        if let Some(pool) = self.pool.upgrade() {
+            pool.forget(self);
+        }
+    }
+
+    /// Runs one request. Gives it back if the environment turns out to be gone before it took it.
+    pub(crate) async fn run(&self, event: Event, tail: bool) -> Result<Completion, Event> {
+        let request_id = event.request_id.clone();
+        let first = self.init.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if first.is_none() && tail {
+            self.log.begin_tail();
+        }
+        self.halves.store(0, Ordering::Release);
+        self.line(|lines| lines.start(&request_id));
+        let began = Instant::now();
+        let Ok(answer) = self.session.dispatch(event.clone()) else {
+            self.retire();
+            return Err(event);
+        };
+        let (payload, ended) = self.answer_to(&request_id, answer).await;
+        let duration = began.elapsed();
+        self.running.drain();
+        if ended == Ended::Timeout {
+            self.line(|lines| lines.timed_out(&request_id));
+        }
+        self.line(|lines| lines.end(&request_id));
+        let max_memory = self.running.max_memory().unwrap_or_default();
+        let report =
+            Report { request_id: &request_id, duration, init: first, max_memory, ended: ended.clone() };
+        self.line(|lines| lines.report(&report));
+        let tail = self.log.take_tail().filter(|_| tail);
+        match ended {
+            Ended::Success | Ended::Failed => self.half(),
+            Ended::Timeout | Ended::Error(_) => self.retire(),
+        }
+        Ok(Completion { payload, failed: ended != Ended::Success, tail })
+    }
+
+    async fn answer_to(&self, request_id: &str, answer: oneshot::Receiver<Answer>) -> (Bytes, Ended) {
+        let timeout = self.deployment.timeout;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(Answer::Response(payload))) => (payload, Ended::Success),
+            Ok(Ok(Answer::Error(payload))) => (payload, Ended::Failed),
+            Ok(Ok(Answer::TooLarge)) => (too_large(), Ended::Failed),
+            Ok(Err(_)) => (exited(request_id, &self.exit().await), Ended::Error("Runtime.ExitError")),
+            Err(_) => {
+                // Nothing of the environment may go on working after its time.
+                self.running.stop();
+                (timed_out(request_id, timeout), Ended::Timeout)
+            }
+        }
+    }
+
+    /// How it ended; it has, or is about to.
+    async fn exit(&self) -> Exit {
+        wait_for_exit(self.running.exit(), EXIT_LIMIT).await
+    }
+
+    /// One of the two things that must have happened before the next request: see `halves`.
+    fn half(&self) {
+        if self.halves.fetch_add(1, Ordering::AcqRel) == 1
+            && let (Some(pool), Some(me)) = (self.pool.upgrade(), self.me.upgrade())
+        {
+            pool.release(me);
+        }
+    }
+
+    fn line(&self, line: impl FnOnce(&SystemLines<'_>) -> Option<String>) {
+        let now = self.pool.upgrade().map_or(runtime::Timestamp(0), |pool| pool.host.clock.now());
+        if let Some(line) = line(&SystemLines { deployment: &self.deployment, now }) {
+            self.log.platform(line);
+        }
+    }
+}
+
+/// A start that has succeeded and is not an environment yet.
+struct Attempt {
+    session: Arc<Session>,
+    running: Box<dyn Running>,
+    init: Duration,
+}
+
+impl Attempt {
+    async fn make(
+        pool: &Arc<Pool>,
+        stream: &str,
+        log: &Arc<EnvironmentLog>,
+        limit: Duration,
+    ) -> Result<Self, StartProblem> {
+        let (session, start) = Session::new();
+        let session = Arc::new(session);
+        let request = StartRequest {
+            deployment: Arc::clone(&pool.deployment),
+            stream: stream.to_owned(),
+            session: Arc::clone(&session),
+            log: Arc::clone(log),
+        };
+        let executor = &pool.host.executor;
+        executor.prepare(&pool.deployment).await.map_err(StartProblem::Executor)?;
+        let running = executor.start(request).await.map_err(StartProblem::Executor)?;
+        let began = Instant::now();
+        let ended = tokio::select! {
+            biased;
+            start = start => Ok(start),
+            exit = wait_for_exit(running.exit(), Duration::MAX) => Err(StartProblem::Exited(exit)),
+            () = tokio::time::sleep(limit) => Err(StartProblem::TimedOut),
+        };
+        let why = match ended {
+            Ok(Ok(Start::Ready)) => return Ok(Self { session, running, init: began.elapsed() }),
+            Ok(Ok(Start::Failed(payload))) => StartProblem::Init(payload),
+            Ok(Err(_)) => StartProblem::Exited(wait_for_exit(running.exit(), EXIT_LIMIT).await),
+            Err(why) => why,
+        };
+        session.close();
+        running.stop();
+        running.drain();
+        Err(why)
+    }
+
+    fn into_environment(
+        self,
+        pool: &Arc<Pool>,
+        log: Arc<EnvironmentLog>,
+        place: OwnedSemaphorePermit,
+    ) -> Arc<Environment> {
+        let exit = self.running.exit();
+        let environment = Arc::new_cyclic(|me| Environment {
+            deployment: Arc::clone(&pool.deployment),
+            session: self.session,
+            running: self.running,
+            log,
+            pool: Arc::downgrade(pool),
+            me: me.clone(),
+            init: Mutex::new(Some(self.init)),
+            halves: AtomicU8::new(0),
+            alive: AtomicBool::new(true),
+            idle_since: Mutex::new(Instant::now()),
+            _place: place,
+        });
+        let waiting = Arc::downgrade(&environment);
+        environment.session.when_idle(move || {
+            if let Some(environment) = waiting.upgrade() {
+                environment.half();
+            }
+        });
+        let watched = Arc::downgrade(&environment);
+        tokio::spawn(async move {
+            wait_for_exit(exit, Duration::MAX).await;
+            if let Some(environment) = watched.upgrade() {
+                environment.retire();
+            }
+        });
+        environment
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.session.close();
+        self.running.stop();
+    }
+}
+
+/// How it ended, once it has; `limit` is for one that must have.
+async fn wait_for_exit(mut exit: watch::Receiver<Option<Exit>>, limit: Duration) -> Exit {
+    let lost = || Exit::Lost("its end was not reported".to_owned());
+    match tokio::time::timeout(limit, exit.wait_for(Option::is_some)).await {
+        Ok(Ok(exit)) => exit.clone().unwrap_or_else(lost),
+        _ => lost(),
+    }
+}
+
+/// `2026/11/22/[$LATEST]32 hexadecimal digits`.
+fn stream_name(pool: &Pool) -> String {
+    let date = pool.host.clock.now().rfc3339();
+    let date = date.get(..10).unwrap_or("1970-01-01").replace('-', "/");
+    format!("{date}/[{}]{}", pool.deployment.version, uuid::Uuid::new_v4().simple())
+}
+
+fn too_large() -> Bytes {
+    json!({
+        "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."),
+        "errorType": "Function.ResponseSizeTooLarge",
+    })
+    .to_string()
+    .into()
+}
+
+/// The payload of an invocation that ran out of time.
+pub(crate) fn timed_out(request_id: &str, timeout: Duration) -> Bytes {
+    let seconds = timeout.as_secs_f64();
+    json!({
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"),
+    })
+    .to_string()
+    .into()
+}
+
+/// The payload of an invocation whose environment ended.
+pub(crate) fn exited(request_id: &str, exit: &Exit) -> Bytes {
+    json!({"errorType": "Runtime.ExitError", "errorMessage": format!("RequestId: {request_id} Error: {exit}")})
+        .to_string()
+        .into()
+}

@@ -1,0 +1,321 @@
+//! The container engine: the one file that knows its client library.
+
+use std::{collections::HashMap, pin::Pin, time::Duration};
+
+use bollard::{
+    Docker, body_full,
+    container::LogOutput,
+    models::{
+        ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
+        ResourcesUlimits, VolumeCreateRequest,
+    },
+    query_parameters::{
+        AttachContainerOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
+        ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+        RemoveVolumeOptions, StartContainerOptions, UploadToContainerOptionsBuilder,
+    },
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use tokio::io::AsyncWrite;
+
+/// How long an engine may take to say that it is there.
+const PING: Duration = Duration::from_secs(2);
+/// How long one call may take that pulls nothing.
+const CALL: Duration = Duration::from_secs(60);
+
+/// An engine that answered.
+#[derive(Clone)]
+pub(super) struct Engine {
+    docker: Docker,
+    /// `20.10.24, linux/amd64`.
+    pub(super) version: String,
+    pub(super) arch: String,
+}
+
+/// A failure of the engine; the text is its own.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct EngineError(pub(super) String);
+
+type Answer<T> = Result<T, EngineError>;
+
+/// A container as we want it.
+pub(super) struct Wanted {
+    pub(super) image: String,
+    /// The program and its arguments.
+    pub(super) entrypoint: Vec<String>,
+    pub(super) environment: Vec<String>,
+    pub(super) labels: HashMap<String, String>,
+    /// Volumes, by where they are mounted; read-only.
+    pub(super) volumes: Vec<(String, &'static str)>,
+    /// Bytes of memory.
+    pub(super) memory: u64,
+    /// MB of `/tmp`.
+    pub(super) storage: u32,
+    pub(super) network: Option<String>,
+}
+
+/// Both directions of a container's standard streams.
+pub(super) struct Attached {
+    pub(super) output: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+    pub(super) input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// How a container ended, as the engine knows it.
+pub(super) struct Ended {
+    pub(super) running: bool,
+    pub(super) code: i64,
+    pub(super) out_of_memory: bool,
+    pub(super) error: String,
+}
+
+impl Engine {
+    /// The engine that DOCKER_HOST names, or the local one.
+    pub(super) async fn connect() -> Answer<Self> {
+        let docker = Docker::connect_with_defaults().map_err(said)?;
+        let asked =
+            tokio::time::timeout(PING, async { docker.negotiate_version().await?.version_of_engine().await });
+        let (docker, version, arch) = asked
+            .await
+            .map_err(|_| EngineError(format!("no answer within {} s", PING.as_secs())))?
+            .map_err(said)?;
+        Ok(Self { docker, version, arch })
+    }
+
+    pub(super) async fn has_image(&self, image: &str) -> Answer<bool> {
+        match timely(self.docker.inspect_image(image)).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Missing) => Ok(false),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Fetches an image; takes as long as it takes.
+    pub(super) async fn pull(&self, image: &str) -> Answer<()> {
+        let options = CreateImageOptionsBuilder::default().from_image(image).build();
+        let mut progress = self.docker.create_image(Some(options), None, None);
+        while let Some(step) = progress.next().await {
+            step.map_err(said)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn create(&self, wanted: Wanted) -> Answer<String> {
+        let created = self.docker.create_container(None::<CreateContainerOptions>, body(wanted));
+        Ok(timely(created).await?.id)
+    }
+
+    /// A container that is never started: the way into a volume.
+    pub(super) async fn create_helper(
+        &self,
+        image: &str,
+        volume: &str,
+        at: &'static str,
+        labels: HashMap<String, String>,
+    ) -> Answer<String> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            entrypoint: Some(vec!["/nothing".to_owned()]),
+            labels: Some(labels),
+            host_config: Some(HostConfig {
+                mounts: Some(vec![mount(volume.to_owned(), at, false)]),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        Ok(timely(self.docker.create_container(None::<CreateContainerOptions>, body)).await?.id)
+    }
+
+    pub(super) async fn upload(&self, container: &str, path: &str, archive: Bytes) -> Answer<()> {
+        let options = UploadToContainerOptionsBuilder::default().path(path).build();
+        Ok(timely(self.docker.upload_to_container(container, Some(options), body_full(archive))).await?)
+    }
+
+    pub(super) async fn attach(&self, container: &str) -> Answer<Attached> {
+        let options = AttachContainerOptionsBuilder::default()
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .stream(true)
+            .build();
+        let attached = timely(self.docker.attach_container(container, Some(options))).await?;
+        let output = attached.output.filter_map(|item| {
+            // A broken stream ends; the container's state says the rest. What the init says on its error output is for us.
+            std::future::ready(match item {
+                Ok(LogOutput::StdOut { message }) => Some(message),
+                Ok(LogOutput::StdErr { message }) => {
+                    tracing::warn!(message = %String::from_utf8_lossy(&message).trim_end(), "a container's init complains");
+                    None
+                }
+                Ok(LogOutput::StdIn { .. } | LogOutput::Console { .. }) | Err(_) => None,
+            })
+        });
+        Ok(Attached { output: Box::pin(output), input: attached.input })
+    }
+
+    pub(super) async fn start(&self, container: &str) -> Answer<()> {
+        Ok(timely(self.docker.start_container(container, None::<StartContainerOptions>)).await?)
+    }
+
+    pub(super) async fn ended(&self, container: &str) -> Answer<Ended> {
+        let state = timely(self.docker.inspect_container(container, None)).await?.state.unwrap_or_default();
+        Ok(Ended {
+            running: state.running == Some(true),
+            code: state.exit_code.unwrap_or_default(),
+            out_of_memory: state.oom_killed == Some(true),
+            error: state.error.unwrap_or_default(),
+        })
+    }
+
+    /// Kills and removes a container; one that is gone is fine.
+    pub(super) async fn remove(&self, container: &str) {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match timely(self.docker.remove_container(container, Some(options))).await {
+            Ok(()) | Err(Failure::Missing) => {}
+            Err(failure) => tracing::debug!(container, %failure, "a container could not be removed"),
+        }
+    }
+
+    pub(super) async fn create_volume(&self, name: &str, labels: HashMap<String, String>) -> Answer<()> {
+        let request = VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(labels),
+            ..VolumeCreateRequest::default()
+        };
+        timely(self.docker.create_volume(request)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn remove_volume(&self, name: &str) {
+        if let Err(failure) = timely(self.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await {
+            tracing::debug!(name, %failure, "a volume could not be removed");
+        }
+    }
+
+    /// Ids and labels of containers that carry a label, running or not.
+    pub(super) async fn containers(&self, label: &str) -> Answer<Vec<(String, HashMap<String, String>)>> {
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled(label)).build();
+        let found = timely(self.docker.list_containers(Some(options))).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|found| Some((found.id?, found.labels.unwrap_or_default())))
+            .collect())
+    }
+
+    /// Names and labels of volumes that carry a label.
+    pub(super) async fn volumes(&self, label: &str) -> Answer<Vec<(String, HashMap<String, String>)>> {
+        let options = ListVolumesOptionsBuilder::default().filters(&labelled(label)).build();
+        let found = timely(self.docker.list_volumes(Some(options))).await?;
+        Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| (volume.name, volume.labels)).collect())
+    }
+}
+
+trait VersionOfEngine: Sized {
+    async fn version_of_engine(self) -> Result<(Self, String, String), bollard::errors::Error>;
+}
+
+impl VersionOfEngine for Docker {
+    async fn version_of_engine(self) -> Result<(Self, String, String), bollard::errors::Error> {
+        let found = self.version().await?;
+        let arch = found.arch.unwrap_or_default();
+        let text = format!("{}, {}/{arch}", found.version.unwrap_or_default(), found.os.unwrap_or_default());
+        Ok((self, text, arch))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("there is no such thing")]
+    Missing,
+    #[error("{0}")]
+    Said(String),
+    #[error("no answer within {} s", CALL.as_secs())]
+    Silent,
+}
+
+impl From<Failure> for EngineError {
+    fn from(failure: Failure) -> Self {
+        Self(failure.to_string())
+    }
+}
+
+async fn timely<T>(call: impl Future<Output = Result<T, bollard::errors::Error>>) -> Result<T, Failure> {
+    match tokio::time::timeout(CALL, call).await {
+        Err(_) => Err(Failure::Silent),
+        Ok(Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })) => {
+            Err(Failure::Missing)
+        }
+        Ok(Err(failure)) => Err(Failure::Said(said(failure).0)),
+        Ok(Ok(answer)) => Ok(answer),
+    }
+}
+
+fn said(error: bollard::errors::Error) -> EngineError {
+    EngineError(match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => message,
+        other => other.to_string(),
+    })
+}
+
+fn labelled(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
+}
+
+fn mount(volume: String, at: &str, read_only: bool) -> Mount {
+    Mount {
+        source: Some(volume),
+        target: Some(at.to_owned()),
+        typ: Some(MountType::VOLUME),
+        read_only: Some(read_only),
+        // Otherwise the engine copies what the image has there into the volume.
+        volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..MountVolumeOptions::default() }),
+        ..Mount::default()
+    }
+}
+
+/// Lambda's user, and what it may do: write to `/tmp`, and little else.
+const USER: &str = "993:990";
+
+fn body(wanted: Wanted) -> ContainerCreateBody {
+    let limit = |name: &str, most: i64| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(most),
+        hard: Some(most),
+    };
+    let memory = i64::try_from(wanted.memory).unwrap_or(i64::MAX);
+    let host = HostConfig {
+        memory: Some(memory),
+        memory_swap: Some(memory),
+        pids_limit: Some(1024),
+        ulimits: Some(vec![limit("nofile", 1024), limit("core", 0)]),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        readonly_rootfs: Some(true),
+        tmpfs: Some(HashMap::from([(
+            "/tmp".to_owned(),
+            format!("size={}m,mode=0700,uid=993,gid=990,exec", wanted.storage),
+        )])),
+        network_mode: wanted.network,
+        // The default driver would store every byte of what passes.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        mounts: Some(wanted.volumes.into_iter().map(|(volume, at)| mount(volume, at, true)).collect()),
+        ..HostConfig::default()
+    };
+    ContainerCreateBody {
+        image: Some(wanted.image),
+        entrypoint: Some(wanted.entrypoint),
+        cmd: Some(Vec::new()),
+        env: Some(wanted.environment),
+        labels: Some(wanted.labels),
+        user: Some(USER.to_owned()),
+        working_dir: Some("/var/task".to_owned()),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        host_config: Some(host),
+        ..ContainerCreateBody::default()
+    }
+}

@@ -1,0 +1,276 @@
+//! Functions in containers of a Docker engine.
+//!
+//! [`engine`] is the engine, [`volumes`] what containers share, [`link`] how work gets into one: over its standard
+//! streams, through an init of ours, so that nothing has to be reachable from the container and everything works
+//! wherever the engine's API does.
+
+mod engine;
+mod link;
+mod sweep;
+mod volumes;
+mod wire;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use dashmap::DashMap;
+use runtime::BoxFuture;
+use tokio::{
+    sync::{OnceCell, watch},
+    task::AbortHandle,
+};
+
+use self::{
+    engine::{Engine, Wanted},
+    link::Link,
+    volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, Volumes},
+};
+use super::{Executor, ExecutorError, Exit, Running, StartRequest};
+use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options};
+
+/// See the module.
+pub(crate) struct DockerExecutor {
+    why: String,
+    engine: Engine,
+    volumes: Volumes,
+    instance: String,
+    labels: HashMap<String, String>,
+    images: HashMap<String, String>,
+    /// Images known to be here.
+    present: DashMap<String, Arc<OnceCell<()>>>,
+    endpoint: Option<u16>,
+    network: Option<String>,
+}
+
+impl DockerExecutor {
+    /// Connects to the engine and sweeps what crashed Tules left in it. The error is a sentence for people.
+    pub(crate) async fn connect(options: &Options, why: &str) -> Result<Arc<dyn Executor>, String> {
+        let engine =
+            Engine::connect().await.map_err(|failure| format!("no Docker engine answers: {failure}"))?;
+        if INIT.is_empty() {
+            return Err(
+                "this build of Tule has no init for containers (it was built without a static C library)"
+                    .to_owned(),
+            );
+        }
+        let ours = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        if engine.arch != ours {
+            return Err(format!(
+                "the Docker engine runs {} containers, and this Tule's init is for {ours}",
+                engine.arch
+            ));
+        }
+        let instance = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
+        let labels = sweep::labels(&instance, &options.labels);
+        sweep::sweep(&engine).await;
+        Ok(Arc::new(Self {
+            why: why.to_owned(),
+            volumes: Volumes::new(engine.clone(), options.store.blobs().clone(), &instance, labels.clone()),
+            engine,
+            instance,
+            labels,
+            images: options.images.clone(),
+            present: DashMap::new(),
+            endpoint: options
+                .endpoint
+                .rsplit_once(':')
+                .and_then(|(_, port)| port.trim_end_matches('/').parse().ok()),
+            network: options.network.clone(),
+        }))
+    }
+
+    /// The image of a deployment's runtime: the one configured, or AWS's.
+    fn image(&self, deployment: &Deployment) -> String {
+        self.images.get(&deployment.runtime_name).cloned().unwrap_or_else(|| {
+            format!("public.ecr.aws/lambda/{}:{}", deployment.runtime.image, deployment.runtime.version)
+        })
+    }
+
+    async fn make_present(&self, image: &str) -> Result<(), ExecutorError> {
+        let cell = Arc::clone(self.present.entry(image.to_owned()).or_default().value());
+        let fetch = async {
+            let failed = |failure| {
+                ExecutorError::Failed(format!(
+                    "The Docker engine does not answer for the image {image}: {failure}"
+                ))
+            };
+            if self.engine.has_image(image).await.map_err(failed)? {
+                return Ok(());
+            }
+            tracing::info!(image, "pulling the image; the function is pending until it is here");
+            self.engine.pull(image).await.map_err(|failure| {
+                ExecutorError::Failed(format!(
+                    "The image {image} is not on this machine and could not be pulled: {failure}. Pull or load it, name \
+                     another one for this runtime, or use --executor process."
+                ))
+            })
+        };
+        cell.get_or_try_init(|| fetch).await.copied()
+    }
+
+    async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
+        let deployment = &start.deployment;
+        let image = self.image(deployment);
+        self.make_present(&image).await?;
+        let volumes = vec![
+            (self.volumes.init(&image).await?, INIT_FOLDER),
+            (self.volumes.package(&deployment.code, &image).await?, "/var/task"),
+        ];
+        let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
+        let mut environment = deployment.lambda_variables(&start.stream, &endpoint);
+        environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));
+        environment.push(("LAMBDA_TASK_ROOT".to_owned(), "/var/task".to_owned()));
+        environment.push(("LAMBDA_RUNTIME_DIR".to_owned(), "/var/runtime".to_owned()));
+        let program = match deployment.runtime.family {
+            Family::Provided => "/var/task/bootstrap",
+            Family::Python | Family::Node | Family::Other => "/var/runtime/bootstrap",
+        };
+        let mut labels = self.labels.clone();
+        labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
+        let wanted = Wanted {
+            image,
+            entrypoint: vec![
+                INIT_PROGRAM.to_owned(),
+                self.endpoint.unwrap_or(0).to_string(),
+                program.to_owned(),
+            ],
+            environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            labels,
+            volumes,
+            // What lies in /tmp counts as memory of a container, and not of a function.
+            memory: u64::from(deployment.memory + deployment.storage) << 20,
+            storage: deployment.storage,
+            network: self.network.clone(),
+        };
+        let failed = |failure| {
+            ExecutorError::Failed(format!("The Docker engine could not start a container: {failure}"))
+        };
+        let id = self.engine.create(wanted).await.map_err(failed)?;
+        let container = Container::new(self.engine.clone(), id);
+        let attached = self.engine.attach(&container.id).await.map_err(failed)?;
+        self.engine.start(&container.id).await.map_err(failed)?;
+        let link = Link {
+            session: start.session,
+            log: start.log,
+            endpoint: self.endpoint,
+            memory: Arc::clone(&container.memory),
+        };
+        Ok(Box::new(container.served(link, attached)))
+    }
+}
+
+impl Executor for DockerExecutor {
+    fn describe(&self) -> String {
+        format!("docker {} ({})", self.engine.version, self.why)
+    }
+
+    fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        Box::pin(async move {
+            let image = self.image(deployment);
+            self.make_present(&image).await?;
+            self.volumes.init(&image).await?;
+            self.volumes.package(&deployment.code, &image).await.map(drop)
+        })
+    }
+
+    fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>> {
+        Box::pin(self.launch(start))
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(sweep::remove_all(&self.engine, &self.instance))
+    }
+}
+
+/// A container. It is removed when it is stopped or dropped.
+struct Container {
+    engine: Engine,
+    id: String,
+    exit: watch::Sender<Option<Exit>>,
+    memory: Arc<AtomicU32>,
+    removed: AtomicBool,
+    serving: Option<AbortHandle>,
+}
+
+impl Container {
+    fn new(engine: Engine, id: String) -> Self {
+        let (exit, memory) = (watch::Sender::new(None), Arc::default());
+        Self { engine, id, exit, memory, removed: AtomicBool::new(false), serving: None }
+    }
+
+    /// Serves it, and watches for its end.
+    fn served(mut self, link: Link, attached: engine::Attached) -> Self {
+        let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
+        let serving = tokio::spawn(async move {
+            let ended = match link.serve(attached).await {
+                Some(ended) => ended,
+                None => how_it_ended(&engine, &id).await,
+            };
+            let _ = exit.send(Some(ended));
+        });
+        self.serving = Some(serving.abort_handle());
+        self
+    }
+
+    fn remove(&self) {
+        if self.removed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (engine, id) = (self.engine.clone(), self.id.clone());
+        // Without a runtime the process is about to end, and the init ends with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { engine.remove(&id).await });
+        }
+    }
+}
+
+impl Running for Container {
+    fn exit(&self) -> watch::Receiver<Option<Exit>> {
+        self.exit.subscribe()
+    }
+
+    fn stop(&self) {
+        self.remove();
+    }
+
+    /// Output comes before the answer in the same stream: what was written is here.
+    fn drain(&self) {}
+
+    fn max_memory(&self) -> Option<u32> {
+        Some(self.memory.load(Ordering::Relaxed)).filter(|peak| *peak > 0)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
+        self.remove();
+    }
+}
+
+/// How a container ended whose init did not say.
+async fn how_it_ended(engine: &Engine, id: &str) -> Exit {
+    match engine.ended(id).await {
+        Err(failure) => Exit::Lost(failure.to_string()),
+        Ok(ended) if ended.out_of_memory => Exit::OutOfMemory,
+        Ok(ended) if ended.running => Exit::Lost("its connection broke".to_owned()),
+        // The init ends with these where it cannot start the runtime: see its source.
+        Ok(ended) => match ended.code {
+            124 => Exit::NotStarted("fork/exec /var/task/bootstrap: exec format error".to_owned()),
+            126 => Exit::NotStarted("fork/exec /var/task/bootstrap: permission denied".to_owned()),
+            127 => Exit::NotStarted(
+                "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned(),
+            ),
+            137 => Exit::Signal(9),
+            code if ended.error.is_empty() => Exit::Code(i32::try_from(code).unwrap_or(-1)),
+            _ => Exit::Lost(ended.error),
+        },
+    }
+}

@@ -1,0 +1,81 @@
+//! Frames between Tule and the init in a function's container (`init/main.rs`), over the container's standard input and
+//! output.
+//!
+//! `kind (1) channel (4) length (4) payload`, numbers big-endian. A channel is one TCP connection inside the container,
+//! opened from there. Each side may have [`WINDOW`] bytes of a channel unacknowledged; CREDIT gives back what was taken.
+//! LOG is the function's output, EXIT its end (exit code and signal, 4 bytes each), MEMORY the most memory used (8
+//! bytes). BEAT, from Tule, says that it is still there.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+pub(super) const OPEN_RUNTIME: u8 = 1;
+pub(super) const OPEN_ENDPOINT: u8 = 2;
+pub(super) const DATA: u8 = 3;
+pub(super) const CLOSE: u8 = 4;
+pub(super) const LOG: u8 = 5;
+pub(super) const EXIT: u8 = 6;
+pub(super) const CREDIT: u8 = 7;
+pub(super) const MEMORY: u8 = 8;
+pub(super) const BEAT: u8 = 9;
+
+const HEADER: usize = 9;
+/// How much may be under way unacknowledged in each direction of a channel.
+pub(super) const WINDOW: usize = 256 * 1024;
+/// The init sends no larger frames; a larger one is no frame of its.
+const LONGEST: usize = 1 << 20;
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) kind: u8,
+    pub(super) channel: u32,
+    pub(super) payload: Bytes,
+}
+
+/// What arrives is not the init's.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Garbled;
+
+/// Takes the first whole frame out of `buffer`.
+pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Frame>, Garbled> {
+    let Some(header) = buffer.get(..HEADER) else { return Ok(None) };
+    let mut header = header;
+    let (kind, channel, length) = (header.get_u8(), header.get_u32(), header.get_u32() as usize);
+    if length > LONGEST || !(OPEN_RUNTIME..=BEAT).contains(&kind) {
+        return Err(Garbled);
+    }
+    if buffer.len() < HEADER + length {
+        return Ok(None);
+    }
+    buffer.advance(HEADER);
+    Ok(Some(Frame { kind, channel, payload: buffer.split_to(length).freeze() }))
+}
+
+/// A frame as bytes.
+pub(super) fn frame(kind: u8, channel: u32, payload: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(HEADER + payload.len());
+    bytes.put_u8(kind);
+    bytes.put_u32(channel);
+    bytes.put_u32(u32::try_from(payload.len()).unwrap_or_default());
+    bytes.put_slice(payload);
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_however_they_are_cut() {
+        let whole = [frame(DATA, 7, b"payload"), frame(CLOSE, 7, b"")].concat();
+        let mut buffer = BytesMut::new();
+        let mut found = Vec::new();
+        for byte in whole {
+            buffer.put_u8(byte);
+            found.extend(take(&mut buffer).unwrap());
+        }
+        assert_eq!(found[0], Frame { kind: DATA, channel: 7, payload: Bytes::from_static(b"payload") });
+        assert_eq!((found[1].kind, found.len()), (CLOSE, 2));
+        assert_eq!(take(&mut BytesMut::from(&b"Hello World"[..])), Err(Garbled));
+    }
+}

@@ -1,0 +1,143 @@
+//! Functions as local processes: interpreters found on this machine with our own small bootstraps, `provided`
+//! binaries as they are. Not a security boundary: a function may do what its user may.
+
+use std::{path::PathBuf, sync::Arc};
+
+use runtime::BoxFuture;
+use tokio::net::TcpListener;
+
+use super::{Executor, ExecutorError, Running, StartRequest};
+use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options, runtime_api};
+
+mod child;
+mod command;
+mod interpreter;
+mod packages;
+mod system;
+
+pub(crate) use system::is_alive;
+
+use interpreter::Interpreters;
+use packages::Packages;
+
+/// See the module.
+pub(crate) struct ProcessExecutor {
+    why: String,
+    interpreters: Interpreters,
+    packages: Packages,
+    endpoint: Arc<str>,
+    python_sdk: Option<PathBuf>,
+    node_sdk: Option<PathBuf>,
+}
+
+impl ProcessExecutor {
+    /// Sets up the folders; `why` is for [`Executor::describe`].
+    pub(crate) fn new(options: &Options, why: &str) -> Result<Self, String> {
+        let packages = Packages::open(options.cache.as_deref(), options.store.blobs().clone())
+            .map_err(|error| format!("no folder for functions' packages could be made: {error}"))?;
+        Ok(Self {
+            why: why.to_owned(),
+            interpreters: Interpreters::default(),
+            packages,
+            endpoint: Arc::clone(&options.endpoint),
+            python_sdk: options.python_sdk.clone(),
+            node_sdk: options.node_sdk.clone(),
+        })
+    }
+
+    async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
+        let deployment = &start.deployment;
+        let package = self.packages.unpacked(&deployment.code).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
+        let address = listener.local_addr().map_err(failed("listen for the function"))?;
+        let scratch = self.packages.scratch().map_err(failed("make the function's folder"))?;
+        let site = command::Site {
+            package: &package,
+            scratch: scratch.path(),
+            runtime_api: &address.to_string(),
+            stream: &start.stream,
+            endpoint: &self.endpoint,
+        };
+        let command = match deployment.runtime.family {
+            Family::Python => {
+                let python = self.interpreters.python(&deployment.runtime.version).await?;
+                let sdk = self.python_sdk.as_deref();
+                command::python(
+                    deployment,
+                    &site,
+                    &python,
+                    self.packages.python_bootstrap(),
+                    &self.packages.byte_code(&deployment.code),
+                    sdk,
+                )
+            }
+            Family::Node => {
+                let node = self.interpreters.node(&deployment.runtime.version).await?;
+                command::node(
+                    deployment,
+                    &site,
+                    &node,
+                    self.packages.node_bootstrap(),
+                    self.node_sdk.as_deref(),
+                )
+            }
+            Family::Provided => command::provided(deployment, &site)?,
+            Family::Other => return Err(unsupported(deployment)),
+        };
+        let (running, connection) = child::spawn(command, scratch, start.log)?;
+        let mut served = tokio::task::JoinSet::new();
+        served.spawn(runtime_api::serve::serve(Arc::clone(&start.session), connection));
+        // What a function starts itself, and `provided` binaries, come by the address instead.
+        let session = start.session;
+        served.spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                let _ = connection.set_nodelay(true);
+                connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
+            }
+        });
+        running.keep(served);
+        Ok(Box::new(running))
+    }
+}
+
+impl Executor for ProcessExecutor {
+    fn describe(&self) -> String {
+        format!("process ({})", self.why)
+    }
+
+    fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        Box::pin(async move {
+            match deployment.runtime.family {
+                Family::Python => drop(self.interpreters.python(&deployment.runtime.version).await?),
+                Family::Node => drop(self.interpreters.node(&deployment.runtime.version).await?),
+                Family::Provided => {}
+                Family::Other => return Err(unsupported(deployment)),
+            }
+            self.packages.unpacked(&deployment.code).await.map(drop)
+        })
+    }
+
+    fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>> {
+        Box::pin(self.launch(start))
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        self.packages.clean_up();
+        Box::pin(std::future::ready(()))
+    }
+}
+
+fn unsupported(deployment: &Deployment) -> ExecutorError {
+    ExecutorError::Unsupported(format!(
+        "{} functions need the docker executor; the process executor runs Python, Node.js and provided binaries. \
+         Start a Docker engine, or use --executor docker.",
+        deployment.runtime_name
+    ))
+}
+
+/// Puts what was tried before an error of the system.
+fn failed(what: &str) -> impl FnOnce(std::io::Error) -> ExecutorError {
+    let what = what.to_owned();
+    move |error| ExecutorError::Failed(format!("Could not {what}: {error}"))
+}

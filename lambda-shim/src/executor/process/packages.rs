@@ -1,0 +1,153 @@
+//! Files of the process executor: packages unpacked once each, bootstraps, one scratch folder an environment.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use dashmap::DashMap;
+use store::{BlobId, Blobs};
+use tokio::sync::OnceCell;
+
+use super::{failed, system};
+use crate::{code::archive, executor::ExecutorError, function::record::Code};
+
+const PYTHON: &str = include_str!("../../../bootstrap/python.py");
+const NODE: &str = include_str!("../../../bootstrap/node.mjs");
+
+/// See the module.
+pub(crate) struct Packages {
+    /// Packages and byte code, by the package's hash.
+    cache: PathBuf,
+    /// This process's own: bootstraps and scratch folders. Swept when the process is gone.
+    own: PathBuf,
+    python: PathBuf,
+    node: PathBuf,
+    blobs: Blobs,
+    unpacked: DashMap<String, Arc<OnceCell<PathBuf>>>,
+}
+
+/// A folder that is gone when dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Packages {
+    /// Makes the folders, in `cache` or in a temporary one, and sweeps what crashed processes left.
+    pub(crate) fn open(cache: Option<&Path>, blobs: Blobs) -> io::Result<Self> {
+        let (base, shared) = match cache {
+            Some(cache) => (cache.join("environments"), Some(cache.join("packages"))),
+            None => (std::env::temp_dir().join("tule-environments"), None),
+        };
+        make_private(&base)?;
+        sweep(&base);
+        let own = base.join(format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
+        make_private(&own)?;
+        let cache = shared.unwrap_or_else(|| own.join("packages"));
+        make_private(&cache)?;
+        let (python, node) = (own.join("tule_bootstrap.py"), own.join("tule_bootstrap.mjs"));
+        std::fs::write(&python, PYTHON)?;
+        std::fs::write(&node, NODE)?;
+        Ok(Self { cache, own, python, node, blobs, unpacked: DashMap::new() })
+    }
+
+    pub(crate) fn python_bootstrap(&self) -> &Path {
+        &self.python
+    }
+
+    pub(crate) fn node_bootstrap(&self) -> &Path {
+        &self.node
+    }
+
+    /// Where Python keeps a package's byte code: beside it, since the package itself is read-only.
+    pub(crate) fn byte_code(&self, code: &Code) -> PathBuf {
+        self.cache.join(format!("{}.pyc", folder_name(code)))
+    }
+
+    /// The folder of an unpacked package. The first who asks unpacks it; others wait.
+    pub(crate) async fn unpacked(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
+        let cell = Arc::clone(self.unpacked.entry(code.sha256.clone()).or_default().value());
+        cell.get_or_try_init(|| self.unpack(code)).await.cloned()
+    }
+
+    async fn unpack(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
+        let folder = self.cache.join(folder_name(code));
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        let id = BlobId::parse(&code.blob)
+            .ok_or_else(|| ExecutorError::Failed("The function's package has no name.".to_owned()))?;
+        let package = self.blobs.get(&id).await.map_err(failed("read the function's package"))?;
+        let unfinished = self.own.join(uuid::Uuid::new_v4().simple().to_string());
+        let (into, done) = (unfinished.clone(), folder.clone());
+        let unpacked = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir(&into)?;
+            archive::unpack(&package, &into)?;
+            match std::fs::rename(&into, &done) {
+                // Another Tule on the same cache was faster.
+                Err(_) if done.is_dir() => Ok(()),
+                renamed => renamed.map_err(archive::ArchiveError::Io),
+            }
+        });
+        let unpacked = unpacked.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        let _ = std::fs::remove_dir_all(&unfinished);
+        unpacked.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        Ok(folder)
+    }
+
+    /// A folder for one environment, readable by nobody else.
+    pub(crate) fn scratch(&self) -> io::Result<Scratch> {
+        let path = self.own.join(format!("tmp-{}", uuid::Uuid::new_v4().simple()));
+        make_private(&path)?;
+        Ok(Scratch(path))
+    }
+
+    /// Removes this process's own files.
+    pub(crate) fn clean_up(&self) {
+        let _ = std::fs::remove_dir_all(&self.own);
+    }
+}
+
+impl Drop for Packages {
+    fn drop(&mut self) {
+        self.clean_up();
+    }
+}
+
+impl Scratch {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A package's hash as a name: base64 holds slashes.
+fn folder_name(code: &Code) -> String {
+    let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_else(|_| code.sha256.clone().into_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Removes the folders of processes that are gone.
+fn sweep(base: &Path) {
+    let Ok(entries) = std::fs::read_dir(base) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split('-').next()?.parse::<i32>().ok());
+        if pid.is_some_and(|pid| !system::is_alive(pid)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

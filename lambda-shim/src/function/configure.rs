@@ -1,0 +1,309 @@
+//! From the members of CreateFunction and UpdateFunctionConfiguration to a configuration: defaults, limits and AWS's
+//! refusals. The wire has checked the model's constraints already.
+
+use aws_wire::ServiceError;
+use runtime::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    name::LATEST,
+    record::{Code, Configuration, ECHOED, Logging, State, last_modified, new_id},
+    runtimes,
+};
+use crate::error;
+
+type Members = Map<String, Value>;
+
+/// Settings that would have to act and do not yet. Each is refused by its name.
+const UNSUPPORTED: [&str; 9] = [
+    "Layers",
+    "FileSystemConfigs",
+    "ImageConfig",
+    "CodeSigningConfigArn",
+    "DeadLetterConfig",
+    "CapacityProviderConfig",
+    "PublishTo",
+    "DurableConfig",
+    "TenancyConfig",
+];
+
+/// What an environment's variables may measure together, as JSON.
+const ENVIRONMENT_LIMIT: usize = 4096;
+
+/// Variables that Lambda sets itself.
+const RESERVED: [&str; 20] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "TZ",
+];
+
+/// The configuration a new function starts with; its code is put in by the caller.
+pub(crate) fn create(
+    function: &str,
+    members: &Members,
+    now: Timestamp,
+) -> Result<Configuration, ServiceError> {
+    refuse_unsupported(members)?;
+    let mut configuration = Configuration {
+        version: LATEST.to_owned(),
+        runtime: None,
+        role: String::new(),
+        handler: None,
+        description: String::new(),
+        timeout: 3,
+        memory_size: 128,
+        environment: None,
+        architecture: architecture(members)?.unwrap_or_else(|| "x86_64".to_owned()),
+        ephemeral_storage: 512,
+        logging: Logging {
+            json: false,
+            application_level: "INFO".to_owned(),
+            system_level: "INFO".to_owned(),
+            group: format!("/aws/lambda/{function}"),
+        },
+        code: Code { sha256: String::new(), size: 0, blob: String::new() },
+        echoed: Map::new(),
+        last_modified: last_modified(now),
+        revision_id: new_id(),
+        deployment: new_id(),
+        state: State::Pending,
+        last_update: None,
+    };
+    apply(&mut configuration, function, members)?;
+    if configuration.runtime.is_none() || configuration.handler.is_none() {
+        return Err(error::invalid_parameter(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
+    }
+    Ok(configuration)
+}
+
+/// Takes over what `members` say, and leaves the rest.
+pub(crate) fn update(
+    configuration: &mut Configuration,
+    function: &str,
+    members: &Members,
+) -> Result<(), ServiceError> {
+    refuse_unsupported(members)?;
+    apply(configuration, function, members)
+}
+
+fn apply(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
+    if let Some(runtime) = text(members, "Runtime") {
+        runtimes::parse(runtime)?;
+        configuration.runtime = Some(runtime.to_owned());
+    }
+    if let Some(role) = text(members, "Role") {
+        configuration.role = role.to_owned();
+    }
+    if let Some(handler) = text(members, "Handler") {
+        configuration.handler = Some(handler.to_owned());
+    }
+    if let Some(description) = text(members, "Description") {
+        configuration.description = description.to_owned();
+    }
+    if let Some(timeout) = number(members, "Timeout") {
+        // The model admits 5,400 seconds for functions on managed instances, which are not done here.
+        if timeout > 900 {
+            return Err(ServiceError::validation(format!(
+                "1 validation error detected: Value '{timeout}' at 'timeout' failed to satisfy constraint: Member must \
+                 have value less than or equal to 900"
+            )));
+        }
+        configuration.timeout = timeout;
+    }
+    if let Some(memory) = number(members, "MemorySize") {
+        if memory > 10_240 {
+            return Err(ServiceError::validation(format!(
+                "1 validation error detected: Value '{memory}' at 'memorySize' failed to satisfy constraint: Member \
+                 must have value less than or equal to 10240"
+            )));
+        }
+        configuration.memory_size = memory;
+    }
+    if let Some(storage) = members.get("EphemeralStorage").and_then(Value::as_object) {
+        configuration.ephemeral_storage = number(storage, "Size").unwrap_or(512);
+    }
+    if let Some(environment) = members.get("Environment").and_then(Value::as_object) {
+        configuration.environment = Some(variables(environment)?);
+    }
+    if let Some(logging) = members.get("LoggingConfig").and_then(Value::as_object) {
+        configuration.logging = self::logging(&configuration.logging, function, logging)?;
+    }
+    for name in ECHOED {
+        if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
+            echo(configuration, name, value);
+        }
+    }
+    Ok(())
+}
+
+fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
+    for name in UNSUPPORTED {
+        let given = match members.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Array(items)) => !items.is_empty(),
+            // An empty target is how a dead letter queue is taken away, and there never is one.
+            Some(Value::Object(fields)) => {
+                fields.values().any(|value| value.as_str() != Some("") && !value.is_null())
+            }
+            Some(_) => true,
+        };
+        if given {
+            return Err(error::unsupported(name));
+        }
+    }
+    Ok(())
+}
+
+/// The architecture asked for: a list of one.
+pub(crate) fn architecture(members: &Members) -> Result<Option<String>, ServiceError> {
+    match members.get("Architectures").and_then(Value::as_array).map(Vec::as_slice) {
+        None | Some([]) => Ok(None),
+        Some([one]) => Ok(one.as_str().map(str::to_owned)),
+        Some(_) => Err(error::invalid_parameter("Architectures must contain exactly one value.")),
+    }
+}
+
+fn variables(environment: &Members) -> Result<Map<String, Value>, ServiceError> {
+    let variables = environment.get("Variables").and_then(Value::as_object).cloned().unwrap_or_default();
+    let reserved: Vec<&str> =
+        variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
+    if !reserved.is_empty() {
+        return Err(error::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. Reserved keys used in \
+             this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    let measured = Value::Object(variables.clone()).to_string();
+    if measured.len() > ENVIRONMENT_LIMIT {
+        return Err(error::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the 4KB limit. String measured: {measured}"
+        )));
+    }
+    Ok(variables)
+}
+
+fn logging(before: &Logging, function: &str, members: &Members) -> Result<Logging, ServiceError> {
+    let mut after = before.clone();
+    let format = text(members, "LogFormat");
+    if let Some(format) = format {
+        after.json = format == "JSON";
+    }
+    let levels = [text(members, "ApplicationLogLevel"), text(members, "SystemLogLevel")];
+    if !after.json && levels.iter().any(Option::is_some) {
+        return Err(error::invalid_parameter(
+            "To use ApplicationLogLevel or SystemLogLevel, you must set LogFormat to JSON.",
+        ));
+    }
+    if !after.json || !before.json {
+        after.application_level = "INFO".to_owned();
+        after.system_level = "INFO".to_owned();
+    }
+    if let Some(level) = levels[0] {
+        after.application_level = level.to_owned();
+    }
+    if let Some(level) = levels[1] {
+        after.system_level = level.to_owned();
+    }
+    if let Some(group) = text(members, "LogGroup") {
+        after.group = if group.is_empty() { format!("/aws/lambda/{function}") } else { group.to_owned() };
+    }
+    Ok(after)
+}
+
+fn echo(configuration: &mut Configuration, name: &str, value: &Value) {
+    let shown = match name {
+        "VpcConfig" => {
+            let list = |member: &str| value.get(member).cloned().unwrap_or_else(|| json!([]));
+            let (subnets, groups) = (list("SubnetIds"), list("SecurityGroupIds"));
+            let attached = subnets.as_array().is_some_and(|subnets| !subnets.is_empty());
+            json!({
+                "SubnetIds": subnets,
+                "SecurityGroupIds": groups,
+                // There is no EC2 here to ask for the subnets' network.
+                "VpcId": if attached { "vpc-00000000" } else { "" },
+                "Ipv6AllowedForDualStack": value.get("Ipv6AllowedForDualStack").cloned().unwrap_or_else(|| false.into()),
+            })
+        }
+        "SnapStart" => {
+            json!({"ApplyOn": value.get("ApplyOn").cloned().unwrap_or_else(|| "None".into()), "OptimizationStatus": "Off"})
+        }
+        _ => value.clone(),
+    };
+    if shown.as_str() == Some("") {
+        configuration.echoed.remove(name);
+    } else {
+        configuration.echoed.insert(name.to_owned(), shown);
+    }
+}
+
+pub(crate) fn text<'a>(members: &'a Members, name: &str) -> Option<&'a str> {
+    members.get(name).and_then(Value::as_str)
+}
+
+fn number(members: &Members, name: &str) -> Option<u32> {
+    members.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created(extra: Value) -> Result<Configuration, String> {
+        let mut members = json!({"Runtime": "python3.12", "Handler": "a.b", "Role": "r"});
+        if let (Some(members), Value::Object(extra)) = (members.as_object_mut(), extra) {
+            members.extend(extra);
+        }
+        create("f", members.as_object().unwrap(), Timestamp(0)).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn reserved_variables_are_refused_by_name() {
+        let error =
+            created(json!({"Environment": {"Variables": {"AWS_REGION": "x", "A": "b"}}})).unwrap_err();
+        assert!(error.ends_with("Reserved keys used in this request: AWS_REGION"), "{error}");
+    }
+
+    #[test]
+    fn json_logging_has_levels_and_text_has_none() {
+        let mut configuration =
+            created(json!({"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN"}})).unwrap();
+        assert_eq!(configuration.logging.system_level, "WARN");
+        let text = json!({"LoggingConfig": {"LogFormat": "Text"}});
+        update(&mut configuration, "f", text.as_object().unwrap()).unwrap();
+        assert_eq!(
+            (configuration.logging.json, configuration.logging.system_level.as_str()),
+            (false, "INFO")
+        );
+        assert!(created(json!({"LoggingConfig": {"ApplicationLogLevel": "WARN"}})).is_err());
+    }
+
+    #[test]
+    fn settings_that_would_have_to_act_are_refused() {
+        let error =
+            created(json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]})).unwrap_err();
+        assert!(error.contains("Layers"), "{error}");
+        assert!(created(json!({"Layers": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
+    }
+}

@@ -1,0 +1,8 @@
+//! Functions: their names, what is kept of them, how they are shown, and the table that holds them all.
+
+pub(crate) mod answer;
+pub(crate) mod configure;
+pub(crate) mod name;
+pub(crate) mod record;
+pub(crate) mod runtimes;
+pub(crate) mod table;

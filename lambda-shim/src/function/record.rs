@@ -1,0 +1,182 @@
+//! What is known of a function, as it is kept and stored.
+
+use std::collections::BTreeMap;
+
+use runtime::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The format of stored records; a reader refuses newer ones.
+pub(crate) const RECORD_VERSION: u32 = 1;
+
+/// A function with all its versions and aliases.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Function {
+    pub(crate) format: u32,
+    pub(crate) latest: Configuration,
+    /// Published versions, by number.
+    pub(crate) versions: BTreeMap<u64, Configuration>,
+    /// The number of the newest version ever published; numbers are not used again.
+    pub(crate) last_version: u64,
+    pub(crate) aliases: BTreeMap<String, Alias>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) reserved_concurrency: Option<u32>,
+    /// Resource policies, by qualifier; the function's own under the empty text.
+    pub(crate) policies: BTreeMap<String, Policy>,
+    #[serde(default)]
+    pub(crate) recursive_loop: Option<String>,
+}
+
+/// What one version is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Configuration {
+    /// `$LATEST` or a number.
+    pub(crate) version: String,
+    pub(crate) runtime: Option<String>,
+    pub(crate) role: String,
+    pub(crate) handler: Option<String>,
+    pub(crate) description: String,
+    /// Seconds.
+    pub(crate) timeout: u32,
+    /// MB.
+    pub(crate) memory_size: u32,
+    /// `None` where none were ever given: AWS leaves the member out then.
+    pub(crate) environment: Option<Map<String, Value>>,
+    pub(crate) architecture: String,
+    /// MB of `/tmp`.
+    pub(crate) ephemeral_storage: u32,
+    pub(crate) logging: Logging,
+    pub(crate) code: Code,
+    /// Members that are shown again and have no effect here: see [`ECHOED`].
+    pub(crate) echoed: Map<String, Value>,
+    /// `2026-11-22T13:05:00.000+0000`.
+    pub(crate) last_modified: String,
+    pub(crate) revision_id: String,
+    /// Changes with code and configuration: environments of another deployment are not used.
+    pub(crate) deployment: String,
+    pub(crate) state: State,
+    pub(crate) last_update: Option<Update>,
+}
+
+/// Settings without a local effect. They are stored and shown again as they were given, because a template that sets
+/// them must deploy, and there is nothing here that they could act on: no private networks, no keys, no traces, no
+/// snapshots, no code signing.
+pub(crate) const ECHOED: [&str; 4] = ["VpcConfig", "KMSKeyArn", "TracingConfig", "SnapStart"];
+
+/// Where a version's code is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Code {
+    /// Base64 of the archive's SHA-256.
+    pub(crate) sha256: String,
+    /// Bytes of the archive.
+    pub(crate) size: u64,
+    /// The blob that holds the archive.
+    pub(crate) blob: String,
+}
+
+/// How a function logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Logging {
+    pub(crate) json: bool,
+    pub(crate) application_level: String,
+    pub(crate) system_level: String,
+    pub(crate) group: String,
+}
+
+/// The state of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Pending,
+    Active,
+    Failed(String),
+}
+
+/// The last update of `$LATEST`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Update {
+    InProgress,
+    Successful,
+    Failed(String),
+}
+
+/// An alias.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Alias {
+    pub(crate) version: String,
+    pub(crate) description: String,
+    /// One other version and its share of the invocations.
+    pub(crate) additional: Option<(String, f64)>,
+    pub(crate) revision_id: String,
+}
+
+/// A resource policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Policy {
+    pub(crate) revision_id: String,
+    pub(crate) statements: Vec<Value>,
+}
+
+impl Function {
+    /// A function that has just been created.
+    pub(crate) fn new(latest: Configuration, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            format: RECORD_VERSION,
+            latest,
+            versions: BTreeMap::new(),
+            last_version: 0,
+            aliases: BTreeMap::new(),
+            tags,
+            reserved_concurrency: None,
+            policies: BTreeMap::new(),
+            recursive_loop: None,
+        }
+    }
+
+    /// The configuration behind a version's name.
+    pub(crate) fn version(&self, version: &str) -> Option<&Configuration> {
+        if version == super::name::LATEST {
+            return Some(&self.latest);
+        }
+        version.parse().ok().and_then(|number: u64| self.versions.get(&number))
+    }
+
+    /// The configuration behind a qualifier: a version, or the version an alias points to.
+    pub(crate) fn qualified(&self, qualifier: Option<&str>) -> Option<&Configuration> {
+        let Some(qualifier) = qualifier else { return Some(&self.latest) };
+        match self.aliases.get(qualifier) {
+            Some(alias) => self.version(&alias.version),
+            None => self.version(qualifier),
+        }
+    }
+
+    /// Every archive that is still referred to.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.latest)
+            .chain(self.versions.values())
+            .map(|configuration| &*configuration.code.blob)
+    }
+}
+
+impl Configuration {
+    /// A fresh revision id: anything that changed shows by it.
+    pub(crate) fn revise(&mut self) {
+        self.revision_id = new_id();
+    }
+
+    /// Marks a change of code or configuration at `now`: environments made before are not used any more.
+    pub(crate) fn redeploy(&mut self, now: Timestamp) {
+        self.revise();
+        self.deployment = new_id();
+        self.last_modified = last_modified(now);
+    }
+}
+
+/// A random UUID as text.
+pub(crate) fn new_id() -> String {
+    runtime::new_request_id().to_string()
+}
+
+/// A moment as Lambda prints it.
+pub(crate) fn last_modified(at: Timestamp) -> String {
+    at.rfc3339().replace('Z', "+0000")
+}

@@ -1,0 +1,84 @@
+//! Runtimes by their identifiers: which are known, and what kind of program runs them.
+
+use aws_wire::ServiceError;
+
+use crate::error;
+
+/// What runs a function's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Python,
+    Node,
+    Provided,
+    /// Java, .NET and Ruby: their own images run them, there is no interpreter of ours.
+    Other,
+}
+
+/// A runtime identifier taken apart: `python3.12` is Python, 3.12.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runtime {
+    pub(crate) family: Family,
+    /// `3.12`, `22`, `al2023`: the version, as image tags have it.
+    pub(crate) version: String,
+    /// `python`, `nodejs`, `provided`, `java`, …: the image's name.
+    pub(crate) image: &'static str,
+}
+
+/// The runtimes AWS names in the error for an unknown one, in its order.
+const NAMED_IN_ERRORS: &str = "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, \
+     python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, \
+     dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2";
+
+/// Checks a runtime identifier. Versions newer than this list are taken by their pattern: AWS adds some every year.
+pub(crate) fn parse(identifier: &str) -> Result<Runtime, ServiceError> {
+    known(identifier).ok_or_else(|| {
+        error::invalid_parameter(format!(
+            "Value {identifier} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: \
+             [{NAMED_IN_ERRORS}] or be a valid ARN"
+        ))
+    })
+}
+
+/// The runtime of an identifier, if it is one.
+pub(crate) fn known(identifier: &str) -> Option<Runtime> {
+    let runtime = |family, image, version: &str| Runtime { family, version: version.to_owned(), image };
+    let numbers =
+        |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if let Some(version) = identifier.strip_prefix("python") {
+        return (version.starts_with("3.") && numbers(version))
+            .then(|| runtime(Family::Python, "python", version));
+    }
+    if let Some(version) = identifier.strip_prefix("nodejs") {
+        let version = version.strip_suffix(".x")?;
+        return numbers(version).then(|| runtime(Family::Node, "nodejs", version));
+    }
+    if let Some(version) = identifier.strip_prefix("provided.") {
+        return matches!(version, "al2" | "al2023").then(|| runtime(Family::Provided, "provided", version));
+    }
+    for (prefix, image) in [("java", "java"), ("dotnet", "dotnet"), ("ruby", "ruby")] {
+        if let Some(version) = identifier.strip_prefix(prefix) {
+            let plain =
+                version.strip_suffix(".al2").or_else(|| version.strip_suffix(".al2023")).unwrap_or(version);
+            return numbers(plain).then(|| runtime(Family::Other, image, version));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_read_by_pattern() {
+        assert_eq!(known("python3.15").unwrap().family, Family::Python);
+        assert_eq!(known("nodejs26.x").unwrap().version, "26");
+        assert_eq!(known("provided.al2023").unwrap().version, "al2023");
+        assert_eq!(known("java8.al2").unwrap().image, "java");
+        for unknown in
+            ["PYTHON3.9", "non-existent-runtime", "nodejs20", "provided.x", "python2.7", "python3.", ""]
+        {
+            assert_eq!(known(unknown), None, "{unknown}");
+        }
+    }
+}

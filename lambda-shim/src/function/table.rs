@@ -1,0 +1,218 @@
+//! All functions there are: found by name without a common lock, listed in order, written through the store before
+//! anybody is told.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicU64},
+    },
+};
+
+use aws_wire::ServiceError;
+use dashmap::DashMap;
+use runtime::Scope;
+use store::{Batch, Key, Store, StoreError, Table};
+use tokio::sync::watch;
+
+use super::record::{Function, RECORD_VERSION};
+use crate::{environment::pool::Pool, error};
+
+const FUNCTIONS: Table = Table("lambda.functions");
+
+/// The table of functions.
+pub(crate) struct FunctionTable {
+    store: Store,
+    by_name: DashMap<(Scope, Arc<str>), Arc<Entry>>,
+    /// The same in order, for lists.
+    ordered: RwLock<BTreeMap<Scope, Ordered>>,
+}
+
+type Ordered = BTreeMap<Arc<str>, Arc<Entry>>;
+
+/// One function: its record, and what runs it.
+pub(crate) struct Entry {
+    pub(crate) scope: Scope,
+    pub(crate) name: Arc<str>,
+    current: RwLock<Arc<Function>>,
+    /// Held while the record is changed and stored.
+    writing: tokio::sync::Mutex<()>,
+    /// Counts changes, for those who wait for a state.
+    changed: watch::Sender<u64>,
+    /// Environments, by version.
+    pub(crate) pools: Mutex<HashMap<String, Arc<Pool>>>,
+    /// Invocations under way.
+    pub(crate) in_flight: AtomicU32,
+    /// Counts invocations through aliases, for weighted routing.
+    pub(crate) routed: AtomicU64,
+}
+
+impl Entry {
+    fn new(scope: Scope, name: &str, function: Function) -> Self {
+        Self {
+            scope,
+            name: name.into(),
+            current: RwLock::new(Arc::new(function)),
+            writing: tokio::sync::Mutex::new(()),
+            changed: watch::Sender::new(0),
+            pools: Mutex::default(),
+            in_flight: AtomicU32::new(0),
+            routed: AtomicU64::new(0),
+        }
+    }
+
+    /// The record as it stands.
+    pub(crate) fn function(&self) -> Arc<Function> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until `settled` says so of the record; ends early when the function is deleted.
+    pub(crate) async fn wait_until(&self, settled: impl Fn(&Function) -> bool) -> Arc<Function> {
+        let mut changes = self.changed.subscribe();
+        loop {
+            let function = self.function();
+            if settled(&function) || changes.changed().await.is_err() {
+                return function;
+            }
+        }
+    }
+
+    /// Takes the environments of all versions out, to be stopped.
+    pub(crate) fn take_pools(&self) -> Vec<Arc<Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, pool)| pool).collect()
+    }
+
+    fn set(&self, function: Function) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(function);
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+impl FunctionTable {
+    /// Loads what the store has.
+    pub(crate) fn load(store: Store) -> Result<Self, StoreError> {
+        let table = Self { store, by_name: DashMap::new(), ordered: RwLock::default() };
+        let mut after: Option<bytes::Bytes> = None;
+        loop {
+            let rows = table.store.scan(FUNCTIONS, &Key::new(), after.as_deref(), 500)?;
+            let Some((last, _)) = rows.last() else { return Ok(table) };
+            after = Some(last.clone());
+            for (key, value) in &rows {
+                let (texts, _) = Key::texts(key, 3).ok_or_else(|| damaged("a key of lambda.functions"))?;
+                let function: Function =
+                    serde_json::from_slice(value).map_err(|error| damaged(&error.to_string()))?;
+                if function.format > RECORD_VERSION {
+                    return Err(damaged("a function's record was written by a newer Tule"));
+                }
+                table.place(Arc::new(Entry::new(Scope::new(&texts[0], &texts[1]), &texts[2], function)));
+            }
+        }
+    }
+
+    /// The function of a name.
+    pub(crate) fn get(&self, scope: &Scope, name: &str) -> Option<Arc<Entry>> {
+        self.by_name.get(&(scope.clone(), Arc::from(name))).map(|entry| Arc::clone(entry.value()))
+    }
+
+    /// Everything there is, for start-up and shutdown.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.by_name.iter().map(|entry| Arc::clone(entry.value())).collect()
+    }
+
+    /// At most `limit` functions behind the name `after`.
+    pub(crate) fn page(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Vec<Arc<Entry>> {
+        let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(functions) = ordered.get(scope) else { return Vec::new() };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        functions
+            .range::<str, _>((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect()
+    }
+
+    /// Adds a function, unless there is one of its name.
+    pub(crate) async fn insert(
+        &self,
+        scope: &Scope,
+        name: &str,
+        function: Function,
+    ) -> Result<Arc<Entry>, ServiceError> {
+        let entry = Arc::new(Entry::new(scope.clone(), name, function));
+        let taken = || error::conflict(format!("Function already exist: {name}"));
+        match self.by_name.entry((scope.clone(), Arc::clone(&entry.name))) {
+            dashmap::Entry::Occupied(_) => return Err(taken()),
+            dashmap::Entry::Vacant(place) => {
+                place.insert(Arc::clone(&entry));
+            }
+        }
+        if let Err(failure) = self.write(&entry, &entry.function()).await {
+            self.by_name.remove(&(scope.clone(), Arc::clone(&entry.name)));
+            return Err(failure);
+        }
+        self.place(Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    /// Changes a function's record. What `change` answers is passed on once the record is stored; where it refuses,
+    /// nothing has changed.
+    pub(crate) async fn update<T>(
+        &self,
+        entry: &Entry,
+        change: impl FnOnce(&mut Function) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let _writing = entry.writing.lock().await;
+        if !self.holds(entry) {
+            return Err(error::function_not_found(&super::name::arn(&entry.scope, &entry.name, None)));
+        }
+        let mut function = Function::clone(&entry.function());
+        let answer = change(&mut function)?;
+        self.write(entry, &function).await?;
+        entry.set(function);
+        Ok(answer)
+    }
+
+    /// Removes a function; `false` if it was gone already.
+    pub(crate) async fn remove(&self, entry: &Entry) -> Result<bool, ServiceError> {
+        let _writing = entry.writing.lock().await;
+        if !self.holds(entry) {
+            return Ok(false);
+        }
+        let mut batch = Batch::new();
+        batch.delete(FUNCTIONS, key(entry));
+        self.store.commit(batch).await.map_err(error::storage)?;
+        self.by_name.remove(&(entry.scope.clone(), Arc::clone(&entry.name)));
+        let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(functions) = ordered.get_mut(&entry.scope) {
+            functions.remove(&entry.name);
+        }
+        Ok(true)
+    }
+
+    /// Whether `entry` is still the function of its name, not one deleted or made anew.
+    fn holds(&self, entry: &Entry) -> bool {
+        self.get(&entry.scope, &entry.name).is_some_and(|current| std::ptr::eq(&raw const *current, entry))
+    }
+
+    async fn write(&self, entry: &Entry, function: &Function) -> Result<(), ServiceError> {
+        let value = serde_json::to_vec(function).map_err(|error| error::service(error.to_string()))?;
+        let mut batch = Batch::new();
+        batch.put(FUNCTIONS, key(entry), value);
+        self.store.commit(batch).await.map_err(error::storage)
+    }
+
+    fn place(&self, entry: Arc<Entry>) {
+        self.by_name.insert((entry.scope.clone(), Arc::clone(&entry.name)), Arc::clone(&entry));
+        let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
+        ordered.entry(entry.scope.clone()).or_default().insert(Arc::clone(&entry.name), entry);
+    }
+}
+
+fn key(entry: &Entry) -> Key {
+    Key::new().text(&entry.scope.account).text(&entry.scope.region).text(&entry.name)
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(what.to_owned())
+}

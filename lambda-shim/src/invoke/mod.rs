@@ -1,0 +1,8 @@
+//! Invocations: from a name and a payload to an environment and back.
+//!
+//! [`target`] finds the version, [`synchronous`] runs one invocation, [`asynchronous`] keeps those nobody waits for.
+
+pub(crate) mod asynchronous;
+pub(crate) mod payload;
+pub(crate) mod synchronous;
+pub(crate) mod target;

@@ -1,0 +1,106 @@
+//! What may be sent to a function.
+
+use aws_wire::ServiceError;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+
+use crate::error;
+
+/// AWS's limit of a request that is waited for.
+pub(crate) const SYNCHRONOUS_LIMIT: usize = 6 * 1024 * 1024;
+/// AWS's limit of an event.
+pub(crate) const EVENT_LIMIT: usize = 1024 * 1024;
+
+/// The payload as the function gets it: JSON, `{}` where there is none.
+pub(crate) fn checked(payload: Bytes, limit: usize) -> Result<Bytes, ServiceError> {
+    if payload.len() > limit {
+        return Err(error::too_large(format!(
+            "{} byte payload is too large for the invocation type (limit {limit} bytes)",
+            payload.len()
+        )));
+    }
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+        Ok(_) => Ok(payload),
+        Err(problem) => Err(ServiceError::bad_request(
+            "InvalidRequestContentException",
+            format!(
+                "Could not parse request body into json: Could not parse payload into json: {}",
+                describe(&payload, &problem)
+            ),
+        )
+        .with_field("Type", "User")),
+    }
+}
+
+/// What is wrong, in the words of the JSON reader that AWS uses.
+fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
+    let (line, column) = (problem.line(), problem.column());
+    let source = String::from_utf8_lossy(&payload[..payload.len().min(500)]).into_owned();
+    let place =
+        |column: usize| format!("\n at [Source: (byte[])\"{source}\"; line: {line}, column: {column}]");
+    if problem.is_eof() {
+        return format!("Unexpected end-of-input{}", place(column + 1));
+    }
+    let start = payload.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or_default();
+    let word: String = payload[start..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .map(|byte| char::from(*byte))
+        .collect();
+    if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        let expected = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+        return format!(
+            "Unrecognized token '{word}': was expecting {expected}{}",
+            place(start + word.len() + 1)
+        );
+    }
+    let at = payload
+        .split(|byte| *byte == b'\n')
+        .nth(line.saturating_sub(1))
+        .and_then(|line| line.get(column.saturating_sub(1)));
+    match at {
+        Some(byte) => {
+            format!("Unexpected character ('{}' (code {byte})){}", char::from(*byte), place(column + 1))
+        }
+        None => format!("{problem}{}", place(column + 1)),
+    }
+}
+
+/// The client context, decoded for the function.
+pub(crate) fn client_context(given: Option<&str>) -> Result<Option<String>, ServiceError> {
+    let Some(given) = given else { return Ok(None) };
+    let unreadable = || {
+        ServiceError::bad_request(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+        .with_field("Type", "User")
+    };
+    let decoded = BASE64_STANDARD.decode(given).map_err(|_| unreadable())?;
+    // It travels as a header: without line breaks, and readable as JSON at all.
+    let value: serde_json::Value = serde_json::from_slice(&decoded).map_err(|_| unreadable())?;
+    Ok(Some(value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_json() {
+        assert_eq!(checked(Bytes::new(), 10).unwrap(), "{}");
+        assert_eq!(checked(Bytes::from_static(b" [1] "), 10).unwrap(), " [1] ");
+        let error = checked(Bytes::from_static(b"hello"), 10).unwrap_err();
+        assert_eq!(error.code, "InvalidRequestContentException");
+        assert!(error.message.starts_with(
+            "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'hello': was \
+             expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: (byte[])\"hello\"; \
+             line: 1, column: 6]"
+        ), "{}", error.message);
+        assert_eq!(checked(Bytes::from_static(b"[1,2,3,4,5]"), 10).unwrap_err().status, 413);
+        assert!(checked(Bytes::from_static(b"{\"a\":"), 10).is_err());
+    }
+}

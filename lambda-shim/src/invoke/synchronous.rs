@@ -1,0 +1,185 @@
+//! One invocation, from its target to what the caller is answered.
+
+use std::{
+    collections::hash_map::Entry as Place,
+    sync::{Arc, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_wire::ServiceError;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use runtime::{CallContext, InvocationOutcome};
+use serde_json::json;
+
+use super::target::{Slot, Target};
+use crate::{
+    environment::{
+        deployment::Deployment,
+        log::EnvironmentLog,
+        pool::Pool,
+        running::{self, Completion, StartFailure, StartProblem},
+        system_lines::{Ended, Report, SystemLines},
+    },
+    error,
+    executor::{ExecutorError, Exit},
+    function::record::Function,
+    runtime_api::session::Event,
+    service::Inner,
+};
+
+/// What one invocation is.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) request_id: String,
+    pub(crate) payload: Bytes,
+    pub(crate) client_context: Option<String>,
+    pub(crate) trace_id: String,
+    pub(crate) tail: bool,
+}
+
+impl Request {
+    pub(crate) fn new(ctx: &CallContext, payload: Bytes, client_context: Option<String>, tail: bool) -> Self {
+        let trace_id = ctx.trace_id.as_deref().map_or_else(new_trace_id, str::to_owned);
+        Self { request_id: ctx.request_id.to_string(), payload, client_context, trace_id, tail }
+    }
+}
+
+/// Runs `request`, and goes on running it when the caller goes away, as Lambda does.
+pub(crate) async fn run(
+    inner: &Arc<Inner>,
+    target: Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
+    let inner = Arc::clone(inner);
+    let running = tokio::spawn(async move { run_to_the_end(&inner, &target, request).await });
+    running
+        .await
+        .unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
+}
+
+async fn run_to_the_end(
+    inner: &Arc<Inner>,
+    target: &Target,
+    request: Request,
+) -> Result<InvocationOutcome, ServiceError> {
+    let function = target.settled().await?;
+    let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
+    let pool = pool(inner, target, &function)?;
+    let Request { request_id, payload, client_context, trace_id, tail } = request;
+    let mut event = Event {
+        request_id,
+        payload,
+        deadline_ms: 0,
+        invoked_function_arn: target.invoked_arn.clone(),
+        trace_id,
+        client_context,
+    };
+    loop {
+        let environment = match pool.acquire().await {
+            Ok(environment) => environment,
+            Err(failure) => return not_started(&pool, target, &event.request_id, tail, failure),
+        };
+        event.deadline_ms = deadline(pool.deployment.timeout);
+        match environment.run(event, tail).await {
+            Ok(Completion { payload, failed, tail }) => return Ok(outcome(target, payload, failed, tail)),
+            // It had ended before it took the event: another one will.
+            Err(back) => event = back,
+        }
+    }
+}
+
+/// The environments of the version as it is now; those of an older deployment are retired.
+fn pool(inner: &Inner, target: &Target, function: &Function) -> Result<Arc<Pool>, ServiceError> {
+    let gone = || error::function_not_found(&target.invoked_arn);
+    let configuration = function.version(&target.version).ok_or_else(gone)?;
+    let mut pools = target.entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(&target.version)
+        && pool.deployment.id == configuration.deployment
+    {
+        return Ok(Arc::clone(pool));
+    }
+    let deployment =
+        Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
+    let pool = Pool::new(Arc::new(deployment), &inner.host);
+    match pools.entry(target.version.clone()) {
+        Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
+        Place::Vacant(place) => {
+            place.insert(Arc::clone(&pool));
+        }
+    }
+    Ok(pool)
+}
+
+fn not_started(
+    pool: &Pool,
+    target: &Target,
+    request_id: &str,
+    tail: bool,
+    failure: StartFailure,
+) -> Result<InvocationOutcome, ServiceError> {
+    let timeout = pool.deployment.timeout;
+    let (payload, ended) = match failure.why {
+        StartProblem::Init(payload) => (payload, Ended::Failed),
+        StartProblem::Executor(ExecutorError::Entrypoint(text))
+        | StartProblem::Exited(Exit::NotStarted(text)) => {
+            let message = format!("RequestId: {request_id} Error: {text}");
+            let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
+            (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint"))
+        }
+        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
+        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
+        StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
+            if let Some(log) = failure.log {
+                log.platform(format!("Tule could not start an execution environment: {problem}\n"));
+            }
+            return Err(error::service(format!("No execution environment could be started: {problem}"))
+                .with_source(problem));
+        }
+        StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
+    };
+    let log = failure.log.map(|log| report(pool, &log, request_id, failure.duration, ended)).filter(|_| tail);
+    Ok(outcome(target, payload, true, log.flatten()))
+}
+
+/// The lines of an invocation whose environment never came to be.
+fn report(
+    pool: &Pool,
+    log: &EnvironmentLog,
+    request_id: &str,
+    duration: Duration,
+    ended: Ended,
+) -> Option<String> {
+    let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
+    let timed_out = (ended == Ended::Timeout).then(|| lines.timed_out(request_id)).flatten();
+    let report = Report { request_id, duration, init: None, max_memory: 0, ended };
+    let all = [lines.start(request_id), timed_out, lines.end(request_id), lines.report(&report)];
+    for line in all.into_iter().flatten() {
+        log.platform(line);
+    }
+    log.take_tail()
+}
+
+fn outcome(target: &Target, payload: Bytes, failed: bool, tail: Option<String>) -> InvocationOutcome {
+    InvocationOutcome {
+        status: 200,
+        payload,
+        function_error: failed.then(|| "Unhandled".to_owned()),
+        executed_version: target.version.clone(),
+        log_result: tail.map(|tail| BASE64_STANDARD.encode(tail)),
+    }
+}
+
+/// When the function's time is over, in milliseconds since the epoch: host time, which functions compare it with.
+fn deadline(timeout: Duration) -> u64 {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A trace header that is not sampled: there is nothing here that collects traces.
+fn new_trace_id() -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let parent = uuid::Uuid::new_v4().simple().to_string();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &parent[..16])
+}

@@ -1,0 +1,76 @@
+//! What happens after a function was created or updated: its code is made ready, and its state says so.
+
+use std::sync::Arc;
+
+use crate::{
+    environment::deployment::Deployment,
+    function::{
+        record::{Function, State, Update},
+        table::Entry,
+    },
+    service::Inner,
+};
+
+/// This machine's architecture as Lambda names it.
+const NATIVE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+/// Makes `$LATEST` as it is now ready in the background, and then marks it, and what was published from it.
+pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    let (inner, entry) = (Arc::clone(inner), Arc::clone(entry));
+    tokio::spawn(async move {
+        let function = entry.function();
+        let Some(deployment) = Deployment::of(&entry.scope, &entry.name, &function.latest) else { return };
+        if deployment.architecture != NATIVE {
+            tracing::warn!(
+                function = %entry.name,
+                "the function asks for {}, and runs on this machine's {NATIVE}",
+                deployment.architecture
+            );
+        }
+        let began = tokio::time::Instant::now();
+        let prepared = inner.host.executor.prepare(&deployment).await;
+        if let Err(why) = &prepared {
+            tracing::warn!(function = %entry.name, %why, "a function could not be made ready");
+        }
+        if function.latest.last_update == Some(Update::InProgress) {
+            tokio::time::sleep_until(began + inner.update_time).await;
+        }
+        let outcome = prepared.map_err(|why| why.to_string());
+        let updated = inner.table.update(&entry, |function| {
+            settle(function, &deployment.id, &outcome);
+            Ok(())
+        });
+        if let Err(refusal) = updated.await {
+            tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
+        }
+    });
+}
+
+/// Goes on with a function that was not settled when the process ended.
+pub(crate) fn resume(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    let function = entry.function();
+    if function.latest.state == State::Pending || function.latest.last_update == Some(Update::InProgress) {
+        spawn(inner, entry);
+    }
+}
+
+fn settle(function: &mut Function, deployment: &str, outcome: &Result<(), String>) {
+    for version in function.versions.values_mut() {
+        if version.deployment == deployment && version.state == State::Pending {
+            version.state = outcome.clone().map_or_else(State::Failed, |()| State::Active);
+            version.last_update = Some(outcome.clone().map_or_else(Update::Failed, |()| Update::Successful));
+            version.revise();
+        }
+    }
+    let latest = &mut function.latest;
+    if latest.deployment != deployment {
+        return;
+    }
+    latest.last_update = Some(outcome.clone().map_or_else(Update::Failed, |()| Update::Successful));
+    match outcome {
+        Ok(()) => latest.state = State::Active,
+        Err(why) if latest.state == State::Pending => latest.state = State::Failed(why.clone()),
+        Err(_) => {}
+    }
+    latest.revise();
+}

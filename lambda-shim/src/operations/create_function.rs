@@ -1,0 +1,61 @@
+//! `CreateFunction`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::{Map, Value};
+
+use super::{TAG_LIMIT, activate, named, tags, too_many_tags};
+use crate::{
+    code::source,
+    error,
+    function::{
+        answer, configure,
+        record::{Function, new_id},
+    },
+    service::Lambda,
+};
+
+/// The model admits longer names, for ARNs; a name itself is at most this long.
+const NAME_LIMIT: usize = 64;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let members = input.members;
+    let named = named(ctx, &members)?;
+    if named.name.len() > NAME_LIMIT {
+        return Err(error::invalid_parameter(format!(
+            "1 validation error detected: Value '{}' at 'functionName' failed to satisfy constraint: Member must have \
+             length less than or equal to {NAME_LIMIT}",
+            named.name
+        )));
+    }
+    if named.qualifier.is_some() {
+        return Err(error::invalid_parameter("A function is created without a version or an alias in its name."));
+    }
+    if members.get("PackageType").and_then(Value::as_str) == Some("Image") {
+        return Err(error::unsupported("PackageType Image"));
+    }
+    let mut configuration = configure::create(&named.name, &members, inner.clock.now())?;
+    let tags = tags(&members);
+    if tags.len() > TAG_LIMIT {
+        return Err(too_many_tags());
+    }
+    if inner.table.get(&ctx.scope, &named.name).is_some() {
+        return Err(error::conflict(format!("Function already exist: {}", named.name)));
+    }
+    let none = Map::new();
+    let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
+    let package = source::fetch(ctx, &*inner.router, code).await?;
+    configuration.code = source::keep(&inner.store, package).await?;
+    let mut function = Function::new(configuration, tags.into_iter().collect());
+    let mut shown = function.latest.clone();
+    if members.get("Publish").and_then(Value::as_bool) == Some(true) {
+        shown.version = "1".to_owned();
+        shown.revision_id = new_id();
+        function.last_version = 1;
+        function.versions.insert(1, shown.clone());
+    }
+    let created = inner.table.insert(&ctx.scope, &named.name, function).await?;
+    activate::spawn(inner, &created);
+    Ok(Output { members: answer::configuration(&ctx.scope, &named.name, &shown, None), ..Output::default() })
+}

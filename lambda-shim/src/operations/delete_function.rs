@@ -1,0 +1,59 @@
+//! `DeleteFunction`: a function with everything of it, or one version.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+
+use super::{drop_blobs, named};
+use crate::{
+    error,
+    function::name::{self, LATEST},
+    service::{Lambda, stop},
+};
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let named = named(ctx, &input.members)?;
+    if named.qualifier.as_deref() == Some(LATEST) {
+        return Err(error::invalid_parameter("$LATEST version cannot be deleted without deleting the function."));
+    }
+    let missing = || error::function_not_found(&name::arn(&ctx.scope, &named.name, None));
+    let entry = inner.table.get(&ctx.scope, &named.name).ok_or_else(missing)?;
+    let before = entry.function();
+    match named.qualifier.as_deref() {
+        None => {
+            if !inner.table.remove(&entry).await? {
+                return Err(missing());
+            }
+            stop(&entry);
+            drop_blobs(inner, &before, None).await;
+        }
+        Some(qualifier) => {
+            if before.aliases.contains_key(qualifier) {
+                return Err(error::invalid_parameter("Deletion of aliases is not currently supported."));
+            }
+            let Some(number) = qualifier.parse::<u64>().ok().filter(|number| before.versions.contains_key(number)) else {
+                return Ok(Output::empty());
+            };
+            let after = inner
+                .table
+                .update(&entry, |function| {
+                    let uses = |alias: &crate::function::record::Alias| {
+                        alias.version == qualifier || alias.additional.as_ref().is_some_and(|(version, _)| version == qualifier)
+                    };
+                    if let Some((alias, _)) = function.aliases.iter().find(|(_, alias)| uses(alias)) {
+                        return Err(error::conflict(format!("Version was not deleted because it is referenced by alias: {alias}")));
+                    }
+                    function.versions.remove(&number);
+                    function.policies.remove(qualifier);
+                    Ok(function.clone())
+                })
+                .await?;
+            let retired = entry.pools.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(qualifier);
+            if let Some(pool) = retired {
+                pool.retire();
+            }
+            drop_blobs(inner, &before, Some(&after)).await;
+        }
+    }
+    Ok(Output::empty())
+}

@@ -1,0 +1,20 @@
+//! `DeleteFunctionConcurrency`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+
+use super::unqualified;
+use crate::service::Lambda;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let entry = unqualified(&lambda.0, ctx, &input.members)?;
+    lambda
+        .0
+        .table
+        .update(&entry, |function| {
+            function.reserved_concurrency = None;
+            Ok(())
+        })
+        .await?;
+    Ok(Output::empty())
+}

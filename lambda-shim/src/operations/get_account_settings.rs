@@ -1,0 +1,45 @@
+//! `GetAccountSettings`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::json;
+
+use crate::{
+    code::archive::UNZIPPED_LIMIT,
+    invoke::target::ACCOUNT_CONCURRENCY,
+    service::{Inner, Lambda},
+};
+
+/// AWS's limit of all packages of an account: 75 GiB.
+const TOTAL_CODE_SIZE: u64 = 75 << 30;
+/// AWS's limit of a package in a request: 50 MiB.
+const ZIPPED_LIMIT: u64 = 50 << 20;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, _: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let functions = inner.table.page(&ctx.scope, None, usize::MAX);
+    let size: u64 = functions
+        .iter()
+        .map(|entry| {
+            let function = entry.function();
+            function.latest.code.size + function.versions.values().map(|version| version.code.size).sum::<u64>()
+        })
+        .sum();
+    Ok(Output::of(json!({
+        "AccountLimit": {
+            "TotalCodeSize": TOTAL_CODE_SIZE,
+            "CodeSizeUnzipped": UNZIPPED_LIMIT,
+            "CodeSizeZipped": ZIPPED_LIMIT,
+            "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
+            "UnreservedConcurrentExecutions": u64::from(ACCOUNT_CONCURRENCY).saturating_sub(reserved(inner, ctx, None)),
+        },
+        "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions.len()},
+    })))
+}
+
+/// The concurrency reserved by all functions but one.
+pub(super) fn reserved(inner: &Inner, ctx: &CallContext, but: Option<&str>) -> u64 {
+    let functions = inner.table.page(&ctx.scope, None, usize::MAX);
+    let others = functions.iter().filter(|entry| Some(&*entry.name) != but);
+    others.filter_map(|entry| entry.function().reserved_concurrency).map(u64::from).sum()
+}

@@ -1,0 +1,13 @@
+//! `GetFunctionConcurrency`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::json;
+
+use super::unqualified;
+use crate::service::Lambda;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let function = unqualified(&lambda.0, ctx, &input.members)?.function();
+    Ok(Output::of(json!({"ReservedConcurrentExecutions": function.reserved_concurrency})))
+}

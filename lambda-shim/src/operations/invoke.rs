@@ -1,0 +1,48 @@
+//! `Invoke`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, FunctionInvoker, Input, Invocation, InvocationMode, Output};
+use serde_json::{Map, Value};
+
+use crate::{error, function::configure::text, invoke::payload::SYNCHRONOUS_LIMIT, service::Lambda};
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let members = &input.members;
+    let own = |name: &str| text(members, name).map(str::to_owned);
+    if own("DurableExecutionName").is_some() {
+        return Err(error::unsupported("DurableExecutionName (durable functions)"));
+    }
+    let mode = match text(members, "InvocationType") {
+        Some("Event") => InvocationMode::Event,
+        Some("DryRun") => InvocationMode::DryRun,
+        _ => InvocationMode::RequestResponse,
+    };
+    let payload = input.body.read(SYNCHRONOUS_LIMIT).await.map_err(|failure| match failure {
+        runtime::BodyError::TooLarge { limit } => {
+            error::too_large(format!("The payload is too large for the invocation type (limit {limit} bytes)"))
+        }
+        other => ServiceError::bad_request("InvalidRequestContentException", other.to_string()).with_field("Type", "User"),
+    })?;
+    let invocation = Invocation {
+        function: own("FunctionName").unwrap_or_default(),
+        qualifier: own("Qualifier"),
+        mode,
+        payload,
+        client_context: own("ClientContext"),
+        log_tail: text(members, "LogType") == Some("Tail"),
+        tenant_id: own("TenantId"),
+    };
+    let outcome = lambda.invoke(ctx, invocation).await?;
+    let mut members = Map::new();
+    members.insert("StatusCode".into(), outcome.status.into());
+    if outcome.status == 200 {
+        members.insert("ExecutedVersion".into(), outcome.executed_version.into());
+    }
+    if let Some(failed) = outcome.function_error {
+        members.insert("FunctionError".into(), failed.into());
+    }
+    if let Some(log) = outcome.log_result {
+        members.insert("LogResult".into(), Value::String(log));
+    }
+    Ok(Output { members, body: outcome.payload.into(), status: Some(outcome.status), ..Output::default() })
+}

@@ -1,0 +1,188 @@
+//! Lambda's operations: one file each, one table of them all.
+
+use aws_wire::ServiceError;
+use runtime::{BoxFuture, CallContext, Input, Output};
+use serde_json::{Map, Value};
+
+use crate::{
+    error,
+    function::{
+        configure::text,
+        name::{self, FunctionRef},
+        record::{Function, State, Update},
+        table::Entry,
+    },
+    service::{Inner, Lambda},
+};
+
+pub(crate) mod activate;
+
+macro_rules! operations {
+    ($($name:literal => $module:ident,)*) => {
+        $(mod $module;)*
+
+        /// The operations done here, by the model's names.
+        pub(crate) const NAMES: &[&str] = &[$($name),*];
+
+        /// Does one of [`NAMES`].
+        pub(crate) fn call<'a>(
+            lambda: &'a Lambda,
+            ctx: &'a CallContext,
+            operation: &str,
+            input: Input,
+        ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+            match operation {
+                $($name => Box::pin($module::call(lambda, ctx, input)),)*
+                other => {
+                    let refusal = ServiceError::not_implemented(format!("Tule's Lambda does not support {other} yet."));
+                    Box::pin(std::future::ready(Err(refusal)))
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    "AddPermission" => add_permission,
+    "CreateAlias" => create_alias,
+    "CreateFunction" => create_function,
+    "DeleteAlias" => delete_alias,
+    "DeleteFunction" => delete_function,
+    "DeleteFunctionConcurrency" => delete_function_concurrency,
+    "GetAccountSettings" => get_account_settings,
+    "GetAlias" => get_alias,
+    "GetFunction" => get_function,
+    "GetFunctionCodeSigningConfig" => get_function_code_signing_config,
+    "GetFunctionConcurrency" => get_function_concurrency,
+    "GetFunctionConfiguration" => get_function_configuration,
+    "GetPolicy" => get_policy,
+    "Invoke" => invoke,
+    "ListAliases" => list_aliases,
+    "ListFunctions" => list_functions,
+    "ListTags" => list_tags,
+    "ListVersionsByFunction" => list_versions_by_function,
+    "PublishVersion" => publish_version,
+    "PutFunctionConcurrency" => put_function_concurrency,
+    "RemovePermission" => remove_permission,
+    "TagResource" => tag_resource,
+    "UntagResource" => untag_resource,
+    "UpdateAlias" => update_alias,
+    "UpdateFunctionCode" => update_function_code,
+    "UpdateFunctionConfiguration" => update_function_configuration,
+}
+
+/// Tags a resource may have.
+const TAG_LIMIT: usize = 50;
+
+/// The function that `FunctionName` and `Qualifier` name. The wire has seen to it that the name is there.
+fn named(ctx: &CallContext, members: &Map<String, Value>) -> Result<FunctionRef, ServiceError> {
+    FunctionRef::parse(
+        &ctx.scope,
+        text(members, "FunctionName").unwrap_or_default(),
+        text(members, "Qualifier"),
+    )
+}
+
+/// The entry of a named function; the error names it as it was asked for.
+fn entry(
+    inner: &Inner,
+    ctx: &CallContext,
+    named: &FunctionRef,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
+    inner.table.get(&ctx.scope, &named.name).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))
+}
+
+/// The entry of a function that must be named without a qualifier's being of importance.
+fn unqualified(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
+    let named = FunctionRef { qualifier: None, ..named(ctx, members)? };
+    entry(inner, ctx, &named)
+}
+
+/// Refuses a change while another one is under way, as AWS does.
+fn must_be_settled(entry: &Entry, function: &Function) -> Result<(), ServiceError> {
+    if function.latest.state == State::Pending {
+        return Err(error::conflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+        ));
+    }
+    if function.latest.last_update == Some(Update::InProgress) {
+        return Err(error::conflict(format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {}",
+            name::arn(&entry.scope, &entry.name, None)
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a change of something that has changed since the caller looked.
+fn must_be_revision(members: &Map<String, Value>, current: &str) -> Result<(), ServiceError> {
+    match text(members, "RevisionId") {
+        Some(given) if given != current => Err(error::precondition_failed()),
+        _ => Ok(()),
+    }
+}
+
+/// `Tags`, checked.
+fn tags(members: &Map<String, Value>) -> Vec<(String, String)> {
+    let given = members.get("Tags").and_then(Value::as_object).into_iter().flatten();
+    given.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+fn too_many_tags() -> ServiceError {
+    error::invalid_parameter("Number of tags exceeds resource tag limit.")
+}
+
+/// The function whose ARN is a tag operation's `Resource`.
+fn tagged(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<std::sync::Arc<Entry>, ServiceError> {
+    let arn = text(members, "Resource").unwrap_or_default();
+    match arn.split(':').nth(5) {
+        Some("function") => {}
+        Some("event-source-mapping") => {
+            return Err(error::not_found(format!("Event source mapping not found: {arn}")));
+        }
+        Some("capacity-provider") => {
+            return Err(error::not_found(format!("Capacity provider not found: {arn}")));
+        }
+        Some("code-signing-config") => {
+            return Err(error::not_found(format!("Code signing config not found: {arn}")));
+        }
+        Some("layer") => return Err(error::not_found(format!("Layer not found: {arn}"))),
+        _ => return Err(error::unsupported("tags of this kind of resource")),
+    }
+    let named = FunctionRef::parse(&ctx.scope, arn, None)?;
+    if named.qualifier.is_some() {
+        return Err(error::invalid_parameter(
+            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+        ));
+    }
+    entry(inner, ctx, &named)
+}
+
+/// How many items a page has.
+fn page_size(members: &Map<String, Value>, most: usize) -> usize {
+    members
+        .get("MaxItems")
+        .and_then(Value::as_u64)
+        .and_then(|items| usize::try_from(items).ok())
+        .map_or(most, |items| items.clamp(1, most))
+}
+
+/// Forgets packages that no version refers to any more.
+async fn drop_blobs(inner: &Inner, before: &Function, after: Option<&Function>) {
+    let kept: Vec<&str> = after.iter().flat_map(|function| function.blobs()).collect();
+    for blob in before.blobs().filter(|blob| !kept.contains(blob)) {
+        if let Some(id) = store::BlobId::parse(blob)
+            && let Err(failure) = inner.store.blobs().delete(&id).await
+        {
+            tracing::warn!(%failure, "a package that is not needed any more could not be removed");
+        }
+    }
+}

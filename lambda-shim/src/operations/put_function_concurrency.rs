@@ -1,0 +1,48 @@
+//! `PutFunctionConcurrency`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::{Value, json};
+
+use super::{get_account_settings::reserved, named};
+use crate::{
+    error,
+    function::name::{self, LATEST},
+    invoke::target::ACCOUNT_CONCURRENCY,
+    service::Lambda,
+};
+
+/// What must stay unreserved in an account.
+const MINIMUM_UNRESERVED: u64 = 100;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let named = named(ctx, &input.members)?;
+    if named.qualifier.is_some() {
+        return Err(error::invalid_parameter(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+             Please specify either a function name or an unqualified function ARN.",
+        ));
+    }
+    let missing = || error::function_not_found(&name::arn(&ctx.scope, &named.name, Some(LATEST)));
+    let entry = inner.table.get(&ctx.scope, &named.name).ok_or_else(missing)?;
+    let wanted = input.members.get("ReservedConcurrentExecutions").and_then(Value::as_u64).unwrap_or_default();
+    let others = reserved(inner, ctx, Some(&named.name));
+    if others + wanted + MINIMUM_UNRESERVED > u64::from(ACCOUNT_CONCURRENCY) {
+        return Err(ServiceError::bad_request(
+            "InvalidParameterValueException",
+            format!(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
+                 below its minimum value of [{MINIMUM_UNRESERVED}]."
+            ),
+        ));
+    }
+    inner
+        .table
+        .update(&entry, |function| {
+            function.reserved_concurrency = u32::try_from(wanted).ok();
+            Ok(())
+        })
+        .await?;
+    Ok(Output::of(json!({"ReservedConcurrentExecutions": wanted})))
+}

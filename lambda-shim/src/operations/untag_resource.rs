@@ -1,0 +1,31 @@
+//! `UntagResource`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::Value;
+
+use super::tagged;
+use crate::service::Lambda;
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let keys: Vec<&str> = input.members.get("TagKeys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    // The key list travels in the query: an empty one does not travel at all.
+    if keys.is_empty() {
+        return Err(ServiceError::validation(
+            "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null",
+        ));
+    }
+    let entry = tagged(&lambda.0, ctx, &input.members)?;
+    lambda
+        .0
+        .table
+        .update(&entry, |function| {
+            for key in keys {
+                function.tags.remove(key);
+            }
+            function.latest.revise();
+            Ok(())
+        })
+        .await?;
+    Ok(Output::empty())
+}

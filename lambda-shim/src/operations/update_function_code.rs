@@ -1,0 +1,67 @@
+//! `UpdateFunctionCode`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde_json::Value;
+
+use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::publish};
+use crate::{
+    code::source,
+    function::{
+        answer, configure,
+        record::{Code, Function, State, Update},
+    },
+    service::{Lambda, stop},
+};
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let members = input.members;
+    let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
+    let entry = entry(inner, ctx, &named)?;
+    let before = entry.function();
+    must_be_revision(&members, &before.latest.revision_id)?;
+    must_be_settled(&entry, &before)?;
+    let architecture = configure::architecture(&members)?;
+    let flag = |name: &str| members.get(name).and_then(Value::as_bool) == Some(true);
+    let package = source::fetch(ctx, &*inner.router, &members).await?;
+    if flag("DryRun") {
+        let mut shown = before.latest.clone();
+        let described = source::describe(&package);
+        shown.code = Code { blob: shown.code.blob, ..described };
+        return Ok(Output { members: answer::configuration(&ctx.scope, &named.name, &shown, None), ..Output::default() });
+    }
+    let code = source::keep(&inner.store, package).await?;
+    let now = inner.clock.now();
+    let (members, after) = inner
+        .table
+        .update(&entry, |function| {
+            must_be_revision(&members, &function.latest.revision_id)?;
+            must_be_settled(&entry, function)?;
+            let latest = &mut function.latest;
+            latest.code = code;
+            latest.architecture = architecture.unwrap_or_else(|| latest.architecture.clone());
+            latest.redeploy(now);
+            latest.last_update = Some(Update::InProgress);
+            let shown = if flag("Publish") { pending_version(function) } else { None };
+            let (shown, qualifier) = match shown {
+                Some(version) => (function.version(&version).unwrap_or(&function.latest), Some(version)),
+                None => (&function.latest, None),
+            };
+            Ok((answer::configuration(&ctx.scope, &named.name, shown, qualifier.as_deref()), function.clone()))
+        })
+        .await?;
+    stop(&entry);
+    activate::spawn(inner, &entry);
+    drop_blobs(inner, &before, Some(&after)).await;
+    Ok(Output { members, ..Output::default() })
+}
+
+/// Publishes what is not ready yet: the version's state follows `$LATEST`'s.
+fn pending_version(function: &mut Function) -> Option<String> {
+    let version = publish(function, None);
+    let published = function.versions.get_mut(&version.parse().ok()?)?;
+    published.state = State::Pending;
+    published.last_update = None;
+    Some(version)
+}

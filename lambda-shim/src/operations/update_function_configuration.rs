@@ -1,0 +1,33 @@
+//! `UpdateFunctionConfiguration`.
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+
+use super::{activate, entry, must_be_revision, must_be_settled, named};
+use crate::{
+    function::{answer, configure, record::Update},
+    service::{Lambda, stop},
+};
+
+pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let inner = &lambda.0;
+    let members = input.members;
+    let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
+    let entry = entry(inner, ctx, &named)?;
+    let now = inner.clock.now();
+    let members = inner
+        .table
+        .update(&entry, |function| {
+            must_be_revision(&members, &function.latest.revision_id)?;
+            must_be_settled(&entry, function)?;
+            let latest = &mut function.latest;
+            configure::update(latest, &named.name, &members)?;
+            latest.redeploy(now);
+            latest.last_update = Some(Update::InProgress);
+            Ok(answer::configuration(&ctx.scope, &named.name, latest, None))
+        })
+        .await?;
+    stop(&entry);
+    activate::spawn(inner, &entry);
+    Ok(Output { members, ..Output::default() })
+}

@@ -1,0 +1,76 @@
+//! What the composition root decides for Lambda.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+
+use runtime::{Clock, LogSink, ServiceRouter};
+use store::Store;
+
+/// Which executor runs functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExecutorChoice {
+    /// Docker where an engine answers, else local processes.
+    #[default]
+    Auto,
+    /// Containers, or an error.
+    Docker,
+    /// Local processes.
+    Process,
+}
+
+/// How Lambda is set up. [`Options::new`] has the defaults.
+#[derive(Clone)]
+pub struct Options {
+    /// Where records and packages are kept.
+    pub store: Store,
+    /// Service time.
+    pub clock: Clock,
+    /// Where functions' logs go.
+    pub logs: Arc<dyn LogSink>,
+    /// The other services: S3, for packages.
+    pub router: Arc<dyn ServiceRouter>,
+    /// Which executor.
+    pub executor: ExecutorChoice,
+    /// `http://127.0.0.1:4566`: where functions find Tule. Empty where there is no front door (tests).
+    pub endpoint: Arc<str>,
+    /// A folder for unpacked packages and the like; its content can be made again. `None`: a temporary one.
+    pub cache: Option<PathBuf>,
+    /// A folder with boto3 for Python functions that bring none, in the `process` executor.
+    pub python_sdk: Option<PathBuf>,
+    /// A `node_modules` with the AWS SDK v3 for Node functions that bring none, in the `process` executor.
+    pub node_sdk: Option<PathBuf>,
+    /// Images by runtime identifier (`python3.12`), where they are not AWS's.
+    pub images: HashMap<String, String>,
+    /// How many environments this machine carries at once, over all functions.
+    pub max_environments: usize,
+    /// How long an idle environment is kept (host time).
+    pub idle_time: Duration,
+    /// How long an update shows as in progress at least, as clients know it from AWS (host time).
+    pub update_time: Duration,
+    /// The network containers join; `None`: the engine's default.
+    pub network: Option<String>,
+    /// Extra labels of containers and volumes.
+    pub labels: HashMap<String, String>,
+}
+
+impl Options {
+    /// The defaults: executor by what is there, 128 environments, ten minutes of idleness.
+    pub fn new(store: Store, clock: Clock, logs: Arc<dyn LogSink>, router: Arc<dyn ServiceRouter>) -> Self {
+        Self {
+            store,
+            clock,
+            logs,
+            router,
+            executor: ExecutorChoice::Auto,
+            endpoint: Arc::from(""),
+            cache: None,
+            python_sdk: None,
+            node_sdk: None,
+            images: HashMap::new(),
+            max_environments: 128,
+            idle_time: Duration::from_secs(600),
+            update_time: Duration::from_millis(100),
+            network: None,
+            labels: HashMap::new(),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The Runtime API's HTTP: one connection of one environment, over whatever carries it.
+
+use std::{convert::Infallible, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::session::{Answer, Event, Refusal, Session};
+
+/// What a buffered response may measure: 6 MiB and 100 bytes.
+pub(crate) const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
+
+const PREFIX: &str = "/2018-06-01/";
+
+/// Serves the Runtime API of one environment on one connection until either side ends it.
+pub(crate) async fn serve(
+    session: Arc<Session>,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    let service = hyper::service::service_fn(move |request| {
+        let session = Arc::clone(&session);
+        async move { Ok::<_, Infallible>(respond(&session, request).await) }
+    });
+    let ended = hyper::server::conn::http1::Builder::new()
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(connection), service)
+        .await;
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection to the Runtime API ended");
+    }
+}
+
+type Answered = Response<Full<Bytes>>;
+
+async fn respond(session: &Session, request: Request<Incoming>) -> Answered {
+    let (parts, body) = request.into_parts();
+    let Some(route) = parts.uri.path().strip_prefix(PREFIX) else {
+        return plain(StatusCode::NOT_FOUND, "404 page not found\n");
+    };
+    match (&parts.method, route) {
+        (&Method::GET, "runtime/invocation/next") => next(session).await,
+        (&Method::POST, "runtime/init/error") => {
+            // An error that cannot be read is an empty one: what matters is that the start failed.
+            let (payload, _) = collect(body, &parts.headers).await;
+            accepted(session.init_error(payload.unwrap_or_default()))
+        }
+        (&Method::GET, "ping") => plain(StatusCode::OK, "pong"),
+        (&Method::POST, route) => match answer_route(route) {
+            Some((request_id, failed)) => answer(session, request_id, failed, &parts.headers, body).await,
+            None => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+        },
+        _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+    }
+}
+
+/// Request id of `runtime/invocation/{id}/response` or `…/error`, and whether it is an error.
+fn answer_route(route: &str) -> Option<(&str, bool)> {
+    let (request_id, end) = route.strip_prefix("runtime/invocation/")?.split_once('/')?;
+    match end {
+        "response" => Some((request_id, false)),
+        "error" => Some((request_id, true)),
+        _ => None,
+    }
+}
+
+async fn next(session: &Session) -> Answered {
+    let event = match session.next() {
+        Ok(event) => event.await,
+        Err(refusal) => return refused(refusal),
+    };
+    match event {
+        Ok(event) => invocation(event),
+        // The session was closed while the runtime waited: its environment is being stopped.
+        Err(_) => refused(Refusal::InvalidState),
+    }
+}
+
+fn invocation(event: Event) -> Answered {
+    let mut response = Response::new(Full::new(event.payload));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    put("lambda-runtime-aws-request-id", &event.request_id);
+    put("lambda-runtime-deadline-ms", &event.deadline_ms.to_string());
+    put("lambda-runtime-invoked-function-arn", &event.invoked_function_arn);
+    put("lambda-runtime-trace-id", &event.trace_id);
+    if let Some(client_context) = &event.client_context {
+        put("lambda-runtime-client-context", client_context);
+    }
+    response
+}
+
+async fn answer(
+    session: &Session,
+    request_id: &str,
+    failed: bool,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Answered {
+    if let Err(refusal) = session.expects(request_id) {
+        return refused(refusal);
+    }
+    let mode = headers.get("lambda-runtime-function-response-mode").map(HeaderValue::as_bytes);
+    if mode.is_some_and(|mode| mode != b"streaming") {
+        return error(
+            StatusCode::BAD_REQUEST,
+            "Runtime.InvalidResponseModeHeader",
+            "Invalid response mode header",
+        );
+    }
+    let (payload, trailers) = collect(body, headers).await;
+    let given = match payload {
+        Err(Unread::TooLarge) => {
+            let _ = session.answer(request_id, Answer::TooLarge);
+            let text = format!("Exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes).");
+            return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &text);
+        }
+        // The runtime broke off in the middle; its exit says the rest.
+        Err(Unread::Broken) => return refused(Refusal::InvalidState),
+        Ok(payload) if failed => Answer::Error(payload),
+        Ok(payload) => match trailers.as_ref().and_then(streamed_error) {
+            Some(streamed) => Answer::Error(streamed),
+            None => Answer::Response(payload),
+        },
+    };
+    accepted(session.answer(request_id, given))
+}
+
+/// The error a streaming response ends with, in its trailers.
+fn streamed_error(trailers: &HeaderMap) -> Option<Bytes> {
+    let kind = trailers.get("lambda-runtime-function-error-type")?;
+    let body =
+        trailers.get("lambda-runtime-function-error-body").and_then(|body| BASE64_STANDARD.decode(body).ok());
+    Some(body.map_or_else(
+        || serde_json::json!({"errorType": kind.to_str().unwrap_or("Function.Unknown")}).to_string().into(),
+        Bytes::from,
+    ))
+}
+
+#[derive(Debug)]
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// The whole body and its trailers. Beyond the limit the rest is read and thrown away, so that the runtime reads the
+/// refusal and not a broken connection.
+async fn collect(mut body: Incoming, headers: &HeaderMap) -> (Result<Bytes, Unread>, Option<HeaderMap>) {
+    let expected =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let mut whole = BytesMut::new();
+    let mut first = Bytes::new();
+    let mut trailers = None;
+    let mut size = 0_usize;
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else { break };
+        let Ok(frame) = frame else { return (Err(Unread::Broken), None) };
+        match frame.into_data() {
+            Ok(data) => {
+                size = size.saturating_add(data.len());
+                if size > RESPONSE_LIMIT {
+                    continue;
+                }
+                // Most bodies are one frame, and need no copy.
+                if first.is_empty() && whole.is_empty() && expected == Some(data.len()) {
+                    first = data;
+                } else {
+                    whole.reserve(
+                        expected.unwrap_or_default().min(RESPONSE_LIMIT).saturating_sub(whole.len()),
+                    );
+                    whole.extend_from_slice(&data);
+                }
+            }
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    if size > RESPONSE_LIMIT {
+        return (Err(Unread::TooLarge), None);
+    }
+    (Ok(if whole.is_empty() { first } else { whole.freeze() }), trailers)
+}
+
+fn accepted(taken: Result<(), Refusal>) -> Answered {
+    match taken {
+        Ok(()) => json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n")),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn refused(refusal: Refusal) -> Answered {
+    match refusal {
+        Refusal::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refusal::InvalidState => {
+            error(StatusCode::FORBIDDEN, "InvalidStateTransition", "State transition is not allowed")
+        }
+    }
+}
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Answered {
+    json(status, serde_json::json!({"errorMessage": message, "errorType": kind}).to_string().into())
+}
+
+fn json(status: StatusCode, body: Bytes) -> Answered {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answered {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,220 @@
+//! The conversation with one environment: started, waiting for work, at work, answered.
+//!
+//! A session belongs to one environment and is reached only through that environment's own connections, so a request
+//! id is good nowhere else.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+/// One invocation as the runtime receives it.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) request_id: String,
+    pub(crate) payload: Bytes,
+    /// Milliseconds since the epoch, host time.
+    pub(crate) deadline_ms: u64,
+    pub(crate) invoked_function_arn: String,
+    pub(crate) trace_id: String,
+    /// JSON text.
+    pub(crate) client_context: Option<String>,
+}
+
+/// What the runtime made of it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Response(Bytes),
+    Error(Bytes),
+    TooLarge,
+}
+
+/// How an environment's start ended.
+#[derive(Debug)]
+pub(crate) enum Start {
+    Ready,
+    /// The runtime said why its start failed.
+    Failed(Bytes),
+}
+
+/// Why a call to the Runtime API is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The request id is not that of the invocation under way.
+    InvalidRequestId,
+    /// The call does not fit the session's state.
+    InvalidState,
+}
+
+/// The environment is gone.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+enum State {
+    Starting(Option<oneshot::Sender<Start>>),
+    /// The runtime has asked for work.
+    Idle(oneshot::Sender<Event>),
+    Busy {
+        request_id: String,
+        answer: oneshot::Sender<Answer>,
+    },
+    /// The runtime has answered and not asked again yet.
+    Answered,
+    Closed,
+}
+
+/// See the module.
+pub(crate) struct Session {
+    state: Mutex<State>,
+    /// Called whenever the runtime asks for more work after an answer.
+    on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Session {
+    /// A session of an environment that is being started, and what comes of the start.
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Start>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { state: Mutex::new(State::Starting(Some(sender))), on_idle: OnceLock::new() }, receiver)
+    }
+
+    /// Sets what is called when the environment can take work again.
+    pub(crate) fn when_idle(&self, call: impl Fn() + Send + Sync + 'static) {
+        // Set once, by the environment that owns the session.
+        let _ = self.on_idle.set(Box::new(call));
+    }
+
+    /// Hands an event to the waiting runtime; the answer comes through the receiver, which fails when the
+    /// environment ends first.
+    pub(crate) fn dispatch(&self, event: Event) -> Result<oneshot::Receiver<Answer>, Gone> {
+        let mut state = self.lock();
+        let (sender, receiver) = oneshot::channel();
+        let busy = State::Busy { request_id: event.request_id.clone(), answer: sender };
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Idle(runtime) => {
+                *state = busy;
+                runtime.send(event).map_err(|_| {
+                    *state = State::Closed;
+                    Gone
+                })?;
+                Ok(receiver)
+            }
+            other => {
+                *state = other;
+                Err(Gone)
+            }
+        }
+    }
+
+    /// Ends the session: whoever waits for an answer learns that none comes.
+    pub(crate) fn close(&self) {
+        *self.lock() = State::Closed;
+    }
+
+    /// `GET …/invocation/next`.
+    pub(crate) fn next(&self) -> Result<oneshot::Receiver<Event>, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        match &mut *state {
+            State::Starting(start) => {
+                if let Some(start) = start.take() {
+                    // Nobody waits for the start any more: the session is about to be closed.
+                    let _ = start.send(Start::Ready);
+                }
+                *state = State::Idle(sender);
+            }
+            State::Answered => {
+                *state = State::Idle(sender);
+                drop(state);
+                if let Some(call) = self.on_idle.get() {
+                    call();
+                }
+            }
+            // A runtime whose connection broke may ask again.
+            State::Idle(waiting) if waiting.is_closed() => *state = State::Idle(sender),
+            State::Idle(_) | State::Busy { .. } | State::Closed => return Err(Refusal::InvalidState),
+        }
+        Ok(receiver)
+    }
+
+    /// Whether an answer for `request_id` would be taken now.
+    pub(crate) fn expects(&self, request_id: &str) -> Result<(), Refusal> {
+        match &*self.lock() {
+            State::Busy { request_id: current, .. } if current == request_id => Ok(()),
+            State::Busy { .. } => Err(Refusal::InvalidRequestId),
+            _ => Err(Refusal::InvalidState),
+        }
+    }
+
+    /// `POST …/invocation/{id}/response` and `…/error`.
+    pub(crate) fn answer(&self, request_id: &str, given: Answer) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        match &*state {
+            State::Busy { request_id: current, .. } if current == request_id => {}
+            State::Busy { .. } => return Err(Refusal::InvalidRequestId),
+            _ => return Err(Refusal::InvalidState),
+        }
+        if let State::Busy { answer, .. } = std::mem::replace(&mut *state, State::Answered) {
+            // The invocation timed out meanwhile: the environment is about to be stopped.
+            let _ = answer.send(given);
+        }
+        Ok(())
+    }
+
+    /// `POST …/init/error`.
+    pub(crate) fn init_error(&self, payload: Bytes) -> Result<(), Refusal> {
+        match &mut *self.lock() {
+            State::Starting(start) => {
+                if let Some(start) = start.take() {
+                    let _ = start.send(Start::Failed(payload));
+                }
+                Ok(())
+            }
+            _ => Err(Refusal::InvalidState),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: &str) -> Event {
+        Event {
+            request_id: id.to_owned(),
+            payload: Bytes::from_static(b"{}"),
+            deadline_ms: 0,
+            invoked_function_arn: String::new(),
+            trace_id: String::new(),
+            client_context: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_once_and_for_its_own_request() {
+        let (session, mut start) = Session::new();
+        let mut next = session.next().unwrap();
+        assert!(matches!(start.try_recv(), Ok(Start::Ready)));
+        assert_eq!(session.next().unwrap_err(), Refusal::InvalidState);
+        let mut answer = session.dispatch(event("one")).unwrap();
+        assert_eq!(next.try_recv().unwrap().request_id, "one");
+        assert_eq!(session.answer("two", Answer::TooLarge).unwrap_err(), Refusal::InvalidRequestId);
+        session.answer("one", Answer::Response(Bytes::from_static(b"1"))).unwrap();
+        assert!(matches!(answer.try_recv(), Ok(Answer::Response(_))));
+        assert_eq!(session.answer("one", Answer::TooLarge).unwrap_err(), Refusal::InvalidState);
+        assert!(session.dispatch(event("two")).is_err(), "no work before the runtime asks for it");
+    }
+
+    #[test]
+    fn a_closed_session_takes_nothing() {
+        let (session, mut start) = Session::new();
+        session.close();
+        assert!(start.try_recv().is_err());
+        assert!(session.next().is_err());
+        assert!(session.init_error(Bytes::new()).is_err());
+        assert!(session.dispatch(event("one")).is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! Lambda as a service: its operations in one table, and the typed way in for other services.
+
+use std::sync::{Arc, atomic::AtomicU32};
+
+use aws_wire::ServiceError;
+use bytes::Bytes;
+use runtime::{
+    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome,
+    Output, Service, ServiceRouter,
+};
+use store::{BlobId, Store};
+
+use crate::{
+    code::download,
+    environment::host::Host,
+    executor,
+    function::table::{Entry, FunctionTable},
+    invoke::{
+        asynchronous::Events,
+        payload,
+        synchronous::{self, Request},
+        target::Target,
+    },
+    operations,
+    options::Options,
+};
+
+/// AWS Lambda. Cheap to clone.
+#[derive(Clone)]
+pub struct Lambda(pub(crate) Arc<Inner>);
+
+/// What all operations share.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) router: Arc<dyn ServiceRouter>,
+    pub(crate) table: FunctionTable,
+    pub(crate) host: Arc<Host>,
+    pub(crate) events: Events,
+    /// Invocations under way in all functions.
+    pub(crate) in_flight: AtomicU32,
+    /// What links to packages are signed with.
+    pub(crate) secret: [u8; 16],
+    pub(crate) update_time: std::time::Duration,
+}
+
+/// Why Lambda could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The executor asked for is not to be had.
+    #[error("the executor cannot be used: {0}")]
+    Executor(String),
+    /// Stored records could not be read.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+impl Lambda {
+    /// Sets Lambda up: chooses the executor, sweeps what a crash left, loads what is stored, goes on with events.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let executor = executor::choose::choose(&options).await.map_err(StartError::Executor)?;
+        let host = Host::new(
+            executor,
+            options.logs,
+            options.clock.clone(),
+            options.max_environments,
+            options.idle_time,
+        );
+        host.spawn_reaper();
+        let inner = Arc::new(Inner {
+            table: FunctionTable::load(options.store.clone())?,
+            events: Events::new(options.store.clone()),
+            store: options.store,
+            clock: options.clock,
+            router: options.router,
+            host,
+            in_flight: AtomicU32::new(0),
+            secret: *uuid::Uuid::new_v4().as_bytes(),
+            update_time: options.update_time,
+        });
+        for entry in inner.table.all() {
+            operations::activate::resume(&inner, &entry);
+        }
+        Events::resume(&inner)?;
+        Ok(Self(inner))
+    }
+
+    /// One line for people: which executor runs functions, and why.
+    pub fn describe(&self) -> String {
+        self.0.host.executor.describe()
+    }
+
+    /// The package behind a link that GetFunction gave out: for the front door, which answers
+    /// `GET /_tule/lambda/code/…` with it (`application/zip`). `None` where the link is not good (403).
+    pub async fn package(&self, path: &str, query: &str) -> Option<Bytes> {
+        let blob = download::asked_for(path, query, &self.0.secret, self.0.clock.now())?;
+        self.0.store.blobs().get(&BlobId::parse(blob)?).await.ok()
+    }
+
+    /// Ends all environments and removes what was made for them.
+    pub async fn shutdown(&self) {
+        for entry in self.0.table.all() {
+            stop(&entry);
+        }
+        self.0.host.executor.shutdown().await;
+    }
+
+    async fn invoke_function(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+    ) -> Result<InvocationOutcome, ServiceError> {
+        let inner = &self.0;
+        let target = Target::find(&inner.table, &ctx.scope, &invocation)?;
+        let limit = match invocation.mode {
+            InvocationMode::Event => payload::EVENT_LIMIT,
+            InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
+        };
+        let payload = payload::checked(invocation.payload, limit)?;
+        if invocation.tenant_id.is_some() {
+            return Err(crate::error::invalid_parameter(
+                "The invoked function is not enabled with tenancy configuration.",
+            ));
+        }
+        let client_context = payload::client_context(invocation.client_context.as_deref())?;
+        let request = Request::new(ctx, payload, client_context, invocation.log_tail);
+        let accepted = |status| InvocationOutcome {
+            status,
+            payload: Bytes::new(),
+            function_error: None,
+            executed_version: target.version.clone(),
+            log_result: None,
+        };
+        match invocation.mode {
+            InvocationMode::RequestResponse => synchronous::run(inner, target, request).await,
+            InvocationMode::DryRun => Ok(accepted(204)),
+            InvocationMode::Event => {
+                let named = crate::function::name::FunctionRef::parse(
+                    &ctx.scope,
+                    &invocation.function,
+                    invocation.qualifier.as_deref(),
+                )?;
+                Events::take(inner, &target, named.qualifier.as_deref(), &request).await?;
+                Ok(accepted(202))
+            }
+        }
+    }
+}
+
+/// Ends a function's environments.
+pub(crate) fn stop(entry: &Entry) {
+    for pool in entry.take_pools() {
+        pool.retire();
+    }
+}
+
+impl FunctionInvoker for Lambda {
+    fn invoke<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        invocation: Invocation,
+    ) -> BoxFuture<'a, Result<InvocationOutcome, ServiceError>> {
+        Box::pin(self.invoke_function(ctx, invocation))
+    }
+}
+
+impl Service for Lambda {
+    fn name(&self) -> &'static str {
+        "lambda"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        operations::call(self, ctx, operation, input)
+    }
+}

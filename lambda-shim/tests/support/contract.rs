@@ -1,0 +1,330 @@
+//! What every executor must do. Each executor's test file runs all of these.
+
+use std::time::{Duration, Instant};
+
+use runtime::{FunctionInvoker, Invocation};
+use serde_json::json;
+
+use super::{Rig, tail, value};
+
+pub async fn python_handlers_answer(rig: &Rig) {
+    rig.python(
+        "f",
+        "import os\nn = 0\ndef handler(event, context):\n    global n\n    n += 1\n    print('hello', event['who'])\n    return \
+         {'n': n, 'who': event['who'], 'id': context.aws_request_id, 'arn': context.invoked_function_arn, 'left': \
+         context.get_remaining_time_in_millis() > 1000, 'region': os.environ['AWS_REGION'], 'trace': \
+         os.environ['_X_AMZN_TRACE_ID'][:7], 'cwd_is_root': os.getcwd() == os.environ['LAMBDA_TASK_ROOT'], 'home': \
+         os.environ.get('HOME')}\n",
+    )
+    .await;
+    let first = rig.invoke("f", json!({"who": "Zoë"})).await;
+    assert_eq!(first.function_error, None, "{:?}", first);
+    let answer = value(&first);
+    assert_eq!((&answer["n"], &answer["who"]), (&json!(1), &json!("Zoë")));
+    assert_eq!(answer["arn"], "arn:aws:lambda:us-east-1:000000000000:function:f");
+    assert_eq!(answer["left"], true);
+    assert_eq!((&answer["region"], &answer["trace"]), (&json!("us-east-1"), &json!("Root=1-")));
+    assert_eq!((&answer["cwd_is_root"], &answer["home"]), (&json!(true), &json!(null)));
+    let log = tail(&first);
+    let id = answer["id"].as_str().unwrap();
+    let lines: Vec<_> = log.lines().collect();
+    assert!(
+        lines[0]
+            .starts_with("INIT_START Runtime Version: python:3.11.v1\tRuntime Version ARN: arn:aws:lambda:"),
+        "{log}"
+    );
+    assert_eq!(
+        lines[1..4],
+        [
+            format!("START RequestId: {id} Version: $LATEST"),
+            "hello Zoë".into(),
+            format!("END RequestId: {id}")
+        ]
+    );
+    assert!(
+        lines[4].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")) && lines[4].ends_with(" ms\t"),
+        "{log}"
+    );
+    assert!(lines[4].contains("\tInit Duration: "), "{log}");
+    // The same environment serves the next request.
+    let second = rig.invoke("f", json!({"who": "b"})).await;
+    assert_eq!(value(&second)["n"], 2);
+    assert!(!tail(&second).contains("Init"), "{}", tail(&second));
+    assert_eq!(rig.lines.streams("f"), 1);
+}
+
+pub async fn python_errors_are_awss(rig: &Rig) {
+    rig.python(
+        "raises",
+        "class Odd(Exception):\n    pass\n\ndef handler(event, context):\n    raise Odd('no\\nway')\n",
+    )
+    .await;
+    let outcome = rig.invoke("raises", json!({})).await;
+    assert_eq!(outcome.function_error.as_deref(), Some("Unhandled"));
+    let error = value(&outcome);
+    assert_eq!((&error["errorMessage"], &error["errorType"]), (&json!("no\nway"), &json!("Odd")));
+    assert_eq!(
+        error["stackTrace"],
+        json!(["  File \"/var/task/index.py\", line 5, in handler\n    raise Odd('no\\nway')\n"])
+    );
+    assert!(tail(&outcome).contains("[ERROR] Odd: no\nway\nTraceback (most recent call last):\n\u{a0}\u{a0}File \"/var/task/index.py\""), "{}", tail(&outcome));
+
+    rig.create("nowhere", "python3.11", &[("index.py", "")], json!({"Handler": "nope.handler"})).await;
+    let outcome = rig.invoke("nowhere", json!({})).await;
+    assert_eq!(
+        value(&outcome),
+        json!({"errorMessage": "Unable to import module 'nope': No module named 'nope'", "errorType": "Runtime.ImportModuleError", "requestId": "", "stackTrace": []})
+    );
+    assert_eq!(outcome.function_error.as_deref(), Some("Unhandled"));
+
+    rig.create("no-handler", "python3.11", &[("index.py", "")], json!({})).await;
+    let error = value(&rig.invoke("no-handler", json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.HandlerNotFound");
+    assert_eq!(error["errorMessage"], "Handler 'handler' missing on module 'index'");
+
+    rig.python("strange", "def handler(event, context):\n    return {1, 2}\n").await;
+    let error = value(&rig.invoke("strange", json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.MarshalError");
+    assert_eq!(
+        error["errorMessage"],
+        "Unable to marshal response: Object of type set is not JSON serializable"
+    );
+}
+
+pub async fn exits_are_errors_at_once(rig: &Rig) {
+    rig.python(
+        "leaves",
+        "import os\ndef handler(event, context):\n    print('bye', flush=True)\n    os._exit(event)\n",
+    )
+    .await;
+    for (code, text) in
+        [(0, "Runtime exited without providing a reason"), (7, "Runtime exited with error: exit status 7")]
+    {
+        let began = Instant::now();
+        let outcome = rig.invoke("leaves", json!(code)).await;
+        let error = value(&outcome);
+        assert_eq!(error["errorType"], "Runtime.ExitError");
+        let message = error["errorMessage"].as_str().unwrap();
+        assert!(
+            message.starts_with("RequestId: ") && message.ends_with(&format!(" Error: {text}")),
+            "{message}"
+        );
+        assert!(tail(&outcome).contains("bye\n"), "{}", tail(&outcome));
+        assert!(
+            tail(&outcome).contains("\tStatus: error\tError Type: Runtime.ExitError\n"),
+            "{}",
+            tail(&outcome)
+        );
+        assert!(began.elapsed() < Duration::from_millis(2900), "an exit is no timeout");
+    }
+    rig.python("at-init", "import sys\nsys.exit(3)\n").await;
+    let error = value(&rig.invoke("at-init", json!({})).await);
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 3"),
+        "{error}"
+    );
+    rig.python("killed", "import os\ndef handler(event, context):\n    os.kill(os.getpid(), 9)\n").await;
+    let error = value(&rig.invoke("killed", json!({})).await);
+    assert!(error["errorMessage"].as_str().unwrap().ends_with("signal: killed"), "{error}");
+}
+
+pub async fn timeouts_end_the_environment(rig: &Rig) {
+    let source = "import time\nn = 0\ndef handler(event, context):\n    global n\n    n += 1\n    time.sleep(event)\n    return n\n";
+    rig.create("slow", "python3.11", &[("index.py", source)], json!({"Timeout": 1})).await;
+    assert_eq!(value(&rig.invoke("slow", json!(0)).await), 1);
+    let outcome = rig.invoke("slow", json!(30)).await;
+    let error = value(&outcome);
+    assert_eq!(
+        (&error["errorType"], outcome.function_error.as_deref()),
+        (&json!("Sandbox.Timedout"), Some("Unhandled"))
+    );
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with(" Error: Task timed out after 1.00 seconds"),
+        "{error}"
+    );
+    assert!(tail(&outcome).contains(" Task timed out after 1.00 seconds\n"), "{}", tail(&outcome));
+    assert!(tail(&outcome).trim_end().ends_with("\tStatus: timeout"), "{}", tail(&outcome));
+    assert_eq!(value(&rig.invoke("slow", json!(0)).await), 1, "a new environment");
+}
+
+pub async fn node_handlers_answer(rig: &Rig) {
+    rig.node("async", "exports.handler = async (event, context) => { console.log('hi', event); return {event, v: context.functionVersion}; };").await;
+    let outcome = rig.invoke("async", json!({"a": "ü"})).await;
+    assert_eq!(value(&outcome), json!({"event": {"a": "ü"}, "v": "$LATEST"}));
+    assert!(tail(&outcome).contains("\tINFO\thi { a: 'ü' }\n"), "{}", tail(&outcome));
+    rig.node("callback", "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, event + 1), 5); };").await;
+    assert_eq!(value(&rig.invoke("callback", json!(1)).await), 2);
+    assert_eq!(value(&rig.invoke("callback", json!(2)).await), 3);
+    let esm =
+        "import { readFileSync } from 'node:fs';\nexport const handler = async () => typeof readFileSync;";
+    rig.create("esm", "nodejs20.x", &[("index.mjs", esm)], json!({})).await;
+    assert_eq!(value(&rig.invoke("esm", json!(1)).await), "function");
+    rig.node("undefined", "exports.handler = async () => {};").await;
+    assert_eq!(value(&rig.invoke("undefined", json!(1)).await), json!(null));
+}
+
+pub async fn node_errors_are_awss(rig: &Rig) {
+    rig.node("throws", "exports.handler = async () => { throw new TypeError('bad'); };").await;
+    let outcome = rig.invoke("throws", json!({})).await;
+    let error = value(&outcome);
+    assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("TypeError"), &json!("bad")));
+    assert_eq!(error["trace"][0], "TypeError: bad");
+    assert!(error["trace"][1].as_str().unwrap().contains("/var/task/index.js:1:"), "{error}");
+    assert!(
+        tail(&outcome)
+            .contains("\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"bad\""),
+        "{}",
+        tail(&outcome)
+    );
+    rig.create("nowhere-js", "nodejs20.x", &[("index.js", "")], json!({"Handler": "nope.handler"})).await;
+    let error = value(&rig.invoke("nowhere-js", json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.ImportModuleError");
+    assert!(
+        error["errorMessage"].as_str().unwrap().starts_with("Error: Cannot find module 'nope'"),
+        "{error}"
+    );
+    rig.node("later", "exports.handler = async () => { setTimeout(() => { throw new Error('late'); }, 1); await new Promise(r => setTimeout(r, 2000)); };").await;
+    let error = value(&rig.invoke("later", json!({})).await);
+    assert_eq!(error["errorMessage"], "late", "{error}");
+}
+
+pub async fn provided_programs_run(rig: &Rig) {
+    // The smallest program that speaks the Runtime API: bash, without curl.
+    let program = r#"#!/bin/bash
+host=${AWS_LAMBDA_RUNTIME_API%:*}; port=${AWS_LAMBDA_RUNTIME_API#*:}
+while true; do
+  exec 3<>/dev/tcp/$host/$port
+  printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
+  id=; length=0
+  while IFS= read -r line <&3; do
+    line=${line%$'\r'}
+    [ -z "$line" ] && break
+    case ${line,,} in
+      lambda-runtime-aws-request-id:*) id=${line#*: };;
+      content-length:*) length=${line#*: };;
+    esac
+  done
+  IFS= read -r -N "$length" body <&3
+  exec 3>&-
+  echo "got $body"
+  exec 3<>/dev/tcp/$host/$port
+  printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %s\r\n\r\n%s' "$id" "${#body}" "$body" >&3
+  cat <&3 >/dev/null
+  exec 3>&-
+done
+"#;
+    rig.create("own", "provided.al2023", &[("bootstrap", program)], json!({})).await;
+    let outcome = rig.invoke("own", json!({"n": 1})).await;
+    assert_eq!(value(&outcome), json!({"n": 1}));
+    assert!(tail(&outcome).contains("got {\"n\":1}\n"), "{}", tail(&outcome));
+    assert_eq!(value(&rig.invoke("own", json!(2)).await), 2);
+    rig.create("none", "provided.al2023", &[("other", "x")], json!({})).await;
+    let error = value(&rig.invoke("none", json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint");
+    assert!(error["errorMessage"].as_str().unwrap().contains("Couldn't find valid bootstrap(s)"), "{error}");
+}
+
+pub async fn large_payloads_pass_and_larger_ones_are_refused(rig: &Rig) {
+    rig.python(
+        "big",
+        "def handler(event, context):\n    return 'a' * event if isinstance(event, int) else len(event)\n",
+    )
+    .await;
+    let large = "x".repeat(5 << 20);
+    assert_eq!(value(&rig.invoke("big", json!(large)).await), large.len());
+    assert_eq!(rig.invoke("big", json!(6 << 20)).await.payload.len(), (6 << 20) + 2);
+    for _ in 0..2 {
+        let outcome = rig.invoke("big", json!(7 << 20)).await;
+        assert_eq!(outcome.function_error.as_deref(), Some("Unhandled"));
+        assert_eq!(
+            value(&outcome),
+            json!({"errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).", "errorType": "Function.ResponseSizeTooLarge"})
+        );
+    }
+    let refused = rig.refused(Invocation::request_response("big", vec![b' '; (6 << 20) + 1])).await;
+    assert_eq!((refused.code.as_ref(), refused.status), ("RequestEntityTooLargeException", 413));
+}
+
+pub async fn requests_at_once_have_an_environment_each(rig: &Rig) {
+    rig.python("nap", "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return event\n")
+        .await;
+    let began = Instant::now();
+    let all = (0..4).map(|number| rig.invoke("nap", json!(number)));
+    let answers = futures::future::join_all(all).await;
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(value(answer), number);
+    }
+    assert!(
+        rig.lines.streams("nap") >= 3,
+        "{} environments in {:?}",
+        rig.lines.streams("nap"),
+        began.elapsed()
+    );
+}
+
+pub async fn a_new_deployment_takes_over(rig: &Rig) {
+    rig.python("changes", "def handler(event, context):\n    return 1\n").await;
+    assert_eq!(value(&rig.invoke("changes", json!(0)).await), 1);
+    rig.settled("changes").await;
+    let archive = super::zip(&[(
+        "index.py",
+        "import os\ndef handler(event, context):\n    return os.environ.get('V', 2)\n",
+    )]);
+    let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, archive);
+    rig.call("UpdateFunctionCode", json!({"FunctionName": "changes", "ZipFile": encoded})).await.unwrap();
+    assert_eq!(value(&rig.invoke("changes", json!(0)).await), 2);
+    rig.settled("changes").await;
+    let variables = json!({"FunctionName": "changes", "Environment": {"Variables": {"V": "three"}}});
+    rig.call("UpdateFunctionConfiguration", variables).await.unwrap();
+    assert_eq!(value(&rig.invoke("changes", json!(0)).await), "three");
+}
+
+pub async fn the_log_holds_what_was_printed_in_order(rig: &Rig) {
+    rig.python("prints", "import sys\ndef handler(event, context):\n    for n in range(event):\n        print('line', n)\n    print('err', file=sys.stderr)\n    sys.stdout.write('cut')\n").await;
+    let outcome = rig.invoke("prints", json!(20_000)).await;
+    let log = rig.lines.of("prints");
+    let expected: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
+    assert!(log.contains(&format!("{expected}err\ncut\nEND RequestId: ")), "{}", tail(&outcome));
+}
+
+pub async fn callers_that_go_away_do_not_break_the_environment(rig: &Rig) {
+    rig.python("steady", "import time\nn = 0\ndef handler(event, context):\n    global n\n    n += 1\n    time.sleep(0.2)\n    return n\n").await;
+    rig.invoke("steady", json!({})).await;
+    let ctx = rig.fresh();
+    let cut = rig.lambda.invoke(&ctx, Invocation::request_response("steady", "{}"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), cut).await.is_err());
+    let answer = value(&rig.invoke("steady", json!({})).await);
+    assert!(answer == 3 || answer == 1, "{answer}");
+}
+
+/// Runs every test of the contract with the executor that `rig` starts.
+#[macro_export]
+macro_rules! contract {
+    ($rig:expr; $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(rig) = $rig.await {
+                    support::contract::$name(&rig).await;
+                    rig.lambda.shutdown().await;
+                }
+            }
+        )*
+    };
+    ($rig:expr) => {
+        $crate::contract! { $rig;
+            python_handlers_answer,
+            python_errors_are_awss,
+            exits_are_errors_at_once,
+            timeouts_end_the_environment,
+            node_handlers_answer,
+            node_errors_are_awss,
+            provided_programs_run,
+            large_payloads_pass_and_larger_ones_are_refused,
+            requests_at_once_have_an_environment_each,
+            a_new_deployment_takes_over,
+            the_log_holds_what_was_printed_in_order,
+            callers_that_go_away_do_not_break_the_environment,
+        }
+    };
+}

@@ -1,0 +1,113 @@
+//! What one step writes, in one batch.
+
+use asl::{HistoryEvent, Pattern, Resource, Signal, Step};
+use aws_wire::ServiceError;
+use bytes::Bytes;
+use store::{Batch, Commit};
+
+use super::{Live, Running};
+use crate::{
+    errors,
+    records::{self, Entry, Pending},
+    service::Inner,
+};
+
+/// How many signals are journaled before a snapshot takes their place.
+const ENTRIES_PER_SNAPSHOT: u64 = 64;
+
+impl Inner {
+    /// Begins to store a step that a signal led to.
+    pub(super) fn commit_step(
+        &self,
+        running: &Running,
+        live: &mut Live,
+        signal: &Signal,
+        at: asl::Timestamp,
+        step: &Step,
+    ) -> Result<Commit, ServiceError> {
+        let mut batch = Batch::new();
+        put_events(&mut batch, running, &step.events)?;
+        if step.outcome.is_some() {
+            put_end(&mut batch, running, live)?;
+        } else {
+            if live.next_entry - live.first_entry >= ENTRIES_PER_SNAPSHOT {
+                put_snapshot(&mut batch, running, live);
+            } else {
+                let entry = records::write(&Entry { signal: signal.clone(), at })?;
+                batch.put(records::JOURNAL, running.key.key().number(live.next_entry), entry);
+                live.next_entry += 1;
+            }
+            put_pending(&mut batch, running, live, step.more)?;
+        }
+        Ok(self.store.commit(batch))
+    }
+
+    /// Begins to store the start of an execution.
+    pub(super) fn commit_start(
+        &self,
+        running: &Running,
+        live: &Live,
+        step: &Step,
+    ) -> Result<Commit, ServiceError> {
+        let mut batch = Batch::new();
+        put_events(&mut batch, running, &step.events)?;
+        put_record(&mut batch, running, live)?;
+        if step.outcome.is_none() {
+            put_pending(&mut batch, running, live, step.more)?;
+        }
+        Ok(self.store.commit(batch))
+    }
+}
+
+/// One block for the events of a step.
+fn put_events(batch: &mut Batch, running: &Running, events: &[HistoryEvent]) -> Result<(), ServiceError> {
+    let Some(first) = events.first() else { return Ok(()) };
+    let block = serde_json::to_vec(events).map_err(|_| errors::damaged("a history"))?;
+    batch.put(records::HISTORY, running.key.key().number(first.id), block);
+    Ok(())
+}
+
+fn put_record(batch: &mut Batch, running: &Running, live: &Live) -> Result<(), ServiceError> {
+    let (key, record) = (&running.key, &live.record);
+    batch.put(records::EXECUTIONS, key.key(), records::write(record)?);
+    batch.put(records::BY_START, key.by_start(record.order), records::write(&record.summary(&key.name))?);
+    Ok(())
+}
+
+/// The end: only the record and the history are kept.
+fn put_end(batch: &mut Batch, running: &Running, live: &Live) -> Result<(), ServiceError> {
+    put_record(batch, running, live)?;
+    let key = || running.key.key();
+    batch.delete(records::PENDING, key());
+    batch.delete(records::SNAPSHOTS, key());
+    for entry in live.first_entry..live.next_entry {
+        batch.delete(records::JOURNAL, key().number(entry));
+    }
+    Ok(())
+}
+
+fn put_snapshot(batch: &mut Batch, running: &Running, live: &mut Live) {
+    for entry in live.first_entry..live.next_entry {
+        batch.delete(records::JOURNAL, running.key.key().number(entry));
+    }
+    // A snapshot stands for all entries before the place written in front of it.
+    let mut snapshot = live.next_entry.to_be_bytes().to_vec();
+    snapshot.extend(live.execution.snapshot());
+    batch.put(records::SNAPSHOTS, running.key.key(), Bytes::from(snapshot));
+    live.first_entry = live.next_entry;
+}
+
+fn put_pending(batch: &mut Batch, running: &Running, live: &Live, more: bool) -> Result<(), ServiceError> {
+    let to_repeat = |task: asl::OutstandingTask| match &*task.scheduled.resource {
+        Resource::Lambda { .. } => true,
+        Resource::Activity { .. } => !task.started,
+        Resource::Service { pattern: Pattern::WaitForTaskToken, .. } => task.submitted.is_none(),
+        Resource::Service { .. } => true,
+    };
+    let pending = Pending {
+        timers: live.execution.timers().collect(),
+        effects: more || live.execution.outstanding_tasks().any(to_repeat),
+    };
+    batch.put(records::PENDING, running.key.key(), records::write(&pending)?);
+    Ok(())
+}

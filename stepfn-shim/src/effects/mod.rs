@@ -1,0 +1,121 @@
+//! Has tasks done: by Lambda, by workers of activities, by other services through the router.
+//!
+//! An effect runs at least once: after a crash it is repeated with the token it had. Whatever comes of it goes back to
+//! the execution as a signal.
+
+mod casing;
+mod failures;
+mod lambda;
+mod metadata;
+mod service_call;
+mod start_execution;
+
+use std::sync::Arc;
+
+use asl::{OutstandingTask, Pattern, Payload, Resource, ScheduledTask, Signal, TaskId};
+use runtime::CallContext;
+use serde_json::Value;
+
+pub(crate) use start_execution::child_ended;
+
+use crate::{driver::Running, service::Inner};
+
+/// How a task failed.
+#[derive(Debug)]
+pub(crate) struct TaskFailure {
+    pub(crate) error: String,
+    pub(crate) cause: String,
+}
+
+/// What came of an effect.
+pub(crate) type Answer = Result<Value, TaskFailure>;
+
+/// Begins a task's effect.
+pub(crate) fn begin(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask) {
+    if let Resource::Activity { arn } = &*task.resource {
+        return inner.activities.add(&arn.clone(), &running.arn, task);
+    }
+    spawn(inner, running, task, false);
+}
+
+fn spawn(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask, repeated: bool) {
+    let (inner, running) = (Arc::clone(inner), Arc::clone(running));
+    tokio::spawn(async move { perform(&inner, &running, &task, repeated).await });
+}
+
+/// Takes up a task whose effect a restart may have interrupted.
+pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: OutstandingTask) {
+    let OutstandingTask { scheduled, submitted, started } = task;
+    let Resource::Service { pattern, .. } = &*scheduled.resource else {
+        match &*scheduled.resource {
+            Resource::Activity { .. } if started => {}
+            Resource::Activity { .. } => begin(inner, running, scheduled),
+            Resource::Lambda { .. } | Resource::Service { .. } => spawn(inner, running, scheduled, true),
+        }
+        return;
+    };
+    match (pattern, submitted) {
+        (_, None) => spawn(inner, running, scheduled, true),
+        (Pattern::Sync | Pattern::Sync2, Some(submitted)) => {
+            let (inner, running) = (Arc::clone(inner), Arc::clone(running));
+            tokio::spawn(async move {
+                start_execution::watch(&inner, &running, scheduled.task, submitted.value()).await
+            });
+        }
+        (Pattern::RequestResponse | Pattern::WaitForTaskToken, Some(_)) => {}
+    }
+}
+
+async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTask, repeated: bool) {
+    let ctx = CallContext::internal(running.key.scope.clone(), Arc::clone(&inner.options.endpoint));
+    let (answer, pattern) = match &*task.resource {
+        Resource::Lambda { arn } => {
+            (lambda::by_arn(inner, &ctx, arn, &task.input).await, Pattern::RequestResponse)
+        }
+        // Workers fetch the tasks of activities; nothing is to be done for them.
+        Resource::Activity { .. } => return,
+        Resource::Service { service, action, pattern } => {
+            let answer = match (service.as_str(), action.as_str()) {
+                ("lambda", "invoke") => lambda::invoke(inner, &ctx, &task.input, *pattern).await,
+                ("states", "startExecution") => start_execution::start(inner, &ctx, task, repeated).await,
+                _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => {
+                    Err(failures::no_sync(service, action))
+                }
+                _ => service_call::call(inner, &ctx, service, action, &task.input).await,
+            };
+            (answer, *pattern)
+        }
+    };
+    let task_id = task.task;
+    let signal = match (answer, pattern) {
+        (Err(TaskFailure { error, cause }), _) => {
+            Signal::TaskFailed { task: task_id, error: Some(error), cause: Some(cause) }
+        }
+        (Ok(output), Pattern::RequestResponse) => {
+            Signal::TaskSucceeded { task: task_id, output: Payload::new(output) }
+        }
+        (Ok(output), Pattern::WaitForTaskToken) => {
+            Signal::TaskSubmitted { task: task_id, output: Payload::new(output) }
+        }
+        (Ok(output), Pattern::Sync | Pattern::Sync2) => {
+            let signal = Signal::TaskSubmitted { task: task_id, output: Payload::new(output.clone()) };
+            tell(inner, running, signal).await;
+            return start_execution::watch(inner, running, task_id, &output).await;
+        }
+    };
+    tell(inner, running, signal).await;
+}
+
+/// Tells an execution something, as far as it still runs.
+pub(crate) async fn tell(inner: &Arc<Inner>, running: &Arc<Running>, signal: Signal) {
+    if let Err(error) = inner.deliver(running, signal).await {
+        tracing::error!(execution = &*running.arn, %error, "what came of a task could not be stored");
+    }
+}
+
+/// The input of a task that somebody still waits for, with its pattern.
+pub(crate) fn outstanding(running: &Running, task: TaskId) -> Option<ScheduledTask> {
+    let live = running.live();
+    let found = live.execution.outstanding_tasks().find(|found| found.scheduled.task == task);
+    found.map(|found| found.scheduled)
+}
