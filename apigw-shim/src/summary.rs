@@ -55,7 +55,10 @@ fn rest(state: &State, live: &Live) -> Vec<ApiSummary> {
             name: api.name.clone(),
             kind: "REST",
             stage: stage.stage_name.clone(),
-            url: format!("{}/restapis/{}/{}/_user_request_", state.options.endpoint, live.id, stage.stage_name),
+            url: format!(
+                "{}/restapis/{}/{}/_user_request_",
+                state.options.endpoint, live.id, stage.stage_name
+            ),
             routes,
         }
     };

@@ -135,7 +135,7 @@ async fn proxy(
         Ok((status, headers, body)) => {
             let mut response = Response::new(Body::Bytes(body));
             *response.status_mut() = status;
-            *response.headers_mut() = http_endpoint::forwardable(headers);
+            *response.headers_mut() = http_endpoint::forwardable(&headers);
             response
         }
         Err(reason) => {

@@ -118,7 +118,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Res
 
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let all = state.apis.http_apis.page(&scope_key(&ctx.scope), None, usize::MAX);
-    page("GetApis", all, &input, |api| api.id.clone(), |api| render(state, api))
+    page("GetApis", &all, &input, |api| api.id.clone(), |api| render(state, api))
 }
 
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

@@ -117,7 +117,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Res
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let all = state.apis.http_deployments.page(&live.prefix(), None, usize::MAX);
-    page("GetDeployments", all, &input, |deployment| deployment.id.clone(), |deployment| render(deployment))
+    page("GetDeployments", &all, &input, |deployment| deployment.id.clone(), |deployment| render(deployment))
 }
 
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

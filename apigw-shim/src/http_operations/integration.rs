@@ -43,7 +43,7 @@ fn render(integration: &Integration) -> Members {
 }
 
 fn is_function(uri: &str) -> bool {
-    crate::http_api::compiled::function(uri).splitn(6, ':').nth(2) == Some("lambda")
+    crate::http_api::compiled::function(uri).split(':').nth(2) == Some("lambda")
 }
 
 /// The target of an API made with one: a function's ARN or a URL.
@@ -147,7 +147,7 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Re
     let all = state.apis.integrations.page(&live.prefix(), None, usize::MAX);
     page(
         "GetIntegrations",
-        all,
+        &all,
         &input,
         |integration| integration.id.clone(),
         |integration| render(integration),

@@ -127,7 +127,7 @@ fn now(state: &State) -> Value {
 /// A page of a listing, by `MaxResults` and `NextToken`.
 fn page<T>(
     listing: &str,
-    all: Vec<T>,
+    all: &[T],
     members: &Members,
     id: impl Fn(&T) -> String,
     render: impl Fn(&T) -> Members,

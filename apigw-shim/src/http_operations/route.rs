@@ -129,7 +129,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Res
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let all = state.apis.routes.page(&live.prefix(), None, usize::MAX);
-    page("GetRoutes", all, &input, |route| route.id.clone(), |route| render(route))
+    page("GetRoutes", &all, &input, |route| route.id.clone(), |route| render(route))
 }
 
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

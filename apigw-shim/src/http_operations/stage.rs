@@ -129,7 +129,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Res
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let all = state.apis.http_stages.page(&live.prefix(), None, usize::MAX);
-    page("GetStages", all, &input, |stage| stage.name.clone(), |stage| render(stage))
+    page("GetStages", &all, &input, |stage| stage.name.clone(), |stage| render(stage))
 }
 
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

@@ -102,9 +102,9 @@ fn refuse_own_admin(state: &State, address: SocketAddr, uri: &Uri) -> Result<(),
 }
 
 /// The headers of an answer that a client gets: all but those of the connection.
-pub(crate) fn forwardable(headers: HeaderMap) -> HeaderMap {
+pub(crate) fn forwardable(headers: &HeaderMap) -> HeaderMap {
     let mut forwarded = HeaderMap::with_capacity(headers.len());
-    for (name, value) in &headers {
+    for (name, value) in headers {
         if !is_framing(name) && *name != header::DATE && *name != header::SERVER {
             forwarded.append(name, value.clone());
         }

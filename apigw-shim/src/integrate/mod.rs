@@ -70,7 +70,7 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 .await
                 .map_err(GatewayError::failure)?;
                 Ok(if *is_proxy {
-                    let headers = http_endpoint::forwardable(headers);
+                    let headers = http_endpoint::forwardable(&headers);
                     Reply::Proxied(Answer { status: status.as_u16(), headers, body })
                 } else {
                     Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }

@@ -1,6 +1,5 @@
 //! Parameter mappings: `integration.request.header.x` from `method.request.querystring.y`, and their like.
 
-use aws_wire::decode_percent;
 use http::HeaderMap;
 use jsonpath::JsonPath;
 use serde_json::{Map, Value as Json};
@@ -167,9 +166,4 @@ fn all_headers(headers: &HeaderMap, name: &str) -> Option<String> {
     let values: Vec<_> =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(","))
-}
-
-/// Undoes the escapes of a mapped path's value, which are put back when the address is made.
-pub(crate) fn decoded(value: &str) -> String {
-    decode_percent(value).into_owned()
 }

@@ -233,7 +233,7 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         ["cacheNamespace"] => integration.cache_namespace = replaced(patch)?.unwrap_or_default(),
         ["passthroughBehavior"] => integration.passthrough_behavior = passthrough(replaced(patch)?)?,
         ["timeoutInMillis"] => {
-            integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)))?
+            integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)))?;
         }
         ["connectionType"] if patch.value() == "VPC_LINK" => return Err(not_yet("connectionType VPC_LINK")),
         ["connectionType"] => integration.connection_type = replaced(patch)?,

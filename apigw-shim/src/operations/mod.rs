@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output, Scope};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     State,
@@ -143,7 +143,10 @@ fn page<T>(
 }
 
 fn listing(items: Vec<Value>, position: Option<String>) -> Output {
-    Output::of(json!({"items": items, "position": position}))
+    let mut output = Output::default();
+    output.members.insert(String::from("items"), Value::Array(items));
+    output.members.insert(String::from("position"), position.map_or(Value::Null, Value::String));
+    output
 }
 
 /// Sets or removes one entry of a map that is absent while it is empty.

@@ -48,13 +48,6 @@ impl CompiledResource {
     pub fn method(&self, name: &str) -> Option<&Arc<CompiledMethod>> {
         self.methods.get(name).or_else(|| self.methods.get("ANY"))
     }
-
-    /// The names of its methods.
-    pub fn method_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.methods.keys().cloned().collect();
-        names.sort();
-        names
-    }
 }
 
 pub(crate) struct CompiledMethod {
