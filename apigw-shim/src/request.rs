@@ -6,6 +6,7 @@ use aws_wire::{decode_percent, query_pairs};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Version, header, request::Parts};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::Timestamp;
 use serde_json::{Map, Value};
 
@@ -56,13 +57,9 @@ impl Incoming {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The host that the client asked, without its port.
+    /// The host that the client asked, with its port: with AWS there is none, here a client needs it to come back.
     pub fn host(&self) -> &str {
-        let host = self.header("host").unwrap_or_default();
-        match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        }
+        self.header("host").unwrap_or_default()
     }
 
     pub fn content_type(&self) -> Option<&str> {
@@ -161,6 +158,32 @@ pub(crate) fn path_values(parameters: &[(String, String)]) -> Value {
 /// Undoes the escapes of a path's part.
 pub(crate) fn decode(part: &str) -> String {
     decode_percent(part).into_owned()
+}
+
+/// What a path has unescaped.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=');
+
+/// Escapes what is to become a part of a path.
+pub(crate) fn encode_path(part: &str) -> String {
+    utf8_percent_encode(part, IN_PATH).to_string()
 }
 
 /// Names of headers that clients write in capitals. HTTP does not tell names apart by that, and the names a client

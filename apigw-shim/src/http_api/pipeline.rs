@@ -13,7 +13,7 @@ use crate::{
     addressed::{not_found, plain},
     integrate::{call_context, http_endpoint},
     mapping::interpolate,
-    request::{Incoming, is_framing},
+    request::{Incoming, encode_path, is_framing},
 };
 
 /// Answers a request at a stage.
@@ -72,7 +72,7 @@ async fn send(
         Kind::Http { uri, method } => {
             let mut uri = interpolate(uri, variables);
             for (name, value) in &matched.parameters {
-                uri = uri.replace(&format!("{{{name}}}"), value);
+                uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
             }
             if !request.query.is_empty() {
                 uri.push(if uri.contains('?') { '&' } else { '?' });

@@ -198,17 +198,62 @@ fn is_form(sent: &Sent) -> bool {
     content_type.is_some_and(|content_type| content_type.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// The members of a form. Those with parts (`MessageAttributes.1.Name`) are refused: read plainly they would be lost.
+/// The deepest that a form's member may lie: `MessageAttributes.1.Value.DataType` lies at four.
+const MOST_PARTS: usize = 8;
+
+/// The members of a form: `Name=value`, and those with parts, `MessageAttributes.1.Name=…`.
 fn form_members(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
     let text = String::from_utf8_lossy(body);
     let mut members = Map::new();
     for (name, value) in aws_wire::query_pairs(&text) {
-        if name.contains('.') {
-            return Err(ServiceError::not_implemented(format!(
-                "Tule does not read {name} from the form of a service integration yet; use the service's JSON protocol"
-            )));
+        let parts: Vec<&str> = name.split('.').collect();
+        if parts.len() > MOST_PARTS {
+            return Err(ServiceError::bad_request("MalformedInput", format!("{name} lies too deep")));
         }
-        members.insert(name.into_owned(), Value::String(value.into_owned()));
+        put_member(&mut members, &parts, &value);
     }
-    Ok(members)
+    Ok(members
+        .into_iter()
+        .map(|(name, value)| {
+            let value = gathered(value);
+            // A list's or map's form has the name of one of its entries.
+            let one_of_many = !value.is_string() && !name.ends_with('s');
+            (if one_of_many { name + "s" } else { name }, value)
+        })
+        .collect())
+}
+
+fn put_member(members: &mut Map<String, Value>, parts: &[&str], value: &str) {
+    match parts {
+        [] => {}
+        [name] => {
+            members.insert((*name).to_owned(), value.into());
+        }
+        [name, rest @ ..] => {
+            let inner = members.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                put_member(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// What has numbers for names is a list, and a list of names with values is a map.
+fn gathered(value: Value) -> Value {
+    let Value::Object(members) = value else { return value };
+    let is_numbered = members.keys().all(|name| name.parse::<u16>().is_ok());
+    let mut members: Vec<(String, Value)> =
+        members.into_iter().map(|(name, value)| (name, gathered(value))).collect();
+    if !is_numbered {
+        return Value::Object(members.into_iter().collect());
+    }
+    members.sort_by_key(|(number, _)| number.parse::<u16>().unwrap_or_default());
+    let pairs: Option<Map<String, Value>> = members.iter().map(|(_, entry)| pair(entry)).collect();
+    pairs.map_or_else(|| members.into_iter().map(|(_, value)| value).collect(), Value::Object)
+}
+
+fn pair(entry: &Value) -> Option<(String, Value)> {
+    let entry = entry.as_object().filter(|entry| entry.len() == 2)?;
+    let name = entry.get("Name").or_else(|| entry.get("Key"))?.as_str()?;
+    Some((name.to_owned(), entry.get("Value")?.clone()))
 }

@@ -153,12 +153,13 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     }
     check_uri(&input.kind, input.uri.as_deref())?;
     check_templates(input.request_templates.as_ref())?;
+    let is_http = input.kind.starts_with("HTTP");
     let integration = Integration {
         // A MOCK has no method of its own.
         http_method: input.integration_http_method.filter(|_| input.kind != "MOCK"),
         kind: input.kind,
         uri: input.uri,
-        connection_type: input.connection_type,
+        connection_type: input.connection_type.or_else(|| is_http.then(|| String::from("INTERNET"))),
         credentials: input.credentials,
         request_parameters: input.request_parameters,
         request_templates: input.request_templates,

@@ -13,12 +13,12 @@ use super::{
     gateway_response::{GatewayError, ResponseType},
 };
 use crate::{
-    State, integrate,
+    integrate,
     mapping::{
         self, Overrides, interpolate,
         parameters::{Target, View},
     },
-    request::{is_binary, is_framing},
+    request::{encode_path, is_binary, is_framing},
 };
 
 /// A request that is ready to be sent.
@@ -54,7 +54,7 @@ impl<'r> Prepared<'r> {
     }
 }
 
-pub(crate) fn map<'r>(state: &State, exchange: Exchange<'r>) -> Result<Prepared<'r>, GatewayError> {
+pub(crate) fn map<'r>(exchange: Exchange<'r>) -> Result<Prepared<'r>, GatewayError> {
     let method = std::sync::Arc::clone(&exchange.method);
     let integration = method.integration.as_ref().map_err(GatewayError::configuration)?;
     let variables = exchange.stage.variables.as_ref();
@@ -87,7 +87,7 @@ pub(crate) fn map<'r>(state: &State, exchange: Exchange<'r>) -> Result<Prepared<
             Outgoing::Service { service: service.clone(), region: region.clone(), action, request }
         }
         Kind::Http { uri, is_proxy } => {
-            let request = http_request(state, &exchange, integration, uri, *is_proxy)?;
+            let request = http_request(&exchange, integration, uri, *is_proxy)?;
             Outgoing::Http { request, is_proxy: *is_proxy }
         }
     };
@@ -108,16 +108,11 @@ fn check_method_and_headers(integration: &CompiledIntegration) -> Result<(), Gat
     if integration.http_method.as_deref() != Some("POST") {
         return Err(GatewayError::configuration("a Lambda integration must have the HTTP method POST"));
     }
-    // A whole list of headers beside them is passed over; one of these alone fails.
-    let headers: Vec<&String> = integration
-        .parameters
-        .iter()
-        .filter_map(|mapping| match &mapping.target {
-            Target::Header(name) => Some(name),
-            Target::Query(_) | Target::Path(_) => None,
-        })
-        .collect();
-    match headers.iter().find(|name| REFUSED.iter().any(|refused| refused.eq_ignore_ascii_case(name))) {
+    let mut headers = integration.parameters.iter().filter_map(|mapping| match &mapping.target {
+        Target::Header(name) => Some(name),
+        Target::Query(_) | Target::Path(_) => None,
+    });
+    match headers.find(|name| REFUSED.iter().any(|refused| refused.eq_ignore_ascii_case(name))) {
         Some(name) => Err(GatewayError::configuration(format!(
             "the header {name} cannot be mapped to a Lambda function"
         ))),
@@ -197,30 +192,10 @@ fn mock_status(body: &Bytes) -> Result<u16, GatewayError> {
     })
 }
 
-/// Escapes in a part of a path and in a query.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/')
-    .remove(b':')
-    .remove(b'@')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=');
+/// Escapes in a query.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn http_request(
-    state: &State,
     exchange: &Exchange<'_>,
     integration: &CompiledIntegration,
     uri: &str,
@@ -258,7 +233,6 @@ fn http_request(
         add("x-forwarded-for", &exchange.request.peer.to_string());
         add("x-forwarded-proto", "http");
     }
-    let _ = state;
     sent(exchange, integration, uri, body, headers, query)
 }
 
@@ -298,7 +272,7 @@ fn sent(
             "header" => set_header(&mut headers, &name, &value)?,
             "querystring" => append_query(&mut query, &name, &value),
             _ => {
-                let encoded = utf8_percent_encode(&value, IN_PATH).to_string();
+                let encoded = encode_path(&value);
                 uri =
                     uri.replace(&format!("{{{name}}}"), &encoded).replace(&format!("{{{name}+}}"), &encoded);
             }
@@ -320,10 +294,13 @@ fn set_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Ga
     let parsed = HeaderName::try_from(name).ok().zip(HeaderValue::from_str(value).ok());
     let (name, value) =
         parsed.ok_or_else(|| GatewayError::configuration(format!("the header {name} cannot be sent")))?;
-    if is_framing(&name) {
+    if matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING) {
         return Err(GatewayError::configuration(format!("the header {name} cannot be mapped")));
     }
-    headers.insert(name, value);
+    // Others that steer the connection would mean something that is not so.
+    if !is_framing(&name) && name != header::EXPECT {
+        headers.insert(name, value);
+    }
     Ok(())
 }
 

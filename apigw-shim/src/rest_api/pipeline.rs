@@ -15,7 +15,7 @@ use crate::{State, integrate, mapping, request::Incoming};
 async fn run(state: &State, stage: &RestStage, request: &Incoming) -> Result<Response<Body>, GatewayError> {
     let matched = route::resolve(stage, request)?;
     let admitted = authorize::check(matched)?;
-    let prepared = integration_request::map(state, admitted)?;
+    let prepared = integration_request::map(admitted)?;
     let reply = integrate::send(state, &prepared).await?;
     let response = integration_response::map(&prepared, reply)?;
     Ok(method_response::finish(&prepared, response))
