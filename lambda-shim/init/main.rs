@@ -85,6 +85,8 @@ fn main() {
     // What the function could read of this process would be the way to Tule.
     // SAFETY: PR_SET_DUMPABLE (4) takes plain numbers.
     unsafe { prctl(4, 0, 0, 0, 0) };
+    // Some engines take the mode of the image's folder for the mounted one.
+    let _ = std::fs::set_permissions("/tmp", std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let runtime = listen(9001);
     let endpoint = port.parse().ok().filter(|port: &u16| *port != 0).map(listen);
     let (reader, child) = start(program);
