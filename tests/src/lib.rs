@@ -191,6 +191,8 @@ pub fn client(tule: &Tule, program: &str, arguments: &[&str]) -> Option<String> 
     let path = match program {
         "python" => tools.join("python/bin/python"),
         "aws" => tools.join("python/bin/aws"),
+        // Debian's package; other systems have it elsewhere, and their tests do without.
+        "aws2" => PathBuf::from("/usr/bin/aws"),
         other => PathBuf::from(other),
     };
     let output = Command::new(&path)

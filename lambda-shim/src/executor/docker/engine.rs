@@ -10,6 +10,7 @@ use bollard::{
         ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
+        ContainerArchiveInfoOptionsBuilder,
         AttachContainerOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
         ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
         RemoveVolumeOptions, StartContainerOptions, UploadToContainerOptionsBuilder,
@@ -130,6 +131,16 @@ impl Engine {
     pub(super) async fn upload(&self, container: &str, path: &str, archive: Bytes) -> Answer<()> {
         let options = UploadToContainerOptionsBuilder::default().path(path).build();
         Ok(timely(self.docker.upload_to_container(container, Some(options), body_full(archive))).await?)
+    }
+
+    /// Whether a container, started or not, has something at `path`.
+    pub(super) async fn has_path(&self, container: &str, path: &str) -> Answer<bool> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match timely(self.docker.get_container_archive_info(container, Some(options))).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Missing) => Ok(false),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     pub(super) async fn attach(&self, container: &str) -> Answer<Attached> {
