@@ -9,6 +9,7 @@ mod arn;
 mod driver;
 mod effects;
 mod errors;
+mod logging;
 mod members;
 mod operations;
 mod records;

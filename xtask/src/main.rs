@@ -1,8 +1,10 @@
-//! The project's chores: `cargo xtask models | tidy`.
+//! The project's chores: `cargo xtask models | parity | test | tidy`.
 //!
 //! Each chore is one module. None is needed to build or to run Tule.
 
 mod models;
+mod parity;
+mod test;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -24,6 +26,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Replay answers recorded from AWS and hold the floors.
+    Parity(parity::Arguments),
+    /// Make ready what the tests need, build, and run them all; further arguments go to the test runner.
+    Test {
+        /// For the test runner.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Hold the house rules that compilers do not.
     Tidy,
 }
@@ -34,6 +44,8 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Models { check } => models::run(check),
+        Chore::Parity(arguments) => parity::run(&arguments),
+        Chore::Test { arguments } => test::run(&arguments),
         Chore::Tidy => tidy::run(),
     };
     match done {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, cmp::Ordering};
 
 use serde_json::Value;
 
-use crate::{failure::Failure, path::Path, scope::Environment, time::Timestamp};
+use crate::{failure::Failure, path::Path, scope::Environment, template::Query, time::Timestamp};
 
 /// A choice rule, compiled.
 #[derive(Debug, Clone)]
@@ -15,6 +15,10 @@ pub enum Rule {
     Or(Vec<Rule>),
     /// It does not hold.
     Not(Box<Rule>),
+    /// A JSONata expression that must give `true` or `false`.
+    Query(Box<Query>),
+    /// Whatever the input is.
+    Always(bool),
     /// A comparison.
     Test {
         /// What is compared.
@@ -159,6 +163,8 @@ impl Rule {
         match self {
             Self::And(rules) | Self::Or(rules) => rules.iter().for_each(|rule| rule.variables(found)),
             Self::Not(rule) => rule.variables(found),
+            Self::Query(query) => query.variables(found),
+            Self::Always(_) => {}
             Self::Test { variable, test } => {
                 found.extend(variable.variable());
                 if let Test::Compare(_, _, Operand::Path(path)) = test {
@@ -174,6 +180,11 @@ impl Rule {
             Self::And(rules) => all(rules, env, true),
             Self::Or(rules) => all(rules, env, false).map(|none| !none),
             Self::Not(rule) => rule.holds(env).map(|holds| !holds),
+            Self::Query(query) => match query.evaluate(env)? {
+                Value::Bool(holds) => Ok(holds),
+                other => Err(query.unexpected("boolean", &other)),
+            },
+            Self::Always(holds) => Ok(*holds),
             Self::Test { variable, test: Test::Is(Property::Present, wanted) } => {
                 Ok(variable.evaluate(env).is_ok() == *wanted)
             }

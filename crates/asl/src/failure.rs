@@ -12,17 +12,40 @@ pub struct Failure {
     /// A missed heartbeat is shown as `States.Timeout`, and also answers to `States.HeartbeatTimeout`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heartbeat: bool,
+    /// Where in a state an expression failed; such a failure has an event of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Where an expression of the query language JSONata failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The field, e.g. `Arguments/FunctionName`; none where no field is at fault.
+    pub location: Option<String>,
+    /// Whether it had a value, which was then not what the field takes.
+    pub evaluated: bool,
 }
 
 impl Failure {
     /// A failure with an error name and a cause.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { error: Some(error.into()), cause: Some(cause.into()), heartbeat: false }
+        Self::given(Some(error.into()), Some(cause.into()))
+    }
+
+    /// A failure as a worker gives it.
+    pub fn given(error: Option<String>, cause: Option<String>) -> Self {
+        Self { error, cause, heartbeat: false, evaluation: None }
+    }
+
+    /// `States.QueryEvaluationError`, at a field if one is at fault.
+    pub fn query_evaluation(location: Option<&str>, cause: impl Into<String>) -> Self {
+        let evaluation = Evaluation { location: location.map(str::to_owned), evaluated: false };
+        Self { evaluation: Some(evaluation), ..Self::new(QUERY_EVALUATION_ERROR, cause) }
     }
 
     /// A failure of which only the error name is known.
     pub fn named(error: impl Into<String>) -> Self {
-        Self { error: Some(error.into()), cause: None, heartbeat: false }
+        Self::given(Some(error.into()), None)
     }
 
     /// `States.Runtime`.
@@ -82,6 +105,8 @@ pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 /// `States.ResultPathMatchFailure`.
 pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// `States.QueryEvaluationError`.
+pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 /// `States.ExceedToleratedFailureThreshold`.
 pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
 
@@ -94,7 +119,7 @@ mod tests {
         let all = [String::from("States.ALL")];
         let task_failed = [String::from("States.TaskFailed")];
         assert!(Failure::named("Any").matches(&all));
-        assert!(Failure { error: None, cause: None, heartbeat: false }.matches(&all));
+        assert!(Failure::given(None, None).matches(&all));
         assert!(!Failure::named(RUNTIME).matches(&all));
         assert!(!Failure::named(DATA_LIMIT_EXCEEDED).matches(&all));
         assert!(Failure::named(DATA_LIMIT_EXCEEDED).matches(&[DATA_LIMIT_EXCEEDED.to_owned()]));

@@ -65,6 +65,7 @@ pub struct Environment<'a> {
     map_item: Option<&'a MapItem>,
     variables: &'a [&'a Variables],
     seed: &'a Seed,
+    now: Timestamp,
     /// `$states.result` of JSONata states.
     pub result: Option<&'a Value>,
     /// `$states.errorOutput` of JSONata states.
@@ -94,16 +95,18 @@ impl<'a> Environment<'a> {
             map_item,
             variables,
             seed,
+            now: started,
             result: None,
             error_output: None,
             context: OnceCell::new(),
         }
     }
 
-    /// The same with another input.
+    /// The same at the moment of a step.
     #[must_use]
-    pub fn with_input<'b>(&'b self, input: &'b Value) -> Environment<'b> {
-        Environment { input, context: OnceCell::new(), ..*self }
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.now = now;
+        self
     }
 
     /// The same with another item of a Map.
@@ -134,6 +137,36 @@ impl<'a> Environment<'a> {
     /// Random numbers.
     pub fn seed(&self) -> &Seed {
         self.seed
+    }
+
+    /// The moment of the step, for JSONata's clock.
+    pub fn now(&self) -> i64 {
+        self.now.0
+    }
+
+    /// `$states`, as far as an expression reads it.
+    pub fn states(&self, part: jsonata::Part<'_>) -> Value {
+        let member = |name: &str| match name {
+            "input" => Some(self.input),
+            "context" => Some(self.context()),
+            "result" => self.result,
+            "errorOutput" => self.error_output,
+            _ => None,
+        };
+        let mut states = Map::new();
+        match part.members() {
+            Some(members) => {
+                for (name, part) in members {
+                    states.extend(member(name).map(|value| (name.to_owned(), part.of(value))));
+                }
+            }
+            None => {
+                for name in ["input", "context", "result", "errorOutput"] {
+                    states.extend(member(name).map(|value| (name.to_owned(), value.clone())));
+                }
+            }
+        }
+        Value::Object(states)
     }
 
     /// The context object, `$$`.

@@ -3,6 +3,8 @@
 //! Each runs straight, and again with a crash after every commit: once the execution is rebuilt from its journal, once
 //! from a snapshot. All histories must be equal. `BLESS=1` writes the histories that come out into the files.
 
+#![expect(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
+
 use std::{
     collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},

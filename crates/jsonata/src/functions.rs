@@ -114,7 +114,10 @@ fn seed_of(value: &Value) -> jlens_core::Result<u64> {
 }
 
 /// Numbers that are not whole are rounded down.
-#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and cutting the fraction is the aim")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast saturates, and cutting the fraction is the aim"
+)]
 fn whole(arguments: Arguments<'_>, place: usize, function: &str) -> jlens_core::Result<i64> {
     let number = arguments.get(place).and_then(Option::as_ref).and_then(Value::as_f64);
     number.map(|number| number.floor() as i64).ok_or_else(|| wrong(function, place + 1))

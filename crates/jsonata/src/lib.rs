@@ -120,7 +120,8 @@ impl Expression {
         mut lookup: impl FnMut(&str, Part<'_>) -> Option<Cow<'v, Value>>,
         moment: Moment,
     ) -> Result<Option<Value>, EvaluateError> {
-        let mut bindings = if self.draws.any() { self.draws.bind(moment.seed) } else { functions::pure().clone() };
+        let mut bindings =
+            if self.draws.any() { self.draws.bind(moment.seed) } else { functions::pure().clone() };
         for name in &self.variables {
             let Some(part) = self.part(name) else { continue };
             if let Some(value) = lookup(name, part) {
@@ -140,7 +141,8 @@ impl Expression {
             .max_result_size(MAX_BYTES)
             .max_array_length(MAX_ITEMS);
         let value = self.compiled.evaluate_with(None, bindings, &options);
-        let value = value.map_err(|error| EvaluateError { code: error.code().to_owned(), message: error.message() })?;
+        let value = value
+            .map_err(|error| EvaluateError { code: error.code().to_owned(), message: error.message() })?;
         Ok(value.map(normalise))
     }
 }
@@ -160,7 +162,9 @@ fn normalise(value: Value) -> Value {
 fn whole(number: Number) -> Number {
     match number.as_f64() {
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and within 64 bits")]
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e18 => Number::from(float as i64),
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e18 => {
+            Number::from(float as i64)
+        }
         _ => number,
     }
 }

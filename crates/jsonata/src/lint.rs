@@ -23,7 +23,9 @@ pub(crate) fn check(expression: &Expression, reads: &Reads) -> Result<BTreeSet<S
     }
     // There is no input document: everything is reached through $states and variables.
     if reads.input().is_some() {
-        refused = Some("The context ($, $$) and bare field names cannot be used at the top level; use $states.input");
+        refused = Some(
+            "The context ($, $$) and bare field names cannot be used at the top level; use $states.input",
+        );
     }
     match refused {
         Some(message) => Err(CompileError::NotAllowed(message.to_owned())),

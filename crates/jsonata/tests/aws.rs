@@ -9,7 +9,8 @@ const MOMENT: Moment = Moment { now: 1_700_000_000_000, seed: 7 };
 
 fn evaluate(source: &str, bindings: &Value) -> Result<Option<Value>, String> {
     let expression = Expression::compile(source).map_err(|error| error.to_string())?;
-    let lookup = |name: &str, part: jsonata::Part<'_>| bindings.get(name).map(|value| Cow::Owned(part.of(value)));
+    let lookup =
+        |name: &str, part: jsonata::Part<'_>| bindings.get(name).map(|value| Cow::Owned(part.of(value)));
     expression.evaluate(lookup, MOMENT).map_err(|error| error.to_string())
 }
 
@@ -21,8 +22,11 @@ fn every_case_of_the_dialect() {
     let mut run = 0;
     for case in &cases {
         // How the delimiters are read, and which parts of $states a field may read, is the definition's to say.
-        let of_the_definition = case.get("raw_field_value").is_some() || case["id"].as_str().unwrap().starts_with("states/");
-        if of_the_definition || case.get("field").is_some_and(|_| case["id"].as_str().unwrap().starts_with("type/Items")) {
+        let of_the_definition =
+            case.get("raw_field_value").is_some() || case["id"].as_str().unwrap().starts_with("states/");
+        if of_the_definition
+            || case.get("field").is_some_and(|_| case["id"].as_str().unwrap().starts_with("type/Items"))
+        {
             continue;
         }
         run += 1;
@@ -45,7 +49,8 @@ fn every_case_of_the_dialect() {
 
 #[test]
 fn free_variables_are_known() {
-    let expression = Expression::compile("($a := 1; $sum([$a, $b, $states.input.c]) + $partition([1], 1)[0])").unwrap();
+    let expression =
+        Expression::compile("($a := 1; $sum([$a, $b, $states.input.c]) + $partition([1], 1)[0])").unwrap();
     assert_eq!(expression.variables(), ["b", "states"]);
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod client;
+mod coverage;
 mod env;
 mod invoke;
 mod logs;
@@ -36,6 +37,9 @@ enum Command {
     Logs(logs::Arguments),
     /// Start a workflow and follow it to its end.
     Run(run::Arguments),
+    /// Print which operations are done, as Markdown.
+    #[command(hide = true)]
+    Coverage,
     /// Print exports for the shell: eval "$(tule env)".
     Env(env::Arguments),
 }
@@ -64,6 +68,7 @@ async fn run(command: Command) -> Result<ExitCode, String> {
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
+        Command::Coverage => coverage::run().await,
         Command::Start(arguments) => start::run(arguments).await,
         Command::Env(arguments) => {
             env::run(&arguments);

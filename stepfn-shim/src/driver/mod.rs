@@ -20,6 +20,7 @@ pub(crate) use timers::Timers;
 
 use crate::{
     effects, errors,
+    logging::{self, Logging},
     records::{ExecutionKey, ExecutionRecord},
     service::Inner,
 };
@@ -33,6 +34,10 @@ pub(crate) struct Running {
     live: Mutex<Live>,
     /// Told whenever a step is committed.
     pub(crate) changed: Notify,
+    /// What it logs, if it logs.
+    pub(crate) logging: Option<Logging>,
+    /// Held by the delivery of logs that is under way.
+    pub(crate) log_turn: tokio::sync::Mutex<()>,
 }
 
 /// The part that changes.
@@ -124,6 +129,7 @@ impl Inner {
 
     /// Does what a committed step asks for.
     fn act(self: &Arc<Self>, running: &Arc<Running>, step: Step) {
+        logging::deliver(self, running, &step.events);
         for command in step.commands {
             match command {
                 Command::ScheduleTask(task) => effects::begin(self, running, task),

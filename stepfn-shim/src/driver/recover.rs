@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::{Live, Running, start::context_object};
 use crate::{
     arn, effects, errors,
+    logging::Logging,
     records::{self, Entry, ExecutionKey, ExecutionRecord, Pending, Revision},
     service::Inner,
 };
@@ -132,7 +133,16 @@ impl Inner {
             }
         }
         let live = Live { execution, record, next_entry, first_entry, discarded: false };
-        Ok(Some(Running { arn, key, durable: true, live: Mutex::new(live), changed: Notify::new() }))
+        let logging = Logging::of(revision.record.logging.as_ref());
+        Ok(Some(Running {
+            arn,
+            key,
+            durable: true,
+            live: Mutex::new(live),
+            changed: Notify::new(),
+            logging,
+            log_turn: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The execution as its snapshot has it, or as it started; and the place in the journal from where to go on.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Live, Running};
 use crate::{
     errors,
+    logging::Logging,
     records::{self, ExecutionKey, ExecutionRecord, Machine, Revision},
     service::Inner,
 };
@@ -137,10 +138,18 @@ impl Inner {
         let (execution, step) =
             Execution::start(definition, context, start.input.clone(), Seed::new(seed), at);
         record.status = Status::Running;
+        let logging = Logging::of(start.revision.record.logging.as_ref());
         let mut live = Live { execution, record, next_entry: 0, first_entry: 0, discarded: false };
         live.note_outcome(&step, at);
-        let running =
-            Running { arn, key, durable: !start.express, live: Mutex::new(live), changed: Notify::new() };
+        let running = Running {
+            arn,
+            key,
+            durable: !start.express,
+            live: Mutex::new(live),
+            changed: Notify::new(),
+            logging,
+            log_turn: tokio::sync::Mutex::default(),
+        };
         (Arc::new(running), step)
     }
 

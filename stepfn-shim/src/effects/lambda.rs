@@ -37,7 +37,9 @@ pub(super) async fn invoke(
         _ => InvocationMode::RequestResponse,
     };
     let payload = match parameters.get("Payload") {
-        None => Bytes::from_static(b"{}"),
+        None | Some(Value::Null) => Bytes::from_static(b"{}"),
+        // A text is taken for the JSON it holds.
+        Some(Value::String(text)) => Bytes::from(text.clone()),
         Some(payload) => Bytes::from(payload.to_string()),
     };
     let invocation = Invocation {
@@ -48,7 +50,7 @@ pub(super) async fn invoke(
         ..Invocation::request_response(function, payload)
     };
     let outcome = inner.invoker.invoke(ctx, invocation).await.map_err(|error| failed(ctx, &error))?;
-    let payload = if outcome.payload.is_empty() { Value::Null } else { result(&outcome)? };
+    let payload = if outcome.payload.is_empty() { Value::Null } else { result(&outcome).map_err(compact)? };
     Ok(answer(ctx, &outcome, payload, pattern))
 }
 
@@ -66,6 +68,12 @@ fn result(outcome: &InvocationOutcome) -> Answer {
         error: String::from("States.Runtime"),
         cause: format!("The function returned what is not JSON: {text}"),
     })
+}
+
+/// This integration shows a function's error without the blanks the function put in.
+fn compact(failure: TaskFailure) -> TaskFailure {
+    let cause = serde_json::from_str::<Value>(&failure.cause).map(|cause| cause.to_string());
+    TaskFailure { cause: cause.unwrap_or(failure.cause), error: failure.error }
 }
 
 fn failed(ctx: &CallContext, error: &ServiceError) -> TaskFailure {

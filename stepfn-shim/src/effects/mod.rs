@@ -13,7 +13,7 @@ mod start_execution;
 use std::sync::Arc;
 
 use asl::{OutstandingTask, Pattern, Payload, Resource, ScheduledTask, Signal, TaskId};
-use runtime::CallContext;
+use runtime::{CallContext, Scope};
 use serde_json::Value;
 
 pub(crate) use start_execution::child_ended;
@@ -59,7 +59,7 @@ pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: Outstandi
         (Pattern::Sync | Pattern::Sync2, Some(submitted)) => {
             let (inner, running) = (Arc::clone(inner), Arc::clone(running));
             tokio::spawn(async move {
-                start_execution::watch(&inner, &running, scheduled.task, submitted.value()).await
+                start_execution::watch(&inner, &running, scheduled.task, submitted.value()).await;
             });
         }
         (Pattern::RequestResponse | Pattern::WaitForTaskToken, Some(_)) => {}
@@ -67,7 +67,7 @@ pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: Outstandi
 }
 
 async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTask, repeated: bool) {
-    let ctx = CallContext::internal(running.key.scope.clone(), Arc::clone(&inner.options.endpoint));
+    let ctx = CallContext::internal(scope_of(running, task), Arc::clone(&inner.options.endpoint));
     let (answer, pattern) = match &*task.resource {
         Resource::Lambda { arn } => {
             (lambda::by_arn(inner, &ctx, arn, &task.input).await, Pattern::RequestResponse)
@@ -104,6 +104,14 @@ async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTas
         }
     };
     tell(inner, running, signal).await;
+}
+
+/// Where a task's calls go: with Credentials, to the account of their role.
+fn scope_of(running: &Running, task: &ScheduledTask) -> Scope {
+    let own = &running.key.scope;
+    let account =
+        task.role_arn.as_deref().and_then(|arn| arn.split(':').nth(4)).filter(|account| !account.is_empty());
+    account.map_or_else(|| own.clone(), |account| Scope::new(account, &own.region))
 }
 
 /// Tells an execution something, as far as it still runs.

@@ -38,14 +38,14 @@ pub(super) async fn call(
             *value = Value::String(value.to_string());
         }
     }
-    let body = match members.remove("Body") {
-        Some(Value::String(text)) if model == "s3" => Body::Bytes(text.into_bytes().into()),
-        Some(other) if model == "s3" => Body::Bytes(other.to_string().into_bytes().into()),
-        Some(other) => {
-            members.insert(String::from("Body"), other);
+    // An object's content is the JSON of what the parameter says, also where that is a text.
+    let body = match (model, members.remove("Body")) {
+        ("s3", Some(value)) => Body::Bytes(value.to_string().into_bytes().into()),
+        (_, Some(value)) => {
+            members.insert(String::from("Body"), value);
             Body::Empty
         }
-        None => Body::Empty,
+        (_, None) => Body::Empty,
     };
     let operation = casing::operation(action);
     let answer = inner.router.call(ctx, model, &operation, Input { members, body }).await;

@@ -1,6 +1,7 @@
 //! The operations of the API, by name.
 
 mod activity;
+mod alias;
 pub(crate) mod catalog;
 mod execution;
 mod history;
@@ -11,6 +12,7 @@ mod tags;
 mod task;
 mod update;
 mod validate;
+mod version;
 
 use std::sync::Arc;
 
@@ -40,18 +42,25 @@ macro_rules! operations {
 operations! {
     "CreateActivity" => activity::create,
     "CreateStateMachine" => state_machine::create,
+    "CreateStateMachineAlias" => alias::create,
     "DeleteActivity" => activity::delete,
     "DeleteStateMachine" => state_machine::delete,
+    "DeleteStateMachineAlias" => alias::delete,
+    "DeleteStateMachineVersion" => version::delete,
     "DescribeActivity" => activity::describe,
     "DescribeExecution" => execution::describe,
     "DescribeStateMachine" => state_machine::describe,
+    "DescribeStateMachineAlias" => alias::describe,
     "DescribeStateMachineForExecution" => execution::describe_state_machine,
     "GetActivityTask" => activity::get_task,
     "GetExecutionHistory" => history::get,
     "ListActivities" => activity::list,
     "ListExecutions" => listing::executions,
+    "ListStateMachineAliases" => alias::list,
+    "ListStateMachineVersions" => version::list,
     "ListStateMachines" => listing::state_machines,
     "ListTagsForResource" => tags::list,
+    "PublishStateMachineVersion" => version::publish,
     "SendTaskFailure" => task::failure,
     "SendTaskHeartbeat" => task::heartbeat,
     "SendTaskSuccess" => task::success,
@@ -61,6 +70,7 @@ operations! {
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,
     "UpdateStateMachine" => update::update,
+    "UpdateStateMachineAlias" => alias::update,
     "ValidateStateMachineDefinition" => validate::validate,
 }
 

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_wire::ServiceError;
-use runtime::Output;
+use runtime::{Output, Scope};
 use serde_json::{Value, json};
 use store::Batch;
 use uuid::Uuid;
 
 use super::{Request, tags, validate};
 use crate::{
-    arn, errors,
+    arn, errors, logging,
     members::is_valid_name,
     records::{self, Machine, MachineRecord, Revision, RevisionRecord, VersionRecord},
     service::Inner,
@@ -28,7 +28,7 @@ pub(super) async fn create(inner: &Arc<Inner>, request: Request<'_>) -> Result<O
     if members.get("versionDescription").is_some() && !publish {
         return Err(ServiceError::validation("Version description can only be set when publish is true"));
     }
-    let logging = logging_configuration(members.get("loggingConfiguration"))?;
+    let logging = logging_configuration(inner, request.scope, members.get("loggingConfiguration")).await?;
     let now = inner.clock.now();
     let record = RevisionRecord {
         id: Uuid::new_v4().to_string(),
@@ -96,19 +96,29 @@ impl MachineRecord {
     }
 }
 
-/// Checks a logging configuration. Delivering logs is still to come, so a level that asks for some is refused.
-pub(super) fn logging_configuration(given: Option<&Value>) -> Result<Option<Value>, ServiceError> {
+/// Checks a logging configuration: a level that logs needs exactly one destination, and that must be there.
+pub(super) async fn logging_configuration(
+    inner: &Inner,
+    scope: &Scope,
+    given: Option<&Value>,
+) -> Result<Option<Value>, ServiceError> {
     let Some(given) = given else { return Ok(None) };
+    let refused = |what: &str| {
+        ServiceError::bad_request(
+            "InvalidLoggingConfiguration",
+            format!("Invalid Logging Configuration: {what}"),
+        )
+    };
     let level = given.get("level").and_then(Value::as_str).unwrap_or("OFF");
     let destinations = given.get("destinations").and_then(Value::as_array).map_or(0, Vec::len);
     if destinations > 1 || level != "OFF" && destinations != 1 {
-        let message = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
-        return Err(ServiceError::bad_request("InvalidLoggingConfiguration", message));
+        return Err(refused("Must specify exactly one Log Destination."));
     }
-    if level != "OFF" {
-        return Err(ServiceError::not_implemented(format!(
-            "loggingConfiguration: the level {level} is not implemented; use OFF"
-        )));
+    if destinations == 1 {
+        let group = logging::group_of(given).ok_or_else(|| refused("Log Destination not found."))?;
+        if !logging::group_exists(inner, scope, group).await {
+            return Err(refused("Log Destination not found."));
+        }
     }
     Ok(Some(given.clone()))
 }
@@ -164,10 +174,7 @@ pub(super) fn variable_references(revision: &Revision) -> Value {
     if references.is_empty() {
         return Value::Null;
     }
-    references
-        .into_iter()
-        .map(|(state, variables)| (state.to_owned(), json!(variables)))
-        .collect()
+    references.into_iter().map(|(state, variables)| (state.to_owned(), json!(variables))).collect()
 }
 
 pub(super) async fn delete(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {

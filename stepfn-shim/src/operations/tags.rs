@@ -38,14 +38,16 @@ impl Tagged {
                 .with_field("resourceName", given)
         };
         match arn::parse(given)? {
-            (scope, Resource::StateMachine { name, .. }) => {
+            (scope, Resource::StateMachine { name, qualifier: None }) => {
                 inner.machines.machine(&Machine::arn(&scope, &name)).map(Self::Machine).ok_or_else(missing)
             }
             (scope, Resource::Activity { name }) => {
                 let found = inner.machines.activity(&scope, &name);
                 found.map(|record| Self::Activity(scope, record)).ok_or_else(missing)
             }
-            (_, Resource::Execution { .. } | Resource::Express) => Err(missing()),
+            (_, Resource::StateMachine { .. } | Resource::Execution { .. } | Resource::Express) => {
+                Err(missing())
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn update(inner: &Arc<Inner>, request: Request<'_>) -> Result<O
     };
     let now = inner.clock.now();
     let logging = match members.get("loggingConfiguration") {
-        Some(given) => state_machine::logging_configuration(Some(given))?,
+        Some(given) => state_machine::logging_configuration(inner, &machine.scope, Some(given)).await?,
         None => old.logging.clone(),
     };
     let wanted = RevisionRecord {

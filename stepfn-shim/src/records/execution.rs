@@ -130,7 +130,7 @@ impl ExecutionRecord {
                 members["redriveStatusReason"] = json!("Execution is SUCCEEDED and cannot be redriven");
             }
             Status::Failed | Status::TimedOut | Status::Aborted => {
-                members["redriveStatus"] = json!("REDRIVABLE")
+                members["redriveStatus"] = json!("REDRIVABLE");
             }
         }
         members

@@ -8,7 +8,7 @@ mod state_machine;
 
 pub(crate) use execution::{Entry, ExecutionKey, ExecutionRecord, Pending, Summary};
 pub(crate) use state_machine::{
-    ActivityRecord, AliasRecord, Machine, MachineRecord, Revision, RevisionRecord, VersionRecord,
+    ActivityRecord, AliasRecord, Machine, MachineRecord, Revision, RevisionRecord, Route, VersionRecord,
 };
 
 use aws_wire::ServiceError;

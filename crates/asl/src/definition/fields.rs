@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     path::Path,
-    template::{Template, kind},
+    template::{Query, Template, kind},
 };
 
 /// What is collected while a definition is compiled.
@@ -35,6 +35,8 @@ pub(super) struct Fields<'a, 'f> {
     pub(super) members: &'a Map<String, Value>,
     pub(super) location: String,
     pub(super) findings: &'f mut Findings,
+    /// Whether the query language here is JSONata.
+    pub(super) jsonata: bool,
 }
 
 impl<'a> Fields<'a, '_> {
@@ -169,6 +171,9 @@ impl<'a> Fields<'a, '_> {
 
     /// A number, or the path of one under the name with `Path` behind it.
     pub(super) fn number(&mut self, name: &str, least: u64) -> Option<Number> {
+        if self.jsonata && self.members.get(name).is_some_and(Value::is_string) {
+            return self.query(name).map(Number::Query);
+        }
         let by_path = format!("{name}Path");
         self.either(&[name, &by_path]);
         #[expect(clippy::cast_precision_loss, reason = "no field of the language takes numbers beyond 2^53")]
@@ -205,9 +210,22 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// A text that must be a JSONata expression.
+    pub(super) fn query(&mut self, name: &str) -> Option<Box<Query>> {
+        match self.template(name)? {
+            Template::Query(query) => Some(query),
+            Template::Literal(_) | Template::Object(_) | Template::Array(_) | Template::Computed(..) => {
+                self.wrong(name, "The value must be a JSONata expression between {% and %}");
+                None
+            }
+        }
+    }
+
     pub(super) fn template(&mut self, name: &str) -> Option<Template> {
         let value = self.members.get(name)?;
-        match Template::compile(value) {
+        let compiled =
+            if self.jsonata { Template::compile_queries(value, name) } else { Template::compile(value) };
+        match compiled {
             Ok(template) => Some(template),
             Err(error) => {
                 let location = self.at(name) + &error.location;

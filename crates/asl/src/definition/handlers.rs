@@ -22,10 +22,11 @@ fn each(fields: &mut Fields<'_, '_>, name: &str, mut read: impl FnMut(&mut Field
     let count = items.len();
     for (index, item) in items.iter().enumerate() {
         let location = format!("{base}[{index}]");
+        let jsonata = fields.jsonata;
         let findings: &mut Findings = fields.findings;
         match item {
             Value::Object(members) => {
-                let mut item = Fields { members, location, findings };
+                let mut item = Fields { members, location, findings, jsonata };
                 read(&mut item);
                 let all = |error: &Value| error.as_str() == Some("States.ALL");
                 let errors = members.get("ErrorEquals").and_then(Value::as_array);
@@ -94,9 +95,10 @@ fn retrier(fields: &mut Fields<'_, '_>) -> Option<Retrier> {
 }
 
 fn catcher(fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<Catcher> {
-    fields.only(&[&["ErrorEquals", "Next", "ResultPath", "Assign"]]);
+    let own: &[&str] = if fields.jsonata { &["Output"] } else { &["ResultPath"] };
+    fields.only(&[&["ErrorEquals", "Next", "Assign"], own]);
     let error_equals = error_equals(fields);
     let next = targets.required(fields, "Next");
-    let (result_path, assign) = (fields.result_path(), fields.assign());
-    Some(Catcher { error_equals: error_equals?, next: next?, result_path, assign })
+    let (result_path, assign, output) = (fields.result_path(), fields.assign(), fields.template("Output"));
+    Some(Catcher { error_equals: error_equals?, next: next?, result_path, output, assign })
 }

@@ -15,6 +15,8 @@ use super::{
 pub(super) struct Compiler {
     pub(super) machines: Vec<Machine>,
     pub(super) express: bool,
+    /// Whether the query language of the definition is JSONata; a state may have its own.
+    pub(super) jsonata: bool,
     /// How many machines enclose the one being compiled.
     pub(super) depth: usize,
 }
@@ -75,7 +77,8 @@ pub(super) fn parse(text: &str, express: bool) -> (Option<Definition>, Vec<Diagn
         Err(error) if !text.trim().is_empty() => return (None, vec![invalid_json(text, &error)]),
         Ok(_) | Err(_) => return (None, vec![not_an_object()]),
     };
-    let mut fields = Fields { members: &value, location: String::from("/"), findings: &mut findings };
+    let mut fields =
+        Fields { members: &value, location: String::from("/"), findings: &mut findings, jsonata: false };
     let timeout_seconds = fields.whole("TimeoutSeconds", 1);
     if let Some(version) = fields.string("Version")
         && version != "1.0"
@@ -84,7 +87,7 @@ pub(super) fn parse(text: &str, express: bool) -> (Option<Definition>, Vec<Diagn
     }
     query_language(&mut fields);
     fields.only(&[&["StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"]]);
-    let mut compiler = Compiler { machines: Vec::new(), express, depth: 0 };
+    let mut compiler = Compiler { machines: Vec::new(), express, jsonata: fields.jsonata, depth: 0 };
     let machine = compiler.machine(&mut fields);
     let definition = machine.map(|machine| {
         let mut machines = compiler.machines;
@@ -95,18 +98,12 @@ pub(super) fn parse(text: &str, express: bool) -> (Option<Definition>, Vec<Diagn
     (definition.filter(|_| !failed), findings.0)
 }
 
-/// Notes a query language that is not here yet.
+/// Reads the query language that holds from here on.
 pub(super) fn query_language(fields: &mut Fields<'_, '_>) {
     match fields.string("QueryLanguage") {
-        None | Some("JSONPath") => {}
-        Some("JSONata") => {
-            let location = fields.at("QueryLanguage");
-            fields.findings.error(
-                Code::NotImplemented,
-                location,
-                "The query language JSONata is not implemented",
-            );
-        }
+        None => {}
+        Some("JSONPath") => fields.jsonata = false,
+        Some("JSONata") => fields.jsonata = true,
         Some(_) => fields.wrong(
             "QueryLanguage",
             "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
@@ -156,7 +153,7 @@ impl Compiler {
             }
             match state {
                 Value::Object(members) => {
-                    let mut fields = Fields { members, location, findings };
+                    let mut fields = Fields { members, location, findings, jsonata: self.jsonata };
                     compiled.extend(state::parse(self, name, &mut fields, targets));
                 }
                 other => {

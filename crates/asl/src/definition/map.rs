@@ -11,19 +11,19 @@ use super::{
 pub(super) const FIELDS: &[&str] = &[
     "ItemProcessor",
     "Iterator",
-    "ItemsPath",
     "ItemSelector",
     "MaxConcurrency",
-    "MaxConcurrencyPath",
     "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
     "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
     "ItemReader",
     "ItemBatcher",
     "ResultWriter",
     "Label",
 ];
+
+pub(super) const PATHS: &[&str] =
+    &["ItemsPath", "MaxConcurrencyPath", "ToleratedFailureCountPath", "ToleratedFailurePercentagePath"];
+pub(super) const QUERIES: &[&str] = &["Items"];
 
 /// Fields that only a Map in distributed mode has.
 const DISTRIBUTED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
@@ -42,7 +42,8 @@ pub(super) fn parse(
         return None;
     }
     let members = fields.object(name)?;
-    let mut processor = Fields { members, location: fields.at(name), findings: fields.findings };
+    let mut processor =
+        Fields { members, location: fields.at(name), findings: fields.findings, jsonata: fields.jsonata };
     processor.only(&[&["StartAt", "States", "ProcessorConfig"]]);
     let distributed = distributed(&mut processor);
     let place = compiler.nested(&mut processor);
@@ -58,6 +59,7 @@ pub(super) fn parse(
     let selector = if fields.members.contains_key("Parameters") { "Parameters" } else { "ItemSelector" };
     Some(Map {
         items_path: fields.path("ItemsPath"),
+        items: if fields.jsonata { fields.template("Items") } else { None },
         item_selector: fields.template(selector),
         max_concurrency: fields.number("MaxConcurrency", 0),
         tolerated_failure_count: fields.number("ToleratedFailureCount", 0),
@@ -69,6 +71,9 @@ pub(super) fn parse(
 
 fn percentage(fields: &mut Fields<'_, '_>) -> Option<super::Number> {
     const NAME: &str = "ToleratedFailurePercentage";
+    if fields.jsonata && fields.members.get(NAME).is_some_and(serde_json::Value::is_string) {
+        return fields.query(NAME).map(super::Number::Query);
+    }
     fields.either(&[NAME, "ToleratedFailurePercentagePath"]);
     let literal = fields.float(NAME, 0.0);
     if literal.is_some_and(|percentage| percentage > 100.0) {
@@ -81,7 +86,12 @@ fn percentage(fields: &mut Fields<'_, '_>) -> Option<super::Number> {
 /// Whether ProcessorConfig says so.
 fn distributed(fields: &mut Fields<'_, '_>) -> bool {
     let Some(members) = fields.object("ProcessorConfig") else { return false };
-    let mut config = Fields { members, location: fields.at("ProcessorConfig"), findings: fields.findings };
+    let mut config = Fields {
+        members,
+        location: fields.at("ProcessorConfig"),
+        findings: fields.findings,
+        jsonata: fields.jsonata,
+    };
     config.only(&[&["Mode", "ExecutionType"]]);
     match config.string("Mode") {
         Some("DISTRIBUTED") => true,

@@ -20,7 +20,12 @@ pub use resource::{Pattern, Resource};
 use jsonpath::ReferencePath;
 
 use crate::{
-    choice::Rule, intrinsic::Expression, path::Path, payload::Payload, template::Template, time::Timestamp,
+    choice::Rule,
+    intrinsic::Expression,
+    path::Path,
+    payload::Payload,
+    template::{Query, Template},
+    time::Timestamp,
 };
 
 /// A whole definition. Branches and item processors are machines of their own, referred to by their place.
@@ -87,7 +92,7 @@ pub enum Next {
 pub struct Flow {
     /// InputPath.
     pub input_path: Selection,
-    /// Parameters.
+    /// Parameters, or Arguments.
     pub parameters: Option<Template>,
     /// ResultSelector.
     pub result_selector: Option<Template>,
@@ -95,6 +100,10 @@ pub struct Flow {
     pub result_path: ResultPath,
     /// OutputPath.
     pub output_path: Selection,
+    /// Output, of states whose query language is JSONata.
+    pub output: Option<Template>,
+    /// Whether the query language is JSONata.
+    pub jsonata: bool,
     /// Assign.
     pub assign: Option<Template>,
 }
@@ -182,6 +191,8 @@ pub struct Choice {
     pub rule: Rule,
     /// Where it goes.
     pub next: usize,
+    /// Output.
+    pub output: Option<Template>,
     /// Assign.
     pub assign: Option<Template>,
 }
@@ -197,6 +208,10 @@ pub enum WaitFor {
     Timestamp(Timestamp),
     /// TimestampPath.
     TimestampPath(Path),
+    /// Seconds by an expression.
+    SecondsQuery(Box<Query>),
+    /// Timestamp by an expression.
+    TimestampQuery(Box<Query>),
 }
 
 /// Error and Cause of a Fail state.
@@ -208,6 +223,8 @@ pub enum FailText {
     Literal(String),
     /// A path or an intrinsic function, and the field's name.
     Computed(&'static str, Expression),
+    /// A JSONata expression.
+    Query(Box<Query>),
 }
 
 /// Map.
@@ -217,6 +234,8 @@ pub struct Map {
     pub processor: usize,
     /// ItemsPath.
     pub items_path: Option<Path>,
+    /// Items.
+    pub items: Option<Template>,
     /// ItemSelector, or Parameters in older definitions.
     pub item_selector: Option<Template>,
     /// MaxConcurrency or MaxConcurrencyPath.
@@ -236,6 +255,8 @@ pub enum Number {
     Literal(f64),
     /// In the input.
     Path(Path),
+    /// By a JSONata expression.
+    Query(Box<Query>),
 }
 
 /// Retry and Catch.
@@ -273,6 +294,8 @@ pub struct Catcher {
     pub next: usize,
     /// ResultPath.
     pub result_path: ResultPath,
+    /// Output.
+    pub output: Option<Template>,
     /// Assign.
     pub assign: Option<Template>,
 }
@@ -310,7 +333,7 @@ impl State {
     fn variables(&self) -> Vec<&str> {
         let mut found = Vec::new();
         let flow = &self.flow;
-        let templates = [&flow.parameters, &flow.result_selector, &flow.assign];
+        let templates = [&flow.parameters, &flow.result_selector, &flow.assign, &flow.output];
         templates.into_iter().flatten().for_each(|template| template.variables(&mut found));
         for selection in [&flow.input_path, &flow.output_path] {
             if let Selection::Path(path) = selection {
@@ -321,9 +344,12 @@ impl State {
         match &self.kind {
             StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel { .. } => {}
             StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => {
-                found.extend(path.variable())
+                found.extend(path.variable());
             }
             StateKind::Wait(WaitFor::Seconds(_) | WaitFor::Timestamp(_)) => {}
+            StateKind::Wait(WaitFor::SecondsQuery(query) | WaitFor::TimestampQuery(query)) => {
+                query.variables(&mut found);
+            }
             StateKind::Task(task) => {
                 task.credentials.iter().for_each(|template| template.variables(&mut found));
                 numbers.extend([&task.timeout, &task.heartbeat]);
@@ -331,18 +357,24 @@ impl State {
             StateKind::Choice { choices, .. } => {
                 for choice in choices {
                     choice.rule.variables(&mut found);
+                    choice.output.iter().for_each(|template| template.variables(&mut found));
                     choice.assign.iter().for_each(|template| template.variables(&mut found));
                 }
             }
             StateKind::Fail { error, cause } => {
                 for text in [error, cause] {
-                    if let FailText::Computed(_, expression) = text {
-                        expression.variables(&mut found);
+                    match text {
+                        FailText::Absent | FailText::Literal(_) => {}
+                        FailText::Computed(_, expression) => expression.variables(&mut found),
+                        FailText::Query(query) => query.variables(&mut found),
                     }
                 }
             }
             StateKind::Map(map) => {
-                map.item_selector.iter().for_each(|template| template.variables(&mut found));
+                map.item_selector
+                    .iter()
+                    .chain(&map.items)
+                    .for_each(|template| template.variables(&mut found));
                 found.extend(map.items_path.as_ref().and_then(Path::variable));
                 let tolerated = [&map.tolerated_failure_count, &map.tolerated_failure_percentage];
                 numbers.push(&map.max_concurrency);
@@ -350,12 +382,14 @@ impl State {
             }
         }
         for number in numbers.into_iter().flatten() {
-            if let Number::Path(path) = number {
-                found.extend(path.variable());
+            match number {
+                Number::Literal(_) => {}
+                Number::Path(path) => found.extend(path.variable()),
+                Number::Query(query) => query.variables(&mut found),
             }
         }
         for catcher in self.handlers().map_or(&[][..], |handlers| &handlers.catch) {
-            catcher.assign.iter().for_each(|template| template.variables(&mut found));
+            catcher.assign.iter().chain(&catcher.output).for_each(|template| template.variables(&mut found));
         }
         found.sort_unstable();
         found.dedup();

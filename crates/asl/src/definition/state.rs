@@ -14,15 +14,14 @@ use crate::{
     intrinsic::Expression,
     path::Path,
     payload::Payload,
+    template::Template,
     time::Timestamp,
 };
 
 const ANY: &[&str] = &["Type", "QueryLanguage"];
-const PATHS: &[&str] = &["InputPath", "OutputPath"];
 const TRANSITION: &[&str] = &["Next", "End", "Assign"];
-/// Fields of states that make a result.
-pub(super) const RESULT: &[&str] = &["Parameters", "ResultSelector", "ResultPath"];
-pub(super) const HANDLERS: &[&str] = &["Retry", "Catch"];
+const HANDLERS: &[&str] = &["Retry", "Catch"];
+const NONE: &[&str] = &[];
 
 /// Compiles a state.
 pub(super) fn parse(
@@ -35,44 +34,70 @@ pub(super) fn parse(
         return None;
     }
     query_language(fields);
+    let jsonata = fields.jsonata;
+    let by_language =
+        |path: &'static [&'static str], query: &'static [&'static str]| if jsonata { query } else { path };
+    let paths = by_language(&["InputPath", "OutputPath"], &["Output"]);
+    let result = by_language(&["Parameters", "ResultSelector", "ResultPath"], &["Arguments"]);
     let (kind, next) = match fields.string("Type")? {
         "Pass" => {
-            fields.only(&[ANY, PATHS, TRANSITION, &["Parameters", "ResultPath", "Result"]]);
+            fields.only(&[
+                ANY,
+                paths,
+                TRANSITION,
+                by_language(&["Parameters", "ResultPath", "Result"], NONE),
+            ]);
             let result = fields.members.get("Result").cloned().map(Payload::new);
             (Some(StateKind::Pass { result }), targets.next(fields))
         }
         "Task" => {
-            fields.only(&[ANY, PATHS, TRANSITION, RESULT, HANDLERS, task::FIELDS]);
+            fields.only(&[
+                ANY,
+                paths,
+                TRANSITION,
+                result,
+                HANDLERS,
+                task::FIELDS,
+                by_language(task::PATHS, NONE),
+            ]);
             let next = targets.next(fields);
             (task::parse(compiler, fields, targets).map(Box::new).map(StateKind::Task), next)
         }
         "Choice" => {
-            fields.only(&[ANY, PATHS, &["Choices", "Default", "Assign"]]);
+            fields.only(&[ANY, paths, &["Choices", "Default", "Assign"]]);
             (choice(fields, targets), Some(Next::End))
         }
         "Wait" => {
-            fields.only(&[ANY, PATHS, TRANSITION, WAIT]);
+            fields.only(&[ANY, paths, TRANSITION, by_language(WAIT, &["Seconds", "Timestamp"])]);
             let next = targets.next(fields);
             (wait(fields).map(StateKind::Wait), next)
         }
         "Succeed" => {
-            fields.only(&[ANY, PATHS]);
+            fields.only(&[ANY, paths]);
             (Some(StateKind::Succeed), Some(Next::End))
         }
         "Fail" => {
-            fields.only(&[ANY, &["Error", "ErrorPath", "Cause", "CausePath"]]);
+            fields.only(&[ANY, &["Error", "Cause"], by_language(&["ErrorPath", "CausePath"], NONE)]);
             let error = fail_text(fields, "Error", "ErrorPath");
             let cause = fail_text(fields, "Cause", "CausePath");
             (Some(StateKind::Fail { error, cause }), Some(Next::End))
         }
         "Parallel" => {
-            fields.only(&[ANY, PATHS, TRANSITION, RESULT, HANDLERS, &["Branches"]]);
+            fields.only(&[ANY, paths, TRANSITION, result, HANDLERS, &["Branches"]]);
             let next = targets.next(fields);
             let handlers = handlers::parse(fields, targets);
             (branches(compiler, fields).map(|branches| StateKind::Parallel { branches, handlers }), next)
         }
         "Map" => {
-            fields.only(&[ANY, PATHS, TRANSITION, RESULT, HANDLERS, map::FIELDS]);
+            fields.only(&[
+                ANY,
+                paths,
+                TRANSITION,
+                by_language(&["Parameters", "ResultSelector", "ResultPath"], NONE),
+                HANDLERS,
+                map::FIELDS,
+                by_language(map::PATHS, map::QUERIES),
+            ]);
             let next = targets.next(fields);
             (map::parse(compiler, fields, targets).map(Box::new).map(StateKind::Map), next)
         }
@@ -90,10 +115,16 @@ pub(super) fn parse(
 fn flow(fields: &mut Fields<'_, '_>, map: bool) -> Flow {
     Flow {
         input_path: fields.selection("InputPath"),
-        parameters: if map { None } else { fields.template("Parameters") },
+        parameters: if map {
+            None
+        } else {
+            fields.template(if fields.jsonata { "Arguments" } else { "Parameters" })
+        },
         result_selector: fields.template("ResultSelector"),
         result_path: fields.result_path(),
         output_path: fields.selection("OutputPath"),
+        output: if fields.jsonata { fields.template("Output") } else { None },
+        jsonata: fields.jsonata,
         assign: fields.assign(),
     }
 }
@@ -105,6 +136,17 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
     if !WAIT.iter().any(|name| fields.members.contains_key(*name)) {
         let location = fields.location.clone();
         fields.findings.schema(location, format!("One of these fields is required: [{}]", WAIT.join(", ")));
+    }
+    if fields.jsonata {
+        let query = |fields: &Fields<'_, '_>, name: &str| {
+            fields.members.get(name).and_then(Value::as_str).is_some_and(|text| text.starts_with("{%"))
+        };
+        if query(fields, "Seconds") {
+            return fields.query("Seconds").map(WaitFor::SecondsQuery);
+        }
+        if query(fields, "Timestamp") {
+            return fields.query("Timestamp").map(WaitFor::TimestampQuery);
+        }
     }
     if let Some(seconds) = fields.whole("Seconds", 0) {
         return Some(WaitFor::Seconds(seconds));
@@ -123,7 +165,10 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
 fn fail_text(fields: &mut Fields<'_, '_>, literal: &'static str, by_path: &'static str) -> FailText {
     fields.either(&[literal, by_path]);
     if let Some(text) = fields.string(literal) {
-        return FailText::Literal(text.to_owned());
+        return match fields.template(literal) {
+            Some(Template::Query(query)) if fields.jsonata => FailText::Query(query),
+            _ => FailText::Literal(text.to_owned()),
+        };
     }
     match fields.string(by_path).map(Expression::parse) {
         None => FailText::Absent,
@@ -152,8 +197,9 @@ fn branches(compiler: &mut Compiler, fields: &mut Fields<'_, '_>) -> Option<Vec<
             fields.findings.schema(location, "Expected value of type OBJECT");
             continue;
         };
+        let jsonata = fields.jsonata;
         let findings: &mut Findings = fields.findings;
-        let mut branch = Fields { members, location, findings };
+        let mut branch = Fields { members, location, findings, jsonata };
         branch.only(&[&["StartAt", "States"]]);
         places.extend(compiler.nested(&mut branch));
     }
@@ -177,19 +223,34 @@ fn choice(fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<StateKin
             fields.findings.schema(location, "Expected value of type OBJECT");
             continue;
         };
-        let mut item = Fields { members, location, findings: fields.findings };
+        let mut item = Fields { members, location, findings: fields.findings, jsonata: fields.jsonata };
         let next = targets.required(&mut item, "Next");
         let assign = item.assign();
-        let rule = rule(&mut item, true, 0);
+        let output = if item.jsonata { item.template("Output") } else { None };
+        let rule = if item.jsonata { condition(&mut item, index) } else { rule(&mut item, true) };
         if let (Some(rule), Some(next)) = (rule, next) {
-            choices.push(Choice { rule, next, assign });
+            choices.push(Choice { rule, next, output, assign });
         }
     }
     (choices.len() == items.len()).then_some(StateKind::Choice { choices, default })
 }
 
+/// Compiles the condition of a choice whose query language is JSONata.
+fn condition(fields: &mut Fields<'_, '_>, index: usize) -> Option<Rule> {
+    fields.only(&[&["Condition", "Next", "Assign", "Output"]]);
+    if !fields.required(&["Condition"]) {
+        return None;
+    }
+    if let Some(Value::Bool(always)) = fields.members.get("Condition") {
+        return Some(Rule::Always(*always));
+    }
+    let mut query = fields.query("Condition")?;
+    query.field = format!("Choices[{index}]/Condition");
+    Some(Rule::Query(query))
+}
+
 /// Compiles a rule; only the outermost has Next and Assign.
-fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Rule> {
+fn rule(fields: &mut Fields<'_, '_>, outermost: bool) -> Option<Rule> {
     let reserved = |name: &str| {
         name == "Comment" || name == "Variable" || outermost && matches!(name, "Next" | "Assign")
     };
@@ -203,8 +264,8 @@ fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Ru
         "Not" => {
             let members = fields.object("Not")?;
             let location = fields.at("Not");
-            let mut inner = Fields { members, location, findings: fields.findings };
-            rule(&mut inner, false, depth + 1).map(|rule| Rule::Not(Box::new(rule)))
+            let mut inner = Fields { members, location, findings: fields.findings, jsonata: fields.jsonata };
+            rule(&mut inner, false).map(|rule| Rule::Not(Box::new(rule)))
         }
         "And" | "Or" => {
             let items = fields.array(operator)?;
@@ -214,8 +275,13 @@ fn rule(fields: &mut Fields<'_, '_>, outermost: bool, depth: usize) -> Option<Ru
             let base = fields.at(operator);
             let rules = items.iter().enumerate().map(|(index, item)| {
                 let location = format!("{base}[{index}]");
-                let mut inner = Fields { members: item.as_object()?, location, findings: fields.findings };
-                rule(&mut inner, false, depth + 1)
+                let mut inner = Fields {
+                    members: item.as_object()?,
+                    location,
+                    findings: fields.findings,
+                    jsonata: fields.jsonata,
+                };
+                rule(&mut inner, false)
             });
             let rules: Vec<_> = rules.collect();
             let rules: Option<Vec<_>> = rules.into_iter().collect();

@@ -10,14 +10,8 @@ use super::{
 };
 use crate::template::Template;
 
-pub(super) const FIELDS: &[&str] = &[
-    "Resource",
-    "TimeoutSeconds",
-    "TimeoutSecondsPath",
-    "HeartbeatSeconds",
-    "HeartbeatSecondsPath",
-    "Credentials",
-];
+pub(super) const PATHS: &[&str] = &["TimeoutSecondsPath", "HeartbeatSecondsPath"];
+pub(super) const FIELDS: &[&str] = &["Resource", "TimeoutSeconds", "HeartbeatSeconds", "Credentials"];
 
 pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &Targets<'_>) -> Option<Task> {
     let handlers = handlers::parse(fields, targets);
@@ -43,7 +37,7 @@ pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &
     if compiler.express {
         match &resource {
             Resource::Activity { .. } => {
-                fields.wrong("Resource", "Express state machine does not support Activity ARN")
+                fields.wrong("Resource", "Express state machine does not support Activity ARN");
             }
             Resource::Service { pattern, .. } if *pattern != Pattern::RequestResponse => {
                 let suffix = pattern.suffix();

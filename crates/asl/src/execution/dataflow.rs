@@ -12,6 +12,17 @@ use crate::{
     template::Template,
 };
 
+/// What came before an expression is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum After<'a> {
+    /// Nothing but the input.
+    Nothing,
+    /// The state's result.
+    Result(&'a Value),
+    /// The error that was caught.
+    Error(&'a Value),
+}
+
 impl Execution {
     /// Looks at `input` with everything a state of this scope can see.
     pub(super) fn evaluate<R>(
@@ -19,6 +30,18 @@ impl Execution {
         scope: u64,
         state: &State,
         input: &Value,
+        look: impl FnOnce(&Environment<'_>) -> R,
+    ) -> R {
+        self.evaluate_after(scope, state, input, After::Nothing, look)
+    }
+
+    /// The same after something that JSONata shows in `$states`.
+    pub(super) fn evaluate_after<R>(
+        &self,
+        scope: u64,
+        state: &State,
+        input: &Value,
+        after: After<'_>,
         look: impl FnOnce(&Environment<'_>) -> R,
     ) -> R {
         let mut variables: Vec<&Variables> = Vec::with_capacity(4);
@@ -37,7 +60,7 @@ impl Execution {
             task_token: visit.and_then(|visit| visit.task_token.as_deref()),
         };
         let data = &self.data;
-        let env = Environment::new(
+        let mut env = Environment::new(
             &data.context,
             data.started,
             &data.input,
@@ -46,7 +69,13 @@ impl Execution {
             &variables,
             &data.seed,
             input,
-        );
+        )
+        .at(data.now);
+        match after {
+            After::Nothing => {}
+            After::Result(result) => env.result = Some(result),
+            After::Error(error) => env.error_output = Some(error),
+        }
         look(&env)
     }
 
@@ -138,12 +167,61 @@ impl Execution {
         state: &State,
         result: Payload,
     ) -> Result<(), Failure> {
+        if state.flow.jsonata {
+            return self.complete_query(turn, scope, state, &result);
+        }
         let flow = &state.flow;
         let result = self.fill(scope, state, flow.result_selector.as_ref(), result)?;
         let assigned = self.assigned(scope, state, flow.assign.as_ref(), &result)?;
         let merged = Self::merge(&flow.result_path, self.raw_input(scope), result)?;
         let output = self.output(scope, state, merged)?;
         self.leave(turn, scope, state, state.next, output, assigned)
+    }
+
+    /// The same in JSONata: Assign and Output see the input and the result, and neither sees the other.
+    fn complete_query(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        state: &State,
+        result: &Payload,
+    ) -> Result<(), Failure> {
+        let after = After::Result(result.value());
+        let assigned = self.query_assigned(scope, state, state.flow.assign.as_ref(), after)?;
+        let output = self.query_output(scope, state, state.flow.output.as_ref(), after, result)?;
+        self.leave(turn, scope, state, state.next, output, assigned)
+    }
+
+    /// Output, or what stands in for it where it is not given.
+    pub(super) fn query_output(
+        &self,
+        scope: u64,
+        state: &State,
+        output: Option<&Template>,
+        after: After<'_>,
+        default: &Payload,
+    ) -> Result<Payload, Failure> {
+        let Some(output) = output else { return Ok(default.clone()) };
+        let input = self.raw_input(scope);
+        self.evaluate_after(scope, state, input.value(), after, |env| {
+            output.evaluate(env).map(|value| Payload::new(value.into_owned()))
+        })
+    }
+
+    /// The variables that Assign gives values to, in JSONata.
+    pub(super) fn query_assigned(
+        &self,
+        scope: u64,
+        state: &State,
+        assign: Option<&Template>,
+        after: After<'_>,
+    ) -> Result<Variables, Failure> {
+        let Some(assign) = assign else { return Ok(Variables::new()) };
+        let input = self.raw_input(scope);
+        let values = self.evaluate_after(scope, state, input.value(), after, |env| {
+            assign.evaluate(env).map(std::borrow::Cow::into_owned)
+        })?;
+        Ok(variables(values))
     }
 
     /// The variables that Assign gives values to.
@@ -158,8 +236,7 @@ impl Execution {
         let values = self.evaluate(scope, state, from.value(), |env| {
             assign.evaluate(env).map(std::borrow::Cow::into_owned)
         })?;
-        let Value::Object(values) = values else { return Ok(Variables::new()) };
-        Ok(values.into_iter().map(|(name, value)| (name, Payload::new(value))).collect())
+        Ok(variables(values))
     }
 
     pub(super) fn fail_text(
@@ -171,6 +248,13 @@ impl Execution {
         match text {
             FailText::Absent => Ok(None),
             FailText::Literal(text) => Ok(Some(text.clone())),
+            FailText::Query(query) => {
+                let input = self.raw_input(scope);
+                match self.evaluate(scope, state, input.value(), |env| query.evaluate(env))? {
+                    Value::String(text) => Ok(Some(text)),
+                    other => Err(query.unexpected("string", &other)),
+                }
+            }
             FailText::Computed(field, expression) => {
                 let input = self.raw_input(scope);
                 let value =
@@ -196,6 +280,12 @@ impl Execution {
         match number {
             Number::Literal(number) => Ok(Value::from(*number)),
             Number::Path(path) => self.look_up(scope, state, path, input),
+            Number::Query(query) => self.evaluate(scope, state, input.value(), |env| query.evaluate(env)),
         }
     }
+}
+
+fn variables(values: Value) -> Variables {
+    let Value::Object(values) = values else { return Variables::new() };
+    values.into_iter().map(|(name, value)| (name, Payload::new(value))).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Command, Execution, Outcome, Turn,
+    dataflow::After,
     scopes::{Activity, Purpose, ROOT},
 };
 use crate::{
@@ -13,7 +14,20 @@ use crate::{
 
 impl Execution {
     /// A failure that the interpreter itself found in the state a scope is in. Its cause says where.
-    pub(super) fn fail_in_state(&mut self, turn: &mut Turn<'_>, scope: u64, mut failure: Failure) {
+    pub(super) fn fail_in_state(&mut self, turn: &mut Turn<'_>, scope: u64, failure: Failure) {
+        let failure = self.located(turn, scope, failure);
+        self.emit_evaluation_failed(turn, scope, &failure);
+        let kind = self.state(turn, scope).map(|state| &state.kind);
+        let closing = match kind.filter(|_| failure.evaluation.is_some()) {
+            Some(StateKind::Map(_)) => Some(EventType::MapStateFailed),
+            Some(StateKind::Parallel { .. }) => Some(EventType::ParallelStateFailed),
+            _ => None,
+        };
+        self.fail(turn, scope, failure, closing);
+    }
+
+    /// The failure with a cause that says in which state it happened.
+    fn located(&self, turn: &Turn<'_>, scope: u64, mut failure: Failure) -> Failure {
         if failure.name() != failure::DATA_LIMIT_EXCEEDED
             && let (Some(state), Some(visit)) = (self.state(turn, scope), self.data.visit(scope))
         {
@@ -23,7 +37,28 @@ impl Execution {
                 "An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}"
             ));
         }
-        self.fail(turn, scope, failure, None);
+        failure
+    }
+
+    /// A JSONata expression that failed has an event of its own.
+    fn emit_evaluation_failed(&mut self, turn: &mut Turn<'_>, scope: u64, failure: &Failure) {
+        let Some(evaluation) = &failure.evaluation else { return };
+        let (Some(state), Some(visit)) = (self.state(turn, scope), self.data.visit(scope)) else { return };
+        let details = Details::EvaluationFailed {
+            state: state.name.clone(),
+            location: evaluation.location.clone(),
+            error: failure.name().to_owned(),
+            cause: failure.cause.clone().unwrap_or_default(),
+        };
+        let (entered, previous) = (visit.entered_event, visit.previous_event);
+        let last = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
+        // As recorded: an expression that gives nothing is linked to what led into the state, a value that the field
+        // does not take to the state's own event.
+        let link = if last == entered && !evaluation.evaluated { previous } else { last };
+        let id = self.emit_beside(turn, link, EventType::EvaluationFailed, details);
+        if let Some(found) = self.data.scopes.get_mut(&scope) {
+            found.last_event = id;
+        }
     }
 
     /// A failure of the state a scope is in. `closing` is the event that says so if the state is not tried again.
@@ -44,7 +79,11 @@ impl Execution {
         match self.catch(turn, scope, state, &failure) {
             Ok(true) => {}
             Ok(false) => self.scope_failed(turn, scope, failure),
-            Err(failure) => self.scope_failed(turn, scope, failure),
+            Err(failure) => {
+                let failure = self.located(turn, scope, failure);
+                self.emit_evaluation_failed(turn, scope, &failure);
+                self.scope_failed(turn, scope, failure);
+            }
         }
     }
 
@@ -111,6 +150,13 @@ impl Execution {
             return Ok(false);
         };
         let error = Payload::new(failure.output());
+        if state.flow.jsonata {
+            let after = After::Error(error.value());
+            let assigned = self.query_assigned(scope, state, catcher.assign.as_ref(), after)?;
+            let output = self.query_output(scope, state, catcher.output.as_ref(), after, &error)?;
+            self.leave(turn, scope, state, Next::State(catcher.next), output, assigned)?;
+            return Ok(true);
+        }
         let assigned = self.assigned(scope, state, catcher.assign.as_ref(), &error)?;
         let output = Self::merge(&catcher.result_path, self.raw_input(scope), error)?;
         self.leave(turn, scope, state, Next::State(catcher.next), output, assigned)?;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     Execution, Turn,
+    dataflow::After,
     scopes::{Activity, RunningMap, Scope},
 };
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     history::{Details, EventType},
     payload::Payload,
     scope::MapItem,
+    template::Template,
 };
 
 /// How many iterations of an inline Map run at a time at most.
@@ -26,14 +28,8 @@ impl Execution {
         map: &Map,
     ) -> Result<(), Failure> {
         let input = self.selected_input(scope, state)?;
-        let items = match &map.items_path {
-            None => input.clone(),
-            Some(path) => self.look_up(scope, state, path, &input).map(Payload::new)?,
-        };
-        let Some(length) = items.value().as_array().map(Vec::len) else {
-            let path = map.items_path.as_ref().map_or("$", |path| path.text());
-            return Err(Failure::runtime(format!("Reference path \"{path}\" must point to array.")));
-        };
+        let items = self.items(scope, state, map, &input)?;
+        let length = items.value().as_array().map_or(0, Vec::len);
         let concurrency = self.map_concurrency(scope, state, map, &input)?;
         self.emit(turn, scope, EventType::MapStateStarted, Details::MapStarted { length });
         let tolerated = self.tolerated(scope, state, map, &input, length)?;
@@ -61,6 +57,32 @@ impl Execution {
             self.end_map(turn, scope);
         }
         Ok(())
+    }
+
+    /// The items: an array of the input, or what Items gives.
+    fn items(&self, scope: u64, state: &State, map: &Map, input: &Payload) -> Result<Payload, Failure> {
+        if let Some(items) = &map.items {
+            let found = self.query_output(scope, state, Some(items), After::Nothing, input)?;
+            return match items {
+                Template::Query(query) if !found.value().is_array() => {
+                    Err(query.unexpected("array", found.value()))
+                }
+                _ => Ok(found),
+            };
+        }
+        let found = match &map.items_path {
+            None => input.clone(),
+            Some(path) => self.look_up(scope, state, path, input).map(Payload::new)?,
+        };
+        if found.value().is_array() {
+            return Ok(found);
+        }
+        if state.flow.jsonata {
+            let cause = format!("Map state input must be an array but was: {}", found.text());
+            return Err(Failure::query_evaluation(None, cause));
+        }
+        let path = map.items_path.as_ref().map_or("$", |path| path.text());
+        Err(Failure::runtime(format!("Reference path \"{path}\" must point to array.")))
     }
 
     fn map_concurrency(
@@ -282,11 +304,12 @@ fn as_number(value: &Value) -> Option<f64> {
 }
 
 fn invalid_number(field: &str, number: &Number, value: &Value, wanted: &str) -> Failure {
+    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let path = match number {
         Number::Literal(_) => "",
         Number::Path(path) => path.text(),
+        Number::Query(query) => return query.unexpected("number", value),
     };
-    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Failure::runtime(format!(
         "The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {path}"
     ))

@@ -152,6 +152,7 @@ impl Execution {
 
     fn turn(&mut self, at: Timestamp, act: impl FnOnce(&mut Self, &mut Turn<'_>)) -> Step {
         let definition = Arc::clone(&self.definition);
+        self.data.now = at;
         let mut turn = Turn { definition: &definition, at, step: Step::default() };
         act(self, &mut turn);
         self.run(&mut turn);
@@ -220,7 +221,7 @@ impl Execution {
     }
 
     fn stop(&mut self, turn: &mut Turn<'_>, error: Option<String>, cause: Option<String>) {
-        let failure = crate::failure::Failure { error, cause, heartbeat: false };
+        let failure = crate::failure::Failure::given(error, cause);
         let details = Details::Failed { error: failure.error.clone(), cause: failure.cause.clone() };
         self.emit_beside(turn, 0, EventType::ExecutionAborted, details);
         self.end(turn, Outcome::Aborted(failure));

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Execution, Outcome, Status, Turn,
+    dataflow::After,
     scopes::{Activity, ROOT, Visit},
 };
 use crate::{
@@ -47,11 +48,13 @@ impl Execution {
         let state = &definition.machines[machine].states[place];
         let details =
             Details::StateEntered { name: Arc::clone(&state.name), input: Arc::clone(input.text()) };
+        let previous_event = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
         let entered_event = self.emit(turn, scope, entered(state), details);
         let visit = Visit {
             place,
             input,
             entered_event,
+            previous_event,
             entered: turn.at,
             retries: Vec::new(),
             task_token: None,
@@ -87,6 +90,10 @@ impl Execution {
         state: &State,
         result: Option<&Payload>,
     ) -> Result<(), Failure> {
+        if state.flow.jsonata {
+            // A Pass state of JSONata has no result: its Output is made of its input.
+            return self.pass_through(turn, scope, state);
+        }
         let result = match result {
             Some(result) => result.clone(),
             None => self.effective_input(scope, state)?,
@@ -101,6 +108,12 @@ impl Execution {
         scope: u64,
         state: &State,
     ) -> Result<(), Failure> {
+        if state.flow.jsonata {
+            let (input, after) = (self.raw_input(scope), After::Nothing);
+            let assigned = self.query_assigned(scope, state, state.flow.assign.as_ref(), after)?;
+            let output = self.query_output(scope, state, state.flow.output.as_ref(), after, &input)?;
+            return self.leave(turn, scope, state, state.next, output, assigned);
+        }
         let input = self.selected_input(scope, state)?;
         let output = self.output(scope, state, input.clone())?;
         let assigned = self.assigned(scope, state, state.flow.assign.as_ref(), &input)?;
@@ -117,7 +130,7 @@ impl Execution {
     ) -> Result<(), Failure> {
         let error = self.fail_text(scope, state, error)?;
         let cause = self.fail_text(scope, state, cause)?;
-        self.fail(turn, scope, Failure { error, cause, heartbeat: false }, None);
+        self.fail(turn, scope, Failure::given(error, cause), None);
         Ok(())
     }
 
@@ -179,10 +192,10 @@ impl Execution {
                 self.data.scopes.remove(&scope);
                 match self.data.visit(parent).map(|visit| &visit.activity) {
                     Some(Activity::Parallel(_)) => {
-                        self.branch_succeeded(turn, parent, index, last_event, output)
+                        self.branch_succeeded(turn, parent, index, last_event, output);
                     }
                     Some(Activity::Map(_)) => {
-                        self.iteration_succeeded(turn, parent, index, last_event, output)
+                        self.iteration_succeeded(turn, parent, index, last_event, output);
                     }
                     Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
                 }

@@ -25,6 +25,8 @@ pub(super) struct Data {
     pub(super) context: ContextObject,
     pub(super) input: Payload,
     pub(super) started: Timestamp,
+    /// The moment of the last step.
+    pub(super) now: Timestamp,
     pub(super) seed: Seed,
     pub(super) status: Status,
     pub(super) last_event_id: u64,
@@ -50,6 +52,7 @@ impl Data {
             context,
             input,
             started,
+            now: started,
             seed,
             status: Status::Running,
             last_event_id: 0,
@@ -140,6 +143,8 @@ pub(super) struct Visit {
     /// The input as it came.
     pub(super) input: Payload,
     pub(super) entered_event: u64,
+    /// The event that led into it.
+    pub(super) previous_event: u64,
     pub(super) entered: Timestamp,
     /// How often each retrier was used.
     pub(super) retries: Vec<u32>,

@@ -149,6 +149,10 @@ impl Execution {
         let path = match number {
             Number::Literal(_) => "",
             Number::Path(path) => path.text(),
+            Number::Query(query) => match seconds {
+                Some(seconds) => return Ok(Some(seconds)),
+                None => return Err(query.unexpected("positive integer", &value)),
+            },
         };
         let failure = || {
             Failure::runtime(format!(
@@ -294,14 +298,14 @@ impl Execution {
         cause: Option<String>,
     ) {
         let Some((scope, scheduled)) = self.end_task(turn, task) else { return };
-        self.end_badly(turn, scope, &scheduled, Failure { error, cause, heartbeat: false });
+        self.end_badly(turn, scope, &scheduled, Failure::given(error, cause));
     }
 
     pub(super) fn task_timed_out(&mut self, turn: &mut Turn<'_>, scope: u64, heartbeat: bool) {
         let Some(task) = self.running_task(scope).map(|running| running.scheduled.task) else { return };
         let Some((scope, scheduled)) = self.end_task(turn, task) else { return };
         turn.step.commands.push(Command::CancelTask { task });
-        let failure = Failure { error: Some(failure::TIMEOUT.to_owned()), cause: None, heartbeat };
+        let failure = Failure { heartbeat, ..Failure::named(failure::TIMEOUT) };
         let details = failed_details(&scheduled.resource, &failure);
         let event = match &*scheduled.resource {
             Resource::Lambda { .. } => EventType::LambdaFunctionTimedOut,

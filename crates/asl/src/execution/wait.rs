@@ -28,6 +28,18 @@ impl Execution {
         let until = match wait {
             WaitFor::Seconds(seconds) => turn.at.plus_seconds(*seconds),
             WaitFor::Timestamp(at) => *at,
+            WaitFor::SecondsQuery(query) => {
+                let input = self.raw_input(scope);
+                let value = self.evaluate(scope, state, input.value(), |env| query.evaluate(env))?;
+                let seconds = value.as_u64().filter(|seconds| *seconds <= MAX_SECONDS);
+                turn.at.plus_seconds(seconds.ok_or_else(|| query.unexpected("non-negative integer", &value))?)
+            }
+            WaitFor::TimestampQuery(query) => {
+                let input = self.raw_input(scope);
+                let value = self.evaluate(scope, state, input.value(), |env| query.evaluate(env))?;
+                let text = value.as_str().ok_or_else(|| query.unexpected("string", &value))?;
+                Timestamp::parse(text).ok_or_else(|| not_a_timestamp(text))?
+            }
             WaitFor::SecondsPath(path) => {
                 let input = self.selected_input(scope, state)?;
                 turn.at.plus_seconds(self.seconds(scope, state, path, &input)?)
@@ -102,6 +114,17 @@ impl Execution {
             self.fail_in_state(turn, scope, failure);
         }
     }
+}
+
+fn not_a_timestamp(text: &str) -> Failure {
+    let cause = format!(
+        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+    );
+    let mut failure = Failure::query_evaluation(Some("Timestamp"), cause);
+    if let Some(evaluation) = &mut failure.evaluation {
+        evaluation.evaluated = true;
+    }
+    failure
 }
 
 /// A text without its quotes, anything else as JSON.

@@ -1,14 +1,13 @@
 //! Executions from start to end, through the service's own operations.
 
-mod common;
-
-use common::World;
+use crate::world::World;
 use serde_json::{Value, json};
 
 const ECHO: &str = "arn:aws:lambda:us-east-1:000000000000:function:echo";
 const RAISE: &str = "arn:aws:lambda:us-east-1:000000000000:function:raise";
 const SLOW: &str = "arn:aws:lambda:us-east-1:000000000000:function:slow";
 
+#[expect(clippy::needless_pass_by_value, reason = "the states are written where they are used")]
 fn one(state: Value) -> Value {
     json!({ "StartAt": "A", "States": { "A": state } })
 }
@@ -34,6 +33,7 @@ async fn functions_answer_fail_and_time_out() {
     let echo = world.create("echo", &one(task(ECHO))).await;
     let execution = world.start(&echo, &json!({ "x": 1 })).await;
     assert_eq!(world.finish(&execution).await["output"], r#"{"x":1}"#);
+    assert_eq!(*world.functions.invocations.lock().unwrap(), ["echo"]);
 
     let raise = world.create("raise", &one(task(RAISE))).await;
     let execution = world.start(&raise, &json!({})).await;
@@ -258,9 +258,33 @@ async fn history_pages_backwards_too() {
 }
 
 #[tokio::test]
+async fn versions_and_aliases_lead_to_revisions() {
+    let world = World::new();
+    let result = |n: u32| one(json!({ "Type": "Pass", "Result": n, "End": true }));
+    let machine = world.create("m", &result(1)).await;
+    let publish = json!({ "stateMachineArn": machine });
+    let first =
+        world.call("PublishStateMachineVersion", publish).await.unwrap()["stateMachineVersionArn"].clone();
+    let update = json!({ "stateMachineArn": machine, "definition": result(2).to_string(), "publish": true });
+    let second = world.call("UpdateStateMachine", update).await.unwrap()["stateMachineVersionArn"].clone();
+    let routes = json!([{ "stateMachineVersionArn": first, "weight": 100 }]);
+    let alias = json!({ "name": "live", "routingConfiguration": routes });
+    let alias = world.call("CreateStateMachineAlias", alias).await.unwrap()["stateMachineAliasArn"].clone();
+    for (arn, output) in [(&first, "1"), (&second, "2"), (&alias, "1"), (&json!(machine), "2")] {
+        let execution = world.start(arn.as_str().unwrap(), &json!({})).await;
+        assert_eq!(world.finish(&execution).await["output"], output, "{arn}");
+    }
+    let error = world
+        .call("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": first }))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "ConflictException");
+}
+
+#[tokio::test]
 async fn definitions_are_refused_in_aws_words() {
     let world = World::new();
-    let create = |definition: Value| json!({ "name": "m", "definition": definition.to_string(), "roleArn": common::ROLE });
+    let create = |definition: Value| json!({ "name": "m", "definition": definition.to_string(), "roleArn": crate::world::ROLE });
     let error = world.call("CreateStateMachine", create(json!({ "StartAt": "A" }))).await.unwrap_err();
     assert_eq!(error.code, "InvalidDefinition");
     assert_eq!(

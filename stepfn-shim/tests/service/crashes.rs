@@ -1,11 +1,9 @@
 //! Crashes: the whole service is dropped at random moments, only the store stays, and a new service takes up what ran.
 //! Every execution must end as it would have ended, with a history in which nothing is missing or twice.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::World;
+use crate::world::World;
 use proptest::test_runner::{Config, TestRunner};
 use runtime::{Timestamp, VirtualClock};
 use serde_json::{Value, json};
@@ -141,7 +139,7 @@ fn executions_outlive_the_service() {
         assert_eq!(output["map"][2], json!({ "v": n + 3 }));
         assert_eq!(output["result"], json!({ "out": { "k": 1 } }));
     }
-    let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 20, failure_persistence: None, ..Config::default() });
     let crashes = proptest::collection::vec(0..25_usize, 1..12);
     runner
         .run(&crashes, |crashes| {
@@ -149,13 +147,17 @@ fn executions_outlive_the_service() {
             for (crashed, straight) in crashed.iter().zip(&straight) {
                 assert_eq!(stable(&crashed.output), stable(&straight.output));
                 let types = |ended: &Ended| {
-                    let mut types: Vec<_> = essence(&ended.events).into_iter().map(|(_, _, name)| name).collect();
+                    let mut types: Vec<_> =
+                        essence(&ended.events).into_iter().map(|(_, _, name)| name).collect();
                     types.sort();
                     types
                 };
                 assert_eq!(types(crashed), types(straight));
                 let ids: Vec<u64> = essence(&crashed.events).iter().map(|(id, ..)| *id).collect();
-                assert!(ids.iter().copied().eq(1..=ids.len() as u64), "ids have no gaps and no doubles: {ids:?}");
+                assert!(
+                    ids.iter().copied().eq(1..=ids.len() as u64),
+                    "ids have no gaps and no doubles: {ids:?}"
+                );
                 assert!(essence(&crashed.events).iter().all(|(id, previous, _)| previous < id));
             }
             Ok(())
