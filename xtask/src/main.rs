@@ -1,7 +1,8 @@
-//! The project's chores: `cargo xtask models | parity | test | tidy`.
+//! The project's chores: `cargo xtask bench | models | parity | test | tidy`.
 //!
 //! Each chore is one module. None is needed to build or to run Tule.
 
+mod bench;
 mod models;
 mod parity;
 mod test;
@@ -20,6 +21,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure Tule beside a bare echo.
+    Bench(bench::Arguments),
+    /// The bare echo, for `bench`.
+    #[command(hide = true)]
+    Echo,
     /// Read botocore's service models and write the stripped ones.
     Models {
         /// Change nothing; fail if a fresh run would differ.
@@ -43,6 +49,8 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Echo => bench::run_echo(),
         Chore::Models { check } => models::run(check),
         Chore::Parity(arguments) => parity::run(&arguments),
         Chore::Test { arguments } => test::run(&arguments),
