@@ -41,7 +41,7 @@ async fn functions_live_in_lambdas_sandbox() {
         tried('/proc/1/fd/1')}\n";
     rig.python("f", source).await;
     let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
-    let expected = serde_json::json!({"uid": 993, "gid": 990, "tmp": "0o700", "writes": [true, false, false], "home": null, "host": null, "root": "/var/task", "init": false});
+    let expected = serde_json::json!({"uid": 993, "gid": 990, "tmp": "0o700", "writes": [true, false, false], "home": "/home/sbx_user1051", "host": null, "root": "/var/task", "init": false});
     assert_eq!(answer, expected);
     rig.lambda.shutdown().await;
 }
@@ -166,4 +166,15 @@ fn uuid(own: &str) -> String {
         "{own}-{}",
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
     )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_sdk_finds_what_it_needs() {
+    let Some(rig) = rig().await else { return };
+    let source = "import { LambdaClient } from '@aws-sdk/client-lambda';\nimport { homedir } from 'node:os';\nconst client = new LambdaClient({});\n\
+        export const handler = async () => [homedir(), await client.config.region()];\n";
+    rig.create("f", "nodejs20.x", &[("index.mjs", source)], serde_json::json!({})).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
+    assert_eq!(answer, serde_json::json!(["/home/sbx_user1051", "us-east-1"]));
+    rig.lambda.shutdown().await;
 }

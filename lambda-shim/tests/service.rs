@@ -384,3 +384,63 @@ async fn functions_die_with_tule() {
     service.wait().unwrap();
     until(|| !alive()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destinations_are_told_how_events_ended() {
+    let clock = VirtualClock::starting_at(Timestamp(1_700_000_000_000));
+    let virtual_clock = clock.clone();
+    let rig =
+        Rig::with(ExecutorChoice::Process, |options| options.clock = Clock::Virtual(virtual_clock)).await;
+    rig.python("f", "def handler(event, context):\n    if event['fail']:\n        raise Exception('no')\n    return 'yes'\n").await;
+    for name in ["good", "bad"] {
+        rig.python(name, "import json\ndef handler(event, context):\n    print('told', json.dumps(event))\n")
+            .await;
+        rig.settled(name).await;
+    }
+    let arn = |name: &str| format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+    let config = json!({"OnSuccess": {"Destination": arn("good")}, "OnFailure": {"Destination": arn("bad")}});
+    rig.call("PutFunctionEventInvokeConfig", json!({"FunctionName": "f", "DestinationConfig": config}))
+        .await
+        .unwrap();
+    let told = |name: &str, index: usize| -> Option<Value> {
+        let log = rig.lines.of(name);
+        let line = log.lines().filter_map(|line| line.strip_prefix("told ")).nth(index)?;
+        serde_json::from_str(line).ok()
+    };
+    rig.event("f", json!({"fail": false})).await;
+    until(|| told("good", 0).is_some()).await;
+    let record = told("good", 0).unwrap();
+    assert_eq!(record["requestContext"]["condition"], "Success");
+    assert_eq!(record["requestContext"]["functionArn"], format!("{}:$LATEST", arn("f")));
+    assert_eq!(
+        (&record["requestPayload"], &record["responsePayload"]),
+        (&json!({"fail": false}), &json!("yes"))
+    );
+    assert_eq!(record["responseContext"], json!({"statusCode": 200, "executedVersion": "$LATEST"}));
+    // No attempt more than it says, and none when the event would be too old by then.
+    for (index, limit, condition) in [
+        (0, json!({"FunctionName": "f", "MaximumRetryAttempts": 0}), "RetriesExhausted"),
+        (
+            1,
+            json!({"FunctionName": "f", "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60}),
+            "EventAgeExceeded",
+        ),
+    ] {
+        rig.call("UpdateFunctionEventInvokeConfig", limit).await.unwrap();
+        rig.event("f", json!({"fail": true})).await;
+        until(|| told("bad", index).is_some()).await;
+        let record = told("bad", index).unwrap();
+        assert_eq!(record["requestContext"]["condition"], condition);
+        assert_eq!(record["requestContext"]["approximateInvokeCount"], 1);
+        assert_eq!(record["responseContext"]["functionError"], "Unhandled");
+        assert_eq!(record["responsePayload"]["errorMessage"], "no");
+    }
+    let refused = rig.call(
+        "PutFunctionEventInvokeConfig",
+        json!({"FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": arn("f")}}}),
+    );
+    assert_eq!(
+        refused.await.unwrap_err().message,
+        "You can't specify the function as a destination for itself."
+    );
+}

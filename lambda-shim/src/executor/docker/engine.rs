@@ -198,9 +198,14 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) async fn remove_volume(&self, name: &str) {
-        if let Err(failure) = timely(self.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await {
-            tracing::debug!(name, %failure, "a volume could not be removed");
+    /// Removes a volume; `false` if it is in use.
+    pub(super) async fn remove_volume(&self, name: &str) -> bool {
+        match timely(self.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await {
+            Ok(()) | Err(Failure::Missing) => true,
+            Err(failure) => {
+                tracing::debug!(name, %failure, "a volume could not be removed");
+                false
+            }
         }
     }
 

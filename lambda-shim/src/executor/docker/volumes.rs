@@ -71,7 +71,7 @@ impl Volumes {
             let archive = tokio::task::spawn_blocking(move || to_tar(&package));
             let archive = archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))??;
             let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_default();
-            let name: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+            let name = crate::hex::hex(&hash[..hash.len().min(12)]);
             self.make(&format!("code-{name}"), image, "/var/task", archive).await
         };
         cell.get_or_try_init(|| make).await.cloned()
