@@ -4,7 +4,7 @@
 //! hold; the models have names, numbers and Base64 of their own. The model's shapes say which is which, so that the
 //! names within maps and documents, which are the user's, stay as they are.
 
-use aws_model::{Operation, ServiceModel, ShapeKind, ShapeRef};
+use aws_model::{Location, Operation, ServiceModel, ShapeKind, ShapeRef};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use runtime::Timestamp;
 use serde_json::{Map, Value, json};
@@ -116,7 +116,12 @@ fn response(model: &ServiceModel, shape: ShapeRef, value: Value) -> Value {
                     None => (shown, value),
                 }
             });
-            Value::Object(renamed.collect())
+            let mut shown: Map<String, Value> = renamed.collect();
+            // The SDK shows a map that is carried in headers also where there are none.
+            for field in structure.fields.iter().filter(|field| field.location == Location::Headers) {
+                shown.entry(change_first(&field.name, char::to_ascii_uppercase)).or_insert_with(|| json!({}));
+            }
+            Value::Object(shown)
         }
         (ShapeKind::List { item, .. }, Value::Array(items)) => {
             items.into_iter().map(|value| response(model, *item, value)).collect()
