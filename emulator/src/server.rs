@@ -31,7 +31,13 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: Can
         };
         // Small answers must not wait for more to send; a socket that refuses works all the same.
         let _ = stream.set_nodelay(true);
-        connections.spawn(connection(http.clone(), TokioIo::new(stream), peer, Arc::clone(&door), stop.clone()));
+        connections.spawn(connection(
+            http.clone(),
+            TokioIo::new(stream),
+            peer,
+            Arc::clone(&door),
+            stop.clone(),
+        ));
     }
     connections.close();
     let _ = tokio::time::timeout(GRACE, connections.wait()).await;

@@ -96,7 +96,12 @@ fn summary(tule: &Tule, config: &Config, deployed: &Deployed, style: Style) -> S
         line(format!("\n{}", style.bold("Functions")));
         let width = deployed.functions.iter().map(|it| it.name.len()).max().unwrap_or_default();
         for function in &deployed.functions {
-            line(format!("  {:width$}  {:<11}  {}", function.name, function.runtime, style.dim(&function.handler)));
+            line(format!(
+                "  {:width$}  {:<11}  {}",
+                function.name,
+                function.runtime,
+                style.dim(&function.handler)
+            ));
             if let Some(warning) = &function.warning {
                 line(format!("  {:width$}  {}", "", style.warn(&format!("without its packages: {warning}"))));
             }

@@ -10,10 +10,10 @@ use bollard::{
         ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
-        ContainerArchiveInfoOptionsBuilder,
-        AttachContainerOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
-        ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
-        RemoveVolumeOptions, StartContainerOptions, UploadToContainerOptionsBuilder,
+        AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptions,
+        CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
+        UploadToContainerOptionsBuilder,
     },
 };
 use bytes::Bytes;

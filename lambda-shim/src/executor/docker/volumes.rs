@@ -100,10 +100,16 @@ impl Volumes {
 
     async fn has_sdk(&self, image: &str) -> Result<bool, ExecutorError> {
         let failed = |failure: EngineError| {
-            ExecutorError::Failed(format!("The Docker engine could not look into the image {image}: {failure}"))
+            ExecutorError::Failed(format!(
+                "The Docker engine could not look into the image {image}: {failure}"
+            ))
         };
         let init = self.init(image).await?;
-        let helper = self.engine.create_helper(image, &init, INIT_FOLDER, self.labels.clone()).await.map_err(failed)?;
+        let helper = self
+            .engine
+            .create_helper(image, &init, INIT_FOLDER, self.labels.clone())
+            .await
+            .map_err(failed)?;
         let found = self.engine.has_path(&helper, "/var/runtime/node_modules/@aws-sdk/client-s3").await;
         self.engine.remove(&helper).await;
         found.map_err(failed)
