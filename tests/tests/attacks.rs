@@ -1,5 +1,7 @@
 //! The web page next door: requests that must be refused before anything acts, each with the answer expected.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use e2e::{Answer, Tule};
 use serde_json::json;
 

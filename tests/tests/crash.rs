@@ -1,5 +1,7 @@
 //! `kill -9` in the middle of two hundred workflows: after a restart each ends as it would have ended without.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::time::{Duration, Instant};
 
 use e2e::{Tule, wait_for};

@@ -1,5 +1,7 @@
 //! The sample backend from start to end, in both executors, as a new user would try it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::process::Command;
 
 use e2e::{Tule, client, has_docker, root, wait_for};

@@ -1,5 +1,7 @@
 //! AWS's SDK for Rust against Tule.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use aws_sdk_lambda::{primitives::Blob, types::FunctionCode};
 use aws_sdk_s3::primitives::ByteStream;
 use e2e::Tule;

@@ -76,7 +76,7 @@ fn write_headers(
         let Some(value) = members.get(&field.name).filter(|value| !value.is_null()) else { continue };
         match field.location {
             Location::Status => {
-                *status = value.as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(*status)
+                *status = value.as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(*status);
             }
             Location::Headers => {
                 for (name, value) in value.as_object().into_iter().flatten() {

@@ -80,7 +80,7 @@ impl Complaints<'_> {
     fn field(&mut self, field: &Field, value: Option<&Value>, path: &str, top: bool) {
         match value {
             None | Some(Value::Null) if field.required => {
-                self.add(None, field.shape, path, "Member must not be null")
+                self.add(None, field.shape, path, "Member must not be null");
             }
             None | Some(Value::Null) => {}
             Some(value) => self.value(field.shape, value, path, top),
@@ -97,7 +97,7 @@ impl Complaints<'_> {
     fn value(&mut self, shape: ShapeRef, value: &Value, path: &str, top: bool) {
         match (&self.model.shape(shape).kind, value) {
             (ShapeKind::Structure(structure), Value::Object(members)) => {
-                self.structure(structure, members, path)
+                self.structure(structure, members, path);
             }
             (ShapeKind::List { item, min, max, .. }, Value::Array(items)) => {
                 self.length(shape, value, items.len(), (*min, *max), path);

@@ -3,6 +3,8 @@
 //! The backend keeps what was synced apart from what was only written. A cut keeps the synced bytes, a random subset
 //! of the writes since, and tears the last of them at a sector's border.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::{
     collections::BTreeMap,
     io,

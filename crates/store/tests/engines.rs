@@ -1,5 +1,7 @@
 //! Both engines do the same, and a folder keeps what it was given.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use store::{Batch, Key, Store, StoreError, Table};
 
 const ROWS: Table = Table("test.rows");

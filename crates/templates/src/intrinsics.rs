@@ -328,6 +328,7 @@ mod tests {
         known
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
     fn resolved(value: Value) -> Value {
         known().resolve(&value, "here").unwrap_or_else(|refusals| json!(refusals.to_string()))
     }

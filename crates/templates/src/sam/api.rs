@@ -154,7 +154,7 @@ impl Apis {
     }
 }
 
-fn insert(made: &mut Map<String, Value>, id: String, kind: &str, properties: Value) {
+fn insert(made: &mut Map<String, Value>, id: String, kind: &str, properties: &Value) {
     made.insert(id, json!({ "Type": kind, "Properties": properties }));
 }
 
@@ -187,15 +187,15 @@ impl Api {
         }
         let deployment = format!("{}Deployment", self.id);
         let reference = json!({ "Ref": self.id });
-        insert(made, self.id.clone(), "AWS::ApiGateway::RestApi", properties);
-        insert(made, deployment.clone(), "AWS::ApiGateway::Deployment", json!({ "RestApiId": reference }));
+        insert(made, self.id.clone(), "AWS::ApiGateway::RestApi", &properties);
+        insert(made, deployment.clone(), "AWS::ApiGateway::Deployment", &json!({ "RestApiId": reference }));
         let mut properties =
             json!({ "RestApiId": reference, "DeploymentId": { "Ref": deployment }, "StageName": stage });
         if let Some(variables) = variables {
             properties["Variables"] = variables;
         }
         let plain: String = stage.chars().filter(char::is_ascii_alphanumeric).collect();
-        insert(made, format!("{}{plain}Stage", self.id), "AWS::ApiGateway::Stage", properties);
+        insert(made, format!("{}{plain}Stage", self.id), "AWS::ApiGateway::Stage", &properties);
     }
 
     fn make_http(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
@@ -225,7 +225,7 @@ impl Api {
         if let Some(variables) = variables {
             of_stage["StageVariables"] = variables;
         }
-        insert(made, self.id, "AWS::ApiGatewayV2::Api", properties);
-        insert(made, stage_id, "AWS::ApiGatewayV2::Stage", of_stage);
+        insert(made, self.id, "AWS::ApiGatewayV2::Api", &properties);
+        insert(made, stage_id, "AWS::ApiGatewayV2::Stage", &of_stage);
     }
 }
