@@ -10,22 +10,14 @@ use axum::{
     extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::get,
+    routing::{get, post},
 };
-use lambda_shim::Lambda;
 use serde_json::{Map, Value, json};
 
-use crate::registry::Registry;
-
-/// What the routes show.
-#[derive(Clone)]
-pub(crate) struct Shown {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) lambda: Lambda,
-}
+use crate::startup::Worlds;
 
 /// Every admin route: a test holds that this list and the router agree.
-pub(crate) fn router(shown: Shown) -> Router {
+pub(crate) fn router(worlds: Arc<Worlds>) -> Router {
     Router::new()
         .route("/_tule/health", get(health))
         .route("/_localstack/health", get(health))
@@ -33,8 +25,10 @@ pub(crate) fn router(shown: Shown) -> Router {
         .route("/_localstack/info", get(info))
         .route("/_localstack/init", get(init))
         .route("/_tule/lambda/code/{*path}", get(package))
+        .route("/_tule/reset", post(reset))
+        .route("/_localstack/state/reset", post(reset))
         .fallback(unknown)
-        .with_state(shown)
+        .with_state(worlds)
 }
 
 fn answer(status: StatusCode, value: &Value) -> Response {
@@ -47,21 +41,22 @@ fn answer(status: StatusCode, value: &Value) -> Response {
 }
 
 /// The services that answer, in the form LocalStack's clients wait for.
-async fn health(State(shown): State<Shown>) -> Response {
+async fn health(State(worlds): State<Arc<Worlds>>) -> Response {
+    let world = worlds.now();
     let mut services: Map<String, Value> =
-        shown.registry.names().into_iter().map(|name| (name.to_owned(), Value::from("running"))).collect();
-    for (name, _) in shown.registry.delegates().names() {
+        world.registry.names().into_iter().map(|name| (name.to_owned(), Value::from("running"))).collect();
+    for (name, _) in world.registry.delegates().names() {
         services.insert(name.to_owned(), Value::from("available"));
     }
     let value = json!({ "services": services, "edition": "tule", "version": env!("CARGO_PKG_VERSION") });
     answer(StatusCode::OK, &value)
 }
 
-async fn info(State(shown): State<Shown>) -> Response {
+async fn info(State(worlds): State<Arc<Worlds>>) -> Response {
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "edition": "tule",
-        "executor": shown.lambda.describe(),
+        "executor": worlds.now().lambda.describe(),
     });
     answer(StatusCode::OK, &value)
 }
@@ -72,9 +67,9 @@ async fn init() -> Response {
 }
 
 /// The package behind a link of GetFunction.
-async fn package(State(shown): State<Shown>, request: axum::extract::Request) -> Response {
+async fn package(State(worlds): State<Arc<Worlds>>, request: axum::extract::Request) -> Response {
     let uri = request.uri().clone();
-    match shown.lambda.package(uri.path(), uri.query().unwrap_or_default()).await {
+    match worlds.now().lambda.package(uri.path(), uri.query().unwrap_or_default()).await {
         Some(package) => {
             let mut response = Response::new(Body::from(package));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
@@ -84,6 +79,14 @@ async fn package(State(shown): State<Shown>, request: axum::extract::Request) ->
             StatusCode::FORBIDDEN,
             &json!({ "message": "the link has expired or was not given out here" }),
         ),
+    }
+}
+
+/// Everything goes.
+async fn reset(State(worlds): State<Arc<Worlds>>) -> Response {
+    match worlds.reset().await {
+        Ok(()) => answer(StatusCode::OK, &json!({})),
+        Err(message) => answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "message": message })),
     }
 }
 

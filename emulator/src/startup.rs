@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use apigw_shim::ApiGateway;
+use arc_swap::ArcSwap;
 use lambda_shim::{ExecutorChoice, Lambda};
 use logs::Logs;
 use runtime::{Clock, FunctionInvoker, LogSink, Service, ServiceRouter};
@@ -11,7 +12,7 @@ use sqs::Sqs;
 use stepfn_shim::StepFunctions;
 use store::Store;
 use sts_iam::{Iam, Sts};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,18 +28,41 @@ use crate::{
 pub(crate) struct Tule {
     /// `http://127.0.0.1:4566`.
     pub(crate) endpoint: Arc<str>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) lambda: Lambda,
-    pub(crate) apis: ApiGateway,
+    pub(crate) worlds: Arc<Worlds>,
     stop: CancellationToken,
     served: JoinHandle<()>,
 }
 
-/// Folders of SDKs for functions that bring none, in the `process` executor.
-#[derive(Debug, Default)]
+/// Folders of SDKs for functions that bring none.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FunctionSdks {
     pub(crate) python: Option<PathBuf>,
     pub(crate) node: Option<PathBuf>,
+}
+
+/// Every service, over one store.
+pub(crate) struct World {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) lambda: Lambda,
+    pub(crate) apis: ApiGateway,
+}
+
+/// The world that requests find, and how the next one is made.
+pub(crate) struct Worlds {
+    now: ArcSwap<World>,
+    setup: Setup,
+    /// Resets take turns.
+    turn: Mutex<()>,
+}
+
+/// What every world is made with.
+struct Setup {
+    config: Config,
+    sdks: FunctionSdks,
+    store: Store,
+    clock: Clock,
+    endpoint: Arc<str>,
+    delegates: Arc<Delegates>,
 }
 
 /// Listens, opens the store, makes every service and serves.
@@ -50,48 +74,19 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
         Some(folder) => Store::open(folder).map_err(|error| error.to_string())?,
         None => Store::memory(),
     };
-    let clock = Clock::Real;
-    let registry = Arc::new(Registry::new(Delegates::new(config.delegates.clone())));
-    let router: Arc<dyn ServiceRouter> = registry.clone();
-    let stored = |error: store::StoreError| error.to_string();
-
-    let logs = Logs::new(logs::Options { store: store.clone(), clock: clock.clone() }).map_err(stored)?;
-    let lambda = start_lambda(config, sdks, &store, &clock, &logs, &router, &endpoint).await?;
-    let invoker: Arc<dyn FunctionInvoker> = Arc::new(lambda.clone());
-    let states = StepFunctions::new(
-        stepfn_shim::Options { endpoint: endpoint.clone() },
-        store.clone(),
-        clock.clone(),
-        router.clone(),
-        invoker.clone(),
-    )
-    .map_err(stored)?;
-    let apis = ApiGateway::new(
-        apigw_shim::Options { endpoint: endpoint.clone() },
-        store.clone(),
-        clock.clone(),
-        router.clone(),
-        invoker,
-    )
-    .map_err(stored)?;
-    let services: Vec<Arc<dyn Service>> = vec![
-        Arc::new(apis.rest_service()),
-        Arc::new(apis.http_service()),
-        Arc::new(Iam::new(&store, clock.clone()).map_err(stored)?),
-        Arc::new(lambda.clone()),
-        Arc::new(logs),
-        Arc::new(S3::new(&store, clock.clone()).map_err(stored)?),
-        Arc::new(Sqs::new(&store, clock.clone()).map_err(stored)?),
-        Arc::new(states.clone()),
-        Arc::new(Sts::new(clock)),
-    ];
-    registry.fill(services);
-    states.resume().await.map_err(|error| error.to_string())?;
-
+    let setup = Setup {
+        config: config.clone(),
+        sdks,
+        store,
+        clock: Clock::Real,
+        endpoint: endpoint.clone(),
+        delegates: Arc::new(Delegates::new(config.delegates.clone())),
+    };
+    let first = setup.world().await?;
+    let worlds = Arc::new(Worlds { now: ArcSwap::from_pointee(first), setup, turn: Mutex::default() });
     let door = Arc::new(FrontDoor {
-        registry: registry.clone(),
-        apis: apis.clone(),
-        admin: admin::router(admin::Shown { registry: registry.clone(), lambda: lambda.clone() }),
+        worlds: worlds.clone(),
+        admin: admin::router(worlds.clone()),
         allowed: config.allowed.clone(),
         verify_signatures: config.verify_signatures,
         region: config.region.as_str().into(),
@@ -99,7 +94,85 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
     });
     let stop = CancellationToken::new();
     let served = tokio::spawn(server::serve(listener, door, stop.clone()));
-    Ok(Tule { endpoint, registry, lambda, apis, stop, served })
+    Ok(Tule { endpoint, worlds, stop, served })
+}
+
+impl Worlds {
+    /// The world of now.
+    pub(crate) fn now(&self) -> Arc<World> {
+        self.now.load_full()
+    }
+
+    /// Everything goes: executions and environments end, the store is emptied, and the services begin anew. Requests
+    /// that come meanwhile are told to try again.
+    pub(crate) async fn reset(&self) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        let old = self.now();
+        old.registry.close().await;
+        old.lambda.shutdown().await;
+        self.setup.store.clear().await.map_err(|error| error.to_string())?;
+        let next = self.setup.world().await?;
+        self.now.store(Arc::new(next));
+        Ok(())
+    }
+}
+
+impl Setup {
+    async fn world(&self) -> Result<World, String> {
+        let Self { store, clock, endpoint, .. } = self;
+        let registry = Arc::new(Registry::new(self.delegates.clone()));
+        let router: Arc<dyn ServiceRouter> = registry.clone();
+        let stored = |error: store::StoreError| error.to_string();
+        let logs = Logs::new(logs::Options { store: store.clone(), clock: clock.clone() }).map_err(stored)?;
+        let lambda = self.lambda(&logs, &router).await?;
+        let invoker: Arc<dyn FunctionInvoker> = Arc::new(lambda.clone());
+        let states = StepFunctions::new(
+            stepfn_shim::Options { endpoint: endpoint.clone() },
+            store.clone(),
+            clock.clone(),
+            router.clone(),
+            invoker.clone(),
+        )
+        .map_err(stored)?;
+        let apis = ApiGateway::new(
+            apigw_shim::Options { endpoint: endpoint.clone() },
+            store.clone(),
+            clock.clone(),
+            router.clone(),
+            invoker,
+        )
+        .map_err(stored)?;
+        let services: Vec<Arc<dyn Service>> = vec![
+            Arc::new(apis.rest_service()),
+            Arc::new(apis.http_service()),
+            Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(lambda.clone()),
+            Arc::new(logs),
+            Arc::new(S3::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(Sqs::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(states.clone()),
+            Arc::new(Sts::new(clock.clone())),
+        ];
+        registry.fill(services);
+        states.resume().await.map_err(|error| error.to_string())?;
+        Ok(World { registry, lambda, apis })
+    }
+
+    async fn lambda(&self, logs: &Logs, router: &Arc<dyn ServiceRouter>) -> Result<Lambda, String> {
+        let sink: Arc<dyn LogSink> = Arc::new(logs.clone());
+        let mut options =
+            lambda_shim::Options::new(self.store.clone(), self.clock.clone(), sink, router.clone());
+        options.executor = match self.config.executor {
+            Executor::Auto => ExecutorChoice::Auto,
+            Executor::Docker => ExecutorChoice::Docker,
+            Executor::Process => ExecutorChoice::Process,
+        };
+        options.endpoint = self.endpoint.clone();
+        options.python_sdk.clone_from(&self.sdks.python);
+        options.node_sdk.clone_from(&self.sdks.node);
+        options.images = self.config.images.clone().into_iter().collect();
+        Lambda::start(options).await.map_err(|error| error.to_string())
+    }
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, String> {
@@ -117,35 +190,12 @@ fn shown(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
 }
 
-async fn start_lambda(
-    config: &Config,
-    sdks: FunctionSdks,
-    store: &Store,
-    clock: &Clock,
-    logs: &Logs,
-    router: &Arc<dyn ServiceRouter>,
-    endpoint: &Arc<str>,
-) -> Result<Lambda, String> {
-    let sink: Arc<dyn LogSink> = Arc::new(logs.clone());
-    let mut options = lambda_shim::Options::new(store.clone(), clock.clone(), sink, router.clone());
-    options.executor = match config.executor {
-        Executor::Auto => ExecutorChoice::Auto,
-        Executor::Docker => ExecutorChoice::Docker,
-        Executor::Process => ExecutorChoice::Process,
-    };
-    options.endpoint = endpoint.clone();
-    options.python_sdk = sdks.python;
-    options.node_sdk = sdks.node;
-    options.images = config.images.clone().into_iter().collect();
-    Lambda::start(options).await.map_err(|error| error.to_string())
-}
-
 impl Tule {
     /// Stops serving, ends all execution environments, and lets the store close.
     pub(crate) async fn shutdown(self) {
         self.stop.cancel();
         // A server that panicked has ended too.
         let _ = self.served.await;
-        self.lambda.shutdown().await;
+        self.worlds.now().lambda.shutdown().await;
     }
 }

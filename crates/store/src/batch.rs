@@ -19,6 +19,18 @@ pub(crate) enum Write {
     Put(Table, Bytes, Bytes),
     Delete(Table, Bytes),
     DeletePrefix(Table, Key),
+    /// Everything in every table.
+    Clear,
+}
+
+impl Write {
+    /// The table it is about; `None` if it is about all.
+    pub(crate) fn table(&self) -> Option<Table> {
+        match self {
+            Self::Put(table, ..) | Self::Delete(table, _) | Self::DeletePrefix(table, _) => Some(*table),
+            Self::Clear => None,
+        }
+    }
 }
 
 impl Batch {

@@ -127,6 +127,25 @@ impl Blobs {
     }
 }
 
+impl Blobs {
+    /// Removes every blob.
+    pub(crate) async fn clear(&self) -> io::Result<()> {
+        match &*self.0 {
+            Place::Memory(blobs) => {
+                blobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                Ok(())
+            }
+            Place::Folder(folder) => {
+                let mut entries = tokio::fs::read_dir(folder).await?;
+                while let Some(entry) = entries.next_entry().await? {
+                    tokio::fs::remove_file(entry.path()).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Where a stream is being stored.
 enum Sink {
     Memory(BytesMut),

@@ -16,7 +16,8 @@ use std::{
 
 use bytes::Bytes;
 use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition, TableError,
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition,
+    TableError, TableHandle as _,
 };
 use tokio::sync::oneshot;
 
@@ -188,6 +189,15 @@ fn write_jobs(database: &Database, waiting: &mpsc::Receiver<Job>, stopped: &Once
     }
 }
 
+/// Removes every table but the one that tells the format.
+fn clear(transaction: &redb::WriteTransaction) -> Result<(), StoreError> {
+    let tables: Vec<_> = transaction.list_tables().map_err(damaged)?.collect();
+    for table in tables.into_iter().filter(|table| table.name() != META.name()) {
+        transaction.delete_table(table).map_err(damaged)?;
+    }
+    Ok(())
+}
+
 fn write_group<'b>(database: &Database, batches: impl Iterator<Item = &'b Batch>) -> Result<(), StoreError> {
     let transaction = database.begin_write().map_err(damaged)?;
     for write in batches.flat_map(|batch| &batch.writes) {
@@ -200,6 +210,7 @@ fn write_group<'b>(database: &Database, batches: impl Iterator<Item = &'b Batch>
                 let mut rows = transaction.open_table(definition(*table)).map_err(damaged)?;
                 rows.remove(&**key).map_err(damaged)?;
             }
+            Write::Clear => clear(&transaction)?,
             Write::DeletePrefix(table, prefix) => {
                 let mut rows = transaction.open_table(definition(*table)).map_err(damaged)?;
                 let end = prefix.end_of_prefix();

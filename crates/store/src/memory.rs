@@ -31,13 +31,10 @@ impl Memory {
     }
 
     pub(crate) fn apply(&self, batch: Batch) {
-        let mut tables: Vec<Table> = batch
-            .writes
-            .iter()
-            .map(|write| match write {
-                Write::Put(table, ..) | Write::Delete(table, _) | Write::DeletePrefix(table, _) => *table,
-            })
-            .collect();
+        if batch.writes.iter().any(|write| matches!(write, Write::Clear)) {
+            self.tables.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        let mut tables: Vec<Table> = batch.writes.iter().filter_map(Write::table).collect();
         tables.sort_unstable();
         tables.dedup();
         let tables: Vec<_> = tables.into_iter().map(|table| (table, self.table(table))).collect();
@@ -46,10 +43,8 @@ impl Memory {
             .map(|(table, rows)| (*table, rows.write().unwrap_or_else(PoisonError::into_inner)))
             .collect();
         for write in batch.writes {
-            let table = match &write {
-                Write::Put(table, ..) | Write::Delete(table, _) | Write::DeletePrefix(table, _) => *table,
-            };
-            let Some((_, rows)) = locked.iter_mut().find(|(name, _)| *name == table) else { continue };
+            let table = write.table();
+            let Some((_, rows)) = locked.iter_mut().find(|(name, _)| Some(*name) == table) else { continue };
             match write {
                 Write::Put(_, key, value) => {
                     rows.insert(key, value);
@@ -58,6 +53,7 @@ impl Memory {
                     rows.remove(&key);
                 }
                 Write::DeletePrefix(_, prefix) => delete_prefix(rows, &prefix),
+                Write::Clear => {}
             }
         }
     }

@@ -7,6 +7,7 @@ use redb::StorageBackend;
 
 use crate::{
     Batch, Blobs, Key, StoreError, Table,
+    batch::Write,
     disk::{Disk, Done},
     memory::Memory,
 };
@@ -75,6 +76,12 @@ impl Store {
             }
             Engine::Disk(disk) => Commit(Progress::Waiting(disk.commit(batch))),
         }
+    }
+
+    /// Removes everything: all tables at once, then all blobs. Whoever holds records in memory must let them go.
+    pub async fn clear(&self) -> Result<(), StoreError> {
+        self.commit(Batch { writes: vec![Write::Clear] }).await?;
+        self.blobs.clear().await.map_err(StoreError::from)
     }
 
     /// The value under `key`.

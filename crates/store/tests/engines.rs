@@ -55,6 +55,13 @@ async fn memory_and_disk_agree() {
     assert_eq!(seen, look(&reopened));
     assert_eq!(reopened.blobs().get(&blob).await.unwrap(), "archive");
     assert!(!folder.path().join("blobs/left.tmp").exists());
+    for store in [memory, reopened] {
+        store.clear().await.unwrap();
+        assert!(store.scan(ROWS, &Key::new(), None, 10).unwrap().is_empty());
+        assert!(store.blobs().get(&blob).await.is_err());
+        exercise(&store).await;
+        assert_eq!(seen, look(&store));
+    }
 }
 
 #[tokio::test]

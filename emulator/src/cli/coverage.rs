@@ -12,7 +12,7 @@ pub(crate) async fn run() -> Result<ExitCode, String> {
     let mut config = Config::load(Flags::default())?;
     (config.port, config.executor, config.data_dir) = (0, Executor::Process, None);
     let tule = startup::start(&config, FunctionSdks::default()).await?;
-    print!("{}", page(&tule.registry));
+    print!("{}", page(&tule.worlds.now().registry));
     tule.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ mod coverage;
 mod env;
 mod invoke;
 mod logs;
+mod reset;
 mod run;
 mod start;
 mod status;
@@ -40,6 +41,8 @@ enum Command {
     /// Print which operations are done, as Markdown.
     #[command(hide = true)]
     Coverage,
+    /// Remove everything in a running Tule.
+    Reset(reset::Arguments),
     /// Print exports for the shell: eval "$(tule env)".
     Env(env::Arguments),
 }
@@ -69,6 +72,7 @@ async fn run(command: Command) -> Result<ExitCode, String> {
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
         Command::Coverage => coverage::run().await,
+        Command::Reset(arguments) => reset::run(arguments).await,
         Command::Start(arguments) => start::run(arguments).await,
         Command::Env(arguments) => {
             env::run(&arguments);

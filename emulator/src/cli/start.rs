@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     log_to_stderr();
     let tule = startup::start(&config, installed_sdks()).await?;
     println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
-    println!("functions run in {}", tule.lambda.describe());
+    println!("functions run in {}", tule.worlds.now().lambda.describe());
     println!("Ready.");
     wait_for_end(tule).await;
     Ok(ExitCode::SUCCESS)

@@ -87,9 +87,9 @@ fn summary(tule: &Tule, config: &Config, deployed: &Deployed, style: Style) -> S
     );
     line(format!("{} {}", style.bold("Tule"), env!("CARGO_PKG_VERSION")));
     line(format!("  endpoint   {}", style.bold(&tule.endpoint)));
-    line(format!("  functions  run in {}", tule.lambda.describe()));
+    line(format!("  functions  run in {}", tule.worlds.now().lambda.describe()));
     line(format!("  data       {data}"));
-    for (service, endpoint) in tule.registry.delegates().names() {
+    for (service, endpoint) in tule.worlds.now().registry.delegates().names() {
         line(format!("  {service:<10} delegated to {endpoint}"));
     }
     if !deployed.functions.is_empty() {
@@ -107,7 +107,7 @@ fn summary(tule: &Tule, config: &Config, deployed: &Deployed, style: Style) -> S
             }
         }
     }
-    let apis = tule.apis.summary();
+    let apis = tule.worlds.now().apis.summary();
     if !apis.is_empty() {
         line(format!("\n{}", style.bold("APIs")));
         for api in apis {

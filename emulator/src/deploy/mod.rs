@@ -91,6 +91,7 @@ impl Deployment {
     /// Makes every resource, in order.
     pub(crate) async fn run(self, tule: &Tule) -> Result<Deployed, String> {
         let ctx = CallContext::internal(self.scope, tule.endpoint.clone());
+        let registry = tule.worlds.now().registry.clone();
         let packager = Packager::new(self.folder)?;
         let mut known = self.plan.known.clone();
         let mut deployed = Deployed::default();
@@ -98,7 +99,7 @@ impl Deployment {
             let calls = step.calls(&known).map_err(|refusals| refusals.to_string())?;
             let mut saved = BTreeMap::new();
             for wanted in calls {
-                let made = call::make(&tule.registry, &ctx, &packager, &wanted, &mut saved).await;
+                let made = call::make(&registry, &ctx, &packager, &wanted, &mut saved).await;
                 let warning =
                     made.map_err(|error| format!("{} ({}): {error}", step.logical_id, step.kind))?;
                 note(&mut deployed, &wanted, warning);

@@ -12,7 +12,7 @@ use runtime::{Body, BodyError, CallContext, Input, Output, Scope, ServiceRouter 
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    FrontDoor,
+    FrontDoor, World,
     body::{HttpBody, from_http, to_http},
 };
 
@@ -22,10 +22,15 @@ const SECRET: &str = "test";
 /// A failure with the service whose protocol it is told in.
 type Failure = (&'static ServiceModel, ServiceError);
 
-pub(super) async fn serve(door: &Arc<FrontDoor>, parts: Parts, incoming: Incoming) -> Response<HttpBody> {
+pub(super) async fn serve(
+    door: &FrontDoor,
+    world: &World,
+    parts: Parts,
+    incoming: Incoming,
+) -> Response<HttpBody> {
     let request_id = new_request_id();
     let identified = aws_wire::identify(&parts);
-    let answered = call(door, &identified, parts, incoming, &request_id).await;
+    let answered = call(door, world, &identified, parts, incoming, &request_id).await;
     let (mut response, model) = match answered {
         Ok(answered) => answered,
         Err((model, error)) => {
@@ -43,17 +48,18 @@ pub(super) async fn serve(door: &Arc<FrontDoor>, parts: Parts, incoming: Incomin
 }
 
 async fn call(
-    door: &Arc<FrontDoor>,
+    door: &FrontDoor,
+    world: &World,
     identified: &Identified,
     parts: Parts,
     incoming: Incoming,
     request_id: &Arc<str>,
 ) -> Result<(Response<HttpBody>, &'static ServiceModel), Failure> {
     let model = identified.model();
-    if let Some(endpoint) = door.registry.delegates().endpoint(model.name) {
+    if let Some(endpoint) = world.registry.delegates().endpoint(model.name) {
         let request = Request::from_parts(parts, to_http(from_http(incoming, false)));
         let answer =
-            door.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
+            world.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
         let answer = answer.map(|body| to_http(from_http(body, false)));
         return Ok((answer, model));
     }
@@ -70,7 +76,7 @@ async fn call(
     let (members, body) = decode(door, &target, &parts, body).await.map_err(|error| (model, error))?;
     let ctx = context(door, identified, &parts, request_id);
     let name = &target.operation.name;
-    let output = door.registry.call(&ctx, model.name, name, Input { members, body }).await;
+    let output = world.registry.call(&ctx, model.name, name, Input { members, body }).await;
     let output = output.map_err(|error| (model, error))?;
     Ok((encode(&target, output, request_id), model))
 }

@@ -9,12 +9,12 @@ pub(crate) mod safety;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
-use apigw_shim::{Addressed, ApiGateway};
+use apigw_shim::Addressed;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use runtime::Body;
 
-use crate::registry::Registry;
+use crate::startup::{World, Worlds};
 use body::{HttpBody, from_http, to_http};
 use classify::Destination;
 use safety::{Allowed, Refusal};
@@ -24,8 +24,7 @@ const MOST_HEADER_BYTES: usize = 16 << 10;
 
 /// What the handler needs.
 pub(crate) struct FrontDoor {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) apis: ApiGateway,
+    pub(crate) worlds: Arc<Worlds>,
     pub(crate) admin: axum::Router,
     pub(crate) allowed: Allowed,
     /// `--verify-signatures`.
@@ -45,14 +44,15 @@ impl FrontDoor {
     ) -> Result<Response<HttpBody>, Infallible> {
         let (parts, incoming) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
-        let mut response = match self.admit(&parts) {
+        let world = self.worlds.now();
+        let mut response = match self.admit(&world, &parts) {
             Ok((destination, origin)) => {
                 let preflight =
                     origin.is_some() && parts.method == Method::OPTIONS && destination == Destination::Aws;
                 let mut response = if preflight {
                     preflight_answer(&parts.headers)
                 } else {
-                    self.dispatch(destination, parts, incoming, peer).await
+                    self.dispatch(&world, destination, parts, incoming, peer).await
                 };
                 if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(&origin).ok()) {
                     show_to(&mut response, origin);
@@ -73,7 +73,7 @@ impl FrontDoor {
     }
 
     /// Host first, then the destination, then (but for deployed APIs, which have their own rules) the origin.
-    fn admit(&self, parts: &Parts) -> Result<(Destination, Option<String>), Refusal> {
+    fn admit(&self, world: &World, parts: &Parts) -> Result<(Destination, Option<String>), Refusal> {
         let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > MOST_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -87,7 +87,7 @@ impl FrontDoor {
         }
         let host = safety::host(parts, &self.allowed, |name| {
             let id = name.split_once(".execute-api.").map_or("", |(id, _)| id);
-            !id.is_empty() && self.apis.has_api(id.split_once("-vpce-").map_or(id, |(id, _)| id))
+            !id.is_empty() && world.apis.has_api(id.split_once("-vpce-").map_or(id, |(id, _)| id))
         })?;
         let destination = classify::classify(parts, &host);
         let origin = match destination {
@@ -98,14 +98,15 @@ impl FrontDoor {
     }
 
     async fn dispatch(
-        self: &Arc<Self>,
+        &self,
+        world: &World,
         destination: Destination,
         mut parts: Parts,
         incoming: Incoming,
         peer: SocketAddr,
     ) -> Response<HttpBody> {
         match destination {
-            Destination::Aws => aws::serve(self, parts, incoming).await,
+            Destination::Aws => aws::serve(self, world, parts, incoming).await,
             Destination::Admin => {
                 let request = Request::from_parts(parts, axum::body::Body::new(incoming));
                 let answered = tower_service::Service::call(&mut self.admin.clone(), request).await;
@@ -127,7 +128,7 @@ impl FrontDoor {
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };
                 let request = Request::from_parts(parts, from_http(incoming, false));
-                self.apis.execute(addressed, request, peer.ip()).await.map(to_http)
+                world.apis.execute(addressed, request, peer.ip()).await.map(to_http)
             }
             Destination::FunctionUrl { id } => refuse(&Refusal {
                 status: StatusCode::NOT_IMPLEMENTED,
