@@ -10,9 +10,10 @@ use bollard::{
         ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
-        AttachContainerOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
-        ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
-        RemoveVolumeOptions, StartContainerOptions, UploadToContainerOptionsBuilder,
+        AttachContainerOptionsBuilder, ContainerArchiveInfoOptions, CreateContainerOptions,
+        CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
+        UploadToContainerOptionsBuilder,
     },
 };
 use bytes::Bytes;
@@ -106,22 +107,19 @@ impl Engine {
         Ok(timely(created).await?.id)
     }
 
-    /// A container that is never started: the way into a volume.
+    /// A container that is never started: the way into a volume, or a look into an image.
     pub(super) async fn create_helper(
         &self,
         image: &str,
-        volume: &str,
-        at: &'static str,
+        volume: Option<(&str, &'static str)>,
         labels: HashMap<String, String>,
     ) -> Answer<String> {
+        let mounts = volume.map(|(volume, at)| vec![mount(volume.to_owned(), at, false)]);
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec!["/nothing".to_owned()]),
             labels: Some(labels),
-            host_config: Some(HostConfig {
-                mounts: Some(vec![mount(volume.to_owned(), at, false)]),
-                ..HostConfig::default()
-            }),
+            host_config: Some(HostConfig { mounts, ..HostConfig::default() }),
             ..ContainerCreateBody::default()
         };
         Ok(timely(self.docker.create_container(None::<CreateContainerOptions>, body)).await?.id)
@@ -130,6 +128,16 @@ impl Engine {
     pub(super) async fn upload(&self, container: &str, path: &str, archive: Bytes) -> Answer<()> {
         let options = UploadToContainerOptionsBuilder::default().path(path).build();
         Ok(timely(self.docker.upload_to_container(container, Some(options), body_full(archive))).await?)
+    }
+
+    /// Whether there is something at `path` in a container, running or not.
+    pub(super) async fn has_path(&self, container: &str, path: &str) -> Answer<bool> {
+        let options = ContainerArchiveInfoOptions { path: path.to_owned() };
+        match timely(self.docker.get_container_archive_info(container, Some(options))).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Missing) => Ok(false),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     pub(super) async fn attach(&self, container: &str) -> Answer<Attached> {
