@@ -23,6 +23,22 @@ pub struct Addressed {
     pub stage: Option<String>,
 }
 
+/// Headers that AWS keeps from REST APIs: neither templates nor functions nor servers see them.
+const UNSEEN: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-md5",
+    "expect",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+];
+
 pub(crate) async fn execute(
     state: &State,
     addressed: Addressed,
@@ -49,7 +65,10 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let incoming = Incoming::new(state, parts, path, body, peer);
+            let mut incoming = Incoming::new(state, parts, path, body, peer);
+            for name in UNSEEN {
+                incoming.headers.remove(*name);
+            }
             let refused =
                 too_large.then(|| GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"));
             rest_api::pipeline::answer(state, &stage, &incoming, refused).await

@@ -80,7 +80,10 @@ async fn package(State(shown): State<Shown>, request: axum::extract::Request) ->
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
             response
         }
-        None => answer(StatusCode::FORBIDDEN, &json!({ "message": "the link has expired or was not given out here" })),
+        None => answer(
+            StatusCode::FORBIDDEN,
+            &json!({ "message": "the link has expired or was not given out here" }),
+        ),
     }
 }
 

@@ -63,7 +63,8 @@ pub(crate) struct Flags {
 }
 
 fn delegate(text: &str) -> Result<(String, Uri), String> {
-    let (service, url) = text.split_once('=').ok_or("give it as SERVICE=URL, e.g. dynamodb=http://127.0.0.1:8000")?;
+    let (service, url) =
+        text.split_once('=').ok_or("give it as SERVICE=URL, e.g. dynamodb=http://127.0.0.1:8000")?;
     if aws_model::service(service).is_none() {
         return Err(format!("there is no service {service}; known are {}", aws_model::NAMES.join(", ")));
     }
@@ -114,7 +115,8 @@ impl Config {
         let file = read_file(flags.config.as_deref())?;
         let mut delegates = BTreeMap::new();
         for (service, url) in &file.delegate {
-            let (service, url) = delegate(&format!("{service}={url}")).map_err(|error| format!("{FILE}: {error}"))?;
+            let (service, url) =
+                delegate(&format!("{service}={url}")).map_err(|error| format!("{FILE}: {error}"))?;
             delegates.insert(service, url);
         }
         delegates.extend(flags.delegate);
@@ -140,7 +142,9 @@ fn read_file(given: Option<&Path>) -> Result<File, String> {
     let path = given.unwrap_or(Path::new(FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(File::default());
+        }
         Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
     };
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
@@ -154,7 +158,11 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tule.toml");
-        std::fs::write(&path, "port = 1\nregion = \"eu-west-1\"\n[delegate]\ndynamodb = \"http://127.0.0.1:8000\"\n").unwrap();
+        std::fs::write(
+            &path,
+            "port = 1\nregion = \"eu-west-1\"\n[delegate]\ndynamodb = \"http://127.0.0.1:8000\"\n",
+        )
+        .unwrap();
         let flags = Flags { port: Some(2), config: Some(path.clone()), ..Flags::default() };
         let config = Config::load(flags).unwrap();
         assert_eq!((config.port, config.region.as_str()), (2, "eu-west-1"));

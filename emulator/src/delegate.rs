@@ -76,7 +76,10 @@ impl Delegates {
             .header(header::CONTENT_TYPE, format!("application/x-amz-json-{version}"))
             .header(
                 header::AUTHORIZATION,
-                format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host, Signature=0", ctx.scope.account),
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host, Signature=0",
+                    ctx.scope.account
+                ),
             )
             .body(to_http(Body::Bytes(body.into())))
             .map_err(|error| ServiceError::internal(error.to_string()))?;
@@ -94,7 +97,8 @@ fn read_answer(status: u16, body: &Bytes) -> Result<Output, ServiceError> {
         return Ok(Output::of(value));
     }
     let text = |name: &str| value.get(name).and_then(Value::as_str);
-    let code = text("__type").and_then(|code| code.rsplit('#').next()).unwrap_or("ServiceException").to_owned();
+    let code =
+        text("__type").and_then(|code| code.rsplit('#').next()).unwrap_or("ServiceException").to_owned();
     let message = text("message").or_else(|| text("Message")).unwrap_or_default();
     Err(ServiceError::new(code, status, message))
 }
@@ -106,5 +110,9 @@ fn join(endpoint: &Uri, path: &str) -> Result<Uri, ServiceError> {
 }
 
 fn unreachable(endpoint: &Uri, error: &hyper_util::client::legacy::Error) -> ServiceError {
-    ServiceError::new("ServiceUnavailable", 503, format!("the delegated endpoint {endpoint} does not answer: {error}"))
+    ServiceError::new(
+        "ServiceUnavailable",
+        503,
+        format!("the delegated endpoint {endpoint} does not answer: {error}"),
+    )
 }

@@ -43,14 +43,19 @@ impl Registry {
 
     /// The operations that a service does here.
     pub(crate) fn operations(&self, service: &str) -> &'static [&'static str] {
-        self.services.get().and_then(|services| services.get(service)).map_or(&[], |service| service.operations())
+        self.services
+            .get()
+            .and_then(|services| services.get(service))
+            .map_or(&[], |service| service.operations())
     }
 
     fn find(&self, service: &str, operation: &str) -> Result<&Arc<dyn Service>, ServiceError> {
         let found = self.services.get().and_then(|services| services.get(service));
         match found {
             Some(found) if found.operations().contains(&operation) => Ok(found),
-            Some(_) => Err(ServiceError::not_implemented(format!("Tule does not implement {operation} of {service} yet"))),
+            Some(_) => Err(ServiceError::not_implemented(format!(
+                "Tule does not implement {operation} of {service} yet"
+            ))),
             None => Err(ServiceError::not_implemented(format!(
                 "Tule does not emulate {service} ({operation}); delegate it to another endpoint with --delegate {service}=URL"
             ))),
@@ -70,7 +75,10 @@ impl ServiceRouter for Registry {
             let model = aws_model::service(service)
                 .ok_or_else(|| ServiceError::not_implemented(format!("Tule knows no service {service}")))?;
             let known = model.operation(operation).ok_or_else(|| {
-                ServiceError::bad_request("UnknownOperationException", format!("{service} has no operation {operation}"))
+                ServiceError::bad_request(
+                    "UnknownOperationException",
+                    format!("{service} has no operation {operation}"),
+                )
             })?;
             if let Some(endpoint) = self.delegates.endpoint(service) {
                 return self.delegates.call(endpoint, ctx, model, known, input).await;

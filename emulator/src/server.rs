@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Serves until `stop` says so.
 pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -31,7 +31,13 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: Can
         };
         // Small answers must not wait for more to send; a socket that refuses works all the same.
         let _ = stream.set_nodelay(true);
-        connections.spawn(connection(http.clone(), TokioIo::new(stream), peer, Arc::clone(&door), stop.clone()));
+        connections.spawn(connection(
+            http.clone(),
+            TokioIo::new(stream),
+            peer,
+            Arc::clone(&door),
+            stop.clone(),
+        ));
     }
     connections.close();
     let _ = tokio::time::timeout(GRACE, connections.wait()).await;

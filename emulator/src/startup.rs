@@ -1,10 +1,6 @@
 //! How the parts come together, and how they end.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use apigw_shim::ApiGateway;
 use lambda_shim::{ExecutorChoice, Lambda};

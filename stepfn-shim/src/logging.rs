@@ -26,9 +26,7 @@ enum Level {
     Fatal,
 }
 
-/// The stream of an execution's events.
-const STREAM: &str = "states/";
-/// The stream AWS writes to check a destination; it is there before any other.
+/// The stream AWS makes to check the destination of a new state machine; it is there before any other.
 const VALIDATION_STREAM: &str = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions";
 
 impl Logging {
@@ -56,7 +54,8 @@ impl Logging {
             Level::All => true,
             Level::Fatal => fatal,
             Level::Error => {
-                fatal || name.contains("Failed") || name.contains("TimedOut") || name.contains("Aborted")
+                let failing = event.event_type == EventType::FailStateEntered || name.contains("Failed");
+                fatal || failing || name.contains("TimedOut") || name.contains("Aborted")
             }
         }
     }
@@ -100,31 +99,47 @@ pub(crate) fn deliver(inner: &Arc<Inner>, running: &Arc<Running>, events: &[Hist
     tokio::spawn(async move {
         // One delivery after the other, so that an execution's events stay in their order.
         let _turn = running.log_turn.lock().await;
-        if let Err(error) = put(&inner, &running.key.scope, &group, lines).await {
+        if let Err(error) = put(&inner, &running, &group, lines).await {
             tracing::warn!(execution = &*running.arn, group, %error, "execution logs could not be delivered");
         }
     });
 }
 
-async fn put(inner: &Inner, scope: &Scope, group: &str, lines: Vec<Value>) -> Result<(), ServiceError> {
+/// Makes the stream that shows that a group takes logs.
+pub(crate) async fn validate_delivery(inner: &Inner, scope: &Scope, group: &str) {
     let ctx = CallContext::internal(scope.clone(), Arc::clone(&inner.options.endpoint));
-    let stream = format!("{STREAM}{}/1", day(inner.clock.now()));
-    for name in [VALIDATION_STREAM, &stream] {
-        let members = object(json!({ "logGroupName": group, "logStreamName": name }));
-        let created =
-            inner.router.call(&ctx, "logs", "CreateLogStream", Input { members, ..Input::default() }).await;
-        match created {
-            Err(error) if error.code != "ResourceAlreadyExistsException" => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
+    if let Err(error) = create_stream(inner, &ctx, group, VALIDATION_STREAM).await {
+        tracing::warn!(group, %error, "the log group of a state machine takes no streams");
     }
+}
+
+async fn create_stream(
+    inner: &Inner,
+    ctx: &CallContext,
+    group: &str,
+    stream: &str,
+) -> Result<(), ServiceError> {
+    let members = object(json!({ "logGroupName": group, "logStreamName": stream }));
+    let created =
+        inner.router.call(ctx, "logs", "CreateLogStream", Input { members, ..Input::default() }).await;
+    match created {
+        Err(error) if error.code != "ResourceAlreadyExistsException" => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+async fn put(inner: &Inner, running: &Running, group: &str, lines: Vec<Value>) -> Result<(), ServiceError> {
+    let ctx = CallContext::internal(running.key.scope.clone(), Arc::clone(&inner.options.endpoint));
+    let started = running.live().record.started;
+    let stream = format!("states/{}/{}", running.key.machine, minute(started));
+    create_stream(inner, &ctx, group, &stream).await?;
     let members = object(json!({ "logGroupName": group, "logStreamName": stream, "logEvents": lines }));
     inner.router.call(&ctx, "logs", "PutLogEvents", Input { members, ..Input::default() }).await?;
     Ok(())
 }
 
-/// `2026-11-22-14-20`: AWS begins a stream with the minute.
-fn day(at: Timestamp) -> String {
+/// `2026-11-22-14-20`: executions that start in one minute share a stream.
+fn minute(at: Timestamp) -> String {
     at.rfc3339().chars().take(16).map(|c| if c.is_ascii_digit() { c } else { '-' }).collect()
 }
 

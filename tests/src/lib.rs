@@ -65,7 +65,9 @@ impl Tule {
         let mut said = String::new();
         let began = Instant::now();
         loop {
-            let Some(Ok(line)) = lines.next() else { panic!("tule ended before it was ready, having said:\n{said}") };
+            let Some(Ok(line)) = lines.next() else {
+                panic!("tule ended before it was ready, having said:\n{said}")
+            };
             if line == "Ready." {
                 break;
             }
@@ -109,7 +111,11 @@ impl Tule {
 
     /// One request over HTTP/1.0, so that the body is what follows the headers.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n", self.address, body.len());
+        let mut request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n",
+            self.address,
+            body.len()
+        );
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -120,8 +126,14 @@ impl Tule {
 
     /// An operation of a JSON service.
     pub fn json(&self, service: &str, target: &str, members: &Value) -> Answer {
-        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h, Signature=0");
-        let headers = [("authorization", scope.as_str()), ("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h, Signature=0"
+        );
+        let headers = [
+            ("authorization", scope.as_str()),
+            ("x-amz-target", target),
+            ("content-type", "application/x-amz-json-1.0"),
+        ];
         self.request("POST", "/", &headers, &members.to_string())
     }
 
@@ -134,7 +146,10 @@ impl Tule {
 
     /// The URL of an API's route, from the summary: the first line that holds all of `parts`.
     pub fn said_url(&self, parts: &[&str]) -> String {
-        let line = self.said.lines().find(|line| line.contains("http://") && parts.iter().all(|part| line.contains(part)));
+        let line = self
+            .said
+            .lines()
+            .find(|line| line.contains("http://") && parts.iter().all(|part| line.contains(part)));
         let line = line.unwrap_or_else(|| panic!("the summary names no URL with {parts:?}:\n{}", self.said));
         let at = line.find("http://").expect("just found");
         line[at..].split_whitespace().next().expect("just found").to_owned()
@@ -191,6 +206,8 @@ pub fn client(tule: &Tule, program: &str, arguments: &[&str]) -> Option<String> 
     let path = match program {
         "python" => tools.join("python/bin/python"),
         "aws" => tools.join("python/bin/aws"),
+        // Debian's package; other systems have it elsewhere, and their tests do without.
+        "aws2" => PathBuf::from("/usr/bin/aws"),
         other => PathBuf::from(other),
     };
     let output = Command::new(&path)

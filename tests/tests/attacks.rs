@@ -62,7 +62,8 @@ fn requests_under_foreign_names_or_from_foreign_pages_change_nothing() {
 #[test]
 fn admin_routes_are_not_for_other_sites_and_have_no_effect() {
     let tule = Tule::start(&["--executor", "process"]);
-    for path in ["/_tule/health", "/_localstack/health", "/health", "/_localstack/info", "/_localstack/init"] {
+    for path in ["/_tule/health", "/_localstack/health", "/health", "/_localstack/info", "/_localstack/init"]
+    {
         let answer = tule.request("GET", path, &[], "");
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.headers.contains("x-content-type-options: nosniff"), "{path}: {}", answer.headers);
@@ -87,7 +88,11 @@ fn a_preflight_grants_own_pages_and_no_private_network() {
     ];
     let answer = tule.request("OPTIONS", "/", &ask, "");
     assert_eq!(answer.status, 204);
-    assert!(answer.headers.contains("access-control-allow-origin: http://localhost:3000"), "{}", answer.headers);
+    assert!(
+        answer.headers.contains("access-control-allow-origin: http://localhost:3000"),
+        "{}",
+        answer.headers
+    );
     assert!(!answer.headers.contains("private-network"), "{}", answer.headers);
     let foreign = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
     assert_eq!(tule.request("OPTIONS", "/", &foreign, "").status, 403);
@@ -99,14 +104,26 @@ fn malformed_requests_are_refused_and_the_listener_lives() {
     let here = &tule.address;
     let refused = |request: &str| {
         let answer = Answer::parse(&tule.raw(request.as_bytes()));
-        assert!(matches!(answer.status, 400 | 413 | 414 | 431 | 501), "{}: {}", answer.status, &request[..request.len().min(120)]);
+        assert!(
+            matches!(answer.status, 400 | 413 | 414 | 431 | 501),
+            "{}: {}",
+            answer.status,
+            &request[..request.len().min(120)]
+        );
     };
-    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd"));
-    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"));
+    refused(&format!(
+        "POST / HTTP/1.1\r\nhost: {here}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd"
+    ));
+    refused(&format!(
+        "POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"
+    ));
     refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n"));
     let many: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
     refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\n{many}\r\n"));
-    refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\nx-long: {}\r\nconnection: close\r\n\r\n", "a".repeat(17 << 10)));
+    refused(&format!(
+        "GET / HTTP/1.1\r\nhost: {here}\r\nx-long: {}\r\nconnection: close\r\n\r\n",
+        "a".repeat(17 << 10)
+    ));
     refused("GARBAGE\r\n\r\n");
     let authorization = "a".repeat(15 << 10);
     let answer = tule.request("GET", "/", &[("authorization", &authorization)], "");

@@ -57,7 +57,8 @@ fn history(tule: &Tule, arn: &str) -> Vec<Value> {
 
 /// What a history is compared by: everything but the moments and the names of child executions.
 fn shape(events: &[Value]) -> Vec<(Value, Value)> {
-    let mut shape: Vec<_> = events.iter().map(|event| (event["type"].clone(), event["previousEventId"].clone())).collect();
+    let mut shape: Vec<_> =
+        events.iter().map(|event| (event["type"].clone(), event["previousEventId"].clone())).collect();
     // Branches that run side by side finish in either order.
     shape.sort_by_key(|(kind, before)| (kind.to_string(), before.as_u64()));
     shape.into_iter().map(|(kind, _)| (kind, Value::Null)).collect()
@@ -66,7 +67,8 @@ fn shape(events: &[Value]) -> Vec<(Value, Value)> {
 fn start(tule: &Tule, machine: &str, name: &str) -> String {
     let arn = format!("arn:aws:states:us-east-1:000000000000:stateMachine:{machine}");
     let input = json!({ "items": [1, 2, 3] }).to_string();
-    let started = tule.states("StartExecution", &json!({ "stateMachineArn": arn, "name": name, "input": input }));
+    let started =
+        tule.states("StartExecution", &json!({ "stateMachineArn": arn, "name": name, "input": input }));
     started["executionArn"].as_str().unwrap().to_owned()
 }
 
@@ -83,7 +85,10 @@ fn every_execution_ends_as_it_would_have_without_the_crash() {
     let machines = definitions();
     for (name, definition) in &machines {
         let role = "arn:aws:iam::000000000000:role/r";
-        tule.states("CreateStateMachine", &json!({ "name": name, "definition": definition.to_string(), "roleArn": role }));
+        tule.states(
+            "CreateStateMachine",
+            &json!({ "name": name, "definition": definition.to_string(), "roleArn": role }),
+        );
     }
     // Without a crash, one of each.
     let expected: Vec<(Value, Vec<(Value, Value)>)> = machines

@@ -6,7 +6,8 @@ use e2e::{Tule, client, has_docker, root, wait_for};
 use serde_json::{Value, json};
 
 fn curl(arguments: &[&str]) -> Value {
-    let output = Command::new("curl").args(["--silent", "--show-error", "--max-time", "60"]).args(arguments).output();
+    let output =
+        Command::new("curl").args(["--silent", "--show-error", "--max-time", "60"]).args(arguments).output();
     let output = output.expect("curl runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -26,7 +27,8 @@ fn ended(tule: &Tule, arn: &str) -> Value {
 
 fn order(rest: &str, card: &str) -> String {
     let items = json!([{ "dish": "soup", "price": 4.5 }, { "dish": "bread", "price": 1.5 }]);
-    let made = post(&format!("{rest}/orders"), &json!({ "items": items, "card": card, "address": "5 River Road" }));
+    let made =
+        post(&format!("{rest}/orders"), &json!({ "items": items, "card": card, "address": "5 River Road" }));
     assert_eq!((made["status"].as_str(), made["total"].as_f64()), (Some("CREATED"), Some(6.0)), "{made}");
     made["id"].as_str().unwrap().to_owned()
 }
@@ -55,8 +57,15 @@ fn walk_through(tule: &Tule) {
     assert_eq!((&output["status"], &output["plates"]), (&json!("DELIVERED"), &json!(2)), "{output}");
     assert_eq!(curl(&[&format!("{http}/orders/{id}")])["status"], "DELIVERED");
     let page = tule.states("GetExecutionHistory", &json!({ "executionArn": arn, "maxResults": 1000 }));
-    let kinds: Vec<&str> = page["events"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
-    for kind in ["MapIterationSucceeded", "ParallelStateSucceeded", "WaitStateExited", "ChoiceStateEntered", "LambdaFunctionSucceeded"] {
+    let kinds: Vec<&str> =
+        page["events"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
+    for kind in [
+        "MapIterationSucceeded",
+        "ParallelStateSucceeded",
+        "WaitStateExited",
+        "ChoiceStateEntered",
+        "LambdaFunctionSucceeded",
+    ] {
         assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");
     }
 
@@ -70,11 +79,19 @@ fn walk_through(tule: &Tule) {
     let declined = order(&rest, "declined");
     let started = post(&format!("{rest}/workflows"), &json!({ "orderId": declined }));
     let end = ended(tule, started["executionArn"].as_str().unwrap());
-    assert_eq!((end["status"].as_str(), end["error"].as_str()), (Some("FAILED"), Some("OrderCancelled")), "{end}");
+    assert_eq!(
+        (end["status"].as_str(), end["error"].as_str()),
+        (Some("FAILED"), Some("OrderCancelled")),
+        "{end}"
+    );
     assert_eq!(curl(&[&format!("{http}/orders/{declined}")])["reason"], "PaymentDeclined");
 
     // What the functions wrote.
-    if let Some(said) = client(tule, "aws", &["logs", "filter-log-events", "--log-group-name", "/aws/lambda/orders-CreateOrder"]) {
+    if let Some(said) = client(
+        tule,
+        "aws",
+        &["logs", "filter-log-events", "--log-group-name", "/aws/lambda/orders-CreateOrder"],
+    ) {
         assert!(said.contains(&format!("created order {id}")), "{said}");
     }
 }

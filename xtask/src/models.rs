@@ -63,7 +63,11 @@ pub(crate) fn run(check: bool) -> Result<(), Failure> {
     } else {
         fs::write(folder.join("SOURCE"), lock)?;
     }
-    if differing.is_empty() { Ok(()) } else { Err(format!("a fresh run differs in: {}", differing.join(", ")).into()) }
+    if differing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("a fresh run differs in: {}", differing.join(", ")).into())
+    }
 }
 
 fn fetch(folder: &Path) -> Result<Vec<u8>, Failure> {
@@ -77,7 +81,11 @@ fn fetch(folder: &Path) -> Result<Vec<u8>, Failure> {
     }
     let wheel = fs::read(folder.join(format!("botocore-{VERSION}-py3-none-any.whl")))?;
     let found: String = Sha256::digest(&wheel).iter().map(|byte| format!("{byte:02x}")).collect();
-    if found == SHA256 { Ok(wheel) } else { Err(format!("the wheel's checksum is {found}, not {SHA256}").into()) }
+    if found == SHA256 {
+        Ok(wheel)
+    } else {
+        Err(format!("the wheel's checksum is {found}, not {SHA256}").into())
+    }
 }
 
 fn read_model<R: Read + std::io::Seek>(
@@ -126,7 +134,11 @@ fn strip_model(mut model: Value) -> Value {
 }
 
 fn values_of<'v>(value: &'v mut Value, key: &str) -> impl Iterator<Item = &'v mut Value> {
-    value.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(|map| map.iter_mut().map(|(_, value)| value))
+    value
+        .get_mut(key)
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flat_map(|map| map.iter_mut().map(|(_, value)| value))
 }
 
 fn drop_keys(value: &mut Value, further: &[&str]) {

@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         fs::read(&floors_path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let mut below = Vec::new();
     let mut total = (0, 0);
-    for service in SERVICES.iter().filter(|service| arguments.service.as_deref().is_none_or(|only| only == **service)) {
+    for service in
+        SERVICES.iter().filter(|service| arguments.service.as_deref().is_none_or(|only| only == **service))
+    {
         for (area, (passed, failed)) in replay(&root, arguments, service)? {
             total = (total.0 + passed, total.1 + failed);
             let floor = floors.get(&area).and_then(Value::as_u64).unwrap_or(0);
@@ -75,7 +77,8 @@ type Counts = BTreeMap<String, (u64, u64)>;
 fn replay(root: &Path, arguments: &Arguments, service: &str) -> Result<Counts, Failure> {
     // Cases that list everything want a fresh account, so each service gets a Tule of its own.
     let binary = ["release", "debug"].iter().map(|profile| root.join("target").join(profile).join("tule"));
-    let binary = binary.into_iter().find(|path| path.is_file()).ok_or("tule is not built: cargo build --release")?;
+    let binary =
+        binary.into_iter().find(|path| path.is_file()).ok_or("tule is not built: cargo build --release")?;
     let mut child = Command::new(binary)
         .args(["start", "--port", "0", "--executor", "process"])
         .stdout(Stdio::piped())
@@ -84,7 +87,8 @@ fn replay(root: &Path, arguments: &Arguments, service: &str) -> Result<Counts, F
     let mut lines = BufReader::new(child.stdout.take().ok_or("tule has no output")?).lines();
     let _tule = Tule(child);
     let first = lines.next().ok_or("tule said nothing")??;
-    let endpoint = first.split_whitespace().find(|word| word.starts_with("http://")).ok_or("tule names no endpoint")?;
+    let endpoint =
+        first.split_whitespace().find(|word| word.starts_with("http://")).ok_or("tule names no endpoint")?;
     for line in lines.by_ref() {
         if line? == "Ready." {
             break;

@@ -62,7 +62,11 @@ fn python(root: &Path, clients: &Path) -> Result<(), Failure> {
     }
     step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let python = folder.join("bin/python");
-    step(Command::new(python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&wanted))?;
+    step(
+        Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(&wanted),
+    )?;
     mark_done(&folder, &wanted)
 }
 
@@ -75,13 +79,18 @@ fn node(root: &Path, clients: &Path) -> Result<(), Failure> {
     fs::create_dir_all(&folder)?;
     fs::copy(&wanted, folder.join("package.json"))?;
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    step(Command::new(npm).args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder))?;
+    step(
+        Command::new(npm)
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&folder),
+    )?;
     mark_done(&folder, &wanted)
 }
 
 /// Whether a folder holds what a file asks for: the file's content stands in it.
 fn is_done(folder: &Path, wanted: &Path) -> Result<bool, Failure> {
-    Ok(fs::read(folder.join("installed")).is_ok_and(|installed| fs::read(wanted).is_ok_and(|wanted| installed == wanted)))
+    Ok(fs::read(folder.join("installed"))
+        .is_ok_and(|installed| fs::read(wanted).is_ok_and(|wanted| installed == wanted)))
 }
 
 fn mark_done(folder: &Path, wanted: &Path) -> Result<(), Failure> {

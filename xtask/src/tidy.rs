@@ -25,7 +25,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         inspect(name, &text, lines, &mut complaints);
     }
     if large * 10 > files {
-        complaints.push(format!("{large} of {files} files are over {USUAL_LINES} lines; at most one in ten may be"));
+        complaints.push(format!(
+            "{large} of {files} files are over {USUAL_LINES} lines; at most one in ten may be"
+        ));
     }
     if complaints.is_empty() {
         return Ok(());
@@ -47,7 +49,9 @@ fn inspect(name: &str, text: &str, lines: usize, complaints: &mut Vec<String>) {
         complaints.push(format!("{name}: more than {DEEPEST_FOLDER} folders below src"));
     }
     // Spelled in halves, so that this file may name them.
-    for mark in [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("FIX", "ME"), concat!("#[ign", "ore")] {
+    for mark in
+        [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("FIX", "ME"), concat!("#[ign", "ore")]
+    {
         if text.contains(mark) {
             complaints.push(format!("{name}: contains {mark}"));
         }

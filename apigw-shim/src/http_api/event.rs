@@ -8,12 +8,13 @@ use serde_json::{Map, Value, json};
 use super::compiled::{HttpStage, Matched};
 use crate::{
     integrate::lambda_proxy::identity,
-    request::{Incoming, multi_values, path_values, single_values},
+    request::{Incoming, decode, multi_values, path_values, single_values},
 };
 
-/// The path as clients see it: with the stage, unless that is `$default`.
+/// The path as clients see it, with the stage, unless that is `$default`. HTTP APIs have it without escapes.
 pub(super) fn raw_path(stage: &HttpStage, request: &Incoming) -> String {
-    if stage.name == "$default" { request.path.clone() } else { format!("/{}{}", stage.name, request.path) }
+    let path = decode(&request.path);
+    if stage.name == "$default" { path } else { format!("/{}{path}", stage.name) }
 }
 
 /// Whether a body goes into the event as it is. What is no text goes as base64, forms included.

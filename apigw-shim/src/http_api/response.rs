@@ -2,21 +2,18 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use runtime::Body;
 use serde_json::{Map, Value};
 
 use super::compiled::PayloadVersion;
-use crate::integrate::lambda_proxy;
+use crate::{integrate::lambda_proxy, request::is_framing};
 
 /// The answer in what a function returned; `None` if it is malformed.
 pub(super) fn read(payload: &Bytes, version: PayloadVersion) -> Option<Response<Body>> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     match (value, version) {
-        (Value::Object(members), PayloadVersion::V1) => structured(&members, version),
-        (Value::Object(members), PayloadVersion::V2) if members.contains_key("statusCode") => {
-            structured(&members, version)
-        }
+        (Value::Object(members), _) if members.contains_key("statusCode") => structured(&members, version),
         // Without a status the whole value is the body, of a successful answer in JSON.
         (value, PayloadVersion::V2) => Some(inferred(value, payload)),
         (_, PayloadVersion::V1) => None,
@@ -54,6 +51,10 @@ fn structured(members: &Map<String, Value>, version: PayloadVersion) -> Option<R
         PayloadVersion::V2 => "text/plain; charset=utf-8",
     };
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(default));
+    let framing: Vec<HeaderName> = headers.keys().filter(|name| is_framing(name)).cloned().collect();
+    for name in framing {
+        headers.remove(name);
+    }
     let is_base64 = members.get("isBase64Encoded") == Some(&Value::Bool(true));
     let body = match members.get("body") {
         None | Some(Value::Null) => Bytes::new(),

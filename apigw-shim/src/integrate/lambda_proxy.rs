@@ -134,9 +134,7 @@ pub(crate) fn headers(members: &Map<String, Value>) -> Option<HeaderMap> {
             Value::Bool(_) | Value::Number(_) => value.to_string(),
             Value::Array(_) | Value::Object(_) => return None,
         };
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&text))
-            && !crate::request::is_framing(&name)
-        {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) {
             headers.append(name, value);
         }
         Some(())

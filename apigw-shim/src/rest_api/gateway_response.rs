@@ -174,7 +174,7 @@ pub(crate) fn render(
     });
     let (content_type, body) = match template {
         Some((content_type, template)) => (content_type.as_str(), render(template).unwrap_or_default()),
-        None => ("application/json", default_body(&error.message)),
+        None => ("application/json", default_body(error)),
     };
     let mut response = Response::new(Body::from(body.into_bytes()));
     *response.status_mut() =
@@ -198,6 +198,15 @@ pub(crate) fn render(
     response
 }
 
-fn default_body(message: &str) -> String {
-    format!("{{\"message\":{}}}", serde_json::Value::from(message))
+/// AWS's default template, and what it answers without one once a method is known: that has a space.
+fn default_body(error: &GatewayError) -> String {
+    let message = serde_json::Value::from(&*error.message);
+    match error.response_type {
+        T::ApiConfigurationError
+        | T::Default5xx
+        | T::IntegrationFailure
+        | T::IntegrationTimeout
+        | T::UnsupportedMediaType => format!("{{\"message\": {message}}}"),
+        _ => format!("{{\"message\":{message}}}"),
+    }
 }

@@ -212,15 +212,18 @@ fn http_request(
         (exchange.request.body.clone(), exchange.request.query.clone())
     } else {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let content_type = exchange.request.headers.get(header::CONTENT_TYPE).cloned();
-        headers.insert(
-            header::CONTENT_TYPE,
-            content_type.unwrap_or(HeaderValue::from_static("application/json")),
-        );
         if let Ok(agent) = HeaderValue::from_str(&format!("AmazonAPIGateway_{}", exchange.stage.api_id)) {
             headers.insert(header::USER_AGENT, agent);
         }
-        (body(exchange, integration)?, String::new())
+        let body = body(exchange, integration)?;
+        if !body.is_empty() {
+            let content_type = exchange.request.headers.get(header::CONTENT_TYPE).cloned();
+            headers.insert(
+                header::CONTENT_TYPE,
+                content_type.unwrap_or(HeaderValue::from_static("application/json")),
+            );
+        }
+        (body, String::new())
     };
     let mut add = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     Operation, Protocol, ServiceModel,
     raw::{self, Reference, XmlNamespace},
-    shape::{Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat},
+    shape::{
+        Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat,
+    },
 };
 
 type Names<'m> = BTreeMap<&'m str, ShapeRef>;
@@ -35,7 +37,8 @@ pub(crate) fn compile(name: &'static str, source: &str) -> Result<ServiceModel, 
             errors.insert(code.clone(), ShapeRef(at));
         }
     }
-    let operations = model.operations.into_values().map(|it| operation(it, &names)).collect::<Result<Vec<_>, _>>()?;
+    let operations =
+        model.operations.into_values().map(|it| operation(it, &names)).collect::<Result<Vec<_>, _>>()?;
     let by_name = operations.iter().enumerate().map(|(index, it)| (it.name.clone(), index)).collect();
     let metadata = model.metadata;
     Ok(ServiceModel {
@@ -84,12 +87,19 @@ fn find(names: &Names<'_>, shape: &str) -> Result<ShapeRef, String> {
     names.get(shape).copied().ok_or_else(|| format!("no shape {shape}"))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "lengths in models are small whole numbers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "lengths in models are small whole numbers"
+)]
 fn length(limit: Option<f64>) -> Option<u64> {
     limit.map(|limit| limit as u64)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "bounds in models are whole numbers; the largest saturate")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounds in models are whole numbers; the largest saturate"
+)]
 fn kind(shape: &raw::Shape, names: &Names<'_>) -> Result<ShapeKind, String> {
     let (min, max) = (length(shape.min), length(shape.max));
     let referred = |part: &Option<Reference>, what: &str| {
@@ -124,7 +134,9 @@ fn kind(shape: &raw::Shape, names: &Names<'_>) -> Result<ShapeKind, String> {
             format: if shape.jsonvalue { TextFormat::Json } else { TextFormat::Plain },
         },
         "blob" => ShapeKind::Blob { streaming: shape.streaming, min, max },
-        "timestamp" => ShapeKind::Timestamp(shape.timestamp_format.as_deref().map(timestamp_format).transpose()?),
+        "timestamp" => {
+            ShapeKind::Timestamp(shape.timestamp_format.as_deref().map(timestamp_format).transpose()?)
+        }
         "integer" | "long" | "short" | "byte" => ShapeKind::Integer {
             min: shape.min.map(|min| min as i64),
             max: shape.max.map(|max| max as i64),
@@ -146,7 +158,10 @@ fn structure(shape: &raw::Shape, names: &Names<'_>) -> Result<StructureShape, St
     let mut by_name: Vec<usize> = (0..fields.len()).collect();
     by_name.sort_by(|a, b| fields[*a].name.cmp(&fields[*b].name));
     Ok(StructureShape {
-        payload: shape.payload.as_ref().and_then(|payload| fields.iter().position(|field| field.name == *payload)),
+        payload: shape
+            .payload
+            .as_ref()
+            .and_then(|payload| fields.iter().position(|field| field.name == *payload)),
         fields,
         union: shape.union,
         event_stream: shape.eventstream,

@@ -9,7 +9,9 @@ mod pattern;
 mod raw;
 mod shape;
 
-pub use shape::{Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat};
+pub use shape::{
+    Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat,
+};
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -129,7 +131,8 @@ models!(
 pub fn service(name: &str) -> Option<&'static ServiceModel> {
     let index = NAMES.binary_search(&name).ok()?;
     Some(COMPILED[index].get_or_init(|| {
-        compile::compile(NAMES[index], SOURCES[index]).expect("the models in the binary were checked by this crate's tests")
+        compile::compile(NAMES[index], SOURCES[index])
+            .expect("the models in the binary were checked by this crate's tests")
     }))
 }
 
@@ -177,10 +180,14 @@ mod tests {
         assert_eq!(lambda.protocol, Protocol::RestJson);
         let create = lambda.operation("CreateFunction").unwrap();
         assert_eq!((create.method.as_str(), create.status), ("POST", 201));
-        let ShapeKind::Structure(input) = &lambda.shape(create.input.unwrap()).kind else { panic!("a structure") };
+        let ShapeKind::Structure(input) = &lambda.shape(create.input.unwrap()).kind else {
+            panic!("a structure")
+        };
         assert!(input.field("Role").unwrap().required);
         let invoke = lambda.operation("Invoke").unwrap();
-        let ShapeKind::Structure(input) = &lambda.shape(invoke.input.unwrap()).kind else { panic!("a structure") };
+        let ShapeKind::Structure(input) = &lambda.shape(invoke.input.unwrap()).kind else {
+            panic!("a structure")
+        };
         assert_eq!(input.payload.map(|index| input.fields[index].name.as_str()), Some("Payload"));
         let states = service("stepfunctions").unwrap();
         assert_eq!(states.protocol, Protocol::AwsJson { version: "1.0" });

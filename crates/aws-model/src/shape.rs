@@ -138,7 +138,8 @@ pub struct StructureShape {
 impl StructureShape {
     /// The member of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let found = self.by_name.binary_search_by(|index| self.fields[*index].name.as_str().cmp(name)).ok()?;
+        let found =
+            self.by_name.binary_search_by(|index| self.fields[*index].name.as_str().cmp(name)).ok()?;
         Some(&self.fields[self.by_name[found]])
     }
 }

@@ -92,7 +92,8 @@ pub fn is_encoded(headers: &http::HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    const SENT: &[u8] = b"5;chunk-signature=ab\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
+    const SENT: &[u8] =
+        b"5;chunk-signature=ab\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
 
     #[test]
     fn content_comes_out_however_it_arrives() {

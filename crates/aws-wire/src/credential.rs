@@ -73,7 +73,8 @@ mod tests {
         assert_eq!((credential.region.as_str(), credential.service.as_str()), ("eu-west-1", "states"));
         assert_eq!(account_of(Some(&credential.access_key)), "123456789012");
         let presigned = parts(
-            http::Request::builder().uri("/b/k?X-Amz-Credential=test%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&x=1"),
+            http::Request::builder()
+                .uri("/b/k?X-Amz-Credential=test%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&x=1"),
         );
         assert_eq!(Credential::of(&presigned).unwrap().service, "s3");
         assert_eq!(account_of(Some("test")), "000000000000");
@@ -81,8 +82,13 @@ mod tests {
 
     #[test]
     fn rubbish_has_no_scope() {
-        for header in ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e"] {
-            assert_eq!(Credential::of(&parts(http::Request::builder().header("authorization", header))), None);
+        for header in
+            ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e"]
+        {
+            assert_eq!(
+                Credential::of(&parts(http::Request::builder().header("authorization", header))),
+                None
+            );
         }
     }
 }

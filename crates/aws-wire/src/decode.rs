@@ -69,7 +69,11 @@ fn rest(
     Ok(members)
 }
 
-fn rest_body(model: &ServiceModel, input: &StructureShape, body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+fn rest_body(
+    model: &ServiceModel,
+    input: &StructureShape,
+    body: &[u8],
+) -> Result<Map<String, Value>, ServiceError> {
     let Some(index) = input.payload else {
         return match model.protocol {
             Protocol::RestXml if body.is_empty() => Ok(Map::new()),
@@ -97,7 +101,8 @@ fn rest_body(model: &ServiceModel, input: &StructureShape, body: &[u8]) -> Resul
 }
 
 fn from_query(model: &ServiceModel, field: &Field, query: &str) -> Result<Option<Value>, ServiceError> {
-    let mut values = text::query_pairs(query).filter(|(name, _)| *name == field.wire_name).map(|(_, value)| value);
+    let mut values =
+        text::query_pairs(query).filter(|(name, _)| *name == field.wire_name).map(|(_, value)| value);
     match &model.shape(field.shape).kind {
         ShapeKind::List { .. } => {
             let values: Vec<Value> = values.map(|value| Value::String(value.into_owned())).collect();
@@ -105,7 +110,8 @@ fn from_query(model: &ServiceModel, field: &Field, query: &str) -> Result<Option
         }
         ShapeKind::Map { .. } => {
             // A map in the query takes all pairs that no other member claims; the models use it for import parameters.
-            let pairs = text::query_pairs(query).map(|(name, value)| (name.into_owned(), Value::String(value.into())));
+            let pairs = text::query_pairs(query)
+                .map(|(name, value)| (name.into_owned(), Value::String(value.into())));
             Ok(Some(Value::Object(pairs.collect())))
         }
         _ => values.next().map(|value| scalar(model, field, &value, TimestampFormat::Iso8601)).transpose(),
@@ -113,9 +119,11 @@ fn from_query(model: &ServiceModel, field: &Field, query: &str) -> Result<Option
 }
 
 fn from_header(model: &ServiceModel, field: &Field, parts: &Parts) -> Result<Option<Value>, ServiceError> {
-    let mut values = parts.headers.get_all(&field.wire_name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut values =
+        parts.headers.get_all(&field.wire_name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     if matches!(model.shape(field.shape).kind, ShapeKind::List { .. }) {
-        let values = values.flat_map(|value| value.split(',').map(|it| Value::from(it.trim())).collect::<Vec<_>>());
+        let values =
+            values.flat_map(|value| value.split(',').map(|it| Value::from(it.trim())).collect::<Vec<_>>());
         let values: Vec<Value> = values.collect();
         return Ok((!values.is_empty()).then_some(Value::Array(values)));
     }
@@ -132,7 +140,12 @@ fn prefixed_headers(field: &Field, parts: &Parts) -> Option<Value> {
     (!found.is_empty()).then_some(Value::Object(found))
 }
 
-fn scalar(model: &ServiceModel, field: &Field, text: &str, moments: TimestampFormat) -> Result<Value, ServiceError> {
+fn scalar(
+    model: &ServiceModel,
+    field: &Field,
+    text: &str,
+    moments: TimestampFormat,
+) -> Result<Value, ServiceError> {
     from_text(model.shape(field.shape), text, moments).ok_or_else(|| {
         let text = format!("Value '{text}' at '{}' has the wrong type", field.name);
         ServiceError::bad_request("SerializationException", text)
@@ -190,7 +203,9 @@ mod tests {
     }
 
     fn signed(service: &str) -> http::request::Builder {
-        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h");
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h"
+        );
         http::Request::builder().header("authorization", scope)
     }
 
@@ -210,13 +225,18 @@ mod tests {
     fn wire_names_become_member_names() {
         let request = signed("apigateway").method("POST").uri("/v2/apis");
         let body = r#"{"name": "a", "protocolType": "HTTP", "corsConfiguration": {"allowOrigins": ["*"]}}"#;
-        let expected = json!({"Name": "a", "ProtocolType": "HTTP", "CorsConfiguration": {"AllowOrigins": ["*"]}});
+        let expected =
+            json!({"Name": "a", "ProtocolType": "HTTP", "CorsConfiguration": {"AllowOrigins": ["*"]}});
         assert_eq!(members(request, body).unwrap(), expected);
     }
 
     #[test]
     fn rest_xml_binds_metadata_and_bodies() {
-        let request = signed("s3").method("PUT").uri("/b/k").header("x-amz-meta-colour", "red").header("content-length", "3");
+        let request = signed("s3")
+            .method("PUT")
+            .uri("/b/k")
+            .header("x-amz-meta-colour", "red")
+            .header("content-length", "3");
         let found = members(request, "").unwrap();
         assert_eq!(found["Metadata"], json!({"colour": "red"}));
         assert_eq!(found["ContentLength"], json!(3));

@@ -75,7 +75,9 @@ fn write_headers(
     for field in carried {
         let Some(value) = members.get(&field.name).filter(|value| !value.is_null()) else { continue };
         match field.location {
-            Location::Status => *status = value.as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(*status),
+            Location::Status => {
+                *status = value.as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(*status)
+            }
             Location::Headers => {
                 for (name, value) in value.as_object().into_iter().flatten() {
                     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -92,7 +94,8 @@ fn write_headers(
                     }
                     (_, Value::String(text)) => text.clone(),
                     (_, Value::Array(items)) => {
-                        let items = items.iter().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
+                        let items =
+                            items.iter().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
                         items.collect::<Vec<_>>().join(",")
                     }
                     (_, value) => value.to_string(),
@@ -175,7 +178,9 @@ fn query_body(
         xml::write_members(&mut out, model, output, members);
         wrapper.into_iter().for_each(|wrapper| out.push_str(&format!("</{wrapper}>")));
     }
-    out.push_str(&format!("<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"));
+    out.push_str(&format!(
+        "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
+    ));
     out
 }
 
@@ -252,7 +257,11 @@ pub fn encode_error(model: &ServiceModel, error: &ServiceError, request_id: &str
             content_type(&mut headers, json_type(version));
             if model.query_compatible {
                 let fault = if error.status < 500 { "Sender" } else { "Receiver" };
-                insert(&mut headers, "x-amzn-query-error", &format!("{};{fault}", query_code(model, &error.code)));
+                insert(
+                    &mut headers,
+                    "x-amzn-query-error",
+                    &format!("{};{fault}", query_code(model, &error.code)),
+                );
             }
             let mut members = json_error(model, error);
             members.insert("__type".to_owned(), Value::String(error.code.clone().into_owned()));
@@ -286,7 +295,8 @@ fn json_error(model: &ServiceModel, error: &ServiceError) -> Map<String, Value> 
         _ => None,
     });
     let mut members = Map::new();
-    let message = shape.and_then(|shape| shape.fields.iter().find(|field| field.name.eq_ignore_ascii_case("message")));
+    let message =
+        shape.and_then(|shape| shape.fields.iter().find(|field| field.name.eq_ignore_ascii_case("message")));
     let name = message.map_or("message", |field| field.wire_name.as_str());
     for (name, value) in &error.fields {
         let wire_name = shape.and_then(|shape| shape.field(name)).map_or(name, |field| &field.wire_name);
@@ -326,7 +336,9 @@ fn rest_xml_error(error: &ServiceError, request_id: &str) -> String {
 #[expect(clippy::cast_possible_truncation, reason = "a moment in milliseconds is far below the limit")]
 pub(crate) fn moment(seconds: &Number, format: TimestampFormat) -> String {
     let seconds = seconds.as_f64().unwrap_or_default();
-    let Ok(at) = jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64) else { return String::new() };
+    let Ok(at) = jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64) else {
+        return String::new();
+    };
     match format {
         TimestampFormat::EpochSeconds => seconds.to_string(),
         TimestampFormat::Iso8601 => format!("{at:.3}"),
@@ -350,17 +362,25 @@ mod tests {
 
     #[test]
     fn json_answers_use_wire_names_and_formats() {
-        let (status, body) = output("apigatewayv2", "CreateApi", json!({"ApiId": "a", "CreatedDate": 0.5, "Name": null}));
-        assert_eq!((status, body.as_str()), (201, r#"{"apiId":"a","createdDate":"1970-01-01T00:00:00.500Z"}"#));
-        let (_, body) = output("stepfunctions", "StartExecution", json!({"executionArn": "x", "startDate": 1.25}));
+        let (status, body) =
+            output("apigatewayv2", "CreateApi", json!({"ApiId": "a", "CreatedDate": 0.5, "Name": null}));
+        assert_eq!(
+            (status, body.as_str()),
+            (201, r#"{"apiId":"a","createdDate":"1970-01-01T00:00:00.500Z"}"#)
+        );
+        let (_, body) =
+            output("stepfunctions", "StartExecution", json!({"executionArn": "x", "startDate": 1.25}));
         assert_eq!(body, r#"{"executionArn":"x","startDate":1.25}"#);
     }
 
     #[test]
     fn xml_answers_have_their_wrappers() {
         let (_, body) = output("sts", "GetCallerIdentity", json!({"Account": "1", "Arn": "a<b"}));
-        assert!(body.contains("<GetCallerIdentityResult><Account>1</Account><Arn>a&lt;b</Arn></GetCallerIdentityResult>"));
-        let (_, body) = output("s3", "ListObjectsV2", json!({"Name": "b", "Contents": [{"Key": "k"}, {"Key": "l"}]}));
+        assert!(body.contains(
+            "<GetCallerIdentityResult><Account>1</Account><Arn>a&lt;b</Arn></GetCallerIdentityResult>"
+        ));
+        let (_, body) =
+            output("s3", "ListObjectsV2", json!({"Name": "b", "Contents": [{"Key": "k"}, {"Key": "l"}]}));
         assert!(body.contains("<ListBucketResult xmlns"));
         assert!(body.contains("<Contents><Key>k</Key></Contents><Contents><Key>l</Key></Contents>"));
         let (_, body) = output("s3", "GetBucketLocation", json!({"LocationConstraint": "eu-west-1"}));
@@ -377,6 +397,9 @@ mod tests {
         let iam = aws_model::service("iam").unwrap();
         let body = encode_error(iam, &ServiceError::new("NoSuchEntity", 404, "no"), "rid").body.unwrap();
         assert!(String::from_utf8_lossy(&body).contains("<Code>NoSuchEntity</Code><Message>no</Message>"));
-        assert_eq!(encode_error(lambda, &error, "rid").headers["x-amzn-errortype"], "ResourceNotFoundException");
+        assert_eq!(
+            encode_error(lambda, &error, "rid").headers["x-amzn-errortype"],
+            "ResourceNotFoundException"
+        );
     }
 }

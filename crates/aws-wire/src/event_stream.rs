@@ -25,7 +25,8 @@ pub const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 pub fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Bytes {
     let mut block = Vec::new();
     for (name, value) in headers {
-        let (name, value) = (&name.as_bytes()[..name.len().min(255)], &value.as_bytes()[..value.len().min(0x7FFF)]);
+        let (name, value) =
+            (&name.as_bytes()[..name.len().min(255)], &value.as_bytes()[..value.len().min(0x7FFF)]);
         block.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
         block.extend_from_slice(name);
         block.push(7);
@@ -56,7 +57,8 @@ pub fn event(
         return frame(&[(":message-type", "event"), (":event-type", name), (":content-type", blob)], payload);
     }
     let mut body = Vec::new();
-    if let Some(ShapeKind::Structure(shape)) = stream.field(name).map(|field| &model.shape(field.shape).kind) {
+    if let Some(ShapeKind::Structure(shape)) = stream.field(name).map(|field| &model.shape(field.shape).kind)
+    {
         json::write_structure(&mut body, model, shape, members);
     }
     frame(&[(":message-type", "event"), (":event-type", name), (":content-type", "application/json")], &body)
@@ -65,8 +67,11 @@ pub fn event(
 /// The frame that ends a stream with an error.
 pub fn exception(error: &ServiceError) -> Bytes {
     let body = serde_json::json!({ "message": error.message }).to_string();
-    let headers =
-        [(":message-type", "exception"), (":exception-type", &*error.code), (":content-type", "application/json")];
+    let headers = [
+        (":message-type", "exception"),
+        (":exception-type", &*error.code),
+        (":content-type", "application/json"),
+    ];
     frame(&headers, body.as_bytes())
 }
 

@@ -108,7 +108,8 @@ fn names(
     if let Some(names) = signing_name(label).filter(|_| host.contains('.')) {
         return (names, false);
     }
-    let is_form = parts.method == Method::POST && content_type(parts).starts_with("application/x-www-form-urlencoded");
+    let is_form =
+        parts.method == Method::POST && content_type(parts).starts_with("application/x-www-form-urlencoded");
     let query = parts.uri.query().unwrap_or_default();
     if let Some((_, version)) = text::query_pairs(query).find(|(name, _)| name == "Version")
         && let Some(at) = QUERY_VERSIONS.iter().position(|(known, _)| *known == version)
@@ -167,11 +168,13 @@ impl Identified {
     }
 
     fn target_by_header(&self, parts: &Parts) -> Result<Target, ServiceError> {
-        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let target =
+            parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
         let model = self.model();
         let operation = model.operation(name);
-        let operation = operation.ok_or_else(|| ServiceError::bad_request("UnknownOperationException", ""))?;
+        let operation =
+            operation.ok_or_else(|| ServiceError::bad_request("UnknownOperationException", ""))?;
         Ok(Target { model, operation, labels: Vec::new() })
     }
 
@@ -183,7 +186,10 @@ impl Identified {
             pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
         };
         let Some(action) = value("Action") else {
-            return Err(ServiceError::bad_request("MissingAction", "The request must contain the parameter Action."));
+            return Err(ServiceError::bad_request(
+                "MissingAction",
+                "The request must contain the parameter Action.",
+            ));
         };
         let version = value("Version");
         let by_version = QUERY_VERSIONS.iter().find(|(known, _)| version.as_deref() == Some(*known));
@@ -232,7 +238,11 @@ mod tests {
         let lambda = aws_model::service("lambda").unwrap();
         for operation in &lambda.operations {
             let known = PATHS.iter().any(|(prefix, _)| operation.uri.starts_with(prefix));
-            assert!(known || operation.uri.starts_with("/2026-") || operation.uri.starts_with("/20"), "{}", operation.uri);
+            assert!(
+                known || operation.uri.starts_with("/2026-") || operation.uri.starts_with("/20"),
+                "{}",
+                operation.uri
+            );
         }
     }
 
@@ -242,7 +252,9 @@ mod tests {
     }
 
     fn signed(service: &str) -> http::request::Builder {
-        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h");
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=h"
+        );
         http::Request::builder().header("authorization", scope)
     }
 
@@ -262,7 +274,8 @@ mod tests {
         let query = signed("sts").method("POST");
         let form = b"Action=GetCallerIdentity&Version=2011-06-15";
         assert_eq!(target(query, Some(form)).unwrap(), "sts.GetCallerIdentity");
-        let hosted = http::Request::builder().uri("/k").header("host", "b.s3.localhost.localstack.cloud:4566");
+        let hosted =
+            http::Request::builder().uri("/k").header("host", "b.s3.localhost.localstack.cloud:4566");
         assert_eq!(target(hosted, None).unwrap(), "s3.GetObject");
         let copy = signed("s3").method("PUT").uri("/b/k").header("x-amz-copy-source", "/b/j");
         assert_eq!(target(copy, None).unwrap(), "s3.CopyObject");

@@ -14,8 +14,9 @@ pub(crate) fn read_structure(
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| ServiceError::bad_request("SerializationException", format!("Could not parse JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        ServiceError::bad_request("SerializationException", format!("Could not parse JSON: {error}"))
+    })?;
     let Value::Object(found) = value else {
         return Err(wrong_type("an object", &value, "the body"));
     };
@@ -44,9 +45,12 @@ fn structure(
 fn read(model: &ServiceModel, shape: ShapeRef, value: Value, name: &str) -> Result<Value, ServiceError> {
     match (&model.shape(shape).kind, value) {
         (ShapeKind::Structure(shape), value) if shape.document => Ok(value),
-        (ShapeKind::Structure(shape), Value::Object(found)) => structure(model, shape, found).map(Value::Object),
+        (ShapeKind::Structure(shape), Value::Object(found)) => {
+            structure(model, shape, found).map(Value::Object)
+        }
         (ShapeKind::List { item, .. }, Value::Array(items)) => {
-            let items = items.into_iter().map(|it| if it.is_null() { Ok(it) } else { read(model, *item, it, name) });
+            let items =
+                items.into_iter().map(|it| if it.is_null() { Ok(it) } else { read(model, *item, it, name) });
             items.collect::<Result<_, _>>().map(Value::Array)
         }
         (ShapeKind::Map { value: shape, .. }, Value::Object(entries)) => {
@@ -113,7 +117,12 @@ fn wrong_type(expected: &str, found: &Value, name: &str) -> ServiceError {
 }
 
 /// Writes those members of a structure that belong in the body.
-pub(crate) fn write_structure(out: &mut Vec<u8>, model: &ServiceModel, shape: &StructureShape, members: &Map<String, Value>) {
+pub(crate) fn write_structure(
+    out: &mut Vec<u8>,
+    model: &ServiceModel,
+    shape: &StructureShape,
+    members: &Map<String, Value>,
+) {
     out.push(b'{');
     let mut first = true;
     for (name, value) in members {
@@ -165,7 +174,9 @@ fn write_shape(out: &mut Vec<u8>, model: &ServiceModel, shape: ShapeRef, value: 
             }
             out.push(b'}');
         }
-        (ShapeKind::Timestamp(Some(format)), Value::Number(seconds)) if *format != TimestampFormat::EpochSeconds => {
+        (ShapeKind::Timestamp(Some(format)), Value::Number(seconds))
+            if *format != TimestampFormat::EpochSeconds =>
+        {
             write_text(out, &encode::moment(seconds, *format));
         }
         (_, value) => write_value(out, value),

@@ -38,7 +38,11 @@ pub(crate) fn read(
     structure(model, shape, &root)
 }
 
-fn structure(model: &ServiceModel, shape: &StructureShape, node: &Node) -> Result<Map<String, Value>, ServiceError> {
+fn structure(
+    model: &ServiceModel,
+    shape: &StructureShape,
+    node: &Node,
+) -> Result<Map<String, Value>, ServiceError> {
     let mut members = Map::new();
     for field in &shape.fields {
         if let Some(found) = node.below.get(&field.wire_name)
@@ -50,14 +54,26 @@ fn structure(model: &ServiceModel, shape: &StructureShape, node: &Node) -> Resul
     Ok(members)
 }
 
-fn read_shape(model: &ServiceModel, shape: ShapeRef, node: &Node, name: &str) -> Result<Option<Value>, ServiceError> {
+fn read_shape(
+    model: &ServiceModel,
+    shape: ShapeRef,
+    node: &Node,
+    name: &str,
+) -> Result<Option<Value>, ServiceError> {
     match &model.shape(shape).kind {
-        ShapeKind::Structure(shape) => structure(model, shape, node).map(|members| Some(Value::Object(members))),
+        ShapeKind::Structure(shape) => {
+            structure(model, shape, node).map(|members| Some(Value::Object(members)))
+        }
         ShapeKind::List { item, item_element, flattened, .. } => {
             let wrapper = item_element.as_deref().unwrap_or("member");
-            let node = if *flattened { Some(node) } else { node.below.get(wrapper).or_else(|| node.below.get("member")) };
+            let node = if *flattened {
+                Some(node)
+            } else {
+                node.below.get(wrapper).or_else(|| node.below.get("member"))
+            };
             let Some(node) = node else { return Ok(Some(Value::Array(Vec::new()))) };
-            let items = numbered(node).into_iter().filter_map(|it| read_shape(model, *item, it, name).transpose());
+            let items =
+                numbered(node).into_iter().filter_map(|it| read_shape(model, *item, it, name).transpose());
             items.collect::<Result<_, _>>().map(|items| Some(Value::Array(items)))
         }
         ShapeKind::Map { value, elements, flattened, .. } => {
@@ -78,7 +94,10 @@ fn read_shape(model: &ServiceModel, shape: ShapeRef, node: &Node, name: &str) ->
             let Some(text) = &node.value else { return Ok(None) };
             let value = decode::from_text(model.shape(shape), text, TimestampFormat::Iso8601);
             value.map(Some).ok_or_else(|| {
-                ServiceError::bad_request("MalformedInput", format!("Value '{text}' at '{name}' has the wrong type"))
+                ServiceError::bad_request(
+                    "MalformedInput",
+                    format!("Value '{text}' at '{name}' has the wrong type"),
+                )
             })
         }
     }

@@ -35,7 +35,8 @@ enum Segment {
 
 type Table = HashMap<&'static str, Vec<Route>>;
 
-static TABLES: [OnceLock<Table>; aws_model::NAMES.len()] = [const { OnceLock::new() }; aws_model::NAMES.len()];
+static TABLES: [OnceLock<Table>; aws_model::NAMES.len()] =
+    [const { OnceLock::new() }; aws_model::NAMES.len()];
 
 /// The operation of `model` that a request's method, path and query name; the most specific one.
 pub(crate) fn find(model: &'static ServiceModel, parts: &Parts, path: &str) -> Option<Target> {
@@ -81,8 +82,13 @@ fn build(model: &'static ServiceModel) -> Table {
             Some((name, value)) => (name, Some(value)),
             None => (pair, None),
         });
-        let route =
-            Route { operation, segments, greedy, query: query.collect(), required: required(model, operation) };
+        let route = Route {
+            operation,
+            segments,
+            greedy,
+            query: query.collect(),
+            required: required(model, operation),
+        };
         table.entry(operation.method.as_str()).or_default().push(route);
     }
     table
@@ -100,7 +106,11 @@ fn required(model: &'static ServiceModel, operation: &'static Operation) -> Vec<
 /// How specific a route is for a request, or `None` if it does not match: literals of the path weigh most, then those
 /// of the query, then required members that are there.
 fn score(route: &Route, segments: &[&str], query: &str, parts: &Parts, by_required: bool) -> Option<usize> {
-    let fits = if route.greedy { segments.len() >= route.segments.len() } else { segments.len() == route.segments.len() };
+    let fits = if route.greedy {
+        segments.len() >= route.segments.len()
+    } else {
+        segments.len() == route.segments.len()
+    };
     if !fits {
         return None;
     }
@@ -114,7 +124,8 @@ fn score(route: &Route, segments: &[&str], query: &str, parts: &Parts, by_requir
         }
     }
     for (name, value) in &route.query {
-        let there = text::query_pairs(query).any(|(found, has)| found == *name && value.is_none_or(|value| has == value));
+        let there = text::query_pairs(query)
+            .any(|(found, has)| found == *name && value.is_none_or(|value| has == value));
         if !there {
             return None;
         }

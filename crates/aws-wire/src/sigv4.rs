@@ -51,7 +51,8 @@ struct Claim {
 impl Claim {
     fn of(parts: &Parts) -> Option<Self> {
         let credential = crate::Credential::of(parts)?;
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (signed_headers, signature, moment, presigned) = match header("authorization") {
             Some(authorization) => {
                 let part = |name: &str| {
@@ -63,7 +64,9 @@ impl Claim {
             None => {
                 let query = parts.uri.query()?;
                 let value = |name: &str| {
-                    text::query_pairs(query).find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+                    text::query_pairs(query)
+                        .find(|(found, _)| found == name)
+                        .map(|(_, value)| value.into_owned())
                 };
                 (value("X-Amz-SignedHeaders")?, value("X-Amz-Signature")?, value("X-Amz-Date")?, true)
             }
@@ -79,12 +82,23 @@ impl Claim {
 }
 
 fn canonical_request(parts: &Parts, claim: &Claim, payload_hash: &str) -> String {
-    let path = if claim.service == "s3" { canonical_path(parts.uri.path()) } else { twice_encoded(parts.uri.path()) };
+    let path = if claim.service == "s3" {
+        canonical_path(parts.uri.path())
+    } else {
+        twice_encoded(parts.uri.path())
+    };
     let query = canonical_query(parts.uri.query().unwrap_or_default(), claim.presigned);
-    let headers: String =
-        claim.signed_headers.iter().map(|name| format!("{name}:{}\n", header_values(&parts.headers, name))).collect();
+    let headers: String = claim
+        .signed_headers
+        .iter()
+        .map(|name| format!("{name}:{}\n", header_values(&parts.headers, name)))
+        .collect();
     let named = parts.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
-    let hash = if claim.presigned && claim.service == "s3" { "UNSIGNED-PAYLOAD" } else { named.unwrap_or(payload_hash) };
+    let hash = if claim.presigned && claim.service == "s3" {
+        "UNSIGNED-PAYLOAD"
+    } else {
+        named.unwrap_or(payload_hash)
+    };
     format!("{}\n{path}\n{query}\n{headers}\n{}\n{hash}", parts.method, claim.signed_headers.join(";"))
 }
 
@@ -101,7 +115,10 @@ fn canonical_path(path: &str) -> String {
 }
 
 fn twice_encoded(path: &str) -> String {
-    path.split('/').map(|segment| encode(&encode(&text::decode_percent(segment)))).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| encode(&encode(&text::decode_percent(segment))))
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn canonical_query(query: &str, presigned: bool) -> String {

@@ -12,7 +12,11 @@ use crate::ServiceError;
 const MOST: usize = 10;
 
 /// Checks an operation's members: required ones, lengths, ranges, patterns and enumerated values.
-pub fn validate(model: &ServiceModel, operation: &Operation, members: &Map<String, Value>) -> Result<(), ServiceError> {
+pub fn validate(
+    model: &ServiceModel,
+    operation: &Operation,
+    members: &Map<String, Value>,
+) -> Result<(), ServiceError> {
     let Some(ShapeKind::Structure(input)) = operation.input.map(|input| &model.shape(input).kind) else {
         return Ok(());
     };
@@ -75,7 +79,9 @@ impl Complaints<'_> {
 
     fn field(&mut self, field: &Field, value: Option<&Value>, path: &str, top: bool) {
         match value {
-            None | Some(Value::Null) if field.required => self.add(None, field.shape, path, "Member must not be null"),
+            None | Some(Value::Null) if field.required => {
+                self.add(None, field.shape, path, "Member must not be null")
+            }
             None | Some(Value::Null) => {}
             Some(value) => self.value(field.shape, value, path, top),
         }
@@ -90,7 +96,9 @@ impl Complaints<'_> {
 
     fn value(&mut self, shape: ShapeRef, value: &Value, path: &str, top: bool) {
         match (&self.model.shape(shape).kind, value) {
-            (ShapeKind::Structure(structure), Value::Object(members)) => self.structure(structure, members, path),
+            (ShapeKind::Structure(structure), Value::Object(members)) => {
+                self.structure(structure, members, path)
+            }
             (ShapeKind::List { item, min, max, .. }, Value::Array(items)) => {
                 self.length(shape, value, items.len(), (*min, *max), path);
                 self.items(shape, *item, value, items, path, top);
@@ -140,14 +148,29 @@ impl Complaints<'_> {
         }
     }
 
-    fn length(&mut self, shape: ShapeRef, value: &Value, length: usize, limits: (Option<u64>, Option<u64>), path: &str) {
+    fn length(
+        &mut self,
+        shape: ShapeRef,
+        value: &Value,
+        length: usize,
+        limits: (Option<u64>, Option<u64>),
+        path: &str,
+    ) {
         for constraint in broken_length(length, limits) {
             self.add(Some(value), shape, path, &constraint);
         }
     }
 
     /// Items of lists: structures complain by their place, plain values by the list as a whole.
-    fn items(&mut self, list: ShapeRef, item: ShapeRef, value: &Value, items: &[Value], path: &str, top: bool) {
+    fn items(
+        &mut self,
+        list: ShapeRef,
+        item: ShapeRef,
+        value: &Value,
+        items: &[Value],
+        path: &str,
+        top: bool,
+    ) {
         let kind = &self.model.shape(item).kind;
         if matches!(kind, ShapeKind::Structure(_) | ShapeKind::List { .. } | ShapeKind::Map { .. }) {
             for (at, entry) in items.iter().enumerate() {
@@ -160,7 +183,12 @@ impl Complaints<'_> {
             if top && self.model.name == "lambda" {
                 all.push("Member must not be null".to_owned());
             }
-            self.add(Some(value), list, path, &format!("Member must satisfy constraint: [{}]", all.join(", ")));
+            self.add(
+                Some(value),
+                list,
+                path,
+                &format!("Member must satisfy constraint: [{}]", all.join(", ")),
+            );
         }
     }
 }
@@ -222,7 +250,8 @@ fn constraints(kind: &ShapeKind) -> Vec<String> {
         return vec![enumerated(values)];
     }
     let pattern = pattern.as_ref();
-    let pattern = pattern.map(|pattern| format!("Member must satisfy regular expression pattern: {}", pattern.text()));
+    let pattern =
+        pattern.map(|pattern| format!("Member must satisfy regular expression pattern: {}", pattern.text()));
     max.map(at_most).into_iter().chain(min.map(at_least)).chain(pattern).collect()
 }
 
@@ -250,14 +279,19 @@ const ORDERS: &[&[&str]] = &[
 ];
 
 fn enumerated(values: &[String]) -> String {
-    let same = |order: &&&[&str]| order.len() == values.len() && values.iter().all(|it| order.contains(&it.as_str()));
+    let same = |order: &&&[&str]| {
+        order.len() == values.len() && values.iter().all(|it| order.contains(&it.as_str()))
+    };
     let values = ORDERS.iter().find(same).map_or_else(|| values.join(", "), |order| order.join(", "));
     format!("Member must satisfy enum value set: [{values}]")
 }
 
 fn lower_first(name: &str) -> String {
     let mut characters = name.chars();
-    characters.next().map(|first| first.to_ascii_lowercase().to_string() + characters.as_str()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_ascii_lowercase().to_string() + characters.as_str())
+        .unwrap_or_default()
 }
 
 /// A value as Java's `toString` shows it, with the shapes' names for structures.
@@ -275,7 +309,8 @@ fn java_text(model: &ServiceModel, shape: ShapeRef, value: &Value) -> String {
             format!("{}({})", model.shape(shape).name, fields.collect::<Vec<_>>().join(", "))
         }
         (ShapeKind::Map { value: of, .. }, Value::Object(entries)) => {
-            let entries: Vec<_> = entries.iter().map(|(key, it)| format!("{key}={}", java_text(model, *of, it))).collect();
+            let entries: Vec<_> =
+                entries.iter().map(|(key, it)| format!("{key}={}", java_text(model, *of, it))).collect();
             format!("{{{}}}", entries.join(", "))
         }
         (_, value) => value.to_string(),
@@ -307,22 +342,33 @@ mod tests {
             "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"
         );
         assert_eq!(
-            complaint("apigateway", "CreateRestApi", json!({"name": "a", "endpointConfiguration":
-                {"types": ["wrong"], "ipAddressType": "wrong"}})),
+            complaint(
+                "apigateway",
+                "CreateRestApi",
+                json!({"name": "a", "endpointConfiguration":
+                {"types": ["wrong"], "ipAddressType": "wrong"}})
+            ),
             "2 validation errors detected: Value '[wrong]' at 'createRestApiInput.endpointConfiguration.types' failed to \
              satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, EDGE, \
              REGIONAL]]; Value 'wrong' at 'createRestApiInput.endpointConfiguration.ipAddressType' failed to satisfy \
              constraint: Member must satisfy enum value set: [ipv4, dualstack]"
         );
         let start = json!({"FunctionName": "f", "Name": "2024", "FunctionVersion": "1"});
-        assert!(complaint("lambda", "CreateAlias", start).contains("at 'name' failed to satisfy constraint: Member must"));
+        assert!(
+            complaint("lambda", "CreateAlias", start)
+                .contains("at 'name' failed to satisfy constraint: Member must")
+        );
         assert_eq!(complaint("lambda", "GetFunction", json!({"FunctionName": "f"})), "fine");
     }
 
     #[test]
     fn structures_in_lists_are_named_by_their_place() {
-        let text = complaint("apigateway", "UpdateMethodResponse", json!({"restApiId": "a", "resourceId": "b",
-            "httpMethod": "GET", "statusCode": "200", "patchOperations": [{"op": "wrong_op", "path": "/x"}]}));
+        let text = complaint(
+            "apigateway",
+            "UpdateMethodResponse",
+            json!({"restApiId": "a", "resourceId": "b",
+            "httpMethod": "GET", "statusCode": "200", "patchOperations": [{"op": "wrong_op", "path": "/x"}]}),
+        );
         assert!(text.contains(
             "Value 'wrong_op' at 'updateMethodResponseInput.patchOperations.1.member.op' failed to satisfy constraint: \
              Member must satisfy enum value set: [add, remove, move, test, replace, copy]"

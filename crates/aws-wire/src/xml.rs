@@ -102,7 +102,11 @@ fn element(start: &quick_xml::events::BytesStart<'_>) -> Result<Element, Service
     Ok(Element { name: local(start.name()), attributes, ..Element::default() })
 }
 
-fn structure(model: &ServiceModel, shape: &StructureShape, found: &Element) -> Result<Map<String, Value>, ServiceError> {
+fn structure(
+    model: &ServiceModel,
+    shape: &StructureShape,
+    found: &Element,
+) -> Result<Map<String, Value>, ServiceError> {
     let mut members = Map::new();
     for field in shape.fields.iter().filter(|field| field.location == Location::Body) {
         if let Some(value) = member(model, field, found)? {
@@ -147,12 +151,19 @@ fn read(model: &ServiceModel, shape: ShapeRef, found: &Element) -> Result<Value,
             }
             Ok(Value::Object(entries))
         }
-        _ => decode::from_text(model.shape(shape), &found.text, TimestampFormat::Iso8601).ok_or_else(malformed),
+        _ => {
+            decode::from_text(model.shape(shape), &found.text, TimestampFormat::Iso8601).ok_or_else(malformed)
+        }
     }
 }
 
 /// Writes a structure's body members as elements (no root around them).
-pub(crate) fn write_members(out: &mut String, model: &ServiceModel, shape: &StructureShape, members: &Map<String, Value>) {
+pub(crate) fn write_members(
+    out: &mut String,
+    model: &ServiceModel,
+    shape: &StructureShape,
+    members: &Map<String, Value>,
+) {
     for (name, value) in members {
         let Some(field) = shape.field(name) else {
             debug_assert!(false, "the answer has a member {name} that its shape has not");
@@ -178,7 +189,13 @@ fn write_member(out: &mut String, model: &ServiceModel, field: &Field, value: &V
 }
 
 /// Writes one element around a value.
-pub(crate) fn write_element(out: &mut String, name: &str, model: &ServiceModel, shape: ShapeRef, value: &Value) {
+pub(crate) fn write_element(
+    out: &mut String,
+    name: &str,
+    model: &ServiceModel,
+    shape: ShapeRef,
+    value: &Value,
+) {
     out.push('<');
     out.push_str(name);
     if let (ShapeKind::Structure(shape), Value::Object(members)) = (&model.shape(shape).kind, value) {

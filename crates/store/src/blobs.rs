@@ -72,7 +72,12 @@ impl Blobs {
 
     /// Stores what a stream gives, up to `limit` bytes; on disk without holding it in memory. `inspect` sees every
     /// chunk, for checksums.
-    pub async fn put_stream<S>(&self, mut content: S, limit: u64, mut inspect: impl FnMut(&[u8])) -> io::Result<(BlobId, u64)>
+    pub async fn put_stream<S>(
+        &self,
+        mut content: S,
+        limit: u64,
+        mut inspect: impl FnMut(&[u8]),
+    ) -> io::Result<(BlobId, u64)>
     where
         S: Stream<Item = io::Result<Bytes>> + Unpin,
     {
@@ -193,7 +198,10 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "folders cannot be synced here; the name is durable with the file")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "folders cannot be synced here; the name is durable with the file"
+)]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }

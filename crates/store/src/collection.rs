@@ -33,8 +33,9 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub fn load(store: &Store, table: Table, version: u32) -> Result<Self, StoreError> {
         let mut rows = BTreeMap::new();
         for (key, value) in store.scan(table, &Key::new(), None, usize::MAX)? {
-            let record: Versioned<T> = serde_json::from_slice(&value)
-                .map_err(|error| StoreError::Damaged(format!("a record of {} cannot be read: {error}", table.0)))?;
+            let record: Versioned<T> = serde_json::from_slice(&value).map_err(|error| {
+                StoreError::Damaged(format!("a record of {} cannot be read: {error}", table.0))
+            })?;
             if record.version != version {
                 let text = format!("records of {} have version {}, not {version}", table.0, record.version);
                 return Err(StoreError::Damaged(text));
@@ -53,7 +54,8 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub fn page(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Vec<Arc<T>> {
         let end = prefix.end_of_prefix();
         let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes()));
-        let from = after.map_or(Bound::Included(prefix.as_bytes()), |after| Bound::Excluded(after.as_bytes()));
+        let from =
+            after.map_or(Bound::Included(prefix.as_bytes()), |after| Bound::Excluded(after.as_bytes()));
         self.read().range::<[u8], _>((from, to)).take(limit).map(|(_, record)| Arc::clone(record)).collect()
     }
 

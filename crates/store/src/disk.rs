@@ -15,13 +15,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition, TableError};
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition, TableError,
+};
 use tokio::sync::oneshot;
 
-use crate::{
-    Batch, StoreError, Table,
-    batch::Write,
-};
+use crate::{Batch, StoreError, Table, batch::Write};
 
 /// The format of what is stored. A folder of a newer one is refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -76,7 +75,8 @@ impl Disk {
 
     /// Opens a database on a backend of the caller's; for tests of crashes.
     pub(crate) fn open_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
-        let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(damaged)?;
+        let database =
+            Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(damaged)?;
         Self::start(database, "(test)")
     }
 

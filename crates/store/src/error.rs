@@ -16,7 +16,9 @@ pub enum StoreError {
         folder: String,
     },
     /// The folder was written by a newer Tule.
-    #[error("the data folder {folder} has format {found}, and this Tule knows up to {known}; use a newer Tule or another --data-dir")]
+    #[error(
+        "the data folder {folder} has format {found}, and this Tule knows up to {known}; use a newer Tule or another --data-dir"
+    )]
     NewerFormat {
         /// The folder.
         folder: String,

@@ -172,7 +172,9 @@ async fn work(store: &Store, mut rows: Rows, random: &mut Random) -> (Rows, Opti
 
 fn read(store: &Store) -> Rows {
     let rows = store.scan(ROWS, &Key::new(), None, usize::MAX).unwrap();
-    rows.into_iter().map(|(key, value)| (u64::from_be_bytes(key[..].try_into().unwrap()), value.to_vec())).collect()
+    rows.into_iter()
+        .map(|(key, value)| (u64::from_be_bytes(key[..].try_into().unwrap()), value.to_vec()))
+        .collect()
 }
 
 /// An empty store's image: every run begins from it.
@@ -208,14 +210,26 @@ async fn a_cut_at_any_write_loses_nothing_acknowledged() {
                 Err(_) => (Rows::new(), None),
             };
             cuts_during_work += usize::from(under_way.is_some());
-            recover(&disk, &acknowledged, under_way.as_ref(), &mut Random(seed ^ cut_at as u64), (seed, cut_at));
+            recover(
+                &disk,
+                &acknowledged,
+                under_way.as_ref(),
+                &mut Random(seed ^ cut_at as u64),
+                (seed, cut_at),
+            );
         }
     }
     assert!(cuts_during_work > 50, "only {cuts_during_work} cuts hit a commit; the test proves too little");
 }
 
 /// Opens what a cut left, cutting the power again at every step of the recovery, and looks at the rows.
-fn recover(disk: &Disk, acknowledged: &Rows, under_way: Option<&Rows>, random: &mut Random, at: (u64, usize)) {
+fn recover(
+    disk: &Disk,
+    acknowledged: &Rows,
+    under_way: Option<&Rows>,
+    random: &mut Random,
+    at: (u64, usize),
+) {
     let mut image = disk.after_cut(random);
     for second_cut in 0..40 {
         let again = Disk::holding(image.clone(), second_cut);
@@ -225,9 +239,13 @@ fn recover(disk: &Disk, acknowledged: &Rows, under_way: Option<&Rows>, random: &
         image = again.after_cut(random);
     }
     let opened = Store::open_backend(Disk::holding(image, usize::MAX));
-    let store = opened.unwrap_or_else(|error| panic!("seed and cut {at:?}: the image does not open: {error}"));
+    let store =
+        opened.unwrap_or_else(|error| panic!("seed and cut {at:?}: the image does not open: {error}"));
     let found = read(&store);
-    assert!(found == *acknowledged || Some(&found) == under_way, "seed and cut {at:?}: acknowledged rows are lost");
+    assert!(
+        found == *acknowledged || Some(&found) == under_way,
+        "seed and cut {at:?}: acknowledged rows are lost"
+    );
 }
 
 #[tokio::test]

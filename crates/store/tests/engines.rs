@@ -23,7 +23,9 @@ fn look(store: &Store) -> Vec<Vec<u8>> {
     assert_eq!(store.get(ROWS, &key("c").number(2)).unwrap().unwrap(), "c");
     assert_eq!(store.get(ROWS, &key("b").number(1)).unwrap(), None);
     assert_eq!(store.get(Table("test.none"), &key("b")).unwrap(), None);
-    let keys = |rows: Vec<(bytes::Bytes, bytes::Bytes)>| rows.into_iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>();
+    let keys = |rows: Vec<(bytes::Bytes, bytes::Bytes)>| {
+        rows.into_iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>()
+    };
     let forwards = keys(store.scan(ROWS, &Key::new(), None, 10).unwrap());
     let mut backwards = keys(store.scan_backwards(ROWS, &Key::new(), None, 10).unwrap());
     backwards.reverse();
@@ -69,7 +71,11 @@ fn a_folder_of_a_newer_format_is_refused_by_name() {
     drop(Store::open(folder.path()).unwrap());
     let database = redb::Database::open(folder.path().join("tule.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(redb::TableDefinition::<&str, u32>::new("tule.meta")).unwrap().insert("format", 99).unwrap();
+    transaction
+        .open_table(redb::TableDefinition::<&str, u32>::new("tule.meta"))
+        .unwrap()
+        .insert("format", 99)
+        .unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = Store::open(folder.path()).unwrap_err();
@@ -80,12 +86,18 @@ fn a_folder_of_a_newer_format_is_refused_by_name() {
 async fn streams_become_blobs_within_their_limit() {
     let folder = tempfile::tempdir().unwrap();
     for store in [Store::memory(), Store::open(folder.path()).unwrap()] {
-        let chunks = || futures::stream::iter([Ok("ab".into()), Ok::<bytes::Bytes, std::io::Error>("cd".into())]);
+        let chunks =
+            || futures::stream::iter([Ok("ab".into()), Ok::<bytes::Bytes, std::io::Error>("cd".into())]);
         let mut seen = 0;
-        let (blob, length) = store.blobs().put_stream(chunks(), 4, |chunk| seen += chunk.len()).await.unwrap();
+        let (blob, length) =
+            store.blobs().put_stream(chunks(), 4, |chunk| seen += chunk.len()).await.unwrap();
         assert_eq!((store.blobs().get(&blob).await.unwrap(), length, seen), ("abcd".into(), 4, 4));
         let error = store.blobs().put_stream(chunks(), 3, |_| {}).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
     }
-    assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 1, "the refused one leaves nothing");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("blobs")).unwrap().count(),
+        1,
+        "the refused one leaves nothing"
+    );
 }

@@ -18,9 +18,11 @@ pub(crate) fn parse(text: &str) -> Result<Value, Malformed> {
         return Err(Malformed(format!("the text is longer than {LONGEST} bytes")));
     }
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| Malformed(format!("the JSON is malformed: {error}")));
+        return serde_json::from_str(text)
+            .map_err(|error| Malformed(format!("the JSON is malformed: {error}")));
     }
-    let documents = Yaml::load_from_str(text).map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
+    let documents =
+        Yaml::load_from_str(text).map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
     let mut nodes = 0;
     match documents.as_slice() {
         [document] => convert(document, 0, &mut nodes),
@@ -37,9 +39,11 @@ fn convert(node: &Yaml<'_>, depth: usize, nodes: &mut usize) -> Result<Value, Ma
     match node {
         Yaml::Value(scalar) => Ok(convert_scalar(scalar)),
         Yaml::Representation(text, ..) => Ok(Value::String(text.to_string())),
-        Yaml::Sequence(items) => {
-            items.iter().map(|item| convert(item, depth + 1, nodes)).collect::<Result<_, _>>().map(Value::Array)
-        }
+        Yaml::Sequence(items) => items
+            .iter()
+            .map(|item| convert(item, depth + 1, nodes))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Yaml::Mapping(entries) => {
             let mut map = Map::new();
             for (key, value) in entries {
@@ -57,7 +61,9 @@ fn convert(node: &Yaml<'_>, depth: usize, nodes: &mut usize) -> Result<Value, Ma
             let inner = convert(inner, depth + 1, nodes)?;
             if tag.handle == "!" { intrinsic(&tag.suffix, inner) } else { Ok(inner) }
         }
-        Yaml::Alias(_) | Yaml::BadValue => Err(Malformed("the YAML has a value that cannot be read".to_owned())),
+        Yaml::Alias(_) | Yaml::BadValue => {
+            Err(Malformed("the YAML has a value that cannot be read".to_owned()))
+        }
     }
 }
 
@@ -74,8 +80,23 @@ fn convert_scalar(scalar: &Scalar<'_>) -> Value {
 /// `!GetAtt a.b` is `{"Fn::GetAtt": ["a", "b"]}`; `!Ref` and `!Condition` have no prefix.
 fn intrinsic(name: &str, inner: Value) -> Result<Value, Malformed> {
     const KNOWN: &[&str] = &[
-        "And", "Base64", "Cidr", "Equals", "FindInMap", "GetAZs", "If", "ImportValue", "Join", "Length", "Not", "Or",
-        "Select", "Split", "Sub", "ToJsonString", "Transform",
+        "And",
+        "Base64",
+        "Cidr",
+        "Equals",
+        "FindInMap",
+        "GetAZs",
+        "If",
+        "ImportValue",
+        "Join",
+        "Length",
+        "Not",
+        "Or",
+        "Select",
+        "Split",
+        "Sub",
+        "ToJsonString",
+        "Transform",
     ];
     let (key, value) = match (name, inner) {
         ("Ref" | "Condition", inner) => (name.to_owned(), inner),

@@ -109,20 +109,25 @@ impl Known {
             "Fn::Join" => {
                 let parts = self.arguments(argument, 2, name, place)?;
                 let separator = parts[0].as_str().ok_or_else(wrong)?;
-                let texts = parts[1].as_array().ok_or_else(wrong)?.iter().map(|part| text(part).ok_or_else(wrong));
+                let texts =
+                    parts[1].as_array().ok_or_else(wrong)?.iter().map(|part| text(part).ok_or_else(wrong));
                 Ok(Value::String(texts.collect::<Result<Vec<_>, _>>()?.join(separator)))
             }
             "Fn::Split" => {
                 let parts = self.arguments(argument, 2, name, place)?;
-                let (separator, whole) = (parts[0].as_str().ok_or_else(wrong)?, parts[1].as_str().ok_or_else(wrong)?);
+                let (separator, whole) =
+                    (parts[0].as_str().ok_or_else(wrong)?, parts[1].as_str().ok_or_else(wrong)?);
                 Ok(Value::from(whole.split(separator).collect::<Vec<_>>()))
             }
             "Fn::Select" => {
                 let parts = self.arguments(argument, 2, name, place)?;
-                let index = parts[0].as_u64().or_else(|| parts[0].as_str()?.parse().ok()).ok_or_else(wrong)?;
+                let index =
+                    parts[0].as_u64().or_else(|| parts[0].as_str()?.parse().ok()).ok_or_else(wrong)?;
                 let items = parts[1].as_array().ok_or_else(wrong)?;
                 let found = usize::try_from(index).ok().and_then(|index| items.get(index));
-                found.cloned().ok_or_else(|| Refusals::one(place, format!("Fn::Select cannot select item {index}")))
+                found
+                    .cloned()
+                    .ok_or_else(|| Refusals::one(place, format!("Fn::Select cannot select item {index}")))
             }
             "Fn::If" => {
                 let parts = argument.as_array().filter(|parts| parts.len() == 3).ok_or_else(wrong)?;
@@ -153,7 +158,13 @@ impl Known {
         }
     }
 
-    fn arguments(&self, argument: &Value, count: usize, name: &str, place: &str) -> Result<Vec<Value>, Refusals> {
+    fn arguments(
+        &self,
+        argument: &Value,
+        count: usize,
+        name: &str,
+        place: &str,
+    ) -> Result<Vec<Value>, Refusals> {
         match self.resolve(argument, place)? {
             Value::Array(parts) if parts.len() == count => Ok(parts),
             _ => Err(Refusals::one(place, format!("{name} takes a list of {count}"))),
@@ -165,7 +176,9 @@ impl Known {
             return Ok(no_value());
         }
         let found = self.values.get(id).cloned();
-        found.ok_or_else(|| Refusals::one(place, format!("Ref names {id}, which is neither a parameter nor a resource here")))
+        found.ok_or_else(|| {
+            Refusals::one(place, format!("Ref names {id}, which is neither a parameter nor a resource here"))
+        })
     }
 
     fn attribute(&self, id: &str, attribute: &str, place: &str) -> Result<Value, Refusals> {
@@ -272,7 +285,10 @@ pub(crate) fn references(value: &Value, found: &mut BTreeSet<String>) {
                     }
                     ("Fn::Sub", Value::String(template)) => in_template(template, found),
                     ("Fn::Sub", Value::Array(parts)) => {
-                        parts.iter().filter_map(Value::as_str).for_each(|template| in_template(template, found));
+                        parts
+                            .iter()
+                            .filter_map(Value::as_str)
+                            .for_each(|template| in_template(template, found));
                         parts.iter().for_each(|part| references(part, found));
                     }
                     _ => references(value, found),
@@ -300,8 +316,11 @@ mod tests {
     use super::*;
 
     fn known() -> Known {
-        let pseudo =
-            PseudoParameters { account: "1".repeat(12), region: "eu-west-1".to_owned(), stack: "shop".to_owned() };
+        let pseudo = PseudoParameters {
+            account: "1".repeat(12),
+            region: "eu-west-1".to_owned(),
+            stack: "shop".to_owned(),
+        };
         let mut known = Known::new(&pseudo);
         known.set_ref("Bucket", "orders");
         known.set_attribute("F", "Arn", "arn:f");
@@ -315,11 +334,20 @@ mod tests {
 
     #[test]
     fn functions_evaluate() {
-        assert_eq!(resolved(json!({"Fn::Sub": "${AWS::Region}/${Bucket}/${F.Arn}/${!x}"})), "eu-west-1/orders/arn:f/${x}");
-        assert_eq!(resolved(json!({"Fn::Sub": ["${a}-${Bucket}", {"a": {"Ref": "AWS::StackName"}}]})), "shop-orders");
+        assert_eq!(
+            resolved(json!({"Fn::Sub": "${AWS::Region}/${Bucket}/${F.Arn}/${!x}"})),
+            "eu-west-1/orders/arn:f/${x}"
+        );
+        assert_eq!(
+            resolved(json!({"Fn::Sub": ["${a}-${Bucket}", {"a": {"Ref": "AWS::StackName"}}]})),
+            "shop-orders"
+        );
         assert_eq!(resolved(json!({"Fn::Join": ["-", ["a", {"Ref": "Bucket"}, 1]]})), "a-orders-1");
         assert_eq!(resolved(json!({"Fn::Select": ["1", {"Fn::Split": [",", "a,b"]}]})), "b");
-        assert_eq!(resolved(json!({"a": {"Fn::If": ["Prod", 1, 2]}, "b": {"Ref": "AWS::NoValue"}})), json!({"a": 1}));
+        assert_eq!(
+            resolved(json!({"a": {"Fn::If": ["Prod", 1, 2]}, "b": {"Ref": "AWS::NoValue"}})),
+            json!({"a": 1})
+        );
         assert_eq!(resolved(json!({"Fn::Base64": "hello"})), "aGVsbG8=");
         assert_eq!(resolved(json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "Bucket"}, "x"]}]})), true);
     }
@@ -330,13 +358,19 @@ mod tests {
             resolved(json!({"a": [{"Ref": "Nope"}]})),
             "here.a.0: Ref names Nope, which is neither a parameter nor a resource here"
         );
-        assert_eq!(resolved(json!({"Fn::ImportValue": "x"})), "here: Tule does not evaluate Fn::ImportValue yet");
+        assert_eq!(
+            resolved(json!({"Fn::ImportValue": "x"})),
+            "here: Tule does not evaluate Fn::ImportValue yet"
+        );
     }
 
     #[test]
     fn references_are_found() {
         let mut found = BTreeSet::new();
-        references(&json!({"a": {"Fn::Sub": "${B.Arn} ${!C}"}, "d": [{"Ref": "E"}, {"Fn::GetAtt": ["F", "x"]}]}), &mut found);
+        references(
+            &json!({"a": {"Fn::Sub": "${B.Arn} ${!C}"}, "d": [{"Ref": "E"}, {"Fn::GetAtt": ["F", "x"]}]}),
+            &mut found,
+        );
         assert_eq!(found.into_iter().collect::<Vec<_>>(), ["B", "E", "F"]);
     }
 }

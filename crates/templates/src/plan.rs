@@ -83,7 +83,9 @@ fn read_resource(
     let kind = resource.get("Type").and_then(Value::as_str).map(str::to_owned);
     let kind = kind.ok_or_else(|| Refusals::one(&place, "a resource has a Type"))?;
     let mut refusals = Refusals::default();
-    for key in resource.as_object().into_iter().flat_map(Map::keys).filter(|key| !BESIDE.contains(&key.as_str())) {
+    for key in
+        resource.as_object().into_iter().flat_map(Map::keys).filter(|key| !BESIDE.contains(&key.as_str()))
+    {
         refusals.add(format!("{place}.{key}"), "Tule does not know this attribute of a resource");
     }
     let depends_on = match resource.get("DependsOn") {
@@ -121,7 +123,10 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
             waiting.into_iter().partition(|resource| needs[&resource.id].is_subset(&done));
         if ready.is_empty() {
             let names: Vec<_> = still.iter().map(|resource| resource.id.as_str()).collect();
-            return Err(Refusals::one("Resources", format!("these resources refer to each other in a circle: {}", names.join(", "))));
+            return Err(Refusals::one(
+                "Resources",
+                format!("these resources refer to each other in a circle: {}", names.join(", ")),
+            ));
         }
         done.extend(ready.iter().map(|resource| resource.id.clone()));
         order.extend(ready);

@@ -33,7 +33,8 @@ impl Refusals {
 
 impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(|refusal| format!("{}: {}", refusal.place, refusal.message)).collect();
+        let lines: Vec<_> =
+            self.0.iter().map(|refusal| format!("{}: {}", refusal.place, refusal.message)).collect();
         f.write_str(&lines.join("\n"))
     }
 }

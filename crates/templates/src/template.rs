@@ -62,10 +62,17 @@ impl Template {
         let resources = self.wanted(&known)?;
         let Transformed { resources } = match self.document.get("Transform") {
             None => Transformed { resources },
-            Some(Value::String(transform)) if transform == SAM => sam::transform(resources, self.section("Globals"))?,
-            Some(Value::Array(all)) if all.iter().all(|it| it == SAM) => sam::transform(resources, self.section("Globals"))?,
+            Some(Value::String(transform)) if transform == SAM => {
+                sam::transform(resources, self.section("Globals"))?
+            }
+            Some(Value::Array(all)) if all.iter().all(|it| it == SAM) => {
+                sam::transform(resources, self.section("Globals"))?
+            }
             Some(other) => {
-                return Err(Refusals::one("Transform", format!("Tule does not apply the transform {other} yet")));
+                return Err(Refusals::one(
+                    "Transform",
+                    format!("Tule does not apply the transform {other} yet"),
+                ));
             }
         };
         let outputs = self.section("Outputs").cloned().unwrap_or_default();
@@ -89,9 +96,11 @@ impl Template {
             }
             let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
             match value {
-                None => refusals.add(format!("Parameters.{name}"), "the parameter has no default and no value was given"),
+                None => refusals
+                    .add(format!("Parameters.{name}"), "the parameter has no default and no value was given"),
                 Some(value) if allowed.is_some_and(|allowed| !allowed.iter().any(|it| same(it, &value))) => {
-                    refusals.add(format!("Parameters.{name}"), format!("{value} is none of the allowed values"));
+                    refusals
+                        .add(format!("Parameters.{name}"), format!("{value} is none of the allowed values"));
                 }
                 Some(Value::String(list)) if kind.starts_with("List<") || kind == "CommaDelimitedList" => {
                     let items: Vec<&str> = list.split(',').map(str::trim).collect();
@@ -100,7 +109,8 @@ impl Template {
                 Some(value) => drop(known.values.insert(name.clone(), value)),
             }
         }
-        for name in given.keys().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name))) {
+        for name in given.keys().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name)))
+        {
             refusals.add(format!("Parameters.{name}"), "the template declares no such parameter");
         }
         refusals.into_result(())

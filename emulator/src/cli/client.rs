@@ -67,14 +67,15 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> Result<Answer, String> {
         let scope = format!("test/20260101/{}/{service}/aws4_request", self.region);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.endpoint))
-            .header(header::AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint)).header(
+            header::AUTHORIZATION,
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+        );
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).map_err(|error| format!("{}: {error}", self.endpoint))?;
+        let request =
+            request.body(Full::new(body.into())).map_err(|error| format!("{}: {error}", self.endpoint))?;
         let answer = self.http.request(request).await.map_err(|_| {
             format!("no Tule answers at {}; start one with `tule up` or `tule start`, or name another with --endpoint", self.endpoint)
         })?;
@@ -104,7 +105,8 @@ impl Answer {
             return Ok(value);
         }
         let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let code = self.headers.get("x-amzn-errortype").and_then(|code| code.to_str().ok()).map(str::to_owned);
+        let code =
+            self.headers.get("x-amzn-errortype").and_then(|code| code.to_str().ok()).map(str::to_owned);
         let code = code.unwrap_or_else(|| format!("status {}", self.status));
         Err(format!("{code}: {}", text("message").or_else(|| text("Message")).unwrap_or("no message")))
     }

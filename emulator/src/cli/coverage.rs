@@ -26,12 +26,21 @@ fn page(registry: &Registry) -> String {
     let names = registry.names();
     let models = || names.iter().filter_map(|name| aws_model::service(name));
     for model in models() {
-        let _ = writeln!(out, "| {} | {} | {} |", model.name, registry.operations(model.name).len(), model.operations.len());
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            model.name,
+            registry.operations(model.name).len(),
+            model.operations.len()
+        );
     }
     for model in models() {
         let done = registry.operations(model.name);
-        let (done, missing): (Vec<&str>, Vec<&str>) =
-            model.operations.iter().map(|operation| operation.name.as_str()).partition(|name| done.contains(name));
+        let (done, missing): (Vec<&str>, Vec<&str>) = model
+            .operations
+            .iter()
+            .map(|operation| operation.name.as_str())
+            .partition(|name| done.contains(name));
         let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let _ = writeln!(out, "\n## {}\n\nDone: {}.\n\nNot done: {}.", model.name, list(done), list(missing));
     }

@@ -48,7 +48,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let path = format!("/2015-03-31/functions/{name}/invocations");
     let headers: &[(&str, &str)] = if arguments.log { &[("x-amz-log-type", "Tail")] } else { &[] };
     let answer = client.send("POST", &path, "lambda", headers, payload).await?;
-    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if answer.status >= 300 {
         answer.json()?;
     }

@@ -29,7 +29,11 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let client = Client::new(&arguments.endpoint);
-    let group = if arguments.name.contains('/') { arguments.name.clone() } else { format!("/aws/lambda/{}", arguments.name) };
+    let group = if arguments.name.contains('/') {
+        arguments.name.clone()
+    } else {
+        format!("/aws/lambda/{}", arguments.name)
+    };
     let mut from = 0;
     let mut shown = BTreeSet::new();
     loop {

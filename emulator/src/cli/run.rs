@@ -81,7 +81,9 @@ async fn arn(client: &Client, machine: &str) -> Result<String, String> {
         token = page["nextToken"].clone();
         if token.is_null() {
             let region = client.region();
-            return Err(format!("there is no state machine {machine} in {region}; `tule status` lists what there is"));
+            return Err(format!(
+                "there is no state machine {machine} in {region}; `tule status` lists what there is"
+            ));
         }
     }
 }
@@ -120,11 +122,21 @@ impl Follower {
         let at = event["timestamp"].as_f64().unwrap_or_default();
         let began = *self.began.get_or_insert(at);
         let kind = event["type"].as_str().unwrap_or_default();
-        let details = event.as_object().into_iter().flatten().find(|(key, _)| key.ends_with("EventDetails")).map(|(_, it)| it);
-        let text = |name: &str| details.and_then(|it| it.get(name)).and_then(Value::as_str).unwrap_or_default();
+        let details = event
+            .as_object()
+            .into_iter()
+            .flatten()
+            .find(|(key, _)| key.ends_with("EventDetails"))
+            .map(|(_, it)| it);
+        let text =
+            |name: &str| details.and_then(|it| it.get(name)).and_then(Value::as_str).unwrap_or_default();
         let clock = self.style.dim(&format!("{:8.3}s", at - began));
         if kind.ends_with("StateEntered") {
-            println!("{clock}  {} {}", self.style.bold(text("name")), self.style.dim(kind.trim_end_matches("StateEntered")));
+            println!(
+                "{clock}  {} {}",
+                self.style.bold(text("name")),
+                self.style.dim(kind.trim_end_matches("StateEntered"))
+            );
         } else if kind.ends_with("Failed") || kind.ends_with("TimedOut") {
             println!("{clock}  {} {}: {}", self.style.bad(kind), text("error"), text("cause"));
         }

@@ -73,7 +73,8 @@ fn fill(value: &Value, saved: &Saved) -> Value {
                 return saved.get(name).cloned().unwrap_or_default();
             }
             if let Some(Value::Array(parts)) = map.get("$joined") {
-                let parts = parts.iter().map(|part| fill(part, saved).as_str().unwrap_or_default().to_owned());
+                let parts =
+                    parts.iter().map(|part| fill(part, saved).as_str().unwrap_or_default().to_owned());
                 return Value::from(parts.collect::<String>());
             }
             map.iter().map(|(key, value)| (key.clone(), fill(value, saved))).collect()

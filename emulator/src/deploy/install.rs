@@ -32,7 +32,8 @@ pub(crate) fn cache_folder() -> Result<PathBuf, String> {
     if let Some(folder) = std::env::var_os("TULE_CACHE_DIR") {
         return Ok(folder.into());
     }
-    let strategy = etcetera::choose_base_strategy().map_err(|error| format!("there is no home folder: {error}"))?;
+    let strategy =
+        etcetera::choose_base_strategy().map_err(|error| format!("there is no home folder: {error}"))?;
     Ok(strategy.cache_dir().join("tule"))
 }
 
@@ -48,9 +49,13 @@ impl Manifest {
         let files: Vec<_> = files.collect();
         let first = files.first().filter(|(name, _)| *name == names[0])?;
         let asks = match kind {
-            Kind::Pip => first.1.split(|byte| *byte == b'\n').any(|line| !line.trim_ascii().is_empty() && line[0] != b'#'),
-            Kind::Npm => serde_json::from_slice::<serde_json::Value>(&first.1)
-                .is_ok_and(|package| package.get("dependencies").and_then(|it| it.as_object()).is_some_and(|it| !it.is_empty())),
+            Kind::Pip => first
+                .1
+                .split(|byte| *byte == b'\n')
+                .any(|line| !line.trim_ascii().is_empty() && line[0] != b'#'),
+            Kind::Npm => serde_json::from_slice::<serde_json::Value>(&first.1).is_ok_and(|package| {
+                package.get("dependencies").and_then(|it| it.as_object()).is_some_and(|it| !it.is_empty())
+            }),
         };
         asks.then(|| Self { kind, runtime: runtime.to_owned(), files })
     }
@@ -105,7 +110,15 @@ pub(crate) async fn install(cache: &Path, manifest: &Manifest) -> Result<PathBuf
 async fn pip(folder: &Path, runtime: &str) -> Result<(), String> {
     let python = if is_there(runtime).await { runtime } else { "python3" };
     let mut command = Command::new(python);
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"]);
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--requirement",
+    ]);
     command.arg(folder.join("requirements.txt")).arg("--target").arg(folder);
     run(command, "python3 with pip", "installing Python packages").await
 }
@@ -134,7 +147,9 @@ async fn run(mut command: Command, tool: &str, what: &'static str) -> Result<(),
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = command.output().await;
     bar.finish_and_clear();
-    let output = output.map_err(|error| format!("{tool} cannot be started ({error}); install it, or install the packages yourself"))?;
+    let output = output.map_err(|error| {
+        format!("{tool} cannot be started ({error}); install it, or install the packages yourself")
+    })?;
     if output.status.success() {
         return Ok(());
     }
@@ -149,7 +164,8 @@ fn spinner(what: &'static str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner().with_message(what);
-    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
     bar.set_style(style);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
@@ -166,8 +182,16 @@ const NODE_SDK: &str = r#"{"private": true, "dependencies": {
 
 fn sdk(python: bool) -> Manifest {
     match python {
-        true => Manifest { kind: Kind::Pip, runtime: "python3".to_owned(), files: vec![("requirements.txt", PYTHON_SDK.into())] },
-        false => Manifest { kind: Kind::Npm, runtime: "nodejs".to_owned(), files: vec![("package.json", NODE_SDK.into())] },
+        true => Manifest {
+            kind: Kind::Pip,
+            runtime: "python3".to_owned(),
+            files: vec![("requirements.txt", PYTHON_SDK.into())],
+        },
+        false => Manifest {
+            kind: Kind::Npm,
+            runtime: "nodejs".to_owned(),
+            files: vec![("package.json", NODE_SDK.into())],
+        },
     }
 }
 

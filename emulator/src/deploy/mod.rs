@@ -56,9 +56,15 @@ pub(crate) fn find_template(path: &Path) -> Result<Option<PathBuf>, String> {
 
 impl Deployment {
     /// Reads and plans a template. All that Tule cannot do in it is told at once.
-    pub(crate) fn read(template: &Path, scope: Scope, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
-        let text = std::fs::read_to_string(template).map_err(|error| format!("{}: {error}", template.display()))?;
-        let folder = template.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    pub(crate) fn read(
+        template: &Path,
+        scope: Scope,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, String> {
+        let text =
+            std::fs::read_to_string(template).map_err(|error| format!("{}: {error}", template.display()))?;
+        let folder =
+            template.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let pseudo = PseudoParameters {
             account: scope.account.to_string(),
             region: scope.region.to_string(),
@@ -93,7 +99,8 @@ impl Deployment {
             let mut saved = BTreeMap::new();
             for wanted in calls {
                 let made = call::make(&tule.registry, &ctx, &packager, &wanted, &mut saved).await;
-                let warning = made.map_err(|error| format!("{} ({}): {error}", step.logical_id, step.kind))?;
+                let warning =
+                    made.map_err(|error| format!("{} ({}): {error}", step.logical_id, step.kind))?;
                 note(&mut deployed, &wanted, warning);
             }
             step.made(&saved, &mut known).map_err(|refusals| refusals.to_string())?;

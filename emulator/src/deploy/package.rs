@@ -43,7 +43,8 @@ impl Packager {
             Code::Path { path, runtime } => {
                 let source = self.folder.join(path);
                 if source.is_file() {
-                    let zip = std::fs::read(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+                    let zip =
+                        std::fs::read(&source).map_err(|error| format!("{}: {error}", source.display()))?;
                     return Ok(Package { zip, warning: None });
                 }
                 if !source.is_dir() {
@@ -103,7 +104,12 @@ fn zip_folder(cache: &Path, source: &Path, installed: Option<&Path>) -> Result<V
 }
 
 /// All files below a folder, sorted, with their names in the zip. Links are followed only within the folder.
-fn collect(root: &Path, folder: &Path, skip: bool, files: &mut Vec<(String, PathBuf)>) -> std::io::Result<()> {
+fn collect(
+    root: &Path,
+    folder: &Path,
+    skip: bool,
+    files: &mut Vec<(String, PathBuf)>,
+) -> std::io::Result<()> {
     let mut entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
@@ -115,7 +121,8 @@ fn collect(root: &Path, folder: &Path, skip: bool, files: &mut Vec<(String, Path
             }
         } else if path.is_file() {
             let name = path.strip_prefix(root).unwrap_or(&path);
-            let name: Vec<_> = name.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+            let name: Vec<_> =
+                name.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
             files.push((name.join("/"), path));
         }
     }

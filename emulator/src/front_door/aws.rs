@@ -52,7 +52,8 @@ async fn call(
     let model = identified.model();
     if let Some(endpoint) = door.registry.delegates().endpoint(model.name) {
         let request = Request::from_parts(parts, to_http(from_http(incoming, false)));
-        let answer = door.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
+        let answer =
+            door.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
         let answer = answer.map(|body| to_http(from_http(body, false)));
         return Ok((answer, model));
     }
@@ -126,7 +127,9 @@ async fn read_whole(body: Body, model: &ServiceModel, parts: &Parts) -> Result<B
     };
     let read = body.read(limit).await.map_err(|error| match error {
         BodyError::TooLarge { .. } => too_large(),
-        BodyError::Io(_) | BodyError::Events => ServiceError::bad_request("IncompleteBody", error.to_string()),
+        BodyError::Io(_) | BodyError::Events => {
+            ServiceError::bad_request("IncompleteBody", error.to_string())
+        }
     })?;
     if parts.headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
         return Ok(read);
@@ -134,7 +137,9 @@ async fn read_whole(body: Body, model: &ServiceModel, parts: &Parts) -> Result<B
     let mut plain = Vec::new();
     let most = limit as u64 + 1;
     let inflated = flate2::read::GzDecoder::new(&*read).take(most).read_to_end(&mut plain);
-    inflated.map_err(|error| ServiceError::bad_request("SerializationException", format!("the body is no gzip: {error}")))?;
+    inflated.map_err(|error| {
+        ServiceError::bad_request("SerializationException", format!("the body is no gzip: {error}"))
+    })?;
     if plain.len() > limit { Err(too_large()) } else { Ok(plain.into()) }
 }
 
@@ -155,13 +160,17 @@ fn encode(target: &Target, output: Output, request_id: &str) -> Response<HttpBod
 fn assemble(encoded: Encoded, payload: Body) -> Response<HttpBody> {
     let body = encoded.body.map_or(payload, Body::Bytes);
     let mut response = Response::new(to_http(body));
-    *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = encoded.headers;
     response
 }
 
 /// Events as frames, each as soon as it is made.
-fn frames(target: &Target, events: std::pin::Pin<Box<dyn futures::Stream<Item = runtime::Event> + Send>>) -> Body {
+fn frames(
+    target: &Target,
+    events: std::pin::Pin<Box<dyn futures::Stream<Item = runtime::Event> + Send>>,
+) -> Body {
     let model = target.model;
     let stream = event_stream::of(model, target.operation);
     let Some(stream) = stream else { return Body::Empty };

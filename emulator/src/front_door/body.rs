@@ -27,7 +27,9 @@ impl http_body::Body for HttpBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|it| Ok(Frame::data(it)))),
+            Self::Whole(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|it| Ok(Frame::data(it))))
+            }
             Self::Stream(stream) => stream.as_mut().poll_next(cx).map_ok(Frame::data),
         }
     }
@@ -66,20 +68,25 @@ pub(crate) fn from_http(incoming: Incoming, aws_chunked: bool) -> Body {
     if !aws_chunked {
         return Body::Stream(Box::pin(chunks));
     }
-    let decoded = futures::stream::unfold((chunks, Decoder::default(), false), |(mut chunks, mut decoder, ended)| async move {
-        if ended {
-            return None;
-        }
-        match chunks.next().await {
-            Some(Ok(chunk)) => {
-                let content = decoder.push(&chunk).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-                let failed = content.is_err();
-                Some((content, (chunks, decoder, failed)))
+    let decoded = futures::stream::unfold(
+        (chunks, Decoder::default(), false),
+        |(mut chunks, mut decoder, ended)| async move {
+            if ended {
+                return None;
             }
-            Some(Err(error)) => Some((Err(error), (chunks, decoder, true))),
-            None if decoder.is_done() => None,
-            None => Some((Err(io::ErrorKind::UnexpectedEof.into()), (chunks, decoder, true))),
-        }
-    });
+            match chunks.next().await {
+                Some(Ok(chunk)) => {
+                    let content = decoder
+                        .push(&chunk)
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+                    let failed = content.is_err();
+                    Some((content, (chunks, decoder, failed)))
+                }
+                Some(Err(error)) => Some((Err(error), (chunks, decoder, true))),
+                None if decoder.is_done() => None,
+                None => Some((Err(io::ErrorKind::UnexpectedEof.into()), (chunks, decoder, true))),
+            }
+        },
+    );
     Body::Stream(Box::pin(decoded))
 }

@@ -46,7 +46,10 @@ pub(crate) fn classify(parts: &Parts, host: &str) -> Destination {
     {
         return api;
     }
-    let admin = path.starts_with("/_tule/") || path.starts_with("/_localstack/") || path == "/_tule" || path == "/health";
+    let admin = path.starts_with("/_tule/")
+        || path.starts_with("/_localstack/")
+        || path == "/_tule"
+        || path == "/health";
     if admin { Destination::Admin } else { Destination::Aws }
 }
 
@@ -89,18 +92,28 @@ mod tests {
     }
 
     fn api(id: &str, stage: Option<&str>, below: &str) -> Destination {
-        Destination::Api { id: id.to_owned(), stage: stage.map(str::to_owned), path_and_query: below.to_owned() }
+        Destination::Api {
+            id: id.to_owned(),
+            stage: stage.map(str::to_owned),
+            path_and_query: below.to_owned(),
+        }
     }
 
     #[test]
     fn every_style_of_api_url_is_known() {
-        assert_eq!(to("127.0.0.1", "/restapis/abc/dev/_user_request_/a/b?c=1"), api("abc", Some("dev"), "/a/b?c=1"));
+        assert_eq!(
+            to("127.0.0.1", "/restapis/abc/dev/_user_request_/a/b?c=1"),
+            api("abc", Some("dev"), "/a/b?c=1")
+        );
         assert_eq!(to("127.0.0.1", "/restapis/abc/dev/_user_request_"), api("abc", Some("dev"), "/"));
         assert_eq!(to("localhost", "/_aws/execute-api/abc/dev/a?b"), api("abc", None, "/dev/a?b"));
         assert_eq!(to("localhost", "/_aws/execute-api/abc"), api("abc", None, "/"));
         assert_eq!(to("abc.execute-api.localhost", "/dev/a"), api("abc", None, "/dev/a"));
         assert_eq!(to("abc-vpce-0f.execute-api.us-east-1.amazonaws.com", "/dev"), api("abc", None, "/dev"));
-        assert_eq!(to("u1.lambda-url.us-east-1.localhost", "/"), Destination::FunctionUrl { id: "u1".to_owned() });
+        assert_eq!(
+            to("u1.lambda-url.us-east-1.localhost", "/"),
+            Destination::FunctionUrl { id: "u1".to_owned() }
+        );
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl FrontDoor {
         let is_head = parts.method == Method::HEAD;
         let mut response = match self.admit(&parts) {
             Ok((destination, origin)) => {
-                let preflight = origin.is_some() && parts.method == Method::OPTIONS && destination == Destination::Aws;
+                let preflight =
+                    origin.is_some() && parts.method == Method::OPTIONS && destination == Destination::Aws;
                 let mut response = if preflight {
                     preflight_answer(&parts.headers)
                 } else {
@@ -62,7 +63,8 @@ impl FrontDoor {
         };
         if is_head {
             let length = http_body::Body::size_hint(response.body()).exact();
-            if let Some(length) = length.filter(|_| !response.headers().contains_key(header::CONTENT_LENGTH)) {
+            if let Some(length) = length.filter(|_| !response.headers().contains_key(header::CONTENT_LENGTH))
+            {
                 response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
             }
             *response.body_mut() = HttpBody::Whole(None);
@@ -76,6 +78,12 @@ impl FrontDoor {
         if size > MOST_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Refusal { status, message: format!("the headers exceed {MOST_HEADER_BYTES} bytes") });
+        }
+        if parts.headers.contains_key(header::TRANSFER_ENCODING)
+            && parts.headers.contains_key(header::CONTENT_LENGTH)
+        {
+            let message = "a request has one length: Content-Length or Transfer-Encoding".to_owned();
+            return Err(Refusal { status: StatusCode::BAD_REQUEST, message });
         }
         let host = safety::host(parts, &self.allowed, |name| {
             let id = name.split_once(".execute-api.").map_or("", |(id, _)| id);
@@ -104,12 +112,17 @@ impl FrontDoor {
                 let response = answered.unwrap_or_else(|never| match never {});
                 response.map(|body| {
                     let chunks = http_body_util::BodyDataStream::new(body);
-                    HttpBody::Stream(Box::pin(futures::StreamExt::map(chunks, |it| it.map_err(std::io::Error::other))))
+                    HttpBody::Stream(Box::pin(futures::StreamExt::map(chunks, |it| {
+                        it.map_err(std::io::Error::other)
+                    })))
                 })
             }
             Destination::Api { id, stage, path_and_query } => {
                 let Ok(uri) = path_and_query.parse() else {
-                    return refuse(&Refusal { status: StatusCode::BAD_REQUEST, message: "the path is malformed".into() });
+                    return refuse(&Refusal {
+                        status: StatusCode::BAD_REQUEST,
+                        message: "the path is malformed".into(),
+                    });
                 };
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };

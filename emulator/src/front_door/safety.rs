@@ -37,7 +37,11 @@ const LONGEST_HOST: usize = 300;
 
 /// Checks the host a request names: exactly one, well-formed, and one of ours. `is_deployed` tells whether an API or
 /// function URL of that name exists here. Gives the host without its port.
-pub(crate) fn host(parts: &Parts, allowed: &Allowed, is_deployed: impl Fn(&str) -> bool) -> Result<String, Refusal> {
+pub(crate) fn host(
+    parts: &Parts,
+    allowed: &Allowed,
+    is_deployed: impl Fn(&str) -> bool,
+) -> Result<String, Refusal> {
     let mut values = parts.headers.get_all(header::HOST).iter();
     let first = values.next().ok_or_else(|| bad("a request must name its host"))?;
     if values.next().is_some() {
@@ -180,12 +184,15 @@ mod tests {
     #[test]
     fn malformed_hosts_are_refused() {
         let long = "a".repeat(8_192);
-        for name in ["localhost:1@evil", "", "localhost:99999", "local\thost", "[::1", "[::1]x", &long, "a b", "ü"] {
+        for name in
+            ["localhost:1@evil", "", "localhost:99999", "local\thost", "[::1", "[::1]x", &long, "a b", "ü"]
+        {
             assert_eq!(check_host(&[name]), 400, "{name:?}");
         }
         assert_eq!(check_host(&[]), 400);
         assert_eq!(check_host(&["localhost", "localhost"]), 400);
-        let absolute = Request::get("http://evil/").header("host", "localhost").body(()).unwrap().into_parts().0;
+        let absolute =
+            Request::get("http://evil/").header("host", "localhost").body(()).unwrap().into_parts().0;
         assert_eq!(host(&absolute, &Allowed::default(), |_| false).unwrap_err().status, 400);
     }
 
@@ -197,10 +204,14 @@ mod tests {
 
     #[test]
     fn only_own_origins_are_served() {
-        for own in ["http://localhost:3000", "http://127.0.0.1:4566", "http://app.localhost", "https://app.example"] {
+        for own in
+            ["http://localhost:3000", "http://127.0.0.1:4566", "http://app.localhost", "https://app.example"]
+        {
             assert!(check_origin("origin", own), "{own}");
         }
-        for foreign in ["null", "https://evil.example", "http://192.168.1.5", "file://", "http://localhost.evil", "x"] {
+        for foreign in
+            ["null", "https://evil.example", "http://192.168.1.5", "file://", "http://localhost.evil", "x"]
+        {
             assert!(!check_origin("origin", foreign), "{foreign}");
         }
         assert!(!check_origin("sec-fetch-site", "cross-site"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Pattern, Payload};
+use asl::{MAX_BYTES, Pattern, Payload};
 use aws_wire::ServiceError;
 use bytes::Bytes;
 use runtime::{CallContext, Invocation, InvocationMode, InvocationOutcome};
@@ -16,6 +16,7 @@ pub(super) async fn by_arn(inner: &Arc<Inner>, ctx: &CallContext, arn: &str, inp
     let payload = Bytes::copy_from_slice(input.text().as_bytes());
     let outcome = inner.invoker.invoke(ctx, Invocation::request_response(arn, payload)).await;
     let outcome = outcome.map_err(|error| failed(ctx, &error))?;
+    check_size(arn, &outcome)?;
     result(&outcome)
 }
 
@@ -50,8 +51,18 @@ pub(super) async fn invoke(
         ..Invocation::request_response(function, payload)
     };
     let outcome = inner.invoker.invoke(ctx, invocation).await.map_err(|error| failed(ctx, &error))?;
+    check_size("lambda", &outcome)?;
     let payload = if outcome.payload.is_empty() { Value::Null } else { result(&outcome).map_err(compact)? };
     Ok(answer(ctx, &outcome, payload, pattern))
+}
+
+/// A result that is too large fails as that, whatever it is.
+fn check_size(of: &str, outcome: &InvocationOutcome) -> Result<(), TaskFailure> {
+    if outcome.payload.len() <= MAX_BYTES {
+        return Ok(());
+    }
+    let failure = asl::Failure::data_limit_exceeded(of);
+    Err(TaskFailure { error: failure.error.unwrap_or_default(), cause: failure.cause.unwrap_or_default() })
 }
 
 /// What the function returned, or its error.

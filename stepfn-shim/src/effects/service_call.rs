@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use asl::Payload;
+use aws_model::{Operation, ServiceModel};
 use runtime::{Body, CallContext, Input};
 use serde_json::{Map, Value, json};
 
@@ -21,69 +22,60 @@ pub(super) async fn call(
     input: &Payload,
 ) -> Answer {
     let sdk = service.strip_prefix("aws-sdk:");
-    let model = casing::model_name(sdk.unwrap_or(service));
-    let Value::Object(parameters) = input.value().clone() else {
-        return Err(TaskFailure {
-            error: String::from("States.Runtime"),
-            cause: format!(
-                "The Parameters '{}' could not be used to start the Task: [It must be a JSON object]",
-                input.text()
-            ),
-        });
-    };
-    let mut members = casing::to_model(model, parameters);
-    for name in text_members(model, action) {
-        // A message may be written as JSON; the services take its text.
-        if let Some(value) = members.get_mut(*name).filter(|value| !value.is_string()) {
-            *value = Value::String(value.to_string());
-        }
-    }
-    // An object's content is the JSON of what the parameter says, also where that is a text.
-    let body = match (model, members.remove("Body")) {
-        ("s3", Some(value)) => Body::Bytes(value.to_string().into_bytes().into()),
-        (_, Some(value)) => {
-            members.insert(String::from("Body"), value);
-            Body::Empty
-        }
-        (_, None) => Body::Empty,
-    };
+    let name = casing::model_name(sdk.unwrap_or(service));
     let operation = casing::operation(action);
-    let answer = inner.router.call(ctx, model, &operation, Input { members, body }).await;
+    if !input.value().is_object() {
+        let cause = format!(
+            "The Parameters '{}' could not be used to start the Task: [It must be a JSON object]",
+            input.text()
+        );
+        return Err(TaskFailure { error: String::from("States.Runtime"), cause });
+    }
+    let known = casing::find(name, &operation);
+    let request = match known {
+        Some((model, operation)) => request(model, operation, input.value()),
+        // The router says which service or operation is not there.
+        None => Input::default(),
+    };
+    let answer = inner.router.call(ctx, name, &operation, request).await;
     let output = answer.map_err(|error| match sdk {
         Some(sdk) => failures::sdk(sdk, ctx, &error),
         None => failures::optimised(service, ctx, &error),
     })?;
-    let mut members = casing::from_model(model, output.members);
+    let (mut members, content) = match known {
+        Some((model, operation)) => {
+            let members = casing::from_model(model, operation.output, output.members);
+            (members, casing::payload(model, operation.output))
+        }
+        None => (output.members, None),
+    };
     let length = Value::Object(members.clone()).to_string().len();
-    let body = output.body.read(MAX_ANSWER).await;
-    match body {
-        Ok(body) if !body.is_empty() => {
-            members.insert(String::from("Body"), Value::String(String::from_utf8_lossy(&body).into_owned()));
-        }
-        Ok(_) => {}
-        Err(_) => {
-            let (error, cause) = (
-                String::from("States.DataLimitExceeded"),
-                format!(
-                    "The state/task '{service}' returned a result with a size exceeding the maximum number of bytes service limit."
-                ),
-            );
-            return Err(TaskFailure { error, cause });
-        }
+    let Ok(body) = output.body.read(MAX_ANSWER).await else {
+        let failure = asl::Failure::data_limit_exceeded(service);
+        let (error, cause) = (failure.error.unwrap_or_default(), failure.cause.unwrap_or_default());
+        return Err(TaskFailure { error, cause });
+    };
+    if let Some(content) = content {
+        let text = String::from_utf8_lossy(&body).into_owned();
+        members.insert(casing::operation(content), Value::String(text));
     }
     if sdk.is_none() {
-        add_metadata(&mut members, ctx, model, length);
+        add_metadata(&mut members, ctx, name, length);
     }
     Ok(Value::Object(members))
 }
 
-/// The members that take a text where the language may have JSON.
-fn text_members(model: &str, action: &str) -> &'static [&'static str] {
-    match (model, action) {
-        ("sqs", "sendMessage") => &["MessageBody"],
-        ("sns", "publish") => &["Message"],
-        _ => &[],
+/// The request of an operation; a member that is its HTTP payload is the JSON of what the parameter says, also where
+/// that is a text, as AWS writes objects to S3.
+fn request(model: &'static ServiceModel, operation: &Operation, parameters: &Value) -> Input {
+    let mut parameters = parameters.clone();
+    let mut body = Body::Empty;
+    if let (Some(name), Some(members)) = (casing::payload(model, operation.input), parameters.as_object_mut())
+        && let Some(value) = members.remove(&casing::operation(name))
+    {
+        body = Body::Bytes(value.to_string().into_bytes().into());
     }
+    Input { members: casing::to_model(model, operation.input, parameters), body }
 }
 
 fn add_metadata(members: &mut Map<String, Value>, ctx: &CallContext, model: &str, content_length: usize) {

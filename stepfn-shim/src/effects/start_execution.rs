@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Pattern, Payload, Resource, ScheduledTask, Signal, Status, TaskId};
-use runtime::{CallContext, Input, Timestamp};
+use runtime::{CallContext, Input};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, TaskFailure, casing, failures, metadata, outstanding, tell};
@@ -22,19 +22,14 @@ pub(super) async fn start(
     task: &ScheduledTask,
     repeated: bool,
 ) -> Answer {
-    let Value::Object(parameters) = task.input.value().clone() else {
+    let Some((model, operation)) = casing::find("stepfunctions", "StartExecution") else {
         return Err(failures::missing_parameter("StateMachineArn"));
     };
-    let mut members = casing::to_model("stepfunctions", parameters);
-    if let Some(input) = task.input.value().get("Input") {
-        // Names within the input are the user's.
-        let text = match input {
-            Value::String(text) => text.clone(),
-            Value::Null => String::from("{}"),
-            other => other.to_string(),
-        };
-        members.insert(String::from("input"), Value::String(text));
+    let mut parameters = task.input.value().clone();
+    if let Some(input) = parameters.get_mut("Input").filter(|input| input.is_null()) {
+        *input = json!({});
     }
+    let mut members = casing::to_model(model, operation.input, parameters);
     members.entry("name").or_insert_with(|| json!(&*task.request_token));
     let existing = repeated.then(|| existing(&members)).flatten();
     let input = Input { members, ..Input::default() };
@@ -56,10 +51,8 @@ pub(super) async fn start(
         extra: &[],
     };
     metadata::add(&mut answer, ctx, &http);
-    #[expect(clippy::cast_possible_truncation, reason = "seconds since the epoch, with milliseconds")]
-    let at =
-        output.get("startDate").and_then(Value::as_f64).map(|at| Timestamp((at * 1000.0).round() as i64));
-    answer.insert("StartDate".into(), json!(at.map(Timestamp::rfc3339)));
+    let started = output.get("startDate").and_then(casing::moment);
+    answer.insert("StartDate".into(), json!(started));
     Ok(Value::Object(answer))
 }
 

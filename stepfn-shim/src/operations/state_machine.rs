@@ -56,8 +56,12 @@ pub(super) async fn create(inner: &Arc<Inner>, request: Request<'_>) -> Result<O
     if publish {
         machine.publish(members.optional_text("versionDescription"), now);
     }
+    let group = record.logging.as_ref().and_then(logging::group_of).map(str::to_owned);
     let revision = Arc::new(Revision { record, definition });
     let machine = inner.save_machine(request.scope, machine, revision, true).await?;
+    if let Some(group) = group {
+        logging::validate_delivery(inner, request.scope, &group).await;
+    }
     Ok(created(&machine, publish))
 }
 

@@ -22,10 +22,13 @@ impl Request {
     }
 
     pub(super) fn new(method: &str, path: &str, service: &str, headers: &[(&str, &str)], body: &str) -> Self {
-        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len());
+        let mut text =
+            format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len());
         if !service.is_empty() {
             let scope = format!("test/20260101/us-east-1/{service}/aws4_request");
-            text.push_str(&format!("authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n"));
+            text.push_str(&format!(
+                "authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n"
+            ));
         }
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -110,7 +113,12 @@ pub(super) struct Outcome {
 }
 
 /// `clients` connections ask for `seconds`, each as soon as it has its answer.
-pub(super) fn run(address: &str, request: &Request, clients: usize, seconds: f64) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    address: &str,
+    request: &Request,
+    clients: usize,
+    seconds: f64,
+) -> Result<Outcome, Failure> {
     let latencies = Mutex::new(Vec::new());
     let failure = Mutex::new(None);
     let began = Instant::now();

@@ -29,7 +29,10 @@ pub(super) fn run(seconds: f64, only: Option<&str>) -> Result<(), Failure> {
     println!("spawn to first answer: median {:.1} ms", starts[starts.len() / 2].as_secs_f64() * 1e3);
     let bench = Bench { tule: Server::tule()?, echo: Server::echo()?, seconds, only };
     println!("idle memory: {:.1} MiB", f64::from(u32::try_from(bench.tule.resident())?) / 1024.0);
-    println!("\n{:<44} {:>8} {:>10} {:>9} {:>9} {:>10} {:>8}", "workload", "clients", "req/s", "p50 us", "p99 us", "cpu us", "of echo");
+    println!(
+        "\n{:<44} {:>8} {:>10} {:>9} {:>9} {:>10} {:>8}",
+        "workload", "clients", "req/s", "p50 us", "p99 us", "cpu us", "of echo"
+    );
     bench.control_plane()?;
     bench.gateway()?;
     bench.functions()?;
@@ -81,7 +84,8 @@ impl Bench<'_> {
 
     fn control_plane(&self) -> Result<(), Failure> {
         self.create_function("echo", "def handler(event, context):\n    return event\n")?;
-        let request = Request::get("/2015-03-31/functions/echo", "lambda").expecting("\"FunctionName\":\"echo\"");
+        let request =
+            Request::get("/2015-03-31/functions/echo", "lambda").expecting("\"FunctionName\":\"echo\"");
         self.row("GetFunction", &request, 1)?;
         self.row("GetFunction", &request, 16)
     }
@@ -95,7 +99,10 @@ impl Bench<'_> {
         };
         put("", json!({ "authorizationType": "NONE" }))?;
         put("/responses/200", json!({}))?;
-        put("/integration", json!({ "type": "MOCK", "requestTemplates": { "application/json": "{\"statusCode\": 200}" } }))?;
+        put(
+            "/integration",
+            json!({ "type": "MOCK", "requestTemplates": { "application/json": "{\"statusCode\": 200}" } }),
+        )?;
         let templates = json!({ "application/json": "{\"mocked\": true}" });
         put("/integration/responses/200", json!({ "responseTemplates": templates }))?;
         let deploy = json!({ "stageName": "dev" }).to_string();
@@ -113,16 +120,19 @@ impl Bench<'_> {
     }
 
     fn machine(&self, name: &str, kind: &str, definition: &Value) -> Result<String, Failure> {
-        let members = json!({ "name": name, "type": kind, "roleArn": ROLE, "definition": definition.to_string() });
+        let members =
+            json!({ "name": name, "type": kind, "roleArn": ROLE, "definition": definition.to_string() });
         let made = self.ask(&Request::states("CreateStateMachine", &members))?;
         Ok(text(&made, "stateMachineArn").to_owned())
     }
 
     fn workflows(&self) -> Result<(), Failure> {
         let one = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } });
-        let start = |arn: &str| Request::states("StartExecution", &json!({ "stateMachineArn": arn, "input": "{}" }));
+        let start =
+            |arn: &str| Request::states("StartExecution", &json!({ "stateMachineArn": arn, "input": "{}" }));
         let sync = |arn: &str, input: String| {
-            Request::states("StartSyncExecution", &json!({ "stateMachineArn": arn, "input": input })).expecting("SUCCEEDED")
+            Request::states("StartSyncExecution", &json!({ "stateMachineArn": arn, "input": input }))
+                .expecting("SUCCEEDED")
         };
         let standard = self.machine("one", "STANDARD", &one)?;
         self.row("Standard, one Pass: StartExecution", &start(&standard).expecting("executionArn"), 16)?;
@@ -131,7 +141,11 @@ impl Bench<'_> {
         let chain: serde_json::Map<String, Value> = (0..100)
             .map(|at| {
                 let last = at == 99;
-                let end = if last { json!({ "Type": "Pass", "End": true }) } else { json!({ "Type": "Pass", "Next": format!("S{}", at + 1) }) };
+                let end = if last {
+                    json!({ "Type": "Pass", "End": true })
+                } else {
+                    json!({ "Type": "Pass", "Next": format!("S{}", at + 1) })
+                };
                 (format!("S{at}"), end)
             })
             .collect();

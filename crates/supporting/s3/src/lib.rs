@@ -54,7 +54,8 @@ impl State {
     /// Bucket names are one name space for all accounts and regions.
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, ServiceError> {
         self.buckets.get(&Key::new().text(name)).ok_or_else(|| {
-            ServiceError::new("NoSuchBucket", 404, "The specified bucket does not exist").with_field("BucketName", name)
+            ServiceError::new("NoSuchBucket", 404, "The specified bucket does not exist")
+                .with_field("BucketName", name)
         })
     }
 

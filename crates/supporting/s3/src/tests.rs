@@ -13,7 +13,8 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
+        let ctx =
+            CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
         Self { s3: S3::new(&Store::memory(), Clock::Real).unwrap(), ctx }
     }
 
@@ -32,7 +33,8 @@ impl Client {
 async fn an_object_comes_back_as_it_was_put() {
     let client = Client::new();
     client.call("CreateBucket", json!({"Bucket": "orders"}), b"").await.unwrap();
-    let put = json!({"Bucket": "orders", "Key": "a/1", "ContentType": "text/plain", "Metadata": {"colour": "red"}});
+    let put =
+        json!({"Bucket": "orders", "Key": "a/1", "ContentType": "text/plain", "Metadata": {"colour": "red"}});
     client.call("PutObject", put, b"hello world").await.unwrap();
     let got = client.call("GetObject", json!({"Bucket": "orders", "Key": "a/1"}), b"").await.unwrap();
     assert_eq!(got.members["Metadata"], json!({"colour": "red"}));
@@ -44,11 +46,20 @@ async fn an_object_comes_back_as_it_was_put() {
     assert_eq!(part.body.read(100).await.unwrap(), "world");
     let beyond = json!({"Bucket": "orders", "Key": "a/1", "Range": "bytes=11-"});
     assert_eq!(client.call("GetObject", beyond, b"").await.unwrap_err(), "InvalidRange");
-    assert_eq!(client.call("DeleteBucket", json!({"Bucket": "orders"}), b"").await.unwrap_err(), "BucketNotEmpty");
+    assert_eq!(
+        client.call("DeleteBucket", json!({"Bucket": "orders"}), b"").await.unwrap_err(),
+        "BucketNotEmpty"
+    );
     client.call("DeleteObject", json!({"Bucket": "orders", "Key": "a/1"}), b"").await.unwrap();
-    assert_eq!(client.call("HeadObject", json!({"Bucket": "orders", "Key": "a/1"}), b"").await.unwrap_err(), "NoSuchKey");
+    assert_eq!(
+        client.call("HeadObject", json!({"Bucket": "orders", "Key": "a/1"}), b"").await.unwrap_err(),
+        "NoSuchKey"
+    );
     client.call("DeleteBucket", json!({"Bucket": "orders"}), b"").await.unwrap();
-    assert_eq!(client.call("HeadBucket", json!({"Bucket": "orders"}), b"").await.unwrap_err(), "NoSuchBucket");
+    assert_eq!(
+        client.call("HeadBucket", json!({"Bucket": "orders"}), b"").await.unwrap_err(),
+        "NoSuchBucket"
+    );
 }
 
 #[tokio::test]
@@ -63,7 +74,8 @@ async fn listings_group_by_delimiter_and_page() {
     loop {
         let page = client.members("ListObjectsV2", ask.clone()).await;
         assert_eq!(page["KeyCount"], 1);
-        let given = page["Contents"][0]["Key"].as_str().or(page["CommonPrefixes"][0]["Prefix"].as_str()).unwrap();
+        let given =
+            page["Contents"][0]["Key"].as_str().or(page["CommonPrefixes"][0]["Prefix"].as_str()).unwrap();
         seen.push(given.to_owned());
         if page["IsTruncated"] == false {
             break;
@@ -83,15 +95,17 @@ async fn parts_make_one_object() {
     let client = Client::new();
     client.call("CreateBucket", json!({"Bucket": "parts"}), b"").await.unwrap();
     let upload = client.members("CreateMultipartUpload", json!({"Bucket": "parts", "Key": "k"})).await;
-    let part = |number: u64| {
-        json!({"Bucket": "parts", "Key": "k", "UploadId": upload["UploadId"], "PartNumber": number})
-    };
+    let part = |number: u64| json!({"Bucket": "parts", "Key": "k", "UploadId": upload["UploadId"], "PartNumber": number});
     let first = client.call("UploadPart", part(1), PART).await.unwrap().members["ETag"].clone();
     let second = client.call("UploadPart", part(2), b"end").await.unwrap().members["ETag"].clone();
     let listed = json!([{"PartNumber": 1, "ETag": first}, {"PartNumber": 2, "ETag": second}]);
     let mut done = part(0);
-    done["MultipartUpload"] = json!({"Parts": [{"PartNumber": 2, "ETag": second}, {"PartNumber": 1, "ETag": first}]});
-    assert_eq!(client.call("CompleteMultipartUpload", done.clone(), b"").await.unwrap_err(), "InvalidPartOrder");
+    done["MultipartUpload"] =
+        json!({"Parts": [{"PartNumber": 2, "ETag": second}, {"PartNumber": 1, "ETag": first}]});
+    assert_eq!(
+        client.call("CompleteMultipartUpload", done.clone(), b"").await.unwrap_err(),
+        "InvalidPartOrder"
+    );
     done["MultipartUpload"] = json!({ "Parts": listed });
     let done = client.call("CompleteMultipartUpload", done, b"").await.unwrap();
     assert!(done.members["ETag"].as_str().unwrap().ends_with("-2\""));
@@ -103,7 +117,10 @@ async fn parts_make_one_object() {
 async fn bad_names_and_digests_change_nothing() {
     let client = Client::new();
     for name in ["ab", "UPPER", "a..b", "-ab", "192.168.1.1"] {
-        assert_eq!(client.call("CreateBucket", json!({ "Bucket": name }), b"").await.unwrap_err(), "InvalidBucketName");
+        assert_eq!(
+            client.call("CreateBucket", json!({ "Bucket": name }), b"").await.unwrap_err(),
+            "InvalidBucketName"
+        );
     }
     client.call("CreateBucket", json!({"Bucket": "good"}), b"").await.unwrap();
     let wrong = json!({"Bucket": "good", "Key": "k", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="});
@@ -111,5 +128,8 @@ async fn bad_names_and_digests_change_nothing() {
     let kept = json!({"Bucket": "good", "Key": "k", "IfNoneMatch": "*"});
     client.call("PutObject", kept.clone(), b"x").await.unwrap();
     assert_eq!(client.call("PutObject", kept, b"y").await.unwrap_err(), "PreconditionFailed");
-    assert_eq!(client.call("PutObject", json!({"Bucket": "none", "Key": "k"}), b"").await.unwrap_err(), "NoSuchBucket");
+    assert_eq!(
+        client.call("PutObject", json!({"Bucket": "none", "Key": "k"}), b"").await.unwrap_err(),
+        "NoSuchBucket"
+    );
 }

@@ -24,10 +24,14 @@ pub(crate) fn check(given: &BTreeMap<String, String>) -> Result<(), ServiceError
         }
         let Some((_, smallest, largest, _)) = NUMBERS.iter().find(|(known, ..)| known == name) else {
             return Err(match name.as_str() {
-                "FifoQueue" | "ContentBasedDeduplication" | "RedrivePolicy" | "RedriveAllowPolicy"
-                | "DeduplicationScope" | "FifoThroughputLimit" => {
-                    ServiceError::not_implemented(format!("Tule does not implement the queue attribute {name} yet"))
-                }
+                "FifoQueue"
+                | "ContentBasedDeduplication"
+                | "RedrivePolicy"
+                | "RedriveAllowPolicy"
+                | "DeduplicationScope"
+                | "FifoThroughputLimit" => ServiceError::not_implemented(format!(
+                    "Tule does not implement the queue attribute {name} yet"
+                )),
                 _ => ServiceError::bad_request("InvalidAttributeName", format!("Unknown Attribute {name}.")),
             });
         };

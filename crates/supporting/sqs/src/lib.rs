@@ -98,7 +98,9 @@ impl Service for Sqs {
                 "ReceiveMessage" => message::receive(state, ctx, &members).await,
                 "SendMessage" => message::send(state, ctx, &members).await,
                 "SendMessageBatch" => message::send_batch(state, ctx, &members).await,
-                other => Err(ServiceError::not_implemented(format!("Tule does not implement {other} of sqs yet"))),
+                other => {
+                    Err(ServiceError::not_implemented(format!("Tule does not implement {other} of sqs yet")))
+                }
             }
         })
     }

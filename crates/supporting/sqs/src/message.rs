@@ -102,10 +102,17 @@ fn decode(base64: &str) -> Vec<u8> {
 }
 
 /// Stores one message; `entry` is a SendMessage request or an entry of a batch.
-async fn store(state: &State, ctx: &CallContext, queue: &Queue, entry: &Members) -> Result<Value, ServiceError> {
+async fn store(
+    state: &State,
+    ctx: &CallContext,
+    queue: &Queue,
+    entry: &Members,
+) -> Result<Value, ServiceError> {
     for name in ["MessageDeduplicationId", "MessageGroupId"] {
         if entry.contains_key(name) {
-            return Err(ServiceError::not_implemented(format!("Tule does not implement FIFO queues yet ({name})")));
+            return Err(ServiceError::not_implemented(format!(
+                "Tule does not implement FIFO queues yet ({name})"
+            )));
         }
     }
     let body = text(entry, "MessageBody");
@@ -113,7 +120,8 @@ async fn store(state: &State, ctx: &CallContext, queue: &Queue, entry: &Members)
     let attributes: BTreeMap<String, Value> = attributes.into_iter().collect();
     check(queue, body, &attributes)?;
     let now = state.clock.now();
-    let delay = entry.get("DelaySeconds").and_then(Value::as_u64).unwrap_or_else(|| queue.number("DelaySeconds"));
+    let delay =
+        entry.get("DelaySeconds").and_then(Value::as_u64).unwrap_or_else(|| queue.number("DelaySeconds"));
     let id = Uuid::new_v4();
     let message = Message {
         sequence: (u64::try_from(now.millis()).unwrap_or_default(), id.as_u64_pair().0),
@@ -142,10 +150,12 @@ fn check(queue: &Queue, body: &str, attributes: &BTreeMap<String, Value>) -> Res
         let message = "The request must contain the parameter MessageBody.";
         return Err(ServiceError::bad_request("MissingParameter", message));
     }
-    let size: usize = body.len() + attributes.iter().map(|(name, value)| name.len() + value.to_string().len()).sum::<usize>();
+    let size: usize = body.len()
+        + attributes.iter().map(|(name, value)| name.len() + value.to_string().len()).sum::<usize>();
     let most = queue.number("MaximumMessageSize");
     if size as u64 > most {
-        let message = format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
+        let message =
+            format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
         return Err(ServiceError::bad_request("InvalidParameterValue", message));
     }
     let allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
@@ -170,7 +180,8 @@ fn entries(members: &Members) -> Result<impl Iterator<Item = &Members>, ServiceE
         return Err(ServiceError::bad_request("EmptyBatchRequest", message));
     }
     if entries.len() > 10 {
-        let message = format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
+        let message =
+            format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
         return Err(ServiceError::bad_request("TooManyEntriesInBatchRequest", message));
     }
     Ok(entries.iter().filter_map(Value::as_object))
@@ -221,10 +232,13 @@ pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members)
     let number = |name: &str| members.get(name).and_then(Value::as_u64);
     let most = number("MaxNumberOfMessages").unwrap_or(1);
     if !(1..=10).contains(&most) {
-        let message = format!("Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.");
+        let message = format!(
+            "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        );
         return Err(ServiceError::bad_request("InvalidParameterValue", message));
     }
-    let hidden = Duration::from_secs(number("VisibilityTimeout").unwrap_or_else(|| queue.number("VisibilityTimeout")));
+    let hidden =
+        Duration::from_secs(number("VisibilityTimeout").unwrap_or_else(|| queue.number("VisibilityTimeout")));
     let wait = number("WaitTimeSeconds").unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
     let until = state.clock.now().plus(Duration::from_secs(wait));
     loop {
@@ -244,7 +258,12 @@ pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members)
     }
 }
 
-async fn take(state: &State, queue: &Queue, most: u64, hidden: Duration) -> Result<Vec<Arc<Message>>, ServiceError> {
+async fn take(
+    state: &State,
+    queue: &Queue,
+    most: u64,
+    hidden: Duration,
+) -> Result<Vec<Arc<Message>>, ServiceError> {
     let _alone = state.taking.lock().await;
     let now = state.clock.now();
     let kept = Duration::from_secs(queue.number("MessageRetentionPeriod"));
@@ -305,10 +324,19 @@ fn shown(message: &Message, members: &Members) -> Value {
     }
     let names = asked("MessageAttributeNames");
     let wanted = |name: &str| {
-        names.iter().any(|it| *it == "All" || *it == ".*" || *it == name || it.strip_suffix(".*").is_some_and(|it| name.starts_with(it)))
+        names.iter().any(|it| {
+            *it == "All"
+                || *it == ".*"
+                || *it == name
+                || it.strip_suffix(".*").is_some_and(|it| name.starts_with(it))
+        })
     };
-    let chosen: BTreeMap<String, Value> =
-        message.attributes.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let chosen: BTreeMap<String, Value> = message
+        .attributes
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     if let Some(md5) = md5_of_attributes(&chosen) {
         out["MD5OfMessageAttributes"] = Value::from(md5);
         out["MessageAttributes"] = json!(chosen);

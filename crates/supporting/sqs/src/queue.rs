@@ -32,7 +32,8 @@ impl Queue {
     }
 
     fn url(&self, ctx: &CallContext) -> String {
-        let in_region = if self.region == "us-east-1" { String::new() } else { format!("/queue/{}", self.region) };
+        let in_region =
+            if self.region == "us-east-1" { String::new() } else { format!("/queue/{}", self.region) };
         format!("{}{in_region}/{}/{}", ctx.endpoint, self.account, self.name)
     }
 }
@@ -46,7 +47,11 @@ fn not_there() -> ServiceError {
 }
 
 /// The queue of a `QueueUrl`: the last two segments are account and name, a region may stand before them.
-pub(crate) fn by_url(state: &State, ctx: &CallContext, members: &Members) -> Result<Arc<Queue>, ServiceError> {
+pub(crate) fn by_url(
+    state: &State,
+    ctx: &CallContext,
+    members: &Members,
+) -> Result<Arc<Queue>, ServiceError> {
     let url = text(members, "QueueUrl");
     let mut segments = url.trim_end_matches('/').rsplit('/');
     let name = segments.next().unwrap_or_default();
@@ -76,11 +81,14 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
     attributes::check(&given)?;
     if let Some(queue) = state.queues.get(&key(account, region, name)) {
         let differs = given.iter().find(|(name, value)| {
-            let current = queue.attributes.get(*name).cloned().unwrap_or_else(|| queue.number(name).to_string());
+            let current =
+                queue.attributes.get(*name).cloned().unwrap_or_else(|| queue.number(name).to_string());
             current != **value
         });
         if let Some((name, _)) = differs {
-            let message = format!("A queue already exists with the same name and a different value for attribute {name}");
+            let message = format!(
+                "A queue already exists with the same name and a different value for attribute {name}"
+            );
             return Err(ServiceError::bad_request("QueueNameExists", message));
         }
         return Ok(Output::of(json!({ "QueueUrl": queue.url(ctx) })));
@@ -129,7 +137,8 @@ pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Outpu
     let prefix = text(members, "QueueNamePrefix");
     let found = state.queues.page(&scope, after.as_ref(), usize::MAX);
     let limit = most.unwrap_or(1_000);
-    let mut found: Vec<_> = found.into_iter().filter(|it| it.name.starts_with(prefix)).take(limit + 1).collect();
+    let mut found: Vec<_> =
+        found.into_iter().filter(|it| it.name.starts_with(prefix)).take(limit + 1).collect();
     let more = found.len() > limit;
     found.truncate(limit);
     let mut out = Map::new();
@@ -146,7 +155,9 @@ pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members
     let queue = by_url(state, ctx, members)?;
     let counts = message::counts(state, &queue);
     let mut all: BTreeMap<String, String> = queue.attributes.clone();
-    all.extend(attributes::numbers(&queue.attributes).map(|(name, value)| (name.to_owned(), value.to_string())));
+    all.extend(
+        attributes::numbers(&queue.attributes).map(|(name, value)| (name.to_owned(), value.to_string())),
+    );
     all.entry("SqsManagedSseEnabled".to_owned()).or_insert_with(|| "true".to_owned());
     let seconds = |at: Timestamp| (at.millis() / 1_000).to_string();
     all.insert("CreatedTimestamp".to_owned(), seconds(queue.created));
@@ -156,9 +167,16 @@ pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members
     all.insert("ApproximateNumberOfMessages".to_owned(), counts.visible.to_string());
     all.insert("ApproximateNumberOfMessagesNotVisible".to_owned(), counts.taken.to_string());
     all.insert("ApproximateNumberOfMessagesDelayed".to_owned(), counts.delayed.to_string());
-    let asked = members.get("AttributeNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let asked = members
+        .get("AttributeNames")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     let asked: Vec<&str> = asked.collect();
-    if let Some(unknown) = asked.iter().find(|name| **name != "All" && !all.contains_key(**name) && !known(name)) {
+    if let Some(unknown) =
+        asked.iter().find(|name| **name != "All" && !all.contains_key(**name) && !known(name))
+    {
         let message = format!("Unknown Attribute {unknown}.");
         return Err(ServiceError::bad_request("InvalidAttributeName", message));
     }
@@ -170,8 +188,15 @@ pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members
 fn known(name: &str) -> bool {
     matches!(
         name,
-        "Policy" | "RedrivePolicy" | "FifoQueue" | "ContentBasedDeduplication" | "KmsMasterKeyId"
-            | "KmsDataKeyReusePeriodSeconds" | "DeduplicationScope" | "FifoThroughputLimit" | "RedriveAllowPolicy"
+        "Policy"
+            | "RedrivePolicy"
+            | "FifoQueue"
+            | "ContentBasedDeduplication"
+            | "KmsMasterKeyId"
+            | "KmsDataKeyReusePeriodSeconds"
+            | "DeduplicationScope"
+            | "FifoThroughputLimit"
+            | "RedriveAllowPolicy"
     )
 }
 

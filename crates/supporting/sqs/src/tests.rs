@@ -21,7 +21,8 @@ impl Client {
 
     async fn call(&self, operation: &str, members: Value) -> Result<Value, String> {
         let Value::Object(members) = members else { panic!("members are an object") };
-        let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
+        let ctx =
+            CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
         let answer = self.sqs.call(&ctx, operation, Input { members, ..Input::default() }).await;
         answer.map(|output| Value::Object(output.members)).map_err(|error| error.code.into_owned())
     }
@@ -30,10 +31,16 @@ impl Client {
 #[tokio::test]
 async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back() {
     let client = Client::new();
-    let made = client.call("CreateQueue", json!({"QueueName": "q", "Attributes": {"VisibilityTimeout": "10"}})).await.unwrap();
+    let made = client
+        .call("CreateQueue", json!({"QueueName": "q", "Attributes": {"VisibilityTimeout": "10"}}))
+        .await
+        .unwrap();
     assert_eq!(made["QueueUrl"], "http://127.0.0.1:4566/000000000000/q");
     let queue = json!({"QueueUrl": made["QueueUrl"]});
-    let sent = client.call("SendMessage", json!({"QueueUrl": made["QueueUrl"], "MessageBody": "hello"})).await.unwrap();
+    let sent = client
+        .call("SendMessage", json!({"QueueUrl": made["QueueUrl"], "MessageBody": "hello"}))
+        .await
+        .unwrap();
     assert_eq!(sent["MD5OfMessageBody"], "5d41402abc4b2a76b9719d911017c592");
     let got = client.call("ReceiveMessage", queue.clone()).await.unwrap();
     assert_eq!(got["Messages"][0]["Body"], "hello");
@@ -42,9 +49,13 @@ async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back() {
     let again = client.call("ReceiveMessage", queue.clone()).await.unwrap();
     let delete = |receipt: &Value| json!({"QueueUrl": made["QueueUrl"], "ReceiptHandle": receipt});
     client.call("DeleteMessage", delete(&got["Messages"][0]["ReceiptHandle"])).await.unwrap();
-    let attributes = json!({"QueueUrl": made["QueueUrl"], "AttributeNames": ["ApproximateNumberOfMessagesNotVisible"]});
+    let attributes =
+        json!({"QueueUrl": made["QueueUrl"], "AttributeNames": ["ApproximateNumberOfMessagesNotVisible"]});
     let counted = client.call("GetQueueAttributes", attributes).await.unwrap();
-    assert_eq!(counted["Attributes"]["ApproximateNumberOfMessagesNotVisible"], "1", "an old receipt deletes nothing");
+    assert_eq!(
+        counted["Attributes"]["ApproximateNumberOfMessagesNotVisible"], "1",
+        "an old receipt deletes nothing"
+    );
     client.call("DeleteMessage", delete(&again["Messages"][0]["ReceiptHandle"])).await.unwrap();
     client.clock.advance(Duration::from_secs(60));
     assert_eq!(client.call("ReceiveMessage", queue).await.unwrap(), json!({}));
@@ -54,10 +65,12 @@ async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back() {
 async fn a_receiver_waits_for_a_message() {
     let client = Client::new();
     let made = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap();
-    let receive = json!({"QueueUrl": made["QueueUrl"], "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]});
+    let receive =
+        json!({"QueueUrl": made["QueueUrl"], "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]});
     let attribute = json!({"kind": {"DataType": "String", "StringValue": "order"}});
     let send = json!({"QueueUrl": made["QueueUrl"], "MessageBody": "x", "MessageAttributes": attribute});
-    let (received, sent) = tokio::join!(client.call("ReceiveMessage", receive), client.call("SendMessage", send));
+    let (received, sent) =
+        tokio::join!(client.call("ReceiveMessage", receive), client.call("SendMessage", send));
     let received = received.unwrap();
     assert_eq!(received["Messages"][0]["MessageAttributes"], attribute);
     assert_eq!(received["Messages"][0]["MD5OfMessageAttributes"], sent.unwrap()["MD5OfMessageAttributes"]);
@@ -68,8 +81,14 @@ async fn what_is_not_there_is_refused_by_name() {
     let client = Client::new();
     let gone = json!({"QueueUrl": "http://127.0.0.1:4566/000000000000/none"});
     assert_eq!(client.call("ReceiveMessage", gone).await.unwrap_err(), "QueueDoesNotExist");
-    assert_eq!(client.call("CreateQueue", json!({"QueueName": "a.fifo"})).await.unwrap_err(), "NotImplemented");
-    assert_eq!(client.call("CreateQueue", json!({"QueueName": "a b"})).await.unwrap_err(), "InvalidParameterValue");
+    assert_eq!(
+        client.call("CreateQueue", json!({"QueueName": "a.fifo"})).await.unwrap_err(),
+        "NotImplemented"
+    );
+    assert_eq!(
+        client.call("CreateQueue", json!({"QueueName": "a b"})).await.unwrap_err(),
+        "InvalidParameterValue"
+    );
     let wrong = json!({"QueueName": "q", "Attributes": {"VisibilityTimeout": "soon"}});
     assert_eq!(client.call("CreateQueue", wrong).await.unwrap_err(), "InvalidAttributeValue");
     let redrive = json!({"QueueName": "q", "Attributes": {"RedrivePolicy": "{}"}});

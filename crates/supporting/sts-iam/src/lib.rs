@@ -83,5 +83,6 @@ fn text<'m>(members: &'m Map<String, Value>, name: &str) -> &'m str {
 
 /// A failure of the storage, as IAM words its own.
 fn storage(error: StoreError) -> ServiceError {
-    ServiceError::new("ServiceFailure", 500, format!("The request processing has failed: {error}")).with_source(error)
+    ServiceError::new("ServiceFailure", 500, format!("The request processing has failed: {error}"))
+        .with_source(error)
 }

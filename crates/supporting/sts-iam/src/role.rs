@@ -32,7 +32,12 @@ pub(crate) struct Role {
 type Members = Map<String, Value>;
 type Answer = Result<Output, ServiceError>;
 
-pub(crate) async fn call(state: &Arc<State>, ctx: &CallContext, operation: &str, members: &Members) -> Answer {
+pub(crate) async fn call(
+    state: &Arc<State>,
+    ctx: &CallContext,
+    operation: &str,
+    members: &Members,
+) -> Answer {
     let account = &*ctx.scope.account;
     match operation {
         "CreateRole" => create(state, account, members).await,
@@ -41,14 +46,15 @@ pub(crate) async fn call(state: &Arc<State>, ctx: &CallContext, operation: &str,
         "GetRole" => find(state, account, members).map(|role| Output::of(json!({ "Role": role.shown() }))),
         "GetRolePolicy" => get_policy(&*find(state, account, members)?, members),
         "ListAttachedRolePolicies" => find(state, account, members).map(|role| attached(&role)),
-        "ListInstanceProfilesForRole" => {
-            find(state, account, members).map(|_| Output::of(json!({ "InstanceProfiles": [], "IsTruncated": false })))
-        }
-        "ListRolePolicies" => find(state, account, members)
-            .map(|role| Output::of(json!({ "PolicyNames": role.policies.keys().collect::<Vec<_>>(), "IsTruncated": false }))),
-        "ListRoleTags" => {
-            find(state, account, members).map(|role| Output::of(json!({ "Tags": role.tag_list(), "IsTruncated": false })))
-        }
+        "ListInstanceProfilesForRole" => find(state, account, members)
+            .map(|_| Output::of(json!({ "InstanceProfiles": [], "IsTruncated": false }))),
+        "ListRolePolicies" => find(state, account, members).map(|role| {
+            Output::of(
+                json!({ "PolicyNames": role.policies.keys().collect::<Vec<_>>(), "IsTruncated": false }),
+            )
+        }),
+        "ListRoleTags" => find(state, account, members)
+            .map(|role| Output::of(json!({ "Tags": role.tag_list(), "IsTruncated": false }))),
         _ => change(state, account, operation, members).await,
     }
 }
@@ -109,7 +115,11 @@ fn tags(members: &Members) -> BTreeMap<String, String> {
 async fn delete(state: &Arc<State>, account: &str, members: &Members) -> Answer {
     let role = find(state, account, members)?;
     if !role.attached.is_empty() || !role.policies.is_empty() {
-        let what = if role.attached.is_empty() { "must delete policies first." } else { "must detach all policies first." };
+        let what = if role.attached.is_empty() {
+            "must delete policies first."
+        } else {
+            "must detach all policies first."
+        };
         let message = format!("Cannot delete entity, {what}");
         return Err(ServiceError::new("DeleteConflict", 409, message));
     }
@@ -118,12 +128,16 @@ async fn delete(state: &Arc<State>, account: &str, members: &Members) -> Answer 
 }
 
 fn list(state: &Arc<State>, account: &str, members: &Members) -> Output {
-    let most = members.get("MaxItems").and_then(Value::as_u64).map_or(100, |most| usize::try_from(most).unwrap_or(100));
+    let most = members
+        .get("MaxItems")
+        .and_then(Value::as_u64)
+        .map_or(100, |most| usize::try_from(most).unwrap_or(100));
     let marker = text(members, "Marker");
     let after = (!marker.is_empty()).then(|| key(account, marker));
     let prefix = text(members, "PathPrefix");
     let found = state.roles.page(&Key::new().text(account), after.as_ref(), usize::MAX);
-    let mut found = found.into_iter().filter(|role| role.path.starts_with(prefix)).take(most + 1).collect::<Vec<_>>();
+    let mut found =
+        found.into_iter().filter(|role| role.path.starts_with(prefix)).take(most + 1).collect::<Vec<_>>();
     let truncated = found.len() > most;
     found.truncate(most);
     let mut out = json!({ "Roles": found.iter().map(|role| role.shown()).collect::<Vec<_>>(), "IsTruncated": truncated });
@@ -174,7 +188,8 @@ async fn change(state: &Arc<State>, account: &str, operation: &str, members: &Me
         }
         "PutRolePolicy" => {
             check_document(text(members, "PolicyDocument"))?;
-            role.policies.insert(text(members, "PolicyName").to_owned(), text(members, "PolicyDocument").to_owned());
+            role.policies
+                .insert(text(members, "PolicyName").to_owned(), text(members, "PolicyDocument").to_owned());
         }
         "DeleteRolePolicy" => {
             let name = text(members, "PolicyName");
@@ -182,7 +197,12 @@ async fn change(state: &Arc<State>, account: &str, operation: &str, members: &Me
         }
         "TagRole" => role.tags.extend(tags(members)),
         "UntagRole" => {
-            let keys = members.get("TagKeys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            let keys = members
+                .get("TagKeys")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
             keys.for_each(|key| drop(role.tags.remove(key)));
         }
         "UpdateAssumeRolePolicy" => {
@@ -200,7 +220,9 @@ async fn change(state: &Arc<State>, account: &str, operation: &str, members: &Me
                 out = Output::of(json!({ "Role": role.shown() }));
             }
         }
-        other => return Err(ServiceError::not_implemented(format!("Tule does not implement {other} of iam yet"))),
+        other => {
+            return Err(ServiceError::not_implemented(format!("Tule does not implement {other} of iam yet")));
+        }
     }
     let key = key(account, &role.name);
     state.roles.put(key, role).await.map_err(storage)?;

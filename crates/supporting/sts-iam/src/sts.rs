@@ -48,7 +48,9 @@ impl Sts {
 
 fn get_caller_identity(ctx: &CallContext) -> Output {
     let account = &*ctx.scope.account;
-    Output::of(json!({ "UserId": account, "Account": account, "Arn": format!("arn:aws:iam::{account}:root") }))
+    Output::of(
+        json!({ "UserId": account, "Account": account, "Arn": format!("arn:aws:iam::{account}:root") }),
+    )
 }
 
 impl Service for Sts {
@@ -70,7 +72,9 @@ impl Service for Sts {
             match operation {
                 "AssumeRole" => self.assume_role(&input.members),
                 "GetCallerIdentity" => Ok(get_caller_identity(ctx)),
-                other => Err(ServiceError::not_implemented(format!("Tule does not implement {other} of sts yet"))),
+                other => {
+                    Err(ServiceError::not_implemented(format!("Tule does not implement {other} of sts yet")))
+                }
             }
         })
     }

@@ -9,7 +9,8 @@ pub(super) const PROPERTIES: &[&str] = &["BucketName"];
 
 /// Bucket names are lower case, and unique over all stacks.
 fn name(resource: Named<'_>, known: &Known) -> String {
-    let made = || format!("{}-{}-{}", resource.stack, resource.id, pseudo(known, "AWS::AccountId")).to_lowercase();
+    let made =
+        || format!("{}-{}-{}", resource.stack, resource.id, pseudo(known, "AWS::AccountId")).to_lowercase();
     resource.text("BucketName").map_or_else(made, str::to_owned)
 }
 

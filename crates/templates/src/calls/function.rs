@@ -41,7 +41,10 @@ pub(super) const PROPERTIES: &[&str] = &[
 pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let place = format!("Resources.{}.Properties", resource.id);
     if resource.text("PackageType").is_some_and(|package| package != "Zip") {
-        return Err(Refusals::one(format!("{place}.PackageType"), "Tule runs only functions packaged as Zip yet"));
+        return Err(Refusals::one(
+            format!("{place}.PackageType"),
+            "Tule runs only functions packaged as Zip yet",
+        ));
     }
     let name = resource.name("FunctionName");
     let (code, stored) = code(resource, &place)?;
@@ -86,17 +89,23 @@ fn code(resource: Named<'_>, place: &str) -> Result<(Option<Code>, Value), Refus
     }
     if let Some(text) = code.get("ZipFile").and_then(Value::as_str) {
         let extension = if runtime.starts_with("python") { "py" } else { "js" };
-        let module = resource.text("Handler").and_then(|handler| handler.split('.').next()).unwrap_or("index");
-        return Ok((Some(Code::Inline { text: text.to_owned(), file: format!("{module}.{extension}") }), json!({})));
+        let module =
+            resource.text("Handler").and_then(|handler| handler.split('.').next()).unwrap_or("index");
+        return Ok((
+            Some(Code::Inline { text: text.to_owned(), file: format!("{module}.{extension}") }),
+            json!({}),
+        ));
     }
     if code.get("S3Bucket").is_some() {
         return Ok((None, code.clone()));
     }
-    Err(Refusals::one(format!("{place}.Code"), "a function's code is a local path, a text, or an object in S3"))
+    Err(Refusals::one(
+        format!("{place}.Code"),
+        "a function's code is a local path, a text, or an object in S3",
+    ))
 }
 
-pub(super) const PERMISSION: &[&str] =
-    &["Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"];
+pub(super) const PERMISSION: &[&str] = &["Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"];
 
 pub(super) fn permission(resource: Named<'_>) -> Vec<Call> {
     let mut add = resource.members(PERMISSION);

@@ -6,7 +6,8 @@ use super::{Call, Named, saved, tag_map};
 use crate::Refusals;
 
 pub(super) const PROPERTIES: &[&str] = &["Body", "CorsConfiguration", "Description", "Name", "Tags"];
-pub(super) const STAGE: &[&str] = &["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables", "Tags"];
+pub(super) const STAGE: &[&str] =
+    &["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables", "Tags"];
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
@@ -18,7 +19,8 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     tags.entry("_custom_id_").or_insert_with(|| Value::from(resource.api_id()));
     let id = tags.get("_custom_id_").cloned().unwrap_or_default();
     let body = resource.get("Body");
-    let title = body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
+    let title =
+        body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
     let name = resource.text("Name").or(title).map_or_else(|| resource.name("Name"), str::to_owned);
     let mut create = resource.members(&["CorsConfiguration", "Description"]);
     create.insert("Name".to_owned(), Value::from(name));
@@ -63,18 +65,27 @@ fn route(path: &str, method: &str, operation: &Value, place: &str) -> Result<Vec
                 create.insert("IntegrationType".to_owned(), Value::from(kind));
                 continue;
             }
-            other => return Err(Refusals::one(format!("{place}.{INTEGRATION}.{other}"), "Tule does not read this yet")),
+            other => {
+                return Err(Refusals::one(
+                    format!("{place}.{INTEGRATION}.{other}"),
+                    "Tule does not read this yet",
+                ));
+            }
         };
         create.insert(member.to_owned(), value.clone());
     }
     let integration = Call::new("apigatewayv2", "CreateIntegration", Value::Object(create));
     let target = json!({ "$joined": ["integrations/", saved("integration")] });
     let route = json!({ "ApiId": saved("id"), "RouteKey": key, "Target": target });
-    Ok(vec![integration.saving(&[("integration", "/IntegrationId")]), Call::new("apigatewayv2", "CreateRoute", route)])
+    Ok(vec![
+        integration.saving(&[("integration", "/IntegrationId")]),
+        Call::new("apigatewayv2", "CreateRoute", route),
+    ])
 }
 
 pub(super) fn stage(resource: Named<'_>) -> Vec<Call> {
-    let mut members = resource.members(&["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables"]);
+    let mut members =
+        resource.members(&["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables"]);
     if let Some(Value::Object(tags)) = resource.get("Tags") {
         members.insert("Tags".to_owned(), Value::Object(tags.clone()));
     }

@@ -194,10 +194,13 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: value("id"),
             attributes: vec![("RestApiId", value("id")), ("RootResourceId", value("root"))],
         },
-        "AWS::ApiGateway::Deployment" => Reply { reference: value("id"), attributes: vec![("DeploymentId", value("id"))] },
-        "AWS::ApiGateway::Stage" | "AWS::ApiGatewayV2::Stage" => {
-            Reply { reference: resource.get("StageName").cloned().unwrap_or_default(), attributes: Vec::new() }
+        "AWS::ApiGateway::Deployment" => {
+            Reply { reference: value("id"), attributes: vec![("DeploymentId", value("id"))] }
         }
+        "AWS::ApiGateway::Stage" | "AWS::ApiGatewayV2::Stage" => Reply {
+            reference: resource.get("StageName").cloned().unwrap_or_default(),
+            attributes: Vec::new(),
+        },
         "AWS::ApiGatewayV2::Api" => Reply {
             reference: value("id"),
             attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
@@ -206,9 +209,10 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: Value::from(resource.name("RoleName")),
             attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
         },
-        "AWS::Lambda::Function" => {
-            Reply { reference: Value::from(resource.name("FunctionName")), attributes: vec![("Arn", value("arn"))] }
-        }
+        "AWS::Lambda::Function" => Reply {
+            reference: Value::from(resource.name("FunctionName")),
+            attributes: vec![("Arn", value("arn"))],
+        },
         "AWS::Logs::LogGroup" => log_group::reply(resource, known),
         "AWS::S3::Bucket" => bucket::reply(resource, known),
         "AWS::SQS::Queue" => queue::reply(resource, saved, known),

@@ -30,16 +30,22 @@ pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
     let text = |value: &Value| Value::from(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     let attributes: Map<String, Value> = given.map(|(name, value)| (name.to_owned(), text(value))).collect();
     let name = resource.name("QueueName");
-    let create = json!({ "QueueName": name, "Attributes": attributes, "tags": tag_map(resource.get("Tags")) });
+    let create =
+        json!({ "QueueName": name, "Attributes": attributes, "tags": tag_map(resource.get("Tags")) });
     let find = Call::new("sqs", "GetQueueUrl", json!({ "QueueName": name })).saving(&[("url", "/QueueUrl")]);
     let change = json!({ "QueueUrl": super::saved("url"), "Attributes": attributes });
     let instead = vec![find, Call::new("sqs", "SetQueueAttributes", change)];
-    vec![Call::new("sqs", "CreateQueue", create).saving(&[("url", "/QueueUrl")]).or_if("QueueNameExists", instead)]
+    vec![
+        Call::new("sqs", "CreateQueue", create)
+            .saving(&[("url", "/QueueUrl")])
+            .or_if("QueueNameExists", instead),
+    ]
 }
 
 pub(super) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known: &Known) -> Reply {
     let name = resource.name("QueueName");
-    let arn = format!("arn:aws:sqs:{}:{}:{name}", pseudo(known, "AWS::Region"), pseudo(known, "AWS::AccountId"));
+    let arn =
+        format!("arn:aws:sqs:{}:{}:{name}", pseudo(known, "AWS::Region"), pseudo(known, "AWS::AccountId"));
     let url = saved.get("url").cloned().unwrap_or_default();
     Reply {
         reference: url.clone(),

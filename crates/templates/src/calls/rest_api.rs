@@ -22,7 +22,8 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     tags.entry("_custom_id_").or_insert_with(|| Value::from(resource.api_id()));
     let id = tags.get("_custom_id_").cloned().unwrap_or_default();
     let body = resource.get("Body");
-    let title = body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
+    let title =
+        body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
     let name = resource.text("Name").or(title).map_or_else(|| resource.name("Name"), str::to_owned);
     let mut create = json!({ "name": name, "tags": tags });
     if let Some(description) = resource.get("Description") {
@@ -69,18 +70,22 @@ fn make_path(path: &str, made: &mut BTreeSet<String>, calls: &mut Vec<Call>) -> 
 fn make_method(resource: &str, verb: &str, operation: &Value, place: &str) -> Result<Vec<Call>, Refusals> {
     let mut refusals = Refusals::default();
     let known = [INTEGRATION, "responses", "operationId", "summary", "description", "produces", "consumes"];
-    for key in operation.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str())) {
+    for key in
+        operation.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str()))
+    {
         refusals.add(format!("{place}.{key}"), "Tule does not read this part of an operation yet");
     }
     refusals.into_result(())?;
     let members = |further: Value| {
-        let mut members = json!({ "restApiId": saved("id"), "resourceId": saved(resource), "httpMethod": verb });
+        let mut members =
+            json!({ "restApiId": saved("id"), "resourceId": saved(resource), "httpMethod": verb });
         if let (Value::Object(members), Value::Object(further)) = (&mut members, further) {
             members.extend(further);
         }
         members
     };
-    let mut calls = vec![Call::new("apigateway", "PutMethod", members(json!({ "authorizationType": "NONE" })))];
+    let mut calls =
+        vec![Call::new("apigateway", "PutMethod", members(json!({ "authorizationType": "NONE" })))];
     for status in operation.get("responses").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
         calls.push(Call::new("apigateway", "PutMethodResponse", members(json!({ "statusCode": status }))));
     }
@@ -91,13 +96,24 @@ fn make_method(resource: &str, verb: &str, operation: &Value, place: &str) -> Re
         let name = match name.as_str() {
             "httpMethod" => "integrationHttpMethod",
             "responses" => continue,
-            same @ ("uri" | "credentials" | "requestTemplates" | "requestParameters" | "passthroughBehavior" | "timeoutInMillis"
-            | "contentHandling" | "connectionType") => same,
+            same @ ("uri"
+            | "credentials"
+            | "requestTemplates"
+            | "requestParameters"
+            | "passthroughBehavior"
+            | "timeoutInMillis"
+            | "contentHandling"
+            | "connectionType") => same,
             "type" => {
                 put.insert("type".to_owned(), Value::from(value.as_str().unwrap_or_default().to_uppercase()));
                 continue;
             }
-            other => return Err(Refusals::one(format!("{place}.{INTEGRATION}.{other}"), "Tule does not read this yet")),
+            other => {
+                return Err(Refusals::one(
+                    format!("{place}.{INTEGRATION}.{other}"),
+                    "Tule does not read this yet",
+                ));
+            }
         };
         put.insert(name.to_owned(), value.clone());
     }

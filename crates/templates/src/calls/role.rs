@@ -19,7 +19,8 @@ pub(super) const PROPERTIES: &[&str] = &[
 pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
     let name = resource.name("RoleName");
     let document = resource.get("AssumeRolePolicyDocument").map(Value::to_string).unwrap_or_default();
-    let mut create = resource.members(&["Description", "MaxSessionDuration", "Path", "PermissionsBoundary", "Tags"]);
+    let mut create =
+        resource.members(&["Description", "MaxSessionDuration", "Path", "PermissionsBoundary", "Tags"]);
     create.insert("RoleName".to_owned(), Value::from(name.as_str()));
     create.insert("AssumeRolePolicyDocument".to_owned(), Value::from(document.as_str()));
     let save = [("arn", "/Role/Arn"), ("id", "/Role/RoleId")];
@@ -32,7 +33,8 @@ pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
     let mut calls = vec![create.or_if("EntityAlreadyExists", instead)];
     for policy in resource.get("Policies").and_then(Value::as_array).into_iter().flatten() {
         let document = policy.get("PolicyDocument").map(Value::to_string).unwrap_or_default();
-        let members = json!({ "RoleName": name, "PolicyName": policy.get("PolicyName"), "PolicyDocument": document });
+        let members =
+            json!({ "RoleName": name, "PolicyName": policy.get("PolicyName"), "PolicyDocument": document });
         calls.push(Call::new("iam", "PutRolePolicy", members));
     }
     for arn in resource.get("ManagedPolicyArns").and_then(Value::as_array).into_iter().flatten() {

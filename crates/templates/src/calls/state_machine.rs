@@ -51,7 +51,9 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
     if let Some(kind) = resource.get("StateMachineType") {
         create["type"] = kind.clone();
     }
-    for (property, member) in [("LoggingConfiguration", "loggingConfiguration"), ("TracingConfiguration", "tracingConfiguration")] {
+    for (property, member) in
+        [("LoggingConfiguration", "loggingConfiguration"), ("TracingConfiguration", "tracingConfiguration")]
+    {
         if let Some(value) = resource.get(property) {
             create[member] = lower_keys(value);
         }
@@ -67,7 +69,9 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         }
     }
     let instead = vec![Call::new("stepfunctions", "UpdateStateMachine", update)];
-    Ok(vec![Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead)])
+    Ok(vec![
+        Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead),
+    ])
 }
 
 /// The machine's ARN follows from its name.
@@ -89,7 +93,10 @@ fn lower_keys(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let lower = |key: &String| key[..1].to_lowercase() + &key[1..];
-            map.iter().filter(|(key, _)| !key.is_empty()).map(|(key, value)| (lower(key), lower_keys(value))).collect()
+            map.iter()
+                .filter(|(key, _)| !key.is_empty())
+                .map(|(key, value)| (lower(key), lower_keys(value)))
+                .collect()
         }
         Value::Array(items) => items.iter().map(lower_keys).collect(),
         plain => plain.clone(),

@@ -47,10 +47,16 @@ impl Event {
         };
         let empty = Map::new();
         let properties = event.get("Properties").and_then(Value::as_object).unwrap_or(&empty);
-        let known: &[&str] =
-            if is_http { &["ApiId", "Method", "Path", "PayloadFormatVersion"] } else { &["Method", "Path", "RestApiId"] };
+        let known: &[&str] = if is_http {
+            &["ApiId", "Method", "Path", "PayloadFormatVersion"]
+        } else {
+            &["Method", "Path", "RestApiId"]
+        };
         for name in properties.keys().filter(|name| !known.contains(&name.as_str())) {
-            refusals.add(format!("{place}.Properties.{name}"), format!("Tule does not apply this property of {kind} events yet"));
+            refusals.add(
+                format!("{place}.Properties.{name}"),
+                format!("Tule does not apply this property of {kind} events yet"),
+            );
         }
         let text = |name: &str| properties.get(name).and_then(Value::as_str).map(str::to_owned);
         let (path, method) = match (text("Path"), text("Method")) {
@@ -62,7 +68,13 @@ impl Event {
             }
         };
         let api = properties.get(if is_http { "ApiId" } else { "RestApiId" }).cloned();
-        Some(Self { is_http, path, method, api, payload_format: properties.get("PayloadFormatVersion").cloned() })
+        Some(Self {
+            is_http,
+            path,
+            method,
+            api,
+            payload_format: properties.get("PayloadFormatVersion").cloned(),
+        })
     }
 
     /// The method in an ARN.
@@ -96,7 +108,13 @@ impl Apis {
     }
 
     /// Adds an event's operation to the API it names, or to the implicit one. Gives the API's logical id.
-    pub(super) fn add(&mut self, event: &Event, operation: Value, place: &str, refusals: &mut Refusals) -> String {
+    pub(super) fn add(
+        &mut self,
+        event: &Event,
+        operation: Value,
+        place: &str,
+        refusals: &mut Refusals,
+    ) -> String {
         let kind = if event.is_http { Kind::Http } else { Kind::Rest };
         let implicit = if event.is_http { HTTP } else { REST };
         let named = event.api.as_ref().map(|api| api.get("Ref").and_then(Value::as_str).unwrap_or_default());
@@ -109,7 +127,10 @@ impl Apis {
                 self.declared.len() - 1
             }
             None => {
-                refusals.add(place, format!("the event names the API {id}, and the template has none of that name and kind"));
+                refusals.add(
+                    place,
+                    format!("the event names the API {id}, and the template has none of that name and kind"),
+                );
                 return id;
             }
         };
@@ -160,14 +181,16 @@ impl Api {
             }
             let tags = found.properties.get("Tags").and_then(Value::as_object);
             if let Some(tags) = tags {
-                properties["Tags"] = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+                properties["Tags"] =
+                    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
             }
         }
         let deployment = format!("{}Deployment", self.id);
         let reference = json!({ "Ref": self.id });
         insert(made, self.id.clone(), "AWS::ApiGateway::RestApi", properties);
         insert(made, deployment.clone(), "AWS::ApiGateway::Deployment", json!({ "RestApiId": reference }));
-        let mut properties = json!({ "RestApiId": reference, "DeploymentId": { "Ref": deployment }, "StageName": stage });
+        let mut properties =
+            json!({ "RestApiId": reference, "DeploymentId": { "Ref": deployment }, "StageName": stage });
         if let Some(variables) = variables {
             properties["Variables"] = variables;
         }

@@ -98,7 +98,12 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work) {
             "Principal": "apigateway.amazonaws.com",
             "SourceArn": { "Fn::Sub": arn },
         });
-        work.add(&permission, "AWS::Lambda::Permission", properties.as_object().cloned().unwrap_or_default(), &Map::new());
+        work.add(
+            &permission,
+            "AWS::Lambda::Permission",
+            properties.as_object().cloned().unwrap_or_default(),
+            &Map::new(),
+        );
     }
 }
 

@@ -21,7 +21,11 @@ pub(super) fn check(globals: Option<&Map<String, Value>>, refusals: &mut Refusal
 }
 
 /// A resource's own properties over the global ones: maps merge, lists join, plain values give way.
-pub(super) fn merged(globals: Option<&Map<String, Value>>, kind: &str, own: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn merged(
+    globals: Option<&Map<String, Value>>,
+    kind: &str,
+    own: Map<String, Value>,
+) -> Map<String, Value> {
     let section = SECTIONS.iter().find(|(_, known)| *known == kind).map(|(section, _)| *section);
     let global = section.and_then(|section| globals?.get(section)?.as_object());
     match merge(Value::Object(global.cloned().unwrap_or_default()), Value::Object(own)) {
@@ -32,7 +36,9 @@ pub(super) fn merged(globals: Option<&Map<String, Value>>, kind: &str, own: Map<
 
 fn merge(global: Value, own: Value) -> Value {
     match (global, own) {
-        (Value::Object(global), Value::Object(own)) if is_function(&global) || is_function(&own) => Value::Object(own),
+        (Value::Object(global), Value::Object(own)) if is_function(&global) || is_function(&own) => {
+            Value::Object(own)
+        }
         (Value::Object(mut global), Value::Object(own)) => {
             for (name, value) in own {
                 let value = match global.remove(&name) {

@@ -111,7 +111,8 @@ impl Work {
 
 /// A role that a service may assume, with the policies a serverless resource asks for.
 fn role(service: &str, managed: &[&str], policies: Option<&Value>, role_name: &str) -> Map<String, Value> {
-    let statement = json!({ "Effect": "Allow", "Principal": { "Service": [service] }, "Action": ["sts:AssumeRole"] });
+    let statement =
+        json!({ "Effect": "Allow", "Principal": { "Service": [service] }, "Action": ["sts:AssumeRole"] });
     let mut inline = Vec::new();
     let mut arns: Vec<Value> = managed.iter().map(|arn| Value::from(*arn)).collect();
     let listed = match policies {
@@ -130,7 +131,10 @@ fn role(service: &str, managed: &[&str], policies: Option<&Value>, role_name: &s
         }
     }
     let mut role = Map::new();
-    role.insert("AssumeRolePolicyDocument".to_owned(), json!({ "Version": "2012-10-17", "Statement": [statement] }));
+    role.insert(
+        "AssumeRolePolicyDocument".to_owned(),
+        json!({ "Version": "2012-10-17", "Statement": [statement] }),
+    );
     role.insert("ManagedPolicyArns".to_owned(), Value::Array(arns));
     if !inline.is_empty() {
         role.insert("Policies".to_owned(), Value::Array(inline));

@@ -55,9 +55,16 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work) {
         }
         let role_id = format!("{id}{name}Role");
         let start = json!({ "Statement": [{ "Action": "states:StartExecution", "Effect": "Allow", "Resource": { "Ref": id } }] });
-        work.add(&role_id, "AWS::IAM::Role", role("apigateway.amazonaws.com", &[], Some(&start), &role_id), &Map::new());
+        work.add(
+            &role_id,
+            "AWS::IAM::Role",
+            role("apigateway.amazonaws.com", &[], Some(&start), &role_id),
+            &Map::new(),
+        );
         // `${id}` is the machine's ARN; the rest is the mapping template that the real transform writes.
-        let template = format!("{{\"input\": \"$util.escapeJavaScript($input.json('$'))\", \"stateMachineArn\": \"${{{id}}}\"}}");
+        let template = format!(
+            "{{\"input\": \"$util.escapeJavaScript($input.json('$'))\", \"stateMachineArn\": \"${{{id}}}\"}}"
+        );
         let integration = json!({
             "type": "aws",
             "httpMethod": "POST",

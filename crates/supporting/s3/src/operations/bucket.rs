@@ -28,8 +28,11 @@ pub(super) async fn create(
         }
         // Only us-east-1 forgives to create an own bucket again.
         if bucket.region != "us-east-1" || region != "us-east-1" {
-            let message = "Your previous request to create the named bucket succeeded and you already own it.";
-            return Err(ServiceError::new("BucketAlreadyOwnedByYou", 409, message).with_field("BucketName", name));
+            let message =
+                "Your previous request to create the named bucket succeeded and you already own it.";
+            return Err(
+                ServiceError::new("BucketAlreadyOwnedByYou", 409, message).with_field("BucketName", name)
+            );
         }
         return Ok(located(name));
     }
@@ -60,7 +63,8 @@ fn check_name(name: &str) -> Result<(), ServiceError> {
     if valid {
         return Ok(());
     }
-    Err(ServiceError::bad_request("InvalidBucketName", "The specified bucket is not valid.").with_field("BucketName", name))
+    Err(ServiceError::bad_request("InvalidBucketName", "The specified bucket is not valid.")
+        .with_field("BucketName", name))
 }
 
 pub(super) async fn delete(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {

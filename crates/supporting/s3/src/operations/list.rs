@@ -21,7 +21,11 @@ struct Page {
 /// Rows fetched at a time.
 const CHUNK: usize = 1_000;
 
-fn page(state: &Arc<State>, members: &Map<String, Value>, after: Option<String>) -> Result<Page, ServiceError> {
+fn page(
+    state: &Arc<State>,
+    members: &Map<String, Value>,
+    after: Option<String>,
+) -> Result<Page, ServiceError> {
     let bucket_name = text(members, "Bucket");
     let bucket = state.bucket(bucket_name)?;
     let (prefix, delimiter) = (text(members, "Prefix"), text(members, "Delimiter"));
@@ -110,7 +114,9 @@ fn shown(key: &str, encoded: bool) -> String {
     let mut out = String::with_capacity(key.len());
     for byte in key.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push('+'),
             other => out.push_str(&format!("%{other:02X}")),
         }
@@ -120,7 +126,8 @@ fn shown(key: &str, encoded: bool) -> String {
 
 fn answer(members: &Map<String, Value>, page: Page) -> Map<String, Value> {
     let encoded = text(members, "EncodingType") == "url";
-    let prefixes: Vec<Value> = page.prefixes.iter().map(|it| json!({ "Prefix": shown(it, encoded) })).collect();
+    let prefixes: Vec<Value> =
+        page.prefixes.iter().map(|it| json!({ "Prefix": shown(it, encoded) })).collect();
     let mut out = Map::new();
     out.insert("Name".into(), members.get("Bucket").cloned().unwrap_or_default());
     out.insert("Prefix".into(), Value::from(shown(text(members, "Prefix"), encoded)));

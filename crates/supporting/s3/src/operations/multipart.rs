@@ -57,7 +57,8 @@ pub(super) async fn upload_part(
     body: Body,
 ) -> Result<Output, ServiceError> {
     find(state, members)?;
-    let number = members.get("PartNumber").and_then(Value::as_u64).filter(|number| (1..=10_000).contains(number));
+    let number =
+        members.get("PartNumber").and_then(Value::as_u64).filter(|number| (1..=10_000).contains(number));
     let number = number.ok_or_else(|| {
         let message = "Part number must be an integer between 1 and 10000, inclusive";
         ServiceError::bad_request("InvalidArgument", message)
@@ -105,15 +106,16 @@ pub(super) async fn complete(
 ) -> Result<Output, ServiceError> {
     let upload = find(state, members)?;
     let listed = members.get("MultipartUpload").and_then(|it| it.get("Parts")).and_then(Value::as_array);
-    let listed = listed.filter(|parts| !parts.is_empty()).ok_or_else(|| {
-        ServiceError::bad_request("MalformedXML", "You must specify at least one part")
-    })?;
+    let listed = listed
+        .filter(|parts| !parts.is_empty())
+        .ok_or_else(|| ServiceError::bad_request("MalformedXML", "You must specify at least one part"))?;
     let uploaded = parts_of(state, members);
     let parts = chosen(&uploaded, listed)?;
     let mut digest = Md5::new();
     for part in &parts {
         let etag = part.etag.trim_matches('"');
-        let bytes = (0..etag.len()).step_by(2).filter_map(|at| u8::from_str_radix(etag.get(at..at + 2)?, 16).ok());
+        let bytes =
+            (0..etag.len()).step_by(2).filter_map(|at| u8::from_str_radix(etag.get(at..at + 2)?, 16).ok());
         digest.update(bytes.collect::<Vec<u8>>());
     }
     let etag = format!("\"{}-{}\"", aws_wire::sigv4::hex(&digest.finalize()), parts.len());
@@ -141,7 +143,9 @@ fn chosen<'u>(uploaded: &'u [Arc<Part>], listed: &[Value]) -> Result<Vec<&'u Par
     for (at, entry) in listed.iter().enumerate() {
         let number = number_of(entry);
         let etag = entry.get("ETag").and_then(Value::as_str).unwrap_or_default();
-        let same = |part: &&Arc<Part>| part.number == number && part.etag.trim_matches('"') == etag.trim_matches('"');
+        let same = |part: &&Arc<Part>| {
+            part.number == number && part.etag.trim_matches('"') == etag.trim_matches('"')
+        };
         let part = uploaded.iter().find(same).ok_or_else(|| {
             let message = "One or more of the specified parts could not be found.  The part may not have been uploaded, \
                            or the specified entity tag may not match the part's entity tag.";
@@ -157,7 +161,11 @@ fn chosen<'u>(uploaded: &'u [Arc<Part>], listed: &[Value]) -> Result<Vec<&'u Par
 }
 
 /// Ends an upload: its records go, and the content of parts that became no object's.
-async fn forget(state: &Arc<State>, members: &Map<String, Value>, used: &[&Part]) -> Result<(), ServiceError> {
+async fn forget(
+    state: &Arc<State>,
+    members: &Map<String, Value>,
+    used: &[&Part],
+) -> Result<(), ServiceError> {
     state.uploads.remove(&upload_key(members)).await.map_err(storage)?;
     for part in parts_of(state, members) {
         state.parts.remove(&upload_key(members).number(part.number)).await.map_err(storage)?;

@@ -17,8 +17,15 @@ use crate::{OBJECTS, State, object_key, record::Object, storage};
 /// S3's limit of one put.
 const LARGEST: u64 = 5 << 30;
 
-pub(super) async fn put(state: &Arc<State>, members: &Map<String, Value>, body: Body) -> Result<Output, ServiceError> {
-    super::refuse_settings(members, &["Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "WriteOffsetBytes"])?;
+pub(super) async fn put(
+    state: &Arc<State>,
+    members: &Map<String, Value>,
+    body: Body,
+) -> Result<Output, ServiceError> {
+    super::refuse_settings(
+        members,
+        &["Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "WriteOffsetBytes"],
+    )?;
     let (bucket, key) = (text(members, "Bucket"), text(members, "Key"));
     state.bucket(bucket)?;
     check_key(key)?;
@@ -39,7 +46,8 @@ fn check_key(key: &str) -> Result<(), ServiceError> {
     if key.len() <= 1024 {
         return Ok(());
     }
-    Err(ServiceError::bad_request("KeyTooLongError", "Your key is too long").with_field("MaxSizeAllowed", 1024))
+    Err(ServiceError::bad_request("KeyTooLongError", "Your key is too long")
+        .with_field("MaxSizeAllowed", 1024))
 }
 
 /// `If-None-Match: *` and `If-Match` on writes.
@@ -82,18 +90,22 @@ pub(super) async fn store_body(
         Body::Bytes(bytes) => Box::pin(stream::once(std::future::ready(Ok::<Bytes, std::io::Error>(bytes)))),
         Body::Stream(stream) => stream,
     };
-    let (blob, size) = state.store.blobs().put_stream(stream, LARGEST, |chunk| digest.update(chunk)).await.map_err(
-        |error| match error.kind() {
-            std::io::ErrorKind::FileTooLarge => {
-                ServiceError::bad_request("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
-            }
+    let (blob, size) = state
+        .store
+        .blobs()
+        .put_stream(stream, LARGEST, |chunk| digest.update(chunk))
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::FileTooLarge => ServiceError::bad_request(
+                "EntityTooLarge",
+                "Your proposed upload exceeds the maximum allowed size",
+            ),
             std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => ServiceError::bad_request(
                 "IncompleteBody",
                 "You did not provide the number of bytes specified by the Content-Length HTTP header.",
             ),
             _ => storage(error),
-        },
-    )?;
+        })?;
     let digest = digest.finalize();
     let sent = members.get("ContentMD5").and_then(Value::as_str);
     if sent.is_some_and(|sent| sent != STANDARD.encode(digest)) {
@@ -105,7 +117,12 @@ pub(super) async fn store_body(
 }
 
 /// Makes an object visible, and removes the content of what it replaces.
-pub(super) async fn save(state: &Arc<State>, bucket: &str, key: &str, object: &Object) -> Result<(), ServiceError> {
+pub(super) async fn save(
+    state: &Arc<State>,
+    bucket: &str,
+    key: &str,
+    object: &Object,
+) -> Result<(), ServiceError> {
     let replaced = state.object(bucket, key).ok();
     let record = serde_json::to_vec(object).map_err(storage)?;
     let mut batch = Batch::new();
@@ -129,7 +146,10 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
     let source = aws_wire::decode_percent(text(members, "CopySource")).into_owned();
     let source = source.trim_start_matches('/');
     let (from_bucket, from_key) = source.split_once('/').ok_or_else(|| {
-        ServiceError::bad_request("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+        ServiceError::bad_request(
+            "InvalidArgument",
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+        )
     })?;
     let found = state.object(from_bucket, from_key)?;
     let (bucket, key) = (text(members, "Bucket"), text(members, "Key"));
@@ -169,14 +189,18 @@ async fn remove(state: &Arc<State>, bucket: &str, key: &str) -> Result<(), Servi
     Ok(())
 }
 
-pub(super) async fn delete_many(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+pub(super) async fn delete_many(
+    state: &Arc<State>,
+    members: &Map<String, Value>,
+) -> Result<Output, ServiceError> {
     let bucket = text(members, "Bucket");
     state.bucket(bucket)?;
     let asked = members.get("Delete");
     let objects = asked.and_then(|it| it.get("Objects")).and_then(Value::as_array);
     let quiet = asked.and_then(|it| it.get("Quiet")).and_then(Value::as_bool).unwrap_or_default();
     let objects = objects.filter(|objects| (1..=1000).contains(&objects.len())).ok_or_else(|| {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema";
+        let message =
+            "The XML you provided was not well-formed or did not validate against our published schema";
         ServiceError::bad_request("MalformedXML", message)
     })?;
     let mut deleted = Vec::new();

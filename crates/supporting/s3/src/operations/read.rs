@@ -75,7 +75,9 @@ pub(super) fn precondition_failed() -> ServiceError {
 
 fn check_conditions(object: &Object, members: &Map<String, Value>) -> Result<(), ServiceError> {
     let is = |etag: &str| etag == "*" || etag.trim_matches('"') == object.etag.trim_matches('"');
-    let listed = |name: &str| members.get(name).and_then(Value::as_str).map(|tags| tags.split(',').any(|it| is(it.trim())));
+    let listed = |name: &str| {
+        members.get(name).and_then(Value::as_str).map(|tags| tags.split(',').any(|it| is(it.trim())))
+    };
     // Seconds are all that HTTP dates tell.
     let changed_since = |name: &str| {
         let since = members.get(name).and_then(Value::as_f64);
@@ -87,7 +89,8 @@ fn check_conditions(object: &Object, members: &Map<String, Value>) -> Result<(),
     if !members.contains_key("IfMatch") && changed_since("IfUnmodifiedSince") == Some(true) {
         return Err(precondition_failed());
     }
-    let not_modified = listed("IfNoneMatch").unwrap_or_else(|| changed_since("IfModifiedSince") == Some(false));
+    let not_modified =
+        listed("IfNoneMatch").unwrap_or_else(|| changed_since("IfModifiedSince") == Some(false));
     if not_modified {
         return Err(ServiceError::new("NotModified", 304, "Not Modified"));
     }
@@ -96,7 +99,8 @@ fn check_conditions(object: &Object, members: &Map<String, Value>) -> Result<(),
 
 /// The bytes asked for, as start and end (exclusive). A range of another unit or form means the whole object.
 fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, ServiceError> {
-    let Some(asked) = members.get("Range").and_then(Value::as_str).and_then(|it| it.strip_prefix("bytes=")) else {
+    let Some(asked) = members.get("Range").and_then(Value::as_str).and_then(|it| it.strip_prefix("bytes="))
+    else {
         return Ok(None);
     };
     let Some((first, last)) = asked.split_once('-').filter(|_| !asked.contains(',')) else { return Ok(None) };
@@ -109,7 +113,9 @@ fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, 
     };
     if bounds.0 >= bounds.1 {
         let error = ServiceError::new("InvalidRange", 416, "The requested range is not satisfiable");
-        return Err(error.with_field("RangeRequested", format!("bytes={asked}")).with_field("ActualObjectSize", size));
+        return Err(error
+            .with_field("RangeRequested", format!("bytes={asked}"))
+            .with_field("ActualObjectSize", size));
     }
     Ok(Some(bounds))
 }
@@ -118,7 +124,8 @@ fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, 
 pub(super) async fn content(state: &Arc<State>, object: &Object) -> Result<Bytes, ServiceError> {
     let mut whole = BytesMut::new();
     for (blob, _) in &object.blobs {
-        let id = BlobId::parse(blob).ok_or_else(|| ServiceError::new("InternalError", 500, "a record names no blob"))?;
+        let id = BlobId::parse(blob)
+            .ok_or_else(|| ServiceError::new("InternalError", 500, "a record names no blob"))?;
         let part = state.store.blobs().get(&id).await.map_err(storage)?;
         if object.blobs.len() == 1 {
             return Ok(part);
