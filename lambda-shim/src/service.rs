@@ -103,7 +103,9 @@ impl Lambda {
     /// Ends all environments and removes what was made for them.
     pub async fn shutdown(&self) {
         for entry in self.0.table.all() {
-            stop(&entry);
+            for pool in entry.take_pools() {
+                pool.stop_all();
+            }
         }
         self.0.host.executor.shutdown().await;
     }

@@ -178,3 +178,25 @@ async fn the_javascript_sdk_finds_what_it_needs() {
     assert_eq!(answer, serde_json::json!(["/home/sbx_user1051", "us-east-1"]));
     rig.lambda.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_without_the_sdk_get_one() {
+    if rig().await.is_none() {
+        return;
+    }
+    let sdk = tempfile::tempdir().unwrap();
+    let package = sdk.path().join("@aws-sdk/client-x");
+    std::fs::create_dir_all(&package).unwrap();
+    std::fs::write(package.join("package.json"), r#"{"name": "@aws-sdk/client-x", "main": "index.js"}"#)
+        .unwrap();
+    std::fs::write(package.join("index.js"), "exports.from = 'sdk';").unwrap();
+    let folder = sdk.path().to_owned();
+    // Ours have only three clients, and not the one that is looked for.
+    let rig = Rig::with(ExecutorChoice::Docker, |options| options.node_sdk = Some(folder)).await;
+    let esm = "import { from } from '@aws-sdk/client-x';\nexport const handler = async () => from;";
+    rig.create("m", "nodejs20.x", &[("index.mjs", esm)], serde_json::json!({})).await;
+    assert_eq!(support::value(&rig.invoke("m", serde_json::json!({})).await), "sdk");
+    rig.node("c", "const { from } = require('@aws-sdk/client-x'); exports.handler = async () => from;").await;
+    assert_eq!(support::value(&rig.invoke("c", serde_json::json!({})).await), "sdk");
+    rig.lambda.shutdown().await;
+}

@@ -134,6 +134,15 @@ impl Pool {
         }
     }
 
+    /// Ends everything, at work or not.
+    pub(crate) fn stop_all(&self) {
+        self.retire();
+        let started: Vec<_> = self.lock().started.iter().filter_map(Weak::upgrade).collect();
+        for environment in started {
+            environment.retire();
+        }
+    }
+
     /// Ends environments that have been idle for `time` or longer, and those that have answered and not asked for
     /// more for longer than an invocation may take.
     pub(crate) fn stop_idle(&self, time: Duration) {

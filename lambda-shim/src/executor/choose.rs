@@ -2,24 +2,34 @@
 
 use std::sync::Arc;
 
-use super::{Executor, process::ProcessExecutor};
+use super::Executor;
 use crate::options::{ExecutorChoice, Options};
 
 /// The executor of `options`, and where the choice was ours, why it is that one.
 pub(crate) async fn choose(options: &Options) -> Result<Arc<dyn Executor>, String> {
     match options.executor {
-        ExecutorChoice::Process => Ok(Arc::new(ProcessExecutor::new(options, "as asked for")?)),
+        ExecutorChoice::Process => process(options, "as asked for"),
         ExecutorChoice::Docker => docker(options, "as asked for").await,
         ExecutorChoice::Auto => match docker(options, "a Docker engine answers").await {
             Ok(executor) => Ok(executor),
-            Err(why) => Ok(Arc::new(ProcessExecutor::new(options, &why)?)),
+            Err(why) => process(options, &why),
         },
     }
 }
 
 #[cfg(unix)]
+fn process(options: &Options, why: &str) -> Result<Arc<dyn Executor>, String> {
+    Ok(Arc::new(super::process::ProcessExecutor::new(options, why)?))
+}
+
+#[cfg(unix)]
 async fn docker(options: &Options, why: &str) -> Result<Arc<dyn Executor>, String> {
     super::docker::DockerExecutor::connect(options, why).await
+}
+
+#[cfg(not(unix))]
+fn process(_: &Options, _: &str) -> Result<Arc<dyn Executor>, String> {
+    Err("the process executor is not available on this platform yet".to_owned())
 }
 
 #[cfg(not(unix))]

@@ -13,6 +13,7 @@ use crate::{
 pub(crate) mod choose;
 #[cfg(unix)]
 pub(crate) mod docker;
+#[cfg(unix)]
 pub(crate) mod process;
 
 /// How environments are started here.

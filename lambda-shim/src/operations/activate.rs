@@ -40,7 +40,10 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             settle(function, &deployment.id, &outcome);
             Ok(())
         });
-        if let Err(refusal) = updated.await {
+        // A function that was deleted meanwhile has no state.
+        if let Err(refusal) = updated.await
+            && refusal.code != "ResourceNotFoundException"
+        {
             tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
         }
     });

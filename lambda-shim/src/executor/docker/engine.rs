@@ -10,7 +10,7 @@ use bollard::{
         ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
-        AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptions,
+        AttachContainerOptionsBuilder, ContainerArchiveInfoOptions, CreateContainerOptions,
         CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
         RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
         UploadToContainerOptionsBuilder,
@@ -107,22 +107,19 @@ impl Engine {
         Ok(timely(created).await?.id)
     }
 
-    /// A container that is never started: the way into a volume.
+    /// A container that is never started: the way into a volume, or a look into an image.
     pub(super) async fn create_helper(
         &self,
         image: &str,
-        volume: &str,
-        at: &'static str,
+        volume: Option<(&str, &'static str)>,
         labels: HashMap<String, String>,
     ) -> Answer<String> {
+        let mounts = volume.map(|(volume, at)| vec![mount(volume.to_owned(), at, false)]);
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec!["/nothing".to_owned()]),
             labels: Some(labels),
-            host_config: Some(HostConfig {
-                mounts: Some(vec![mount(volume.to_owned(), at, false)]),
-                ..HostConfig::default()
-            }),
+            host_config: Some(HostConfig { mounts, ..HostConfig::default() }),
             ..ContainerCreateBody::default()
         };
         Ok(timely(self.docker.create_container(None::<CreateContainerOptions>, body)).await?.id)
@@ -133,9 +130,9 @@ impl Engine {
         Ok(timely(self.docker.upload_to_container(container, Some(options), body_full(archive))).await?)
     }
 
-    /// Whether a container, started or not, has something at `path`.
+    /// Whether there is something at `path` in a container, running or not.
     pub(super) async fn has_path(&self, container: &str, path: &str) -> Answer<bool> {
-        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        let options = ContainerArchiveInfoOptions { path: path.to_owned() };
         match timely(self.docker.get_container_archive_info(container, Some(options))).await {
             Ok(_) => Ok(true),
             Err(Failure::Missing) => Ok(false),

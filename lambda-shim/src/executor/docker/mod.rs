@@ -116,18 +116,28 @@ impl DockerExecutor {
         cell.get_or_try_init(|| fetch).await.copied()
     }
 
+    /// The volumes of a deployment's containers, made if they are not there.
+    async fn mounts(
+        &self,
+        deployment: &Deployment,
+        image: &str,
+    ) -> Result<Vec<(String, &'static str)>, ExecutorError> {
+        let mut mounts = vec![
+            (self.volumes.init(image).await?, INIT_FOLDER),
+            (self.volumes.package(&deployment.code, image).await?, "/var/task"),
+        ];
+        if let (Family::Node, Some(sdk)) = (deployment.runtime.family, &self.node_sdk) {
+            let volume = self.volumes.node_sdk(image, sdk).await?;
+            mounts.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));
+        }
+        Ok(mounts)
+    }
+
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
         let image = self.image(deployment);
         self.make_present(&image).await?;
-        let mut volumes = vec![
-            (self.volumes.init(&image).await?, INIT_FOLDER),
-            (self.volumes.package(&deployment.code, &image).await?, "/var/task"),
-        ];
-        if let (Family::Node, Some(folder)) = (deployment.runtime.family, &self.node_sdk) {
-            let volume = self.volumes.node_sdk(&image, folder).await?;
-            volumes.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));
-        }
+        let volumes = self.mounts(deployment, &image).await?;
         let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
         let mut environment = deployment.lambda_variables(&start.stream, &endpoint);
         environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));
@@ -180,8 +190,7 @@ impl Executor for DockerExecutor {
         Box::pin(async move {
             let image = self.image(deployment);
             self.make_present(&image).await?;
-            self.volumes.init(&image).await?;
-            self.volumes.package(&deployment.code, &image).await.map(drop)
+            self.mounts(deployment, &image).await.map(drop)
         })
     }
 

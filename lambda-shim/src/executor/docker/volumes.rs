@@ -1,6 +1,11 @@
 //! Volumes: one for the init, one for every package, filled once and mounted read-only.
 
-use std::{collections::HashMap, io, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -21,8 +26,10 @@ pub(super) const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tule-in
 pub(super) const INIT_FOLDER: &str = "/var/tule";
 pub(super) const INIT_PROGRAM: &str = "/var/tule/init";
 
-/// Where Node.js looks last, for both kinds of modules, when it looks up from `/var/task`.
-pub(super) const NODE_SDK_FOLDER: &str = "/node_modules";
+/// Where Node.js looks for packages that neither the function nor a folder beside it has.
+pub(super) const NODE_SDK_FOLDER: &str = "/var/node_modules";
+/// A client of the SDK that AWS's images have.
+const NODE_SDK_IN_IMAGE: &str = "/var/runtime/node_modules/@aws-sdk/client-s3";
 
 /// See the module.
 pub(super) struct Volumes {
@@ -33,8 +40,9 @@ pub(super) struct Volumes {
     labels: HashMap<String, String>,
     init: OnceCell<String>,
     packages: DashMap<String, Arc<OnceCell<String>>>,
-    /// By image: the volume with the SDK for Node functions, where the image has none of its own.
-    node_sdks: DashMap<String, Arc<OnceCell<Option<String>>>>,
+    node_sdk: OnceCell<String>,
+    /// Images that bring no AWS SDK for JavaScript.
+    without_sdk: DashMap<String, Arc<OnceCell<bool>>>,
 }
 
 impl Volumes {
@@ -46,7 +54,8 @@ impl Volumes {
             labels,
             init: OnceCell::new(),
             packages: DashMap::new(),
-            node_sdks: DashMap::new(),
+            node_sdk: OnceCell::new(),
+            without_sdk: DashMap::new(),
         }
     }
 
@@ -77,42 +86,26 @@ impl Volumes {
         cell.get_or_try_init(|| make).await.cloned()
     }
 
-    /// The volume with the SDK in `folder`, for Node functions of an image that lacks it: AWS's own images have it.
+    /// The volume with the AWS SDK for JavaScript of `folder`, for images that bring none, as AWS's do.
     pub(super) async fn node_sdk(&self, image: &str, folder: &Path) -> Result<Option<String>, ExecutorError> {
-        let cell = Arc::clone(self.node_sdks.entry(image.to_owned()).or_default().value());
+        let cell = Arc::clone(self.without_sdk.entry(image.to_owned()).or_default().value());
+        let look = async {
+            let failed = |failure: EngineError| {
+                ExecutorError::Failed(format!("The Docker engine could not look into {image}: {failure}"))
+            };
+            let helper = self.engine.create_helper(image, None, self.labels.clone()).await.map_err(failed)?;
+            let found = self.engine.has_path(&helper, NODE_SDK_IN_IMAGE).await;
+            self.engine.remove(&helper).await;
+            found.map(|found| !found).map_err(failed)
+        };
+        if !*cell.get_or_try_init(|| look).await? {
+            return Ok(None);
+        }
         let make = async {
-            if self.has_sdk(image).await? {
-                return Ok(None);
-            }
-            let folder = folder.to_owned();
-            let archive = tokio::task::spawn_blocking(move || {
-                let mut archive = tar::Builder::new(Vec::new());
-                archive.follow_symlinks(false);
-                archive.append_dir_all(".", folder)?;
-                archive.into_inner()
-            });
-            let archive = archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))?;
-            let archive = archive.map_err(unpacked)?;
-            self.make("node-sdk", image, NODE_SDK_FOLDER, archive.into()).await.map(Some)
+            let archive = sdk_to_tar(folder.to_owned()).await?;
+            self.make("node-sdk", image, NODE_SDK_FOLDER, archive).await
         };
-        cell.get_or_try_init(|| make).await.cloned()
-    }
-
-    async fn has_sdk(&self, image: &str) -> Result<bool, ExecutorError> {
-        let failed = |failure: EngineError| {
-            ExecutorError::Failed(format!(
-                "The Docker engine could not look into the image {image}: {failure}"
-            ))
-        };
-        let init = self.init(image).await?;
-        let helper = self
-            .engine
-            .create_helper(image, &init, INIT_FOLDER, self.labels.clone())
-            .await
-            .map_err(failed)?;
-        let found = self.engine.has_path(&helper, "/var/runtime/node_modules/@aws-sdk/client-s3").await;
-        self.engine.remove(&helper).await;
-        found.map_err(failed)
+        self.node_sdk.get_or_try_init(|| make).await.cloned().map(Some)
     }
 
     async fn make(
@@ -127,12 +120,33 @@ impl Volumes {
             ExecutorError::Failed(format!("The Docker engine could not make the volume {volume}: {failure}"))
         };
         self.engine.create_volume(&volume, self.labels.clone()).await.map_err(failed)?;
-        let helper =
-            self.engine.create_helper(image, &volume, at, self.labels.clone()).await.map_err(failed)?;
+        let helper = self
+            .engine
+            .create_helper(image, Some((&volume, at)), self.labels.clone())
+            .await
+            .map_err(failed)?;
         let filled = self.engine.upload(&helper, at, archive).await;
         self.engine.remove(&helper).await;
         filled.map_err(failed)?;
         Ok(volume)
+    }
+}
+
+/// A folder of packages as the engine takes it.
+async fn sdk_to_tar(folder: PathBuf) -> Result<Bytes, ExecutorError> {
+    let archived = tokio::task::spawn_blocking(move || {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.follow_symlinks(false);
+        builder.append_dir_all(".", folder)?;
+        builder.into_inner()
+    });
+    let failed = |what: &dyn std::fmt::Display| {
+        ExecutorError::Failed(format!("The AWS SDK for Node.js functions could not be read: {what}"))
+    };
+    match archived.await {
+        Ok(Ok(archive)) => Ok(archive.into()),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(error) => Err(failed(&error)),
     }
 }
 
@@ -160,7 +174,7 @@ fn to_tar(package: &Bytes) -> Result<Bytes, ExecutorError> {
 
 fn append(
     builder: &mut tar::Builder<Vec<u8>>,
-    path: impl AsRef<std::path::Path>,
+    path: impl AsRef<Path>,
     mode: u32,
     content: &[u8],
 ) -> io::Result<()> {
