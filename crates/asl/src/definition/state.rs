@@ -108,6 +108,14 @@ pub(super) fn parse(
         }
     };
     let flow = flow(fields, matches!(kind, Some(StateKind::Map(_))));
+    let has_result =
+        matches!(kind, Some(StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_)));
+    for (name, template) in [("Output", &flow.output), ("Assign", &flow.assign)] {
+        fields.forbid(name, template.as_ref(), "errorOutput");
+        if !has_result {
+            fields.forbid(name, template.as_ref(), "result");
+        }
+    }
     Some(State { name: name.into(), next: next?, flow, kind: kind? })
 }
 
