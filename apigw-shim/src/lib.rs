@@ -1,88 +1,148 @@
-//! API Gateway.
+//! API Gateway: REST APIs and HTTP APIs, their control planes and what answers at their URLs.
+//!
+//! Owns APIs, their deployments and stages, and the pipeline a request takes through them. Reaches Lambda and every
+//! other service only through the runtime's traits. Start at [`ApiGateway::execute`] for requests to deployed APIs, at
+//! `operations` and `http_operations` for what SDKs call, at `rest_api::pipeline` for what happens in between.
+
+mod addressed;
+mod apis;
+mod error;
+mod http_api;
+mod http_operations;
+mod id;
+mod integrate;
+mod mapping;
+mod members;
+mod operations;
+mod patch;
+mod request;
+mod rest_api;
+mod summary;
 
 use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
+use http::{Request, Response};
 use runtime::{Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Service, ServiceRouter};
 use store::{Store, StoreError};
 
-/// Options.
+pub use addressed::Addressed;
+pub use summary::ApiSummary;
+
+use apis::Apis;
+
+/// How API Gateway is to run.
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// The base.
+    /// `http://127.0.0.1:4566`: the base of the URLs it gives out, and where integrations must not reach admin routes.
     pub endpoint: Arc<str>,
 }
 
-/// Addressed.
-pub struct Addressed {
-    /// Id.
-    pub api_id: String,
-    /// Stage.
-    pub stage: Option<String>,
-}
-
-/// API Gateway.
+/// API Gateway. Cheap to clone.
 #[derive(Clone)]
-pub struct ApiGateway;
+pub struct ApiGateway(Arc<State>);
 
-/// A plane.
-pub struct Plane(&'static str);
+pub(crate) struct State {
+    pub options: Options,
+    pub clock: Clock,
+    pub router: Arc<dyn ServiceRouter>,
+    pub invoker: Arc<dyn FunctionInvoker>,
+    pub apis: Apis,
+}
 
 impl ApiGateway {
-    /// New.
+    /// Loads what the store holds and compiles what is deployed.
+    #[expect(clippy::needless_pass_by_value, reason = "a store is a handle, and handles are given")]
     pub fn new(
-        _: Options,
-        _: Store,
-        _: Clock,
-        _: Arc<dyn ServiceRouter>,
-        _: Arc<dyn FunctionInvoker>,
+        options: Options,
+        store: Store,
+        clock: Clock,
+        router: Arc<dyn ServiceRouter>,
+        invoker: Arc<dyn FunctionInvoker>,
     ) -> Result<Self, StoreError> {
-        Ok(Self)
+        let apis = Apis::load(&store)?;
+        Ok(Self(Arc::new(State { options, clock, router, invoker, apis })))
     }
-    /// REST.
-    pub fn rest_service(&self) -> Plane {
-        Plane("apigateway")
-    }
-    /// HTTP.
-    pub fn http_service(&self) -> Plane {
-        Plane("apigatewayv2")
-    }
-    /// Has.
-    pub fn has_api(&self, _: &str) -> bool {
-        false
-    }
-    /// Execute.
-    pub async fn execute(&self, _: Addressed, _: http::Request<Body>, _: IpAddr) -> http::Response<Body> {
-        http::Response::new(Body::Empty)
-    }
-}
 
-impl Service for Plane {
-    fn name(&self) -> &'static str {
-        self.0
+    /// The control plane of REST APIs, the service `apigateway`.
+    pub fn rest_service(&self) -> RestService {
+        RestService(Arc::clone(&self.0))
     }
-    fn operations(&self) -> &'static [&'static str] {
-        &[]
-    }
-    fn call<'a>(&'a self, _: &'a CallContext, _: &'a str, _: Input) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async { Err(ServiceError::not_implemented("no")) })
-    }
-}
 
-/// Sum.
-pub struct ApiSummary {
-    /// N.
-    pub name: String,
-    /// K.
-    pub kind: &'static str,
-    /// U.
-    pub url: String,
-    /// R.
-    pub routes: Vec<(String, String)>,
-}
+    /// The control plane of HTTP APIs, the service `apigatewayv2`.
+    pub fn http_service(&self) -> HttpService {
+        HttpService(Arc::clone(&self.0))
+    }
 
-impl ApiGateway {
-    /// S.
+    /// Whether there is an API of that id, in any account and region: its name is then an allowed host.
+    pub fn has_api(&self, id: &str) -> bool {
+        self.0.apis.live(id).is_some()
+    }
+
+    /// Every API once for each of its stages, with its URL and routes, in the order in which the APIs were made.
     pub fn summary(&self) -> Vec<ApiSummary> {
-        Vec::new()
+        summary::of(&self.0)
+    }
+
+    /// Answers a request to a deployed API.
+    pub async fn execute(
+        &self,
+        addressed: Addressed,
+        request: Request<Body>,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        addressed::execute(&self.0, addressed, request, peer).await
+    }
+}
+
+impl std::fmt::Debug for ApiGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiGateway").finish_non_exhaustive()
+    }
+}
+
+/// The control plane of REST APIs.
+#[derive(Clone)]
+pub struct RestService(Arc<State>);
+
+impl Service for RestService {
+    fn name(&self) -> &'static str {
+        "apigateway"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(operations::call(&self.0, ctx, operation, input))
+    }
+}
+
+/// The control plane of HTTP APIs.
+#[derive(Clone)]
+pub struct HttpService(Arc<State>);
+
+impl Service for HttpService {
+    fn name(&self) -> &'static str {
+        "apigatewayv2"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        http_operations::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(http_operations::call(&self.0, ctx, operation, input))
     }
 }

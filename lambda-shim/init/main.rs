@@ -85,6 +85,8 @@ fn main() {
     // What the function could read of this process would be the way to Tule.
     // SAFETY: PR_SET_DUMPABLE (4) takes plain numbers.
     unsafe { prctl(4, 0, 0, 0, 0) };
+    // Some engines take the mode of the image's folder for the mounted one.
+    let _ = std::fs::set_permissions("/tmp", std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let runtime = listen(9001);
     let endpoint = port.parse().ok().filter(|port: &u16| *port != 0).map(listen);
     let (reader, child) = start(program);
@@ -128,6 +130,12 @@ fn start(program: &[String]) -> (std::io::PipeReader, i32) {
     command.args(arguments).stdin(Stdio::null()).stdout(first).stderr(second);
     // Docker sets these; Lambda does not.
     command.env_remove("HOME").env_remove("HOSTNAME").process_group(0);
+    // Lambda's user has a home by the table of users. Where the image does not know the user, HOME has to say it:
+    // libraries fail that find neither, the AWS SDK for JavaScript among them.
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if !users.lines().any(|user| user.split(':').nth(2) == Some("993")) {
+        command.env("HOME", "/home/sbx_user1051");
+    }
     match command.spawn() {
         Ok(child) => {
             let pid = i32::try_from(child.id()).unwrap_or_default();

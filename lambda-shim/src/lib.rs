@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod executor;
 mod function;
+mod hex;
 mod invoke;
 mod operations;
 mod options;

@@ -36,7 +36,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// A folder with boto3 for Python functions that bring none, in the `process` executor.
     pub python_sdk: Option<PathBuf>,
-    /// A `node_modules` with the AWS SDK v3 for Node functions that bring none, in the `process` executor.
+    /// A `node_modules` with the AWS SDK v3 for Node functions that bring none, in local processes and in images that
+    /// lack it (AWS's own have it).
     pub node_sdk: Option<PathBuf>,
     /// Images by runtime identifier (`python3.12`), where they are not AWS's.
     pub images: HashMap<String, String>,

@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     /// What links to packages are signed with.
     pub(crate) secret: [u8; 16],
     pub(crate) update_time: std::time::Duration,
+    /// Where Tule is reached, for calls made on its own.
+    pub(crate) endpoint: Arc<str>,
 }
 
 /// Why Lambda could not be set up.
@@ -77,6 +79,7 @@ impl Lambda {
             in_flight: AtomicU32::new(0),
             secret: *uuid::Uuid::new_v4().as_bytes(),
             update_time: options.update_time,
+            endpoint: options.endpoint,
         });
         for entry in inner.table.all() {
             operations::activate::resume(&inner, &entry);

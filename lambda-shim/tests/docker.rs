@@ -25,3 +25,156 @@ fn engine_answers() -> bool {
 }
 
 contract!(rig());
+
+fn docker(arguments: &[&str]) -> String {
+    let output = std::process::Command::new("docker").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_live_in_lambdas_sandbox() {
+    let Some(rig) = rig().await else { return };
+    let source = "import os\ndef tried(path):\n    try:\n        open(path, 'w').close()\n        return True\n    except OSError:\n        return False\n\n\
+        def handler(event, context):\n    return {'uid': os.getuid(), 'gid': os.getgid(), 'tmp': oct(os.stat('/tmp').st_mode & 0o777), 'writes': [tried(p) for p in \
+        ('/tmp/x', '/var/task/x', '/x')], 'home': os.environ.get('HOME'), 'host': os.environ.get('HOSTNAME'), 'root': os.environ['LAMBDA_TASK_ROOT'], 'init': \
+        tried('/proc/1/fd/1')}\n";
+    rig.python("f", source).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
+    let expected = serde_json::json!({"uid": 993, "gid": 990, "tmp": "0o700", "writes": [true, false, false], "home": "/home/sbx_user1051", "host": null, "root": "/var/task", "init": false});
+    assert_eq!(answer, expected);
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_reach_tule_without_a_network() {
+    if rig().await.is_none() {
+        return;
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = vec![0; 1000];
+            let count = connection.read(&mut request).await.unwrap();
+            let line =
+                String::from_utf8_lossy(&request[..count]).lines().next().unwrap_or_default().to_owned();
+            // Larger than any window.
+            let body = format!("{line}{}", "x".repeat(3 << 20));
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let rig = Rig::with(ExecutorChoice::Docker, |options| {
+        options.endpoint = format!("http://127.0.0.1:{port}").into();
+        options.network = Some("none".to_owned());
+    })
+    .await;
+    let source = "import os, urllib.request\ndef handler(event, context):\n    body = urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/hello').read()\n    return [body[:19].decode(), len(body), os.environ['AWS_ENDPOINT_URL']]\n";
+    rig.python("f", source).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
+    assert_eq!(
+        answer,
+        serde_json::json!(["GET /hello HTTP/1.1", 19 + (3 << 20), format!("http://127.0.0.1:{port}")])
+    );
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_image_is_a_clear_failure() {
+    if rig().await.is_none() {
+        return;
+    }
+    let rig = Rig::with(ExecutorChoice::Docker, |options| {
+        options.images.insert("python3.11".to_owned(), "127.0.0.1:9/no/such:image".to_owned());
+    })
+    .await;
+    rig.python("f", "").await;
+    let shown = rig.settled("f").await;
+    assert_eq!(shown["State"], "Failed");
+    let reason = shown["StateReason"].as_str().unwrap();
+    assert!(
+        reason.starts_with(
+            "The image 127.0.0.1:9/no/such:image is not on this machine and could not be pulled: "
+        ),
+        "{reason}"
+    );
+    let refused = rig.refused(runtime::Invocation::request_response("f", "{}")).await;
+    assert!(refused.message.contains("could not be pulled"), "{refused}");
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_is_limited() {
+    let Some(rig) = rig().await else { return };
+    rig.python("f", "def handler(event, context):\n    return len(bytearray(event << 20))\n").await;
+    assert_eq!(support::value(&rig.invoke("f", serde_json::json!(64)).await), 64 << 20);
+    let error = support::value(&rig.invoke("f", serde_json::json!(900)).await);
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with("Runtime exited with error: signal: killed"),
+        "{error}"
+    );
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crash_left_is_swept_and_what_lives_is_not() {
+    let Some(rig) = rig().await else { return };
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    let dead = gone.id().to_string();
+    gone.wait().unwrap();
+    let read = |path: &str| std::fs::read_to_string(path).unwrap().trim().to_owned();
+    let machine = format!(
+        "dev.tule.machine={}/{}",
+        read("/proc/sys/kernel/hostname"),
+        read("/proc/sys/kernel/random/boot_id")
+    );
+    let make = |pid: &str, name: &str| {
+        let pid = format!("dev.tule.pid={pid}");
+        let labels = ["--label", "dev.tule.instance=test", "--label", &pid, "--label", &machine];
+        docker(&[&["volume", "create"], &labels[..], &[&format!("tule-test-{name}")]].concat());
+        docker(
+            &[
+                &["create"],
+                &labels[..],
+                &["--name", &format!("tule-test-{name}"), "public.ecr.aws/lambda/provided:al2023", "x"],
+            ]
+            .concat(),
+        )
+    };
+    let own = std::process::id().to_string();
+    let unique = uuid(&own);
+    let (left, living) = (make(&dead, &format!("dead-{unique}")), make(&own, &format!("live-{unique}")));
+    let again = Rig::new(ExecutorChoice::Docker).await;
+    let all = docker(&["ps", "-aq", "--no-trunc"]);
+    let volumes = docker(&["volume", "ls", "-q"]);
+    docker(&["rm", &living]);
+    docker(&["volume", "rm", &format!("tule-test-live-{unique}")]);
+    assert!(!all.contains(&left) && all.contains(&living));
+    assert!(!volumes.contains(&format!("dead-{unique}")) && volumes.contains(&format!("live-{unique}")));
+    again.lambda.shutdown().await;
+    rig.lambda.shutdown().await;
+}
+
+/// A part of a name that no other run uses.
+fn uuid(own: &str) -> String {
+    format!(
+        "{own}-{}",
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_sdk_finds_what_it_needs() {
+    let Some(rig) = rig().await else { return };
+    let source = "import { LambdaClient } from '@aws-sdk/client-lambda';\nimport { homedir } from 'node:os';\nconst client = new LambdaClient({});\n\
+        export const handler = async () => [homedir(), await client.config.region()];\n";
+    rig.create("f", "nodejs20.x", &[("index.mjs", source)], serde_json::json!({})).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
+    assert_eq!(answer, serde_json::json!(["/home/sbx_user1051", "us-east-1"]));
+    rig.lambda.shutdown().await;
+}

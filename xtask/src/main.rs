@@ -1,8 +1,11 @@
-//! The project's chores: `cargo xtask models | tidy`.
+//! The project's chores: `cargo xtask bench | models | parity | test | tidy`.
 //!
 //! Each chore is one module. None is needed to build or to run Tule.
 
+mod bench;
 mod models;
+mod parity;
+mod test;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -18,11 +21,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure Tule beside a bare echo.
+    Bench(bench::Arguments),
+    /// The bare echo, for `bench`.
+    #[command(hide = true)]
+    Echo,
     /// Read botocore's service models and write the stripped ones.
     Models {
         /// Change nothing; fail if a fresh run would differ.
         #[arg(long)]
         check: bool,
+    },
+    /// Replay answers recorded from AWS and hold the floors.
+    Parity(parity::Arguments),
+    /// Make ready what the tests need, build, and run them all; further arguments go to the test runner.
+    Test {
+        /// For the test runner.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Hold the house rules that compilers do not.
     Tidy,
@@ -33,7 +49,11 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Echo => bench::run_echo(),
         Chore::Models { check } => models::run(check),
+        Chore::Parity(arguments) => parity::run(&arguments),
+        Chore::Test { arguments } => test::run(&arguments),
         Chore::Tidy => tidy::run(),
     };
     match done {

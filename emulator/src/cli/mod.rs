@@ -1,7 +1,13 @@
 //! The command line: one file for each subcommand.
 
+mod client;
+mod coverage;
 mod env;
+mod invoke;
+mod logs;
+mod run;
 mod start;
+mod status;
 mod style;
 mod up;
 
@@ -23,6 +29,17 @@ enum Command {
     Up(up::Arguments),
     /// Serve the bare endpoint.
     Start(start::Arguments),
+    /// Show what a running Tule has.
+    Status(status::Arguments),
+    /// Run a function and print what it returned.
+    Invoke(invoke::Arguments),
+    /// Show what a function wrote.
+    Logs(logs::Arguments),
+    /// Start a workflow and follow it to its end.
+    Run(run::Arguments),
+    /// Print which operations are done, as Markdown.
+    #[command(hide = true)]
+    Coverage,
     /// Print exports for the shell: eval "$(tule env)".
     Env(env::Arguments),
 }
@@ -47,6 +64,11 @@ pub(crate) fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Up(arguments) => up::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
+        Command::Invoke(arguments) => invoke::run(arguments).await,
+        Command::Logs(arguments) => logs::run(arguments).await,
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Coverage => coverage::run().await,
         Command::Start(arguments) => start::run(arguments).await,
         Command::Env(arguments) => {
             env::run(&arguments);
@@ -55,8 +77,18 @@ async fn run(command: Command) -> Result<ExitCode, String> {
     }
 }
 
-/// The one place that writes failures for the user.
-#[expect(clippy::print_stderr, reason = "this is where the user reads them")]
+/// A failure, for the user.
 fn say_error(message: &str) {
-    eprintln!("error: {message}");
+    say(&format!("error: {message}"));
+}
+
+/// A line for the user beside the output proper.
+#[expect(clippy::print_stderr, reason = "this is where the user reads what is not the output")]
+fn say(message: &str) {
+    eprintln!("{message}");
+}
+
+/// A path segment, percent-encoded.
+fn encode_path(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

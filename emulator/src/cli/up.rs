@@ -57,16 +57,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What functions in local processes find of AWS's SDKs: what was installed earlier, or, for runtimes that the
-/// template uses, what can be installed now.
+/// What functions find of AWS's SDKs: what was installed earlier, or, for runtimes that the template uses, what can be
+/// installed now. AWS's images bring their own.
 async fn function_sdks(config: &Config, runtimes: &[String]) -> FunctionSdks {
     let mut sdks = start::installed_sdks();
-    if config.executor == Executor::Docker {
-        return sdks;
-    }
     for (name, python) in [("python", true), ("nodejs", false)] {
         let place = if python { &mut sdks.python } else { &mut sdks.node };
-        if place.is_some() || !runtimes.iter().any(|runtime| runtime.starts_with(name)) {
+        let in_image = python && config.executor == Executor::Docker;
+        if place.is_some() || in_image || !runtimes.iter().any(|runtime| runtime.starts_with(name)) {
             continue;
         }
         match install::install_sdk(python).await {

@@ -15,6 +15,8 @@ use tokio::process::Command;
 /// What a function requires.
 pub(crate) struct Manifest {
     kind: Kind,
+    /// The function's runtime, e.g. `python3.12`.
+    runtime: String,
     /// Names and contents of the files that ask.
     files: Vec<(&'static str, Vec<u8>)>,
 }
@@ -50,12 +52,13 @@ impl Manifest {
             Kind::Npm => serde_json::from_slice::<serde_json::Value>(&first.1)
                 .is_ok_and(|package| package.get("dependencies").and_then(|it| it.as_object()).is_some_and(|it| !it.is_empty())),
         };
-        asks.then_some(Self { kind, files })
+        asks.then(|| Self { kind, runtime: runtime.to_owned(), files })
     }
 
     fn key(&self, tool: &str) -> String {
         let mut key = Sha256::new();
         key.update(tool);
+        key.update(&self.runtime);
         for (name, content) in &self.files {
             key.update(name);
             key.update((content.len() as u64).to_le_bytes());
@@ -85,7 +88,7 @@ pub(crate) async fn install(cache: &Path, manifest: &Manifest) -> Result<PathBuf
         std::fs::write(unfinished.path().join(name), content).map_err(told)?;
     }
     match manifest.kind {
-        Kind::Pip => pip(unfinished.path()).await?,
+        Kind::Pip => pip(unfinished.path(), &manifest.runtime).await?,
         Kind::Npm => npm(unfinished.path(), manifest.files.len() > 1).await?,
     }
     for (name, _) in &manifest.files {
@@ -98,11 +101,19 @@ pub(crate) async fn install(cache: &Path, manifest: &Manifest) -> Result<PathBuf
     }
 }
 
-async fn pip(folder: &Path) -> Result<(), String> {
-    let mut command = Command::new("python3");
+/// Packages with native parts fit one version of Python: the runtime's own is taken where this machine has it.
+async fn pip(folder: &Path, runtime: &str) -> Result<(), String> {
+    let python = if is_there(runtime).await { runtime } else { "python3" };
+    let mut command = Command::new(python);
     command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"]);
     command.arg(folder.join("requirements.txt")).arg("--target").arg(folder);
     run(command, "python3 with pip", "installing Python packages").await
+}
+
+async fn is_there(python: &str) -> bool {
+    let mut ask = Command::new(python);
+    ask.args(["-m", "pip", "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    ask.status().await.is_ok_and(|status| status.success())
 }
 
 async fn npm(folder: &Path, locked: bool) -> Result<(), String> {
@@ -155,8 +166,8 @@ const NODE_SDK: &str = r#"{"private": true, "dependencies": {
 
 fn sdk(python: bool) -> Manifest {
     match python {
-        true => Manifest { kind: Kind::Pip, files: vec![("requirements.txt", PYTHON_SDK.into())] },
-        false => Manifest { kind: Kind::Npm, files: vec![("package.json", NODE_SDK.into())] },
+        true => Manifest { kind: Kind::Pip, runtime: "python3".to_owned(), files: vec![("requirements.txt", PYTHON_SDK.into())] },
+        false => Manifest { kind: Kind::Npm, runtime: "nodejs".to_owned(), files: vec![("package.json", NODE_SDK.into())] },
     }
 }
 

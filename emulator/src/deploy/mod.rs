@@ -126,3 +126,38 @@ fn stack_name(folder: &Path) -> String {
     let name = name.trim_matches('-').to_owned();
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("stack-{name}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_backend_is_planned_whole() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/apps/orders");
+        let template = find_template(&folder).unwrap().unwrap();
+        let scope = Scope::new("000000000000", "us-east-1");
+        let deployment = Deployment::read(&template, scope, &BTreeMap::new()).unwrap();
+        let kinds: Vec<_> = deployment.plan.steps.iter().map(|step| step.kind.as_str()).collect();
+        let count = |kind: &str| kinds.iter().filter(|it| **it == kind).count();
+        assert_eq!(count("AWS::Lambda::Function"), 9);
+        assert_eq!(count("AWS::StepFunctions::StateMachine"), 1);
+        assert_eq!((count("AWS::ApiGateway::RestApi"), count("AWS::ApiGatewayV2::Api")), (1, 1));
+        let at = |kind: &str| kinds.iter().position(|it| *it == kind).unwrap();
+        assert!(at("AWS::S3::Bucket") < at("AWS::Lambda::Function"));
+        assert!(at("AWS::StepFunctions::StateMachine") < at("AWS::ApiGateway::RestApi"));
+    }
+
+    #[test]
+    fn what_tule_cannot_deploy_is_told_by_name_all_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("template.yaml");
+        let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
+                    Properties: {VpcConfig: {}, Events: {Q: {Type: SQS}}}\n  T:\n    Type: AWS::DynamoDB::Table\n";
+        std::fs::write(&template, text).unwrap();
+        let refused = Deployment::read(&template, Scope::new("000000000000", "us-east-1"), &BTreeMap::new());
+        let refused = refused.err().unwrap();
+        for part in ["Resources.F.Properties.VpcConfig", "events of type SQS"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+}

@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,8 @@ use super::{
 /// How long a request waits for a warm environment before another one is started. A start takes tens of milliseconds
 /// at best, and most invocations are shorter than that.
 const PATIENCE: Duration = Duration::from_millis(8);
+/// The same for one whose function has answered and whose runtime is about to ask for more.
+const PATIENCE_AT_THE_END: Duration = Duration::from_millis(100);
 
 pub(crate) type Granted = Result<Arc<Environment>, StartFailure>;
 
@@ -25,6 +30,8 @@ pub(crate) type Granted = Result<Arc<Environment>, StartFailure>;
 pub(crate) struct Pool {
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) host: Arc<Host>,
+    /// Environments that have answered and not asked for more yet.
+    pub(crate) finishing: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -32,6 +39,8 @@ pub(crate) struct Pool {
 struct State {
     idle: Vec<Arc<Environment>>,
     waiting: VecDeque<oneshot::Sender<Granted>>,
+    /// All that were started, to look after those that neither work nor are free.
+    started: Vec<Weak<Environment>>,
     /// Environments started and not ended, at work and idle.
     alive: usize,
     /// Starts under way.
@@ -42,14 +51,19 @@ struct State {
 
 impl Pool {
     pub(crate) fn new(deployment: Arc<Deployment>, host: &Arc<Host>) -> Arc<Self> {
-        let pool = Arc::new(Self { deployment, host: Arc::clone(host), state: Mutex::default() });
+        let pool = Arc::new(Self {
+            deployment,
+            host: Arc::clone(host),
+            finishing: AtomicUsize::new(0),
+            state: Mutex::default(),
+        });
         host.watch(&pool);
         pool
     }
 
     /// An environment that is free: a warm one, or one that is started now.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Granted {
-        let (mut granted, patient) = {
+        let (mut granted, patience) = {
             let mut state = self.lock();
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
@@ -58,10 +72,16 @@ impl Pool {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.push_back(sender);
-            // One that has started may be about to ask for more.
-            (receiver, state.alive > state.starting)
+            let patience = if state.waiting.len() <= self.finishing.load(Ordering::Acquire) {
+                Some(PATIENCE_AT_THE_END)
+            } else {
+                (state.alive > state.starting).then_some(PATIENCE)
+            };
+            (receiver, patience)
         };
-        if patient && let Ok(granted) = tokio::time::timeout(PATIENCE, &mut granted).await {
+        if let Some(patience) = patience
+            && let Ok(granted) = tokio::time::timeout(patience, &mut granted).await
+        {
             return granted.unwrap_or_else(|_| Err(StartFailure::abandoned()));
         }
         self.start_what_is_missing();
@@ -114,11 +134,22 @@ impl Pool {
         }
     }
 
-    /// Ends environments that have been idle for `time` or longer.
+    /// Ends environments that have been idle for `time` or longer, and those that have answered and not asked for
+    /// more for longer than an invocation may take.
     pub(crate) fn stop_idle(&self, time: Duration) {
+        let now = Instant::now();
+        let started: Vec<_> = self.lock().started.iter().filter_map(Weak::upgrade).collect();
+        let limit = self.deployment.timeout.max(Duration::from_secs(10));
+        for environment in started {
+            if environment
+                .finishing_since()
+                .is_some_and(|since| now.saturating_duration_since(since) >= limit)
+            {
+                environment.retire();
+            }
+        }
         let old: Vec<_> = {
             let mut state = self.lock();
-            let now = Instant::now();
             state
                 .idle
                 .extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time)
@@ -163,6 +194,8 @@ impl Pool {
             state.starting -= 1;
             match started {
                 Ok(environment) => {
+                    state.started.retain(|started| started.strong_count() > 0);
+                    state.started.push(Arc::downgrade(&environment));
                     drop(state);
                     self.release(environment);
                     return;

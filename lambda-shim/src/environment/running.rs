@@ -44,6 +44,8 @@ pub(crate) struct Environment {
     init: Mutex<Option<Duration>>,
     /// The invocation has been reported, and the runtime has asked for the next: two halves, in either order.
     halves: AtomicU8,
+    /// Since when it has answered and not asked for more, and itself: nobody else keeps it meanwhile.
+    finishing: Mutex<Option<(Instant, Arc<Self>)>>,
     alive: AtomicBool,
     idle_since: Mutex<Instant>,
     _place: OwnedSemaphorePermit,
@@ -148,6 +150,7 @@ impl Environment {
         if !self.alive.swap(false, Ordering::AcqRel) {
             return;
         }
+        self.finish(false);
         self.session.close();
         self.running.stop();
         if let Some(pool) = self.pool.upgrade() {
@@ -182,7 +185,10 @@ impl Environment {
         self.line(|lines| lines.report(&report));
         let tail = self.log.take_tail().filter(|_| tail);
         match ended {
-            Ended::Success | Ended::Failed => self.half(),
+            Ended::Success | Ended::Failed => {
+                self.finish(true);
+                self.half();
+            }
             Ended::Timeout | Ended::Error(_) => self.retire(),
         }
         Ok(Completion { payload, failed: ended != Ended::Success, tail })
@@ -210,10 +216,37 @@ impl Environment {
 
     /// One of the two things that must have happened before the next request: see `halves`.
     fn half(&self) {
-        if self.halves.fetch_add(1, Ordering::AcqRel) == 1
-            && let (Some(pool), Some(me)) = (self.pool.upgrade(), self.me.upgrade())
-        {
+        if self.halves.fetch_add(1, Ordering::AcqRel) == 0 {
+            return;
+        }
+        self.finish(false);
+        if let (Some(pool), Some(me)) = (self.pool.upgrade(), self.me.upgrade()) {
             pool.release(me);
+        }
+    }
+
+    /// Since when its function has answered without its runtime's asking for more.
+    pub(crate) fn finishing_since(&self) -> Option<Instant> {
+        self.finishing.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(since, _)| *since)
+    }
+
+    /// Counts it among the pool's finishing environments, or out again.
+    fn finish(&self, finishing: bool) {
+        let kept = finishing.then(|| self.me.upgrade()).flatten().map(|me| (Instant::now(), me));
+        let (was, is) = {
+            let mut place = self.finishing.lock().unwrap_or_else(PoisonError::into_inner);
+            let is = kept.is_some();
+            (std::mem::replace(&mut *place, kept), is)
+        };
+        let Some(pool) = self.pool.upgrade() else { return };
+        match (was.is_some(), is) {
+            (false, true) => {
+                pool.finishing.fetch_add(1, Ordering::AcqRel);
+            }
+            (true, false) => {
+                pool.finishing.fetch_sub(1, Ordering::AcqRel);
+            }
+            _ => {}
         }
     }
 
@@ -285,6 +318,7 @@ impl Attempt {
             me: me.clone(),
             init: Mutex::new(Some(self.init)),
             halves: AtomicU8::new(0),
+            finishing: Mutex::new(None),
             alive: AtomicBool::new(true),
             idle_since: Mutex::new(Instant::now()),
             _place: place,

@@ -123,7 +123,7 @@ pub(crate) fn runtime_version_arn(scope: &Scope, shown: &Configuration) -> Strin
     use sha2::{Digest, Sha256};
 
     let hash = Sha256::digest(shown.runtime.as_deref().unwrap_or_default().as_bytes());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::hex::hex(&hash);
     format!("arn:aws:lambda:{}::runtime:{hex}", scope.region)
 }
 

@@ -23,8 +23,9 @@ pub(crate) struct Function {
     pub(crate) reserved_concurrency: Option<u32>,
     /// Resource policies, by qualifier; the function's own under the empty text.
     pub(crate) policies: BTreeMap<String, Policy>,
+    /// How events are worked off, by qualifier (`$LATEST` where none was given).
     #[serde(default)]
-    pub(crate) recursive_loop: Option<String>,
+    pub(crate) event_configs: BTreeMap<String, EventConfig>,
 }
 
 /// What one version is.
@@ -116,6 +117,20 @@ pub(crate) struct Policy {
     pub(crate) statements: Vec<Value>,
 }
 
+/// How events are worked off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EventConfig {
+    /// Attempts after the first.
+    pub(crate) retries: Option<u64>,
+    /// Seconds.
+    pub(crate) maximum_age: Option<u64>,
+    /// ARNs of what is told.
+    pub(crate) on_success: Option<String>,
+    pub(crate) on_failure: Option<String>,
+    /// Milliseconds since the epoch.
+    pub(crate) modified: i64,
+}
+
 impl Function {
     /// A function that has just been created.
     pub(crate) fn new(latest: Configuration, tags: BTreeMap<String, String>) -> Self {
@@ -128,7 +143,7 @@ impl Function {
             tags,
             reserved_concurrency: None,
             policies: BTreeMap::new(),
-            recursive_loop: None,
+            event_configs: BTreeMap::new(),
         }
     }
 

@@ -11,16 +11,24 @@ use std::{
 
 use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use runtime::{Scope, Timestamp};
+use runtime::{InvocationOutcome, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::Semaphore;
 
 use super::{
+    destination::{self, Condition, Ending},
     synchronous::{self, Request},
     target::Target,
 };
-use crate::{error, function::name, service::Inner};
+use crate::{
+    error,
+    function::{
+        name::{self, LATEST},
+        record::EventConfig,
+    },
+    service::Inner,
+};
 
 const EVENTS: Table = Table("lambda.events");
 
@@ -141,89 +149,131 @@ fn work(inner: &Arc<Inner>, number: u64, stored: Stored) {
     });
 }
 
-/// Tries an event until it succeeds, fails for good or is too old. Errors of the function are tried twice more;
-/// throttles and faults of ours until the event is too old, with growing waits.
+/// Tries an event until it succeeds, fails for good or is too old. Errors of the function are tried again as often as
+/// its configuration says; throttles and faults of ours until the event is too old, with growing waits.
 async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
     let scope = Scope::new(&stored.account, &stored.region);
-    let mut failed = 0;
-    let mut refused = 0_u32;
+    let Ok(payload) = BASE64_STANDARD.decode(&stored.payload).map(bytes::Bytes::from) else {
+        return tracing::error!(request_id = stored.request_id, "an event is damaged and was dropped");
+    };
+    let (mut count, mut refused) = (0, 0_u32);
+    let mut last = None;
     loop {
         let outcome = {
             let Ok(_worker) = inner.events.workers.acquire().await else { return };
-            attempt(inner, &scope, stored).await
+            attempt(inner, &scope, stored, &payload).await
         };
+        let config = configuration(inner, &scope, stored);
         let wait = match outcome {
-            Attempt::Done => return,
-            Attempt::Gone(why) => {
-                tracing::warn!(
-                    function = stored.function,
-                    request_id = stored.request_id,
-                    why,
-                    "an event was dropped"
-                );
-                return;
+            Attempt::Gone => {
+                let (function, request_id) = (&stored.function, &stored.request_id);
+                return tracing::warn!(function, request_id, "an event was dropped: its function is gone");
             }
-            Attempt::Failed => match WAITS.get(failed) {
-                Some(wait) => {
-                    failed += 1;
-                    *wait
+            Attempt::Answered(outcome) => {
+                let failed = outcome.function_error.is_some();
+                last = Some(outcome);
+                let retries =
+                    config.retries.and_then(|retries| usize::try_from(retries).ok()).unwrap_or(WAITS.len());
+                let wait = WAITS.get(count).filter(|_| count < retries);
+                count += 1;
+                match (failed, wait) {
+                    (false, _) => {
+                        return end(inner, stored, &payload, Condition::Success, count, last.as_ref()).await;
+                    }
+                    (true, None) => {
+                        return end(
+                            inner,
+                            stored,
+                            &payload,
+                            Condition::RetriesExhausted,
+                            count,
+                            last.as_ref(),
+                        )
+                        .await;
+                    }
+                    (true, Some(wait)) => *wait,
                 }
-                None => {
-                    tracing::warn!(
-                        function = stored.function,
-                        request_id = stored.request_id,
-                        "an event failed three times and was dropped"
-                    );
-                    return;
-                }
-            },
+            }
             Attempt::Refused => {
                 refused = (refused + 1).min(9);
                 Duration::from_secs((1_u64 << (refused - 1)).min(300))
             }
         };
         let at = inner.clock.now().plus(wait);
-        if at.since(stored.at) > MAXIMUM_AGE {
-            tracing::warn!(
-                function = stored.function,
-                request_id = stored.request_id,
-                "an event grew too old and was dropped"
-            );
-            return;
+        let oldest = config.maximum_age.map_or(MAXIMUM_AGE, Duration::from_secs);
+        if at.since(stored.at) >= oldest {
+            return end(inner, stored, &payload, Condition::EventAgeExceeded, count, last.as_ref()).await;
         }
         inner.clock.sleep_until(at).await;
     }
 }
 
-enum Attempt {
-    Done,
-    Failed,
-    Refused,
-    Gone(&'static str),
+/// Tells the destination of an event's end, if there is one; an end that nobody is told of is a line in the log.
+async fn end(
+    inner: &Arc<Inner>,
+    stored: &Stored,
+    payload: &[u8],
+    condition: Condition,
+    attempts: usize,
+    outcome: Option<&InvocationOutcome>,
+) {
+    let scope = Scope::new(&stored.account, &stored.region);
+    let config = configuration(inner, &scope, stored);
+    let destination = if condition == Condition::Success { config.on_success } else { config.on_failure };
+    let Some(destination) = destination else {
+        if condition != Condition::Success {
+            let (function, request_id) = (&stored.function, &stored.request_id);
+            tracing::warn!(function, request_id, attempts, ?condition, "an event failed and was dropped");
+        }
+        return;
+    };
+    let ending = Ending {
+        condition,
+        request_id: &stored.request_id,
+        function_arn: name::arn(
+            &scope,
+            &stored.function,
+            Some(stored.qualifier.as_deref().unwrap_or(LATEST)),
+        ),
+        attempts,
+        payload,
+        outcome,
+        at: inner.clock.now(),
+    };
+    destination::tell(inner, &destination, &ending).await;
 }
 
-async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored) -> Attempt {
+/// How the function has its events worked off, as it says now.
+fn configuration(inner: &Inner, scope: &Scope, stored: &Stored) -> EventConfig {
+    let function = inner.table.get(scope, &stored.function).map(|entry| entry.function());
+    let key = stored.qualifier.as_deref().unwrap_or(LATEST);
+    function.and_then(|function| function.event_configs.get(key).cloned()).unwrap_or_default()
+}
+
+enum Attempt {
+    /// The function answered, well or with an error.
+    Answered(InvocationOutcome),
+    /// It did not come to run.
+    Refused,
+    Gone,
+}
+
+async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &bytes::Bytes) -> Attempt {
     let invocation = runtime::Invocation {
         qualifier: stored.qualifier.clone(),
         ..runtime::Invocation::request_response(name::arn(scope, &stored.function, None), bytes::Bytes::new())
     };
-    let Ok(target) = Target::find(&inner.table, scope, &invocation) else {
-        return Attempt::Gone("the function is gone");
-    };
-    let Ok(payload) = BASE64_STANDARD.decode(&stored.payload) else {
-        return Attempt::Gone("its payload is damaged");
-    };
+    let Ok(target) = Target::find(&inner.table, scope, &invocation) else { return Attempt::Gone };
     let request = Request {
         request_id: stored.request_id.clone(),
-        payload: payload.into(),
+        payload: payload.clone(),
         client_context: None,
         trace_id: stored.trace_id.clone(),
         tail: false,
     };
     match synchronous::run(inner, target, request).await {
-        Ok(outcome) if outcome.function_error.is_some() => Attempt::Failed,
-        Ok(_) => Attempt::Done,
-        Err(refusal) if refusal.code == "ResourceNotFoundException" => Attempt::Gone("the function is gone"),
+        Ok(outcome) => Attempt::Answered(outcome),
+        Err(refusal) if refusal.code == "ResourceNotFoundException" => Attempt::Gone,
         Err(refusal) => {
             tracing::debug!(%refusal, "an event is tried again later");
             Attempt::Refused

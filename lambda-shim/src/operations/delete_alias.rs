@@ -17,6 +17,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             .update(&entry, |function| {
                 function.aliases.remove(alias_name);
                 function.policies.remove(alias_name);
+                function.event_configs.remove(alias_name);
                 Ok(())
             })
             .await?;

@@ -10,6 +10,7 @@ use bollard::{
         ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
+        ContainerArchiveInfoOptionsBuilder,
         AttachContainerOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
         ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
         RemoveVolumeOptions, StartContainerOptions, UploadToContainerOptionsBuilder,
@@ -132,6 +133,16 @@ impl Engine {
         Ok(timely(self.docker.upload_to_container(container, Some(options), body_full(archive))).await?)
     }
 
+    /// Whether a container, started or not, has something at `path`.
+    pub(super) async fn has_path(&self, container: &str, path: &str) -> Answer<bool> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match timely(self.docker.get_container_archive_info(container, Some(options))).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Missing) => Ok(false),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     pub(super) async fn attach(&self, container: &str) -> Answer<Attached> {
         let options = AttachContainerOptionsBuilder::default()
             .stdin(true)
@@ -187,9 +198,14 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) async fn remove_volume(&self, name: &str) {
-        if let Err(failure) = timely(self.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await {
-            tracing::debug!(name, %failure, "a volume could not be removed");
+    /// Removes a volume; `false` if it is in use.
+    pub(super) async fn remove_volume(&self, name: &str) -> bool {
+        match timely(self.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await {
+            Ok(()) | Err(Failure::Missing) => true,
+            Err(failure) => {
+                tracing::debug!(name, %failure, "a volume could not be removed");
+                false
+            }
         }
     }
 

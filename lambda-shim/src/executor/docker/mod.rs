@@ -12,6 +12,7 @@ mod wire;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -28,7 +29,7 @@ use tokio::{
 use self::{
     engine::{Engine, Wanted},
     link::Link,
-    volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, Volumes},
+    volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, NODE_SDK_FOLDER, Volumes},
 };
 use super::{Executor, ExecutorError, Exit, Running, StartRequest};
 use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options};
@@ -45,6 +46,7 @@ pub(crate) struct DockerExecutor {
     present: DashMap<String, Arc<OnceCell<()>>>,
     endpoint: Option<u16>,
     network: Option<String>,
+    node_sdk: Option<PathBuf>,
 }
 
 impl DockerExecutor {
@@ -81,6 +83,7 @@ impl DockerExecutor {
                 .rsplit_once(':')
                 .and_then(|(_, port)| port.trim_end_matches('/').parse().ok()),
             network: options.network.clone(),
+            node_sdk: options.node_sdk.clone(),
         }))
     }
 
@@ -117,10 +120,14 @@ impl DockerExecutor {
         let deployment = &start.deployment;
         let image = self.image(deployment);
         self.make_present(&image).await?;
-        let volumes = vec![
+        let mut volumes = vec![
             (self.volumes.init(&image).await?, INIT_FOLDER),
             (self.volumes.package(&deployment.code, &image).await?, "/var/task"),
         ];
+        if let (Family::Node, Some(folder)) = (deployment.runtime.family, &self.node_sdk) {
+            let volume = self.volumes.node_sdk(&image, folder).await?;
+            volumes.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));
+        }
         let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
         let mut environment = deployment.lambda_variables(&start.stream, &endpoint);
         environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));

@@ -1,12 +1,16 @@
 //! What we leave in an engine is labelled, so that it can be removed: at the end, and after a crash at the next start.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::engine::Engine;
 
 const INSTANCE: &str = "dev.tule.instance";
 const PROCESS: &str = "dev.tule.pid";
 const MACHINE: &str = "dev.tule.machine";
+
+/// How often volumes are tried to be removed, and the pause between.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The labels of everything an instance makes.
 pub(super) fn labels(instance: &str, extra: &HashMap<String, String>) -> HashMap<String, String> {
@@ -40,12 +44,21 @@ async fn remove(engine: &Engine, which: impl Fn(&HashMap<String, String>) -> boo
         }
         Err(failure) => tracing::warn!(%failure, "containers of earlier runs could not be looked for"),
     }
-    match engine.volumes(INSTANCE).await {
-        Ok(found) => {
-            let found = found.iter().filter(|(_, labels)| which(labels));
-            futures::future::join_all(found.map(|(name, _)| engine.remove_volume(name))).await;
+    // A volume is free once its containers are gone, and some of those are just being removed.
+    for _ in 0..ATTEMPTS {
+        let found = match engine.volumes(INSTANCE).await {
+            Ok(found) => found,
+            Err(failure) => {
+                return tracing::warn!(%failure, "volumes of earlier runs could not be looked for");
+            }
+        };
+        let ours: Vec<_> = found.iter().filter(|(_, labels)| which(labels)).collect();
+        let removed =
+            futures::future::join_all(ours.iter().map(|(name, _)| engine.remove_volume(name))).await;
+        if removed.into_iter().all(|removed| removed) {
+            return;
         }
-        Err(failure) => tracing::warn!(%failure, "volumes of earlier runs could not be looked for"),
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

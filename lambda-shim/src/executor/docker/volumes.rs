@@ -1,6 +1,6 @@
 //! Volumes: one for the init, one for every package, filled once and mounted read-only.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{collections::HashMap, io, path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -21,6 +21,9 @@ pub(super) const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tule-in
 pub(super) const INIT_FOLDER: &str = "/var/tule";
 pub(super) const INIT_PROGRAM: &str = "/var/tule/init";
 
+/// Where Node.js looks last, for both kinds of modules, when it looks up from `/var/task`.
+pub(super) const NODE_SDK_FOLDER: &str = "/node_modules";
+
 /// See the module.
 pub(super) struct Volumes {
     engine: Engine,
@@ -30,6 +33,8 @@ pub(super) struct Volumes {
     labels: HashMap<String, String>,
     init: OnceCell<String>,
     packages: DashMap<String, Arc<OnceCell<String>>>,
+    /// By image: the volume with the SDK for Node functions, where the image has none of its own.
+    node_sdks: DashMap<String, Arc<OnceCell<Option<String>>>>,
 }
 
 impl Volumes {
@@ -41,6 +46,7 @@ impl Volumes {
             labels,
             init: OnceCell::new(),
             packages: DashMap::new(),
+            node_sdks: DashMap::new(),
         }
     }
 
@@ -65,10 +71,42 @@ impl Volumes {
             let archive = tokio::task::spawn_blocking(move || to_tar(&package));
             let archive = archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))??;
             let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_default();
-            let name: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+            let name = crate::hex::hex(&hash[..hash.len().min(12)]);
             self.make(&format!("code-{name}"), image, "/var/task", archive).await
         };
         cell.get_or_try_init(|| make).await.cloned()
+    }
+
+    /// The volume with the SDK in `folder`, for Node functions of an image that lacks it: AWS's own images have it.
+    pub(super) async fn node_sdk(&self, image: &str, folder: &Path) -> Result<Option<String>, ExecutorError> {
+        let cell = Arc::clone(self.node_sdks.entry(image.to_owned()).or_default().value());
+        let make = async {
+            if self.has_sdk(image).await? {
+                return Ok(None);
+            }
+            let folder = folder.to_owned();
+            let archive = tokio::task::spawn_blocking(move || {
+                let mut archive = tar::Builder::new(Vec::new());
+                archive.follow_symlinks(false);
+                archive.append_dir_all(".", folder)?;
+                archive.into_inner()
+            });
+            let archive = archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))?;
+            let archive = archive.map_err(unpacked)?;
+            self.make("node-sdk", image, NODE_SDK_FOLDER, archive.into()).await.map(Some)
+        };
+        cell.get_or_try_init(|| make).await.cloned()
+    }
+
+    async fn has_sdk(&self, image: &str) -> Result<bool, ExecutorError> {
+        let failed = |failure: EngineError| {
+            ExecutorError::Failed(format!("The Docker engine could not look into the image {image}: {failure}"))
+        };
+        let init = self.init(image).await?;
+        let helper = self.engine.create_helper(image, &init, INIT_FOLDER, self.labels.clone()).await.map_err(failed)?;
+        let found = self.engine.has_path(&helper, "/var/runtime/node_modules/@aws-sdk/client-s3").await;
+        self.engine.remove(&helper).await;
+        found.map_err(failed)
     }
 
     async fn make(

@@ -40,6 +40,11 @@ impl Interpreters {
         if let Some(chosen) = self.chosen.get(&("Python", version.to_owned())) {
             return Ok(Arc::clone(&chosen));
         }
+        // The one by its own name, as a rule; looking through all that there are takes longer.
+        let exact = find(on_path(&[format!("python{version}")]), &ASK_PYTHON).await;
+        if exact.iter().any(|found| found.version == wanted) {
+            return self.choose("Python", version, wanted, &exact);
+        }
         let found = self.pythons.get_or_init(|| find(python_candidates(), &ASK_PYTHON)).await;
         self.choose("Python", version, wanted, found)
     }

@@ -129,7 +129,7 @@ impl Drop for Scratch {
 /// A package's hash as a name: base64 holds slashes.
 fn folder_name(code: &Code) -> String {
     let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_else(|_| code.sha256.clone().into_bytes());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::hex(&hash)
 }
 
 /// Removes the folders of processes that are gone.

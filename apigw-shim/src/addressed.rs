@@ -1,0 +1,135 @@
+//! From an address to an API's stage.
+
+use std::net::IpAddr;
+
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use runtime::{Body, BodyError};
+
+use crate::{
+    State,
+    apis::Kind,
+    http_api, request,
+    request::{Incoming, MOST_BODY},
+    rest_api::{self, gateway_response::GatewayError, gateway_response::ResponseType},
+};
+
+/// What a request's URL says of the API it is for.
+#[derive(Debug, Clone)]
+pub struct Addressed {
+    /// The API's id.
+    pub api_id: String,
+    /// The stage, where the address gives it apart from the path (`/restapis/{id}/{stage}/_user_request_/…`). Else it
+    /// is the path's first part, or `$default` for HTTP APIs that have it.
+    pub stage: Option<String>,
+}
+
+/// Headers that AWS keeps from REST APIs: neither templates nor functions nor servers see them.
+const UNSEEN: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-md5",
+    "expect",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+];
+
+pub(crate) async fn execute(
+    state: &State,
+    addressed: Addressed,
+    request: Request<Body>,
+    peer: IpAddr,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Some(live) = state.apis.live(&addressed.api_id) else { return forbidden() };
+    let path = parts.uri.path().to_owned();
+    let read = body.read(MOST_BODY).await;
+    match &live.kind {
+        Kind::Rest(stages) => {
+            let (stage, path) = match addressed.stage {
+                Some(stage) => (stage, path),
+                None => first_part(&path),
+            };
+            let Some(stage) = stages.get(&stage).map(|stage| std::sync::Arc::clone(&stage)) else {
+                return forbidden();
+            };
+            let (body, too_large) = match read {
+                Ok(body) => (body, false),
+                Err(BodyError::TooLarge { .. }) => (bytes::Bytes::new(), true),
+                Err(BodyError::Io(_) | BodyError::Events) => {
+                    return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
+                }
+            };
+            let mut incoming = Incoming::new(state, parts, path, body, peer);
+            for name in UNSEEN {
+                incoming.headers.remove(*name);
+            }
+            let refused =
+                too_large.then(|| GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"));
+            rest_api::pipeline::answer(state, &stage, &incoming, refused).await
+        }
+        Kind::Http(stages) => {
+            let found = |name: &str| stages.get(name).map(|stage| std::sync::Arc::clone(&stage));
+            let (stage, path) = match &addressed.stage {
+                Some(name) => (found(name), path),
+                None => {
+                    let (name, below) = first_part(&path);
+                    match found(&name) {
+                        Some(stage) if name != "$default" => (Some(stage), below),
+                        _ => (found("$default"), path),
+                    }
+                }
+            };
+            let Some(stage) = stage else { return not_found() };
+            let body = match read {
+                Ok(body) => body,
+                Err(BodyError::TooLarge { .. }) => {
+                    return plain(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", None);
+                }
+                Err(BodyError::Io(_) | BodyError::Events) => {
+                    return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
+                }
+            };
+            let incoming = Incoming::new(state, parts, path, body, peer);
+            http_api::pipeline::answer(state, &stage, &incoming).await
+        }
+    }
+}
+
+/// The first part of a path, decoded, and the rest.
+fn first_part(path: &str) -> (String, String) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match path.split_once('/') {
+        Some((first, rest)) => (request::decode(first), format!("/{rest}")),
+        None => (request::decode(path), String::from("/")),
+    }
+}
+
+fn forbidden() -> Response<Body> {
+    plain(StatusCode::FORBIDDEN, "Forbidden", Some("ForbiddenException"))
+}
+
+pub(crate) fn not_found() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "Not Found", None)
+}
+
+/// An answer in the words that AWS has for what belongs to no stage.
+pub(crate) fn plain(status: StatusCode, message: &str, error_type: Option<&'static str>) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{{\"message\":\"{message}\"}}").into_bytes()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(error_type) = error_type {
+        headers.insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(error_type));
+    }
+    headers.insert(
+        HeaderName::from_static("x-amzn-requestid"),
+        HeaderValue::from_str(&runtime::new_request_id()).unwrap_or(HeaderValue::from_static("")),
+    );
+    response
+}

@@ -1,0 +1,138 @@
+//! What is made of a stage once, so that requests find it ready.
+
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+
+use runtime::Scope;
+use serde_json::Value;
+
+use super::{
+    cors::Cors,
+    record::{Api, Deployment, Integration, Stage, text},
+};
+use crate::{apis::Live, rest_api::trie::Trie};
+
+/// The longest time an integration has.
+const TIMEOUT: u64 = 30_000;
+
+/// A stage that answers requests.
+pub(crate) struct HttpStage {
+    pub api_id: String,
+    pub scope: Scope,
+    pub name: String,
+    pub variables: BTreeMap<String, String>,
+    pub is_disabled: bool,
+    pub cors: Option<Cors>,
+    routes: Trie<HashMap<String, Arc<CompiledRoute>>>,
+    default: Option<Arc<CompiledRoute>>,
+}
+
+pub(crate) struct CompiledRoute {
+    /// `GET /orders/{id}` or `$default`.
+    pub key: String,
+    pub needs_signature: bool,
+    /// Absent where the route has none that works: why.
+    pub integration: Result<CompiledIntegration, String>,
+}
+
+pub(crate) struct CompiledIntegration {
+    pub kind: Kind,
+    pub timeout: Duration,
+}
+
+/// What stands behind a route.
+pub(crate) enum Kind {
+    Lambda { function: String, payload: PayloadVersion },
+    Http { uri: String, method: String },
+}
+
+/// The version of a function's event and answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PayloadVersion {
+    V1,
+    V2,
+}
+
+/// A route found, with its path's variables.
+pub(crate) struct Matched {
+    pub route: Arc<CompiledRoute>,
+    pub parameters: Vec<(String, String)>,
+}
+
+impl HttpStage {
+    pub fn new(live: &Live, api: &Api, stage: &Stage, deployment: Option<&Deployment>) -> Self {
+        let mut routes: Trie<HashMap<String, Arc<CompiledRoute>>> = Trie::default();
+        let mut default = None;
+        for route in deployment.iter().flat_map(|deployment| &deployment.routes) {
+            let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
+            let target =
+                text(&route.members, "Target").and_then(|target| target.strip_prefix("integrations/"));
+            let found = target.and_then(|id| {
+                deployment.iter().flat_map(|it| &it.integrations).find(|integration| integration.id == id)
+            });
+            let compiled = Arc::new(CompiledRoute {
+                needs_signature: text(&route.members, "AuthorizationType") == Some("AWS_IAM"),
+                integration: found
+                    .ok_or_else(|| format!("the route {key} has no integration"))
+                    .and_then(|it| compile(it)),
+                key: key.clone(),
+            });
+            match key.split_once(' ') {
+                Some((method, path)) => {
+                    let names = crate::rest_api::trie::names(path);
+                    let (methods, _) = routes.entry(path).get_or_insert_with(|| (HashMap::new(), names));
+                    methods.insert(method.to_owned(), compiled);
+                }
+                None => default = Some(compiled),
+            }
+        }
+        Self {
+            api_id: live.id.clone(),
+            scope: live.scope.clone(),
+            name: stage.name.clone(),
+            variables: stage.variables.clone(),
+            is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
+            cors: api.members.get("CorsConfiguration").map(Cors::new),
+            routes,
+            default,
+        }
+    }
+
+    /// The most specific route with that method or any, else `$default`.
+    pub fn find(&self, method: &str, path: &str) -> Option<Matched> {
+        let takes = |methods: &HashMap<String, Arc<CompiledRoute>>| {
+            methods.contains_key(method) || methods.contains_key("ANY")
+        };
+        let found = self.routes.find(path, takes).and_then(|found| {
+            let route = found.value.get(method).or_else(|| found.value.get("ANY"))?;
+            Some(Matched { route: Arc::clone(route), parameters: found.parameters })
+        });
+        found.or_else(|| Some(Matched { route: Arc::clone(self.default.as_ref()?), parameters: Vec::new() }))
+    }
+}
+
+fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
+    let members = &integration.members;
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    let timeout = members.get("TimeoutInMillis").and_then(Value::as_u64).unwrap_or(TIMEOUT);
+    let kind = match text(members, "IntegrationType") {
+        Some("AWS_PROXY") => Kind::Lambda {
+            function: function(uri).to_owned(),
+            payload: match text(members, "PayloadFormatVersion") {
+                Some("2.0") => PayloadVersion::V2,
+                _ => PayloadVersion::V1,
+            },
+        },
+        Some("HTTP_PROXY") => Kind::Http {
+            uri: uri.to_owned(),
+            method: text(members, "IntegrationMethod").unwrap_or("ANY").to_owned(),
+        },
+        other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
+    };
+    Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout) })
+}
+
+/// The function in an integration's URI: its ARN, bare or in the form that REST APIs use.
+pub(crate) fn function(uri: &str) -> &str {
+    let behind = uri.split_once(":path/2015-03-31/functions/").map(|(_, rest)| rest);
+    behind.and_then(|rest| rest.strip_suffix("/invocations")).unwrap_or(uri)
+}

@@ -1,0 +1,146 @@
+//! The way of a request through an HTTP API, on one screen.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use runtime::{Body, Invocation};
+
+use super::{
+    compiled::{CompiledIntegration, HttpStage, Kind, Matched, PayloadVersion},
+    cors::Cors,
+    event, response,
+};
+use crate::{
+    State,
+    addressed::{not_found, plain},
+    integrate::{call_context, http_endpoint},
+    mapping::interpolate,
+    request::{Incoming, encode_path, is_framing},
+};
+
+/// Answers a request at a stage.
+pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
+    if let Some(cors) = stage.cors.as_ref().filter(|_| Cors::is_preflight(request)) {
+        return cors.preflight(request);
+    }
+    let mut response = run(state, stage, request).await;
+    let headers = response.headers_mut();
+    if let Some(cors) = &stage.cors {
+        cors.apply(request, headers);
+    }
+    if let Ok(value) = HeaderValue::from_str(&request.extended_request_id) {
+        headers.insert(HeaderName::from_static("apigw-requestid"), value);
+    }
+    response
+}
+
+async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
+    if stage.is_disabled {
+        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
+    }
+    let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
+    let is_signed = request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
+    if matched.route.needs_signature && !is_signed {
+        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
+    }
+    let integration = match &matched.route.integration {
+        Ok(integration) => integration,
+        Err(reason) => return internal(stage, request, reason),
+    };
+    let sent =
+        tokio::time::timeout(integration.timeout, send(state, stage, request, &matched, integration)).await;
+    sent.unwrap_or_else(|_| plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None))
+}
+
+/// The one text that HTTP APIs have for whatever is wrong behind them.
+fn internal(stage: &HttpStage, request: &Incoming, reason: &str) -> Response<Body> {
+    tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
+}
+
+async fn send(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    integration: &CompiledIntegration,
+) -> Response<Body> {
+    let variables = Some(&stage.variables);
+    match &integration.kind {
+        Kind::Lambda { function, payload } => {
+            let function = interpolate(function, variables);
+            invoke(state, stage, request, matched, &function, *payload).await
+        }
+        Kind::Http { uri, method } => {
+            let mut uri = interpolate(uri, variables);
+            for (name, value) in &matched.parameters {
+                uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+            }
+            if !request.query.is_empty() {
+                uri.push(if uri.contains('?') { '&' } else { '?' });
+                uri.push_str(&request.query);
+            }
+            let method = match method.as_str() {
+                "ANY" => request.method.clone(),
+                name => Method::from_bytes(name.as_bytes()).unwrap_or_else(|_| request.method.clone()),
+            };
+            proxy(state, stage, request, method, &uri).await
+        }
+    }
+}
+
+async fn invoke(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    function: &str,
+    version: PayloadVersion,
+) -> Response<Body> {
+    let payload = match version {
+        PayloadVersion::V1 => event::version_1(stage, request, matched),
+        PayloadVersion::V2 => event::version_2(stage, request, matched),
+    };
+    let ctx = call_context(state, &stage.scope, &request.trace_id);
+    let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {
+        Ok(outcome) => outcome,
+        Err(error) => return internal(stage, request, &format!("invoking {function} failed: {error}")),
+    };
+    if let Some(error) = &outcome.function_error {
+        return internal(stage, request, &format!("{function} failed ({error})"));
+    }
+    response::read(&outcome.payload, version)
+        .unwrap_or_else(|| internal(stage, request, &format!("{function} gave no answer that could be read")))
+}
+
+async fn proxy(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    method: Method,
+    uri: &str,
+) -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
+    for (name, value) in &request.headers {
+        if !is_framing(name) && *name != header::HOST {
+            headers.append(name, value.clone());
+        }
+    }
+    let host = request.header("host").unwrap_or_default();
+    let forwarded = format!("by={host};for={};host={host};proto=http", request.peer);
+    for (name, value) in [("forwarded", forwarded.as_str()), ("x-amzn-trace-id", request.trace_id.as_str())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    match http_endpoint::send(state, method, uri, headers, request.body.clone()).await {
+        Ok((status, headers, body)) => {
+            let mut response = Response::new(Body::Bytes(body));
+            *response.status_mut() = status;
+            *response.headers_mut() = http_endpoint::forwardable(&headers);
+            response
+        }
+        Err(reason) => {
+            tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None)
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! CreateIntegration, GetIntegration, GetIntegrations, UpdateIntegration, DeleteIntegration.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Output};
+use serde_json::json;
+
+use super::{Members, answer, deployment, http_api, keep, page, refuse, required, text};
+use crate::{
+    State,
+    apis::Live,
+    error::{bad_request, conflict, not_found, not_yet, storage},
+    http_api::record::Integration,
+    id,
+};
+
+const KEPT: &[&str] = &[
+    "ConnectionType",
+    "CredentialsArn",
+    "Description",
+    "IntegrationMethod",
+    "IntegrationType",
+    "IntegrationUri",
+    "PayloadFormatVersion",
+    "TimeoutInMillis",
+];
+const REFUSED: &[&str] = &[
+    "ConnectionId",
+    "ContentHandlingStrategy",
+    "IntegrationSubtype",
+    "RequestParameters",
+    "RequestTemplates",
+    "ResponseParameters",
+    "TemplateSelectionExpression",
+    "TlsConfig",
+];
+
+fn render(integration: &Integration) -> Members {
+    let mut members = integration.members.clone();
+    members.insert(String::from("IntegrationId"), json!(integration.id));
+    members
+}
+
+fn is_function(uri: &str) -> bool {
+    crate::http_api::compiled::function(uri).split(':').nth(2) == Some("lambda")
+}
+
+/// The target of an API made with one: a function's ARN or a URL.
+pub(super) fn check_target(target: &str) -> Result<(), ServiceError> {
+    if is_function(target) {
+        return Ok(());
+    }
+    check_url(target)
+}
+
+fn check_url(uri: &str) -> Result<(), ServiceError> {
+    if uri.starts_with("http://") || uri.contains("${stageVariables.") {
+        return Ok(());
+    }
+    if uri.starts_with("https://") {
+        return Err(not_yet("https:// endpoints of HTTP_PROXY integrations"));
+    }
+    Err(bad_request("HttpIntegration URI should be a valid URL"))
+}
+
+/// Checks an integration as it is to be kept.
+fn check(members: &Members) -> Result<(), ServiceError> {
+    if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
+        return Err(not_yet("ConnectionType VPC_LINK"));
+    }
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    match text(members, "IntegrationType").as_deref() {
+        Some("AWS_PROXY") => {
+            if !is_function(&uri) && !uri.contains("${stageVariables.") {
+                return Err(bad_request(format!("Invalid integration URI specified: {uri}")));
+            }
+            let version = text(members, "PayloadFormatVersion");
+            if !matches!(version.as_deref(), Some("1.0" | "2.0")) {
+                return Err(bad_request(
+                    "Invalid payload format version specified. Valid options are 1.0, 2.0",
+                ));
+            }
+        }
+        Some("HTTP_PROXY") => {
+            check_url(&uri)?;
+            if text(members, "IntegrationMethod").is_none() {
+                return Err(bad_request("HttpMethod must be specified for HTTP_PROXY integrations"));
+            }
+        }
+        _ => {
+            return Err(bad_request(
+                "Invalid integration type specified. HTTP APIs support AWS_PROXY and HTTP_PROXY integrations",
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {
+    let mut members = Members::from_iter([
+        (String::from("ConnectionType"), json!("INTERNET")),
+        (String::from("PayloadFormatVersion"), json!("1.0")),
+        (String::from("TimeoutInMillis"), json!(30_000)),
+    ]);
+    members.extend(given);
+    check(&members)?;
+    let integration = Integration { id: id::random(7), members };
+    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    refuse(&input, REFUSED)?;
+    let integration = add(state, &live, keep(&input, KEPT)).await?;
+    Ok(answer(render(&integration)))
+}
+
+/// The integration of an API made with a target; its id.
+pub(super) async fn quick(state: &State, live: &Live, target: &str) -> Result<String, ServiceError> {
+    let (kind, version, method) =
+        if is_function(target) { ("AWS_PROXY", "2.0", "POST") } else { ("HTTP_PROXY", "1.0", "ANY") };
+    let members = Members::from_iter([
+        (String::from("ApiGatewayManaged"), json!(true)),
+        (String::from("IntegrationMethod"), json!(method)),
+        (String::from("IntegrationType"), json!(kind)),
+        (String::from("IntegrationUri"), json!(target)),
+        (String::from("PayloadFormatVersion"), json!(version)),
+    ]);
+    add(state, live, members).await.map(|integration| integration.id.clone())
+}
+
+fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Integration>, ServiceError> {
+    let id = required(input, "IntegrationId");
+    let found = state.apis.integrations.get(&live.child(&id));
+    found.ok_or_else(|| not_found(format!("Invalid Integration identifier specified {id}")))
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    Ok(answer(render(&*find(state, &live, &input)?)))
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let all = state.apis.integrations.page(&live.prefix(), None, usize::MAX);
+    page(
+        "GetIntegrations",
+        &all,
+        &input,
+        |integration| integration.id.clone(),
+        |integration| render(integration),
+    )
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let mut integration = Integration::clone(&*find(state, &live, &input)?);
+    refuse(&input, REFUSED)?;
+    integration.members.extend(keep(&input, KEPT));
+    check(&integration.members)?;
+    let key = live.child(&integration.id);
+    let integration = state.apis.integrations.put(key, integration).await.map_err(storage)?;
+    deployment::automatically(state, &live).await?;
+    Ok(answer(render(&integration)))
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let integration = find(state, &live, &input)?;
+    let target = format!("integrations/{}", integration.id);
+    let routes = state.apis.routes.page(&live.prefix(), None, usize::MAX);
+    if let Some(route) = routes.iter().find(|route| text(&route.members, "Target").as_ref() == Some(&target))
+    {
+        let key = text(&route.members, "RouteKey").unwrap_or_default();
+        return Err(conflict(format!(
+            "Cannot delete Integration {}, it is used by the route {key}",
+            integration.id
+        )));
+    }
+    state.apis.integrations.remove(&live.child(&integration.id)).await.map_err(storage)?;
+    Ok(Output::empty())
+}

@@ -1,0 +1,155 @@
+//! The control plane of HTTP APIs: one file for each kind of thing, one function for each operation.
+
+mod api;
+mod deployment;
+mod integration;
+mod route;
+mod stage;
+mod tags;
+
+use std::sync::Arc;
+
+use aws_wire::{PageToken, ServiceError};
+use runtime::{CallContext, Input, Output, Scope};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    State,
+    apis::{Kind, Live},
+    error::{bad_request, not_found, not_yet},
+};
+
+macro_rules! operations {
+    ($($name:literal => $handler:path,)*) => {
+        /// All operations there are.
+        pub(crate) const NAMES: &[&str] = &[$($name),*];
+
+        /// Does one of [`NAMES`].
+        pub(crate) async fn call(
+            state: &State,
+            ctx: &CallContext,
+            operation: &str,
+            input: Input,
+        ) -> Result<Output, ServiceError> {
+            match operation {
+                $($name => $handler(state, ctx, input.members).await,)*
+                _ => Err(ServiceError::not_implemented(format!("Tule does not implement {operation} of apigatewayv2 yet"))),
+            }
+        }
+    };
+}
+
+operations! {
+    "CreateApi" => api::create,
+    "GetApi" => api::get,
+    "GetApis" => api::list,
+    "UpdateApi" => api::update,
+    "DeleteApi" => api::delete,
+    "DeleteCorsConfiguration" => api::delete_cors,
+    "CreateRoute" => route::create,
+    "GetRoute" => route::get,
+    "GetRoutes" => route::list,
+    "UpdateRoute" => route::update,
+    "DeleteRoute" => route::delete,
+    "CreateIntegration" => integration::create,
+    "GetIntegration" => integration::get,
+    "GetIntegrations" => integration::list,
+    "UpdateIntegration" => integration::update,
+    "DeleteIntegration" => integration::delete,
+    "CreateDeployment" => deployment::create,
+    "GetDeployment" => deployment::get,
+    "GetDeployments" => deployment::list,
+    "UpdateDeployment" => deployment::update,
+    "DeleteDeployment" => deployment::delete,
+    "CreateStage" => stage::create,
+    "GetStage" => stage::get,
+    "GetStages" => stage::list,
+    "UpdateStage" => stage::update,
+    "DeleteStage" => stage::delete,
+    "GetTags" => tags::get,
+    "TagResource" => tags::tag,
+    "UntagResource" => tags::untag,
+}
+
+/// An operation's members.
+type Members = Map<String, Value>;
+
+fn text(members: &Members, name: &str) -> Option<String> {
+    crate::http_api::record::text(members, name).map(str::to_owned)
+}
+
+/// A member that the model requires, so it is there.
+fn required(members: &Members, name: &str) -> String {
+    text(members, name).unwrap_or_default()
+}
+
+fn texts(members: &Members, name: &str) -> std::collections::BTreeMap<String, String> {
+    let found = members.get(name).and_then(Value::as_object).into_iter().flatten();
+    found.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// The HTTP API that an operation is about.
+fn http_api(state: &State, scope: &Scope, members: &Members) -> Result<Arc<Live>, ServiceError> {
+    let id = required(members, "ApiId");
+    let found = state.apis.live_in(scope, &id).filter(|live| matches!(live.kind, Kind::Http(_)));
+    found.ok_or_else(|| not_found(format!("Invalid API identifier specified {}:{id}", scope.account)))
+}
+
+/// Keeps of the members those named, without nulls.
+fn keep(members: &Members, names: &[&str]) -> Members {
+    let is_kept = |name: &String, value: &Value| names.contains(&name.as_str()) && !value.is_null();
+    members
+        .iter()
+        .filter(|(name, value)| is_kept(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Refuses members that AWS has and Tule does not, by name.
+fn refuse(members: &Members, names: &[&str]) -> Result<(), ServiceError> {
+    let is_set = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Object(members) => !members.is_empty(),
+        Value::Array(elements) => !elements.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    };
+    match names.iter().find(|name| members.get(**name).is_some_and(is_set)) {
+        Some(name) => Err(not_yet(name)),
+        None => Ok(()),
+    }
+}
+
+fn now(state: &State) -> Value {
+    json!(state.clock.now().epoch_seconds())
+}
+
+/// A page of a listing, by `MaxResults` and `NextToken`.
+fn page<T>(
+    listing: &str,
+    all: &[T],
+    members: &Members,
+    id: impl Fn(&T) -> String,
+    render: impl Fn(&T) -> Members,
+) -> Result<Output, ServiceError> {
+    let limit = text(members, "MaxResults").map_or(Ok(usize::MAX), |text| text.parse());
+    let limit =
+        limit.ok().filter(|limit| *limit > 0).ok_or_else(|| bad_request("Invalid value for maxResults"))?;
+    let start = match text(members, "NextToken") {
+        None => 0,
+        Some(token) => {
+            let token = PageToken::decode(listing, &token)
+                .ok_or_else(|| bad_request("Invalid value for nextToken"))?;
+            all.iter().position(|item| id(item) == token.after).map_or(0, |at| at + 1)
+        }
+    };
+    let items: Vec<&T> = all.iter().skip(start).take(limit).collect();
+    let more = start + items.len() < all.len();
+    let next = items.last().filter(|_| more).map(|item| PageToken::encode(listing, &id(item)));
+    let items: Vec<Value> = items.into_iter().map(|item| Value::Object(render(item))).collect();
+    Ok(Output::of(json!({"Items": items, "NextToken": next})))
+}
+
+fn answer(members: Members) -> Output {
+    Output { members, ..Output::default() }
+}

@@ -1,0 +1,170 @@
+//! CreateStage, GetStage, GetStages, UpdateStage, DeleteStage.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Output};
+use serde_json::{Value, json};
+
+use super::{Members, answer, deployment, http_api, keep, now, page, refuse, required, text, texts};
+use crate::{
+    State,
+    apis::{Kind, Live},
+    error::{bad_request, conflict, not_found, not_yet, storage},
+    http_api::record::Stage,
+};
+
+const KEPT: &[&str] = &["Description"];
+
+fn render(stage: &Stage) -> Members {
+    let mut members = Members::from_iter([
+        (String::from("AutoDeploy"), json!(stage.auto_deploy)),
+        (String::from("DefaultRouteSettings"), json!({"DetailedMetricsEnabled": false})),
+        (String::from("DeploymentId"), json!(stage.deployment_id)),
+        (String::from("RouteSettings"), json!({})),
+        (String::from("StageName"), json!(stage.name)),
+        (String::from("StageVariables"), json!(stage.variables)),
+        (String::from("Tags"), json!(stage.tags)),
+    ]);
+    members.extend(stage.members.clone());
+    members
+}
+
+/// Settings of routes are limits and metrics, neither of which there is yet; those that ask for nothing are taken.
+fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
+    refuse(input, &["AccessLogSettings", "ClientCertificateId", "RouteSettings"])?;
+    let settings = input.get("DefaultRouteSettings").and_then(Value::as_object).into_iter().flatten();
+    for (name, value) in settings {
+        let asks_for_nothing = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("OFF");
+        if !asks_for_nothing {
+            return Err(not_yet(&format!("DefaultRouteSettings.{name}")));
+        }
+    }
+    if let Some(id) = text(input, "DeploymentId")
+        && state.apis.http_deployment(live, &id).is_none()
+    {
+        return Err(not_found(format!("Invalid Deployment identifier specified {id}")));
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), ServiceError> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    if name == "$default" || !name.is_empty() && name.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(bad_request("Stage name only allows a-zA-Z0-9_- or $default"))
+}
+
+/// Keeps a stage, and lets it answer requests.
+pub(super) async fn put(state: &State, live: &Live, mut stage: Stage) -> Result<Arc<Stage>, ServiceError> {
+    stage.members.insert(String::from("LastUpdatedDate"), now(state));
+    let stage = state.apis.http_stages.put(live.child(&stage.name), stage).await.map_err(storage)?;
+    state.apis.restage_http(live, &stage);
+    Ok(stage)
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let name = required(&input, "StageName");
+    check_name(&name)?;
+    check(state, &live, &input)?;
+    if state.apis.http_stages.get(&live.child(&name)).is_some() {
+        return Err(conflict("Stage already exists"));
+    }
+    let auto_deploy = input.get("AutoDeploy") == Some(&Value::Bool(true));
+    let deployment_id = text(&input, "DeploymentId");
+    if auto_deploy && deployment_id.is_some() {
+        return Err(bad_request("Deployment ID cannot be set on a stage with auto deploy"));
+    }
+    let mut members = keep(&input, KEPT);
+    members.insert(String::from("CreatedDate"), now(state));
+    let (variables, tags) = (texts(&input, "StageVariables"), texts(&input, "Tags"));
+    let stage = Stage { name: name.clone(), auto_deploy, deployment_id, variables, members, tags };
+    put(state, &live, stage).await?;
+    deploy_new(state, &live, auto_deploy).await?;
+    Ok(answer(render(&*of(state, &live, &name)?)))
+}
+
+/// A stage that deploys itself does so at once, if there is anything to deploy.
+async fn deploy_new(state: &State, live: &Live, auto_deploy: bool) -> Result<(), ServiceError> {
+    if auto_deploy && !state.apis.routes.page(&live.prefix(), None, 1).is_empty() {
+        deployment::automatically(state, live).await?;
+    }
+    Ok(())
+}
+
+/// The stage of an API made with a target.
+pub(super) async fn quick(state: &State, live: &Live) -> Result<(), ServiceError> {
+    let members = Members::from_iter([
+        (String::from("ApiGatewayManaged"), json!(true)),
+        (String::from("CreatedDate"), now(state)),
+    ]);
+    let stage = Stage {
+        name: String::from("$default"),
+        auto_deploy: true,
+        deployment_id: None,
+        variables: BTreeMap::new(),
+        members,
+        tags: BTreeMap::new(),
+    };
+    put(state, live, stage).await?;
+    deploy_new(state, live, true).await
+}
+
+fn of(state: &State, live: &Live, name: &str) -> Result<Arc<Stage>, ServiceError> {
+    state
+        .apis
+        .http_stages
+        .get(&live.child(name))
+        .ok_or_else(|| not_found("Invalid stage identifier specified"))
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    Ok(answer(render(&*of(state, &live, &required(&input, "StageName"))?)))
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let all = state.apis.http_stages.page(&live.prefix(), None, usize::MAX);
+    page("GetStages", &all, &input, |stage| stage.name.clone(), |stage| render(stage))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let mut stage = Stage::clone(&*of(state, &live, &required(&input, "StageName"))?);
+    check(state, &live, &input)?;
+    if let Some(Value::Bool(auto_deploy)) = input.get("AutoDeploy") {
+        stage.auto_deploy = *auto_deploy;
+    }
+    if let Some(id) = text(&input, "DeploymentId") {
+        if stage.auto_deploy {
+            return Err(bad_request("Deployment ID cannot be set on a stage with auto deploy"));
+        }
+        stage.deployment_id = Some(id);
+    }
+    if input.contains_key("StageVariables") {
+        stage.variables = texts(&input, "StageVariables");
+    }
+    stage.members.extend(keep(&input, KEPT));
+    let name = stage.name.clone();
+    let auto_deploy = stage.auto_deploy;
+    put(state, &live, stage).await?;
+    deploy_new(state, &live, auto_deploy).await?;
+    Ok(answer(render(&*of(state, &live, &name)?)))
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let name = required(&input, "StageName");
+    of(state, &live, &name)?;
+    state.apis.http_stages.remove(&live.child(&name)).await.map_err(storage)?;
+    if let Kind::Http(stages) = &live.kind {
+        stages.remove(&name);
+    }
+    Ok(Output::empty())
+}

@@ -1,0 +1,157 @@
+//! The event that a proxied function of a REST API gets, and the answer it gives.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    request::{is_binary, multi_values, path_values, single_values},
+    rest_api::{
+        exchange::{Exchange, path_with_stage},
+        gateway_response::GatewayError,
+        integration_response::Answer,
+    },
+};
+
+/// The members that an answer may have; any other makes it malformed.
+const KNOWN: &[&str] = &["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
+
+/// An event of version 1.0.
+pub(crate) fn event(exchange: &Exchange<'_>) -> Bytes {
+    let request = exchange.request;
+    let stage = exchange.stage;
+    let headers = request.header_pairs();
+    let binary = is_binary(&stage.api.binary_media_types, request.content_type());
+    let body = match (request.body.is_empty(), binary) {
+        (true, _) => Value::Null,
+        (false, true) => Value::String(request.body_base64()),
+        (false, false) => Value::String(String::from_utf8_lossy(&request.body).into_owned()),
+    };
+    let host = request.host();
+    let event = json!({
+        "resource": exchange.resource.path,
+        "path": request.path,
+        "httpMethod": request.method.as_str(),
+        "headers": single_values(&headers),
+        "multiValueHeaders": multi_values(&headers),
+        "queryStringParameters": single_values(&exchange.query),
+        "multiValueQueryStringParameters": multi_values(&exchange.query),
+        "pathParameters": path_values(&exchange.path_parameters),
+        "stageVariables": stage.variables,
+        "requestContext": {
+            "resourceId": exchange.resource.id,
+            "resourcePath": exchange.resource.path,
+            "httpMethod": request.method.as_str(),
+            "extendedRequestId": request.extended_request_id,
+            "requestTime": request.time(),
+            "path": path_with_stage(stage, request),
+            "accountId": &*stage.scope.account,
+            "protocol": request.protocol(),
+            "stage": stage.name,
+            "domainPrefix": host.split('.').next().unwrap_or_default(),
+            "requestTimeEpoch": request.at.millis(),
+            "requestId": &*request.request_id,
+            "identity": identity(request),
+            "domainName": host,
+            "deploymentId": stage.deployment_id,
+            "apiId": stage.api_id,
+        },
+        "body": body,
+        "isBase64Encoded": binary && !request.body.is_empty(),
+    });
+    event.to_string().into()
+}
+
+/// Who asks, as far as anybody knows.
+pub(crate) fn identity(request: &crate::request::Incoming) -> Value {
+    json!({
+        "cognitoIdentityPoolId": null,
+        "accountId": null,
+        "cognitoIdentityId": null,
+        "caller": null,
+        "sourceIp": request.peer.to_string(),
+        "principalOrgId": null,
+        "accessKey": null,
+        "cognitoAuthenticationType": null,
+        "cognitoAuthenticationProvider": null,
+        "userArn": null,
+        "userAgent": request.header("user-agent"),
+        "user": null,
+    })
+}
+
+/// The answer in what a function returned.
+pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, GatewayError> {
+    let malformed = || GatewayError::malformed("Malformed Lambda proxy response");
+    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(payload) else {
+        return Err(malformed());
+    };
+    if members.keys().any(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(malformed());
+    }
+    let status = status(members.get("statusCode")).ok_or_else(malformed)?;
+    let mut headers = headers(&members).ok_or_else(malformed)?;
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
+        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    }
+    let text = match members.get("body") {
+        None | Some(Value::Null) => "",
+        Some(Value::String(text)) => text.as_str(),
+        Some(_) => return Err(malformed()),
+    };
+    let is_base64 = members.get("isBase64Encoded").is_some_and(|value| *value == Value::Bool(true));
+    // Only a client that accepts one of the API's binary media types gets bytes.
+    let accepted =
+        exchange.request.header("accept").map(|accept| accept.split(',').next().unwrap_or_default());
+    let body = if is_base64 && is_binary(&exchange.stage.api.binary_media_types, accepted) {
+        STANDARD.decode(text).map_err(|_| malformed())?.into()
+    } else {
+        Bytes::copy_from_slice(text.as_bytes())
+    };
+    Ok(Answer { status, headers, body })
+}
+
+/// A status: a number, or the text of one; 200 if there is none.
+pub(crate) fn status(value: Option<&Value>) -> Option<u16> {
+    let status = match value {
+        None | Some(Value::Null) => 200,
+        Some(Value::Number(number)) => u16::try_from(number.as_u64()?).ok()?,
+        Some(Value::String(text)) => text.parse().ok()?,
+        Some(_) => return None,
+    };
+    (100..=999).contains(&status).then_some(status)
+}
+
+/// Headers of both members: those with many values first, those with one behind them. `None` if one is malformed.
+pub(crate) fn headers(members: &Map<String, Value>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let mut add = |name: &str, value: &Value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => return Some(()),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => return None,
+        };
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) {
+            headers.append(name, value);
+        }
+        Some(())
+    };
+    match members.get("multiValueHeaders") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(all)) => {
+            for (name, values) in all {
+                values.as_array()?.iter().try_for_each(|value| add(name, value))?;
+            }
+        }
+        Some(_) => return None,
+    }
+    match members.get("headers") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(all)) => all.iter().try_for_each(|(name, value)| add(name, value))?,
+        Some(_) => return None,
+    }
+    Some(headers)
+}

@@ -1,0 +1,117 @@
+//! The fourth stage: sending the request, and what came of it.
+
+pub(crate) mod http_endpoint;
+pub(crate) mod lambda_proxy;
+mod service;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use runtime::{CallContext, Invocation, Scope};
+use serde_json::Value;
+
+use crate::{
+    State,
+    rest_api::{
+        gateway_response::GatewayError,
+        integration_request::{Outgoing, Prepared},
+        integration_response::Answer,
+    },
+};
+
+/// What came of an integration's request.
+pub(crate) enum Reply {
+    /// The answer itself.
+    Proxied(Answer),
+    /// An answer that integration responses have to map.
+    Mapped { selector: Selector, headers: HeaderMap, body: Bytes },
+}
+
+/// What selection patterns are matched with.
+pub(crate) enum Selector {
+    /// A status, or the message of a function's error.
+    Text(String),
+    /// Nothing: the default response is meant.
+    Default,
+}
+
+/// A call that the gateway makes on behalf of a request.
+pub(crate) fn call_context(state: &State, scope: &Scope, trace_id: &str) -> CallContext {
+    let mut ctx = CallContext::internal(scope.clone(), state.options.endpoint.clone());
+    ctx.trace_id = Some(trace_id.into());
+    ctx
+}
+
+pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply, GatewayError> {
+    let Some(integration) = prepared.integration() else {
+        return Err(GatewayError::configuration("no integration is defined"));
+    };
+    let reply = async {
+        match &prepared.outgoing {
+            Outgoing::Mock { status } => Ok(Reply::Mapped {
+                selector: Selector::Text(status.to_string()),
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+            }),
+            Outgoing::Invoke { function, payload, is_proxy } => {
+                invoke(state, prepared, function, payload.clone(), *is_proxy).await
+            }
+            Outgoing::Service { service, region, action, request } => {
+                service::call(state, prepared, service, region, action.as_deref(), request).await
+            }
+            Outgoing::Http { request, is_proxy } => {
+                let request_headers = request.headers.clone();
+                let (status, headers, body) = http_endpoint::send(
+                    state,
+                    request.method.clone(),
+                    &request.uri,
+                    request_headers,
+                    request.body.clone(),
+                )
+                .await
+                .map_err(GatewayError::failure)?;
+                Ok(if *is_proxy {
+                    let headers = http_endpoint::forwardable(&headers);
+                    Reply::Proxied(Answer { status: status.as_u16(), headers, body })
+                } else {
+                    Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }
+                })
+            }
+        }
+    };
+    // A template has no time to wait, so a MOCK needs no timer.
+    if matches!(prepared.outgoing, Outgoing::Mock { .. }) {
+        return reply.await;
+    }
+    tokio::time::timeout(integration.timeout, reply).await.unwrap_or_else(|_| Err(GatewayError::timeout()))
+}
+
+async fn invoke(
+    state: &State,
+    prepared: &Prepared<'_>,
+    function: &str,
+    payload: Bytes,
+    is_proxy: bool,
+) -> Result<Reply, GatewayError> {
+    let exchange = &prepared.exchange;
+    let ctx = call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
+    let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+    let outcome = state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await;
+    let outcome = outcome
+        .map_err(|error| GatewayError::configuration(format!("invoking {function} failed: {error}")))?;
+    if is_proxy {
+        if let Some(error) = &outcome.function_error {
+            return Err(GatewayError::malformed(format!("{function} failed ({error})")));
+        }
+        return lambda_proxy::answer(exchange, &outcome.payload).map(Reply::Proxied);
+    }
+    let selector = match &outcome.function_error {
+        None => Selector::Default,
+        Some(_) => {
+            let error: Option<Value> = serde_json::from_slice(&outcome.payload).ok();
+            let message =
+                error.as_ref().and_then(|error| error.get("errorMessage")).map(crate::mapping::text);
+            Selector::Text(message.unwrap_or_default())
+        }
+    };
+    Ok(Reply::Mapped { selector, headers: HeaderMap::new(), body: outcome.payload })
+}

@@ -1,0 +1,260 @@
+//! PutIntegration, GetIntegration, UpdateIntegration, DeleteIntegration.
+
+use std::collections::BTreeMap;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{api_of_resource, keep, method, method::OfMethod, method_mut, remove_entry, resource, set_entry};
+use crate::{
+    State,
+    error::{bad_request, invalid, not_found, not_yet},
+    members,
+    patch::Patch,
+    rest_api::record::{Integration, Method, Resource, Texts},
+};
+
+/// The longest and the usual time an integration has.
+const TIMEOUT: u64 = 29_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PutIntegration {
+    rest_api_id: String,
+    resource_id: String,
+    http_method: String,
+    #[serde(rename = "type")]
+    kind: String,
+    integration_http_method: Option<String>,
+    uri: Option<String>,
+    connection_type: Option<String>,
+    connection_id: Option<String>,
+    credentials: Option<String>,
+    request_parameters: Option<Texts>,
+    request_templates: Option<Texts>,
+    passthrough_behavior: Option<String>,
+    cache_namespace: Option<String>,
+    #[serde(default)]
+    cache_key_parameters: Vec<String>,
+    content_handling: Option<String>,
+    timeout_in_millis: Option<i64>,
+    tls_config: Option<Value>,
+    response_transfer_mode: Option<String>,
+}
+
+fn no_integration() -> ServiceError {
+    invalid("Integration identifier")
+}
+
+pub(super) fn of(method: &Method) -> Result<&Integration, ServiceError> {
+    method.method_integration.as_ref().ok_or_else(no_integration)
+}
+
+pub(super) fn of_mut(method: &mut Method) -> Result<&mut Integration, ServiceError> {
+    method.method_integration.as_mut().ok_or_else(no_integration)
+}
+
+fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
+    if input.connection_type.as_deref() == Some("VPC_LINK") || input.connection_id.is_some() {
+        return Err(not_yet("connectionType VPC_LINK"));
+    }
+    if input.tls_config.is_some() {
+        return Err(not_yet("tlsConfig"));
+    }
+    if input.response_transfer_mode.as_deref() == Some("STREAM") {
+        return Err(not_yet("responseTransferMode STREAM"));
+    }
+    Ok(())
+}
+
+/// Checks the address of an integration of a kind.
+fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
+    if kind == "MOCK" {
+        return Ok(());
+    }
+    let uri = uri.unwrap_or_default();
+    if uri.is_empty() {
+        return Err(bad_request("Invalid HTTP endpoint specified for URI"));
+    }
+    if kind.starts_with("HTTP") {
+        let is_variable = uri.contains("${stageVariables.");
+        if uri.starts_with("http://") || is_variable {
+            return Ok(());
+        }
+        if uri.starts_with("https://") {
+            return Err(not_yet("https:// endpoints of HTTP and HTTP_PROXY integrations"));
+        }
+        return Err(bad_request("Invalid HTTP endpoint specified for URI"));
+    }
+    check_aws_uri(kind, uri)
+}
+
+fn check_aws_uri(kind: &str, uri: &str) -> Result<(), ServiceError> {
+    if !uri.starts_with("arn:") {
+        return Err(bad_request("Invalid ARN specified in the request"));
+    }
+    let mut parts = uri.splitn(6, ':').skip(2);
+    let (service, _, target, resource) =
+        (parts.next(), parts.next(), parts.next(), parts.next().unwrap_or_default());
+    if service != Some("apigateway") || !(resource.starts_with("path/") || resource.starts_with("action/")) {
+        return Err(bad_request("AWS ARN for integration must contain path or action"));
+    }
+    if kind == "AWS_PROXY" {
+        let invokes =
+            resource.starts_with("path/2015-03-31/functions/") && resource.ends_with("/invocations");
+        if target != Some("lambda") || !invokes {
+            return Err(bad_request(
+                "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream \
+                 invocations.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Templates are parsed when they are deployed; one that does not parse is refused at once, by us alone: AWS fails the
+/// requests instead.
+pub(super) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceError> {
+    for (content_type, template) in templates.into_iter().flatten() {
+        vtl::Template::parse(template).map_err(|error| {
+            bad_request(format!("Invalid mapping template specified for {content_type}: {error}"))
+        })?;
+    }
+    Ok(())
+}
+
+fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
+    let behavior = behavior.unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
+    if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&behavior.as_str()) {
+        return Err(bad_request(
+            "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER",
+        ));
+    }
+    Ok(behavior)
+}
+
+fn timeout(millis: Option<i64>) -> Result<u64, ServiceError> {
+    let Some(millis) = millis else { return Ok(TIMEOUT) };
+    let millis = u64::try_from(millis).ok().filter(|millis| (50..=TIMEOUT).contains(millis));
+    millis.ok_or_else(|| bad_request("Timeout should be between 50 ms and 29000 ms"))
+}
+
+pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: PutIntegration = members::read(input)?;
+    let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
+    let method = method_mut(&mut resource, &input.http_method)?;
+    refuse(&input)?;
+    if input.kind != "MOCK" && input.integration_http_method.is_none() {
+        return Err(bad_request("Enumeration value for HttpMethod must be non-empty"));
+    }
+    check_uri(&input.kind, input.uri.as_deref())?;
+    check_templates(input.request_templates.as_ref())?;
+    let is_http = input.kind.starts_with("HTTP");
+    let integration = Integration {
+        // A MOCK has no method of its own.
+        http_method: input.integration_http_method.filter(|_| input.kind != "MOCK"),
+        kind: input.kind,
+        uri: input.uri,
+        connection_type: input.connection_type.or_else(|| is_http.then(|| String::from("INTERNET"))),
+        credentials: input.credentials,
+        request_parameters: input.request_parameters,
+        request_templates: input.request_templates,
+        passthrough_behavior: passthrough(input.passthrough_behavior)?,
+        content_handling: input.content_handling,
+        timeout_in_millis: timeout(input.timeout_in_millis)?,
+        cache_namespace: input.cache_namespace.unwrap_or(input.resource_id),
+        cache_key_parameters: input.cache_key_parameters,
+        integration_responses: BTreeMap::new(),
+    };
+    let answer = members::answer(&integration);
+    method.method_integration = Some(integration);
+    keep(state, &live, resource).await?;
+    answer
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfMethod = members::read(input)?;
+    let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
+    let resource = resource(state, &live, &input.resource_id)?;
+    members::answer(of(method(&resource, &input.http_method)?)?)
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfMethod = members::read(input)?;
+    let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
+    let integration = of_mut(method_mut(&mut resource, &input.http_method)?)?;
+    for patch in &input.patch_operations {
+        change(integration, patch)?;
+    }
+    check_uri(&integration.kind, integration.uri.as_deref())?;
+    let answer = members::answer(integration);
+    keep(state, &live, resource).await?;
+    answer
+}
+
+fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceError> {
+    let segments = patch.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["requestParameters", name] => {
+            if patch.sets()? {
+                set_entry(&mut integration.request_parameters, (*name).to_owned(), patch.value());
+            } else if !remove_entry(&mut integration.request_parameters, name) {
+                return Err(invalid("parameter name"));
+            }
+        }
+        ["requestTemplates", content_type] => {
+            if patch.sets()? {
+                let one = Texts::from([((*content_type).to_owned(), patch.value())]);
+                check_templates(Some(&one))?;
+                set_entry(&mut integration.request_templates, (*content_type).to_owned(), patch.value());
+            } else if !remove_entry(&mut integration.request_templates, content_type) {
+                return Err(not_found("Content-Type specified was not found"));
+            }
+        }
+        ["cacheKeyParameters", name] => {
+            integration.cache_key_parameters.retain(|known| known != name);
+            if patch.sets()? {
+                integration.cache_key_parameters.push((*name).to_owned());
+            }
+        }
+        ["uri"] => integration.uri = replaced(patch)?,
+        ["httpMethod"] => integration.http_method = replaced(patch)?,
+        ["credentials"] => integration.credentials = replaced(patch)?,
+        ["contentHandling"] => {
+            let value = patch.value();
+            integration.content_handling = (patch.sets()? && !value.is_empty()).then_some(value);
+        }
+        ["cacheNamespace"] => integration.cache_namespace = replaced(patch)?.unwrap_or_default(),
+        ["passthroughBehavior"] => integration.passthrough_behavior = passthrough(replaced(patch)?)?,
+        ["timeoutInMillis"] => {
+            integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)))?;
+        }
+        ["connectionType"] if patch.value() == "VPC_LINK" => return Err(not_yet("connectionType VPC_LINK")),
+        ["connectionType"] => integration.connection_type = replaced(patch)?,
+        _ => return Err(patch.invalid_path()),
+    }
+    Ok(())
+}
+
+fn replaced(patch: &Patch) -> Result<Option<String>, ServiceError> {
+    patch.only_replace()?;
+    Ok(Some(patch.value()))
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfMethod = members::read(input)?;
+    let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
+    let method = method_mut(&mut resource, &input.http_method)?;
+    method.method_integration.take().ok_or_else(no_integration)?;
+    keep(state, &live, resource).await?;
+    Ok(Output::empty())
+}

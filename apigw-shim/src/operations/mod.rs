@@ -1,0 +1,163 @@
+//! The control plane of REST APIs: one file for each kind of thing, one function for each operation.
+
+mod account;
+mod deployment;
+mod gateway_response;
+mod integration;
+mod integration_response;
+mod method;
+mod method_response;
+mod resource;
+mod rest_api;
+mod stage;
+mod tags;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output, Scope};
+use serde_json::Value;
+
+use crate::{
+    State,
+    apis::{Kind, Live},
+    error::{invalid, not_found},
+    rest_api::record::{Method, Resource},
+};
+
+macro_rules! operations {
+    ($($name:literal => $handler:path,)*) => {
+        /// All operations there are.
+        pub(crate) const NAMES: &[&str] = &[$($name),*];
+
+        /// Does one of [`NAMES`].
+        pub(crate) async fn call(
+            state: &State,
+            ctx: &CallContext,
+            operation: &str,
+            input: Input,
+        ) -> Result<Output, ServiceError> {
+            match operation {
+                $($name => $handler(state, ctx, input).await,)*
+                _ => Err(ServiceError::not_implemented(format!("Tule does not implement {operation} of apigateway yet"))),
+            }
+        }
+    };
+}
+
+operations! {
+    "CreateRestApi" => rest_api::create,
+    "GetRestApi" => rest_api::get,
+    "GetRestApis" => rest_api::list,
+    "UpdateRestApi" => rest_api::update,
+    "DeleteRestApi" => rest_api::delete,
+    "CreateResource" => resource::create,
+    "GetResource" => resource::get,
+    "GetResources" => resource::list,
+    "UpdateResource" => resource::update,
+    "DeleteResource" => resource::delete,
+    "PutMethod" => method::put,
+    "GetMethod" => method::get,
+    "UpdateMethod" => method::update,
+    "DeleteMethod" => method::delete,
+    "PutMethodResponse" => method_response::put,
+    "GetMethodResponse" => method_response::get,
+    "UpdateMethodResponse" => method_response::update,
+    "DeleteMethodResponse" => method_response::delete,
+    "PutIntegration" => integration::put,
+    "GetIntegration" => integration::get,
+    "UpdateIntegration" => integration::update,
+    "DeleteIntegration" => integration::delete,
+    "PutIntegrationResponse" => integration_response::put,
+    "GetIntegrationResponse" => integration_response::get,
+    "UpdateIntegrationResponse" => integration_response::update,
+    "DeleteIntegrationResponse" => integration_response::delete,
+    "PutGatewayResponse" => gateway_response::put,
+    "GetGatewayResponse" => gateway_response::get,
+    "GetGatewayResponses" => gateway_response::list,
+    "UpdateGatewayResponse" => gateway_response::update,
+    "DeleteGatewayResponse" => gateway_response::delete,
+    "CreateDeployment" => deployment::create,
+    "GetDeployment" => deployment::get,
+    "GetDeployments" => deployment::list,
+    "UpdateDeployment" => deployment::update,
+    "DeleteDeployment" => deployment::delete,
+    "CreateStage" => stage::create,
+    "GetStage" => stage::get,
+    "GetStages" => stage::list,
+    "UpdateStage" => stage::update,
+    "DeleteStage" => stage::delete,
+    "GetTags" => tags::get,
+    "TagResource" => tags::tag,
+    "UntagResource" => tags::untag,
+    "GetAccount" => account::get,
+    "UpdateAccount" => account::update,
+}
+
+/// The REST API of that id, as operations on the API itself word its absence.
+fn api(state: &State, scope: &Scope, id: &str) -> Result<Arc<Live>, ServiceError> {
+    rest(state, scope, id)
+        .ok_or_else(|| not_found(format!("Invalid API identifier specified {}:{id}", scope.account)))
+}
+
+/// The REST API of that id, as operations on what is in it word its absence.
+fn api_of_resource(state: &State, scope: &Scope, id: &str) -> Result<Arc<Live>, ServiceError> {
+    rest(state, scope, id).ok_or_else(|| invalid("Resource identifier"))
+}
+
+fn rest(state: &State, scope: &Scope, id: &str) -> Option<Arc<Live>> {
+    state.apis.live_in(scope, id).filter(|live| matches!(live.kind, Kind::Rest(_)))
+}
+
+fn resource(state: &State, live: &Live, id: &str) -> Result<Arc<Resource>, ServiceError> {
+    state.apis.resources.get(&live.child(id)).ok_or_else(|| invalid("Resource identifier"))
+}
+
+fn method<'r>(resource: &'r Resource, name: &str) -> Result<&'r Method, ServiceError> {
+    resource.resource_methods.get(name).ok_or_else(|| invalid("Method identifier"))
+}
+
+fn method_mut<'r>(resource: &'r mut Resource, name: &str) -> Result<&'r mut Method, ServiceError> {
+    resource.resource_methods.get_mut(name).ok_or_else(|| invalid("Method identifier"))
+}
+
+async fn keep(state: &State, live: &Live, resource: Resource) -> Result<Arc<Resource>, ServiceError> {
+    state.apis.resources.put(live.child(&resource.id), resource).await.map_err(crate::error::storage)
+}
+
+/// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
+fn page<T>(
+    all: Vec<T>,
+    limit: Option<i64>,
+    position: Option<&str>,
+    id: impl Fn(&T) -> &str,
+) -> (Vec<T>, Option<String>) {
+    let limit =
+        limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500);
+    let start =
+        position.and_then(|position| all.iter().position(|item| id(item) == position)).map_or(0, |at| at + 1);
+    let more = all.len() > start + limit;
+    let items: Vec<T> = all.into_iter().skip(start).take(limit).collect();
+    let position = if more { items.last().map(|item| id(item).to_owned()) } else { None };
+    (items, position)
+}
+
+fn listing(items: Vec<Value>, position: Option<String>) -> Output {
+    let mut output = Output::default();
+    output.members.insert(String::from("items"), Value::Array(items));
+    output.members.insert(String::from("position"), position.map_or(Value::Null, Value::String));
+    output
+}
+
+/// Sets or removes one entry of a map that is absent while it is empty.
+fn set_entry<T>(map: &mut Option<BTreeMap<String, T>>, name: String, value: T) {
+    map.get_or_insert_default().insert(name, value);
+}
+
+fn remove_entry<T>(map: &mut Option<BTreeMap<String, T>>, name: &str) -> bool {
+    let removed = map.as_mut().is_some_and(|map| map.remove(name).is_some());
+    if map.as_ref().is_some_and(BTreeMap::is_empty) {
+        *map = None;
+    }
+    removed
+}

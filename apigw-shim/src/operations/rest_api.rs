@@ -1,0 +1,350 @@
+//! CreateRestApi, GetRestApi, GetRestApis, UpdateRestApi, DeleteRestApi.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use dashmap::DashMap;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{api, listing};
+use crate::{
+    State,
+    apis::{Kind, Live, scope_key},
+    error::{bad_request, conflict, not_yet, storage},
+    id, members,
+    patch::Patch,
+    rest_api::record::{Resource, RestApi, Texts},
+};
+
+/// The largest `minimumCompressionSize`.
+const MOST_COMPRESSION_SIZE: u32 = 10_485_760;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateRestApi {
+    name: String,
+    description: Option<String>,
+    version: Option<String>,
+    clone_from: Option<String>,
+    #[serde(default)]
+    binary_media_types: Vec<String>,
+    minimum_compression_size: Option<i64>,
+    api_key_source: Option<String>,
+    endpoint_configuration: Option<EndpointConfiguration>,
+    policy: Option<String>,
+    #[serde(default)]
+    tags: Texts,
+    #[serde(default)]
+    disable_execute_api_endpoint: bool,
+    security_policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EndpointConfiguration {
+    types: Option<Vec<String>>,
+    ip_address_type: Option<String>,
+    #[serde(default)]
+    vpc_endpoint_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfApi {
+    rest_api_id: String,
+    #[serde(default)]
+    patch_operations: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    position: Option<String>,
+    limit: Option<i64>,
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: CreateRestApi = members::read(input)?;
+    refuse(&input)?;
+    if input.description.as_deref() == Some("") {
+        return Err(bad_request("Description cannot be an empty string"));
+    }
+    let minimum_compression_size = match input.minimum_compression_size {
+        None => None,
+        Some(size) => Some(compression_size(size).ok_or_else(invalid_compression_size)?),
+    };
+    let (endpoint_type, ip_address_type, vpc_endpoint_ids) = endpoint(input.endpoint_configuration)?;
+    let id = id::api(&input.tags);
+    if state.apis.live(&id).is_some() {
+        return Err(conflict(format!("An API with the id {id} exists already")));
+    }
+    let api = RestApi {
+        id: id.clone(),
+        sequence: state.apis.sequence(),
+        name: input.name,
+        description: input.description,
+        created_date: seconds(state),
+        version: input.version,
+        binary_media_types: input.binary_media_types,
+        minimum_compression_size,
+        api_key_source: input.api_key_source.unwrap_or_else(|| String::from("HEADER")),
+        endpoint_type,
+        ip_address_type,
+        vpc_endpoint_ids,
+        security_policy: input.security_policy,
+        tags: input.tags,
+        disable_execute_api_endpoint: input.disable_execute_api_endpoint,
+        root_resource_id: id::random(10),
+        gateway_responses: std::collections::BTreeMap::new(),
+    };
+    let answer = render(&api, false);
+    // The root comes first: an API must not be found without it.
+    let root = Resource {
+        id: api.root_resource_id.clone(),
+        parent_id: None,
+        path_part: None,
+        path: String::from("/"),
+        resource_methods: std::collections::BTreeMap::new(),
+    };
+    let key = scope_key(&ctx.scope).number(api.sequence);
+    let root_key = scope_key(&ctx.scope).text(&id).text(&root.id);
+    state.apis.resources.put(root_key, root).await.map_err(storage)?;
+    let api = state.apis.rest_apis.put(key, api).await.map_err(storage)?;
+    state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::Rest(DashMap::new()));
+    Ok(Output::of(answer))
+}
+
+fn refuse(input: &CreateRestApi) -> Result<(), ServiceError> {
+    if input.clone_from.as_deref().is_some_and(|from| !from.is_empty()) {
+        return Err(not_yet("cloneFrom"));
+    }
+    if input.policy.as_deref().is_some_and(|policy| !policy.is_empty()) {
+        return Err(not_yet("policy (resource policies)"));
+    }
+    Ok(())
+}
+
+/// Type, address type and VPC endpoints of an API.
+fn endpoint(
+    configuration: Option<EndpointConfiguration>,
+) -> Result<(String, String, Vec<String>), ServiceError> {
+    let Some(configuration) = configuration else {
+        return Ok((String::from("EDGE"), String::from("ipv4"), Vec::new()));
+    };
+    let types = configuration.types.unwrap_or_else(|| vec![String::from("EDGE")]);
+    let [endpoint_type] = <[String; 1]>::try_from(types).map_err(|types| {
+        bad_request(if types.is_empty() {
+            "REGIONAL Configuration and EDGE Configuration cannot be both DISABLED."
+        } else {
+            "Cannot create an api with multiple Endpoint Types."
+        })
+    })?;
+    let is_private = endpoint_type == "PRIVATE";
+    let default = if is_private { "dualstack" } else { "ipv4" };
+    let address_type = configuration.ip_address_type.unwrap_or_else(|| default.to_owned());
+    if is_private && address_type != "dualstack" {
+        return Err(private_is_dualstack());
+    }
+    Ok((endpoint_type, address_type, configuration.vpc_endpoint_ids))
+}
+
+fn private_is_dualstack() -> ServiceError {
+    bad_request("Only dualstack ipAddressType is supported for Private APIs.")
+}
+
+fn compression_size(size: i64) -> Option<u32> {
+    u32::try_from(size).ok().filter(|size| *size <= MOST_COMPRESSION_SIZE)
+}
+
+fn invalid_compression_size() -> ServiceError {
+    bad_request(format!("Invalid minimum compression size, must be between 0 and {MOST_COMPRESSION_SIZE}"))
+}
+
+pub(super) fn seconds(state: &State) -> f64 {
+    // AWS keeps whole seconds here.
+    #[expect(clippy::cast_precision_loss, reason = "seconds fit a double")]
+    let seconds = (state.clock.now().millis() / 1000) as f64;
+    seconds
+}
+
+/// The answer for an API. Only UpdateRestApi shows tags where there are none.
+fn render(api: &RestApi, always_tags: bool) -> Value {
+    let mut endpoint = json!({"types": [api.endpoint_type], "ipAddressType": api.ip_address_type});
+    if !api.vpc_endpoint_ids.is_empty() {
+        endpoint["vpcEndpointIds"] = json!(api.vpc_endpoint_ids);
+    }
+    let or_null = |value: Value, is_there: bool| if is_there { value } else { Value::Null };
+    json!({
+        "id": api.id,
+        "name": api.name,
+        "description": api.description,
+        "createdDate": api.created_date,
+        "version": api.version,
+        "binaryMediaTypes": or_null(json!(api.binary_media_types), !api.binary_media_types.is_empty()),
+        "minimumCompressionSize": api.minimum_compression_size,
+        "apiKeySource": api.api_key_source,
+        "endpointConfiguration": endpoint,
+        "tags": or_null(json!(api.tags), always_tags || !api.tags.is_empty()),
+        "disableExecuteApiEndpoint": api.disable_execute_api_endpoint,
+        "rootResourceId": api.root_resource_id,
+        "securityPolicy": api.security_policy,
+    })
+}
+
+/// The record of an API.
+pub(super) fn record(state: &State, live: &Live) -> Result<Arc<RestApi>, ServiceError> {
+    state.apis.rest_apis.get(&live.key()).ok_or_else(|| {
+        crate::error::not_found(format!(
+            "Invalid API identifier specified {}:{}",
+            live.scope.account, live.id
+        ))
+    })
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfApi = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    Ok(Output::of(render(&*record(state, &live)?, false)))
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: Paging = members::read(input)?;
+    let limit = input.limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let limit = limit.unwrap_or(25).min(500);
+    let after =
+        input.position.as_deref().and_then(|id| state.apis.live_in(&ctx.scope, id)).map(|live| live.key());
+    let mut found = state.apis.rest_apis.page(&scope_key(&ctx.scope), after.as_ref(), limit + 1);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let position = found.last().filter(|_| more).map(|api| api.id.clone());
+    Ok(listing(found.iter().map(|api| render(api, false)).collect(), position))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfApi = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut record = RestApi::clone(&*record(state, &live)?);
+    for patch in &input.patch_operations {
+        change(&mut record, patch)?;
+    }
+    let record = put(state, &live, record).await?;
+    Ok(Output::of(render(&record, true)))
+}
+
+/// Keeps an API's record; what of it acts at once (not with the next deployment) takes effect.
+pub(super) async fn put(state: &State, live: &Live, record: RestApi) -> Result<Arc<RestApi>, ServiceError> {
+    let record = state.apis.rest_apis.put(live.key(), record).await.map_err(storage)?;
+    for stage in state.apis.rest_stages.page(&live.prefix(), None, usize::MAX) {
+        state.apis.restage(live, &stage);
+    }
+    Ok(record)
+}
+
+fn change(api: &mut RestApi, patch: &Patch) -> Result<(), ServiceError> {
+    let segments = patch.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["name"] => {
+            patch.only_replace()?;
+            api.name = patch.value();
+        }
+        ["description"] => api.description = patch.sets()?.then(|| patch.value()),
+        ["version"] => api.version = patch.sets()?.then(|| patch.value()),
+        ["apiKeySource"] => {
+            patch.only_replace()?;
+            let value = patch.value();
+            if !["HEADER", "AUTHORIZER"].contains(&value.as_str()) {
+                return Err(bad_request(
+                    "Invalid API Key Source specified. Valid options are HEADER,AUTHORIZER",
+                ));
+            }
+            api.api_key_source = value;
+        }
+        ["disableExecuteApiEndpoint"] => {
+            patch.only_replace()?;
+            api.disable_execute_api_endpoint = patch.is_true();
+        }
+        ["minimumCompressionSize"] => {
+            patch.only_replace()?;
+            let value = patch.value();
+            api.minimum_compression_size = match value.as_str() {
+                "" => None,
+                text => {
+                    Some(text.parse().ok().and_then(compression_size).ok_or_else(invalid_compression_size)?)
+                }
+            };
+        }
+        ["policy"] if patch.value.as_deref().is_none_or(str::is_empty) => {}
+        ["policy"] => return Err(not_yet("policy (resource policies)")),
+        ["binaryMediaTypes", media_type] => change_media_type(api, patch, media_type)?,
+        ["endpointConfiguration", "types", ..] => {
+            if patch.op != "replace" {
+                return Err(bad_request(
+                    "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
+                ));
+            }
+            let value = patch.value();
+            if !["REGIONAL", "EDGE", "PRIVATE"].contains(&value.as_str()) {
+                let text = "Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE";
+                return Err(bad_request(text));
+            }
+            if value == "PRIVATE" {
+                api.ip_address_type = String::from("dualstack");
+            }
+            api.endpoint_type = value;
+        }
+        ["endpointConfiguration", "ipAddressType"] => {
+            patch.only_replace()?;
+            let value = patch.value();
+            if !["ipv4", "dualstack"].contains(&value.as_str()) {
+                return Err(bad_request("ipAddressType must be either ipv4 or dualstack."));
+            }
+            if api.endpoint_type == "PRIVATE" && value != "dualstack" {
+                return Err(private_is_dualstack());
+            }
+            api.ip_address_type = value;
+        }
+        _ => return Err(patch.invalid_path()),
+    }
+    Ok(())
+}
+
+/// The media type is in the path; `replace` takes it away and puts the value behind the others.
+fn change_media_type(api: &mut RestApi, patch: &Patch, media_type: &str) -> Result<(), ServiceError> {
+    match patch.op.as_str() {
+        "add" => {
+            if !api.binary_media_types.iter().any(|known| known == media_type) {
+                api.binary_media_types.push(media_type.to_owned());
+            }
+        }
+        "remove" => api.binary_media_types.retain(|known| known != media_type),
+        "replace" => {
+            api.binary_media_types.retain(|known| known != media_type);
+            api.binary_media_types.push(patch.value());
+        }
+        _ => return Err(bad_request("Invalid patch operation specified. Must be 'add'|'remove'|'replace'")),
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfApi = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    // The API goes first. What belonged to it is unreachable from then on.
+    state.apis.rest_apis.remove(&live.key()).await.map_err(storage)?;
+    state.apis.forget(&live.id);
+    let apis = &state.apis;
+    for stage in apis.rest_stages.page(&live.prefix(), None, usize::MAX) {
+        apis.rest_stages.remove(&live.child(&stage.stage_name)).await.map_err(storage)?;
+    }
+    for deployment in apis.rest_deployments.page(&live.prefix(), None, usize::MAX) {
+        apis.rest_deployments.remove(&live.numbered(deployment.sequence)).await.map_err(storage)?;
+    }
+    for resource in apis.resources.page(&live.prefix(), None, usize::MAX) {
+        apis.resources.remove(&live.child(&resource.id)).await.map_err(storage)?;
+    }
+    Ok(Output::empty())
+}

@@ -1,0 +1,309 @@
+//! CreateStage, GetStage, GetStages, UpdateStage, DeleteStage.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{api, remove_entry, rest_api, set_entry};
+use crate::{
+    State,
+    apis::{Kind, Live},
+    error::{bad_request, conflict, invalid, not_yet, storage},
+    members,
+    patch::Patch,
+    rest_api::record::{Stage, Texts},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateStage {
+    rest_api_id: String,
+    stage_name: String,
+    deployment_id: String,
+    description: Option<String>,
+    #[serde(default)]
+    cache_cluster_enabled: bool,
+    variables: Option<Texts>,
+    documentation_version: Option<String>,
+    canary_settings: Option<Value>,
+    #[serde(default)]
+    tracing_enabled: bool,
+    #[serde(default)]
+    tags: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfStage {
+    rest_api_id: String,
+    stage_name: String,
+    #[serde(default)]
+    patch_operations: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    rest_api_id: String,
+    deployment_id: Option<String>,
+}
+
+/// A stage as it is when it is made; it has yet to get its deployment.
+pub(super) fn new(name: String, now: f64) -> Stage {
+    Stage {
+        stage_name: name,
+        deployment_id: String::new(),
+        description: None,
+        cache_cluster_enabled: false,
+        cache_cluster_status: String::from("NOT_AVAILABLE"),
+        method_settings: BTreeMap::new(),
+        variables: None,
+        tracing_enabled: false,
+        tags: Texts::new(),
+        created_date: now,
+        last_updated_date: now,
+    }
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), ServiceError> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    if name.is_empty() || name.len() > 128 || !name.chars().all(allowed) {
+        return Err(bad_request("Stage name only allows a-zA-Z0-9_-"));
+    }
+    Ok(())
+}
+
+/// Variables become parts of addresses and templates: AWS allows them few characters.
+fn check_variables<'a>(
+    variables: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Result<(), ServiceError> {
+    let in_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let in_value = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#&=,".contains(character);
+    for (name, value) in variables {
+        if name.is_empty() || !name.chars().all(in_name) {
+            return Err(bad_request(format!(
+                "Stage variable name '{name}' is not valid: only alphanumeric characters and underscores are allowed"
+            )));
+        }
+        if !value.chars().all(in_value) {
+            return Err(bad_request(format!(
+                "Stage variable value '{value}' for '{name}' is not valid: it must match [A-Za-z0-9-._~:/?#&=,]+"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a stage, and lets it answer requests.
+pub(super) async fn keep(state: &State, live: &Live, stage: Stage) -> Result<Arc<Stage>, ServiceError> {
+    let stage = state.apis.rest_stages.put(live.child(&stage.stage_name), stage).await.map_err(storage)?;
+    state.apis.restage(live, &stage);
+    Ok(stage)
+}
+
+fn find(state: &State, live: &Live, name: &str) -> Result<Arc<Stage>, ServiceError> {
+    state.apis.rest_stages.get(&live.child(name)).ok_or_else(|| invalid("stage identifier"))
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: CreateStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    check_name(&input.stage_name)?;
+    if state.apis.rest_stages.get(&live.child(&input.stage_name)).is_some() {
+        return Err(conflict("Stage already exists"));
+    }
+    if state.apis.rest_deployment(&live, &input.deployment_id).is_none() {
+        return Err(bad_request("Deployment id does not exist"));
+    }
+    if input.cache_cluster_enabled {
+        return Err(not_yet("cacheClusterEnabled"));
+    }
+    if input.canary_settings.is_some() {
+        return Err(not_yet("canarySettings"));
+    }
+    if input.documentation_version.is_some() {
+        return Err(not_yet("documentationVersion"));
+    }
+    check_variables(input.variables.iter().flatten())?;
+    let mut stage = new(input.stage_name, rest_api::seconds(state));
+    stage.deployment_id = input.deployment_id;
+    stage.description = input.description;
+    stage.variables = input.variables;
+    stage.tracing_enabled = input.tracing_enabled;
+    stage.tags = input.tags;
+    members::answer(&*keep(state, &live, stage).await?)
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    members::answer(&*find(state, &live, &input.stage_name)?)
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: List = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let all = state.apis.rest_stages.page(&live.prefix(), None, usize::MAX);
+    let wanted =
+        |stage: &&Arc<Stage>| input.deployment_id.as_ref().is_none_or(|id| *id == stage.deployment_id);
+    let items: Vec<Value> =
+        all.iter().filter(wanted).map(|stage| members::value(&**stage)).collect::<Result<_, _>>()?;
+    Ok(Output::of(json!({"item": items})))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut stage = Stage::clone(&*find(state, &live, &input.stage_name)?);
+    for patch in &input.patch_operations {
+        change(state, &live, &mut stage, patch)?;
+    }
+    stage.last_updated_date = rest_api::seconds(state);
+    members::answer(&*keep(state, &live, stage).await?)
+}
+
+fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> {
+    let segments = patch.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["deploymentId"] => {
+            patch.only_replace()?;
+            if state.apis.rest_deployment(live, &patch.value()).is_none() {
+                return Err(bad_request("Deployment id does not exist"));
+            }
+            stage.deployment_id = patch.value();
+        }
+        ["description"] => stage.description = patch.sets()?.then(|| patch.value()),
+        ["tracingEnabled"] => stage.tracing_enabled = patch.is_true(),
+        ["variables", name] => {
+            if patch.sets()? {
+                let (name, value) = ((*name).to_owned(), patch.value());
+                check_variables([(&name, &value)])?;
+                set_entry(&mut stage.variables, name, value);
+            } else if !remove_entry(&mut stage.variables, name) {
+                return Err(crate::error::not_found(format!("Invalid stage variable specified: {name}")));
+            }
+        }
+        ["cacheClusterEnabled"] if !patch.is_true() => {}
+        ["cacheClusterEnabled" | "cacheClusterSize"] => return Err(not_yet("the cache cluster")),
+        ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
+        ["documentationVersion"] => return Err(not_yet("documentationVersion")),
+        ["canarySettings", ..] => return Err(not_yet("canarySettings")),
+        ["accessLogSettings", ..] => access_log(patch, &segments)?,
+        [] | [_] => return Err(invalid_setting(patch)),
+        _ => method_setting(stage, patch)?,
+    }
+    Ok(())
+}
+
+/// Access logs are not written yet, so none can be asked for; what AWS refuses is refused as AWS does.
+fn access_log(patch: &Patch, segments: &[&str]) -> Result<(), ServiceError> {
+    if patch.op == "remove" {
+        return Err(no_such_setting(&patch.path));
+    }
+    if !matches!(segments, [_, "destinationArn" | "format"]) {
+        return Err(bad_request(
+            "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, \
+             /accessLogSettings/format]",
+        ));
+    }
+    if patch.value().is_empty() {
+        return Err(bad_request("Access Log value must not be empty"));
+    }
+    Err(not_yet("accessLogSettings"))
+}
+
+fn no_such_setting(path: &str) -> ServiceError {
+    let setting = path.trim_start_matches('/');
+    bad_request(format!(
+        "Cannot remove method setting {setting} because there is no method setting for this method "
+    ))
+}
+
+/// Settings of single methods: `/{path}/{method}/caching/enabled`. Those of the cache have no effect without a cache
+/// cluster, here as on AWS; those of throttling, logging and metrics would have one, and are refused.
+fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> {
+    let path = patch.path.trim_start_matches('/');
+    if patch.op == "remove" {
+        return stage.method_settings.remove(path).map(drop).ok_or_else(|| no_such_setting(path));
+    }
+    let mut parts = path.rsplitn(3, '/');
+    let (Some(name), Some(group), Some(method)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(invalid_setting(patch));
+    };
+    if !method.contains('/') {
+        return Err(invalid_setting(patch));
+    }
+    let (name, value) = match (group, name) {
+        ("caching", "enabled") => ("cachingEnabled", json!(patch.is_true())),
+        ("caching", "dataEncrypted") => ("cacheDataEncrypted", json!(patch.is_true())),
+        ("caching", "requireAuthorizationForCacheControl") => {
+            ("requireAuthorizationForCacheControl", json!(patch.is_true()))
+        }
+        ("caching", "unauthorizedCacheControlHeaderStrategy") => {
+            ("unauthorizedCacheControlHeaderStrategy", json!(patch.value()))
+        }
+        ("caching", "ttlInSeconds") => {
+            let seconds: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
+            ("cacheTtlInSeconds", json!(seconds))
+        }
+        ("throttling", "burstLimit" | "rateLimit") => return Err(not_yet("throttling by method settings")),
+        ("logging", "dataTrace" | "loglevel") => return Err(not_yet("execution logs by method settings")),
+        ("metrics", "enabled") => return Err(not_yet("metrics by method settings")),
+        _ => return Err(invalid_setting(patch)),
+    };
+    let settings = stage.method_settings.entry(method.to_owned()).or_insert_with(default_settings);
+    settings[name] = value;
+    Ok(())
+}
+
+fn default_settings() -> Value {
+    json!({
+        "metricsEnabled": false,
+        "dataTraceEnabled": false,
+        "throttlingBurstLimit": 5000,
+        "throttlingRateLimit": 10000.0,
+        "cachingEnabled": false,
+        "cacheTtlInSeconds": 300,
+        "cacheDataEncrypted": false,
+        "requireAuthorizationForCacheControl": true,
+        "unauthorizedCacheControlHeaderStrategy": "SUCCEED_WITH_RESPONSE_HEADER",
+    })
+}
+
+fn invalid_setting(patch: &Patch) -> ServiceError {
+    // AWS's own list, its missing commas included.
+    bad_request(format!(
+        "Invalid method setting path: {}. Must be one of: [/deploymentId, /description, /cacheClusterEnabled, \
+         /cacheClusterSize, /clientCertificateId, /accessLogSettings, /accessLogSettings/destinationArn, \
+         /accessLogSettings/format, /{{resourcePath}}/{{httpMethod}}/metrics/enabled, \
+         /{{resourcePath}}/{{httpMethod}}/logging/dataTrace, /{{resourcePath}}/{{httpMethod}}/logging/loglevel, \
+         /{{resourcePath}}/{{httpMethod}}/throttling/burstLimit/{{resourcePath}}/{{httpMethod}}/throttling/rateLimit\
+         /{{resourcePath}}/{{httpMethod}}/caching/ttlInSeconds, /{{resourcePath}}/{{httpMethod}}/caching/enabled, \
+         /{{resourcePath}}/{{httpMethod}}/caching/dataEncrypted, \
+         /{{resourcePath}}/{{httpMethod}}/caching/requireAuthorizationForCacheControl, \
+         /{{resourcePath}}/{{httpMethod}}/caching/unauthorizedCacheControlHeaderStrategy, /*/*/metrics/enabled, \
+         /*/*/logging/dataTrace, /*/*/logging/loglevel, /*/*/throttling/burstLimit /*/*/throttling/rateLimit \
+         /*/*/caching/ttlInSeconds, /*/*/caching/enabled, /*/*/caching/dataEncrypted, \
+         /*/*/caching/requireAuthorizationForCacheControl, /*/*/caching/unauthorizedCacheControlHeaderStrategy, \
+         /variables/{{variable_name}}, /tracingEnabled]",
+        patch.path
+    ))
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    find(state, &live, &input.stage_name)?;
+    state.apis.rest_stages.remove(&live.child(&input.stage_name)).await.map_err(storage)?;
+    if let Kind::Rest(stages) = &live.kind {
+        stages.remove(&input.stage_name);
+    }
+    Ok(Output::empty())
+}

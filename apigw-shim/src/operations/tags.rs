@@ -1,0 +1,95 @@
+//! GetTags, TagResource, UntagResource, of REST APIs and their stages.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{rest, rest_api, stage};
+use crate::{
+    State,
+    apis::Live,
+    error::{bad_request, not_found},
+    members,
+    rest_api::record::{RestApi, Stage, Texts},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfArn {
+    resource_arn: String,
+    #[serde(default)]
+    tags: Texts,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+}
+
+/// What an ARN names: `arn:aws:apigateway:REGION::/restapis/ID`, or a stage below it.
+enum Tagged {
+    Api(Arc<Live>, Arc<RestApi>),
+    Stage(Arc<Live>, Arc<Stage>),
+}
+
+fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceError> {
+    let path =
+        arn.splitn(6, ':').nth(5).ok_or_else(|| bad_request("Invalid ARN specified in the request"))?;
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let no_such = || not_found("Invalid API identifier specified");
+    match segments.as_slice() {
+        ["restapis", id] => {
+            let live = rest(state, &ctx.scope, id).ok_or_else(no_such)?;
+            let record = rest_api::record(state, &live)?;
+            Ok(Tagged::Api(live, record))
+        }
+        ["restapis", id, "stages", name] => {
+            let live = rest(state, &ctx.scope, id).ok_or_else(no_such)?;
+            let stage = state.apis.rest_stages.get(&live.child(name));
+            let stage = stage.ok_or_else(|| crate::error::invalid("stage identifier"))?;
+            Ok(Tagged::Stage(live, stage))
+        }
+        _ => Err(bad_request("Invalid ARN specified in the request")),
+    }
+}
+
+async fn change(state: &State, tagged: &Tagged, change: impl FnOnce(&mut Texts)) -> Result<(), ServiceError> {
+    match tagged {
+        Tagged::Api(live, _) => {
+            let _changing = live.changing.lock().await;
+            let mut record = RestApi::clone(&*rest_api::record(state, live)?);
+            change(&mut record.tags);
+            rest_api::put(state, live, record).await?;
+        }
+        Tagged::Stage(live, found) => {
+            let _changing = live.changing.lock().await;
+            let mut stage = Stage::clone(found);
+            change(&mut stage.tags);
+            stage::keep(state, live, stage).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfArn = members::read(input)?;
+    let tags = match find(state, ctx, &input.resource_arn)? {
+        Tagged::Api(_, api) => api.tags.clone(),
+        Tagged::Stage(_, stage) => stage.tags.clone(),
+    };
+    Ok(Output::of(json!({"tags": tags})))
+}
+
+pub(super) async fn tag(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfArn = members::read(input)?;
+    let tagged = find(state, ctx, &input.resource_arn)?;
+    change(state, &tagged, |tags| tags.extend(input.tags)).await?;
+    Ok(Output::empty())
+}
+
+pub(super) async fn untag(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfArn = members::read(input)?;
+    let tagged = find(state, ctx, &input.resource_arn)?;
+    change(state, &tagged, |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await?;
+    Ok(Output::empty())
+}

@@ -1,0 +1,273 @@
+//! A request to a deployed API, as both kinds of API see it.
+
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+use aws_wire::{decode_percent, query_pairs};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Version, header, request::Parts};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use runtime::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{State, id};
+
+/// The most that a request's body may have.
+pub(crate) const MOST_BODY: usize = 10 * 1024 * 1024;
+
+/// A request whose body has been read.
+pub(crate) struct Incoming {
+    pub method: Method,
+    /// The path below the stage, as sent.
+    pub path: String,
+    /// The query, as sent and without `?`.
+    pub query: String,
+    pub version: Version,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub peer: IpAddr,
+    pub request_id: Arc<str>,
+    pub extended_request_id: String,
+    pub trace_id: String,
+    pub at: Timestamp,
+}
+
+impl Incoming {
+    pub fn new(state: &State, parts: Parts, path: String, body: Bytes, peer: IpAddr) -> Self {
+        let at = state.clock.now();
+        let sent =
+            parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self {
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            method: parts.method,
+            path,
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            peer,
+            request_id: runtime::new_request_id(),
+            extended_request_id: format!("{}=", id::random(15)),
+            trace_id: sent.unwrap_or_else(|| trace_id(at)),
+            at,
+        }
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The host that the client asked, with its port: with AWS there is none, here a client needs it to come back.
+    pub fn host(&self) -> &str {
+        self.header("host").unwrap_or_default()
+    }
+
+    pub fn content_type(&self) -> Option<&str> {
+        self.header("content-type")
+    }
+
+    /// Headers with the names clients usually write, and the two that the gateway adds.
+    pub fn header_pairs(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(self.headers.len() + 4);
+        for (name, value) in &self.headers {
+            let name = name.as_str();
+            if matches!(name, "connection" | "content-length" | "transfer-encoding" | "x-amzn-trace-id") {
+                continue;
+            }
+            pairs.push((canonical(name), String::from_utf8_lossy(value.as_bytes())));
+        }
+        pairs.push((Cow::Borrowed("X-Amzn-Trace-Id"), Cow::Borrowed(&self.trace_id)));
+        let mut add = |name: &'static str, value: String| {
+            if !self.headers.contains_key(name) {
+                pairs.push((canonical(name), Cow::Owned(value)));
+            }
+        };
+        add("x-forwarded-for", self.peer.to_string());
+        add("x-forwarded-port", self.port().to_owned());
+        add("x-forwarded-proto", String::from("http"));
+        pairs
+    }
+
+    fn port(&self) -> &str {
+        let host = self.header("host").unwrap_or_default();
+        let port = host.rsplit_once(':').map(|(_, port)| port);
+        port.filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or("80")
+    }
+
+    /// Query parameters, decoded, in their order.
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        query_pairs(&self.query).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    }
+
+    /// The protocol as AWS names it.
+    pub fn protocol(&self) -> &'static str {
+        match self.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2.0",
+            _ => "HTTP/1.1",
+        }
+    }
+
+    /// `22/Nov/2026:13:05:00 +0000`.
+    pub fn time(&self) -> String {
+        jiff::Timestamp::from_millisecond(self.at.millis())
+            .map(|at| at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string())
+            .unwrap_or_default()
+    }
+
+    pub fn body_base64(&self) -> String {
+        STANDARD.encode(&self.body)
+    }
+}
+
+fn trace_id(at: Timestamp) -> String {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{}", at.millis() / 1000, &unique[..24])
+}
+
+/// One value per name (the last), as `headers` and `queryStringParameters` have it; null without any.
+pub(crate) fn single_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
+    if pairs.is_empty() {
+        return Value::Null;
+    }
+    Value::Object(
+        pairs.iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().into())).collect(),
+    )
+}
+
+/// All values per name; null without any.
+pub(crate) fn multi_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
+    if pairs.is_empty() {
+        return Value::Null;
+    }
+    let mut all: Map<String, Value> = Map::new();
+    for (name, value) in pairs {
+        let values = all.entry(name.as_ref()).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(values) = values {
+            values.push(value.as_ref().into());
+        }
+    }
+    Value::Object(all)
+}
+
+/// Path parameters as an event has them; null without any.
+pub(crate) fn path_values(parameters: &[(String, String)]) -> Value {
+    single_values(parameters)
+}
+
+/// Undoes the escapes of a path's part.
+pub(crate) fn decode(part: &str) -> String {
+    decode_percent(part).into_owned()
+}
+
+/// What a path has unescaped.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=');
+
+/// Escapes what is to become a part of a path.
+pub(crate) fn encode_path(part: &str) -> String {
+    utf8_percent_encode(part, IN_PATH).to_string()
+}
+
+/// Names of headers that clients write in capitals. HTTP does not tell names apart by that, and the names a client
+/// wrote do not survive the server; other names stay as HTTP/2 has them, in small letters.
+fn canonical(name: &str) -> Cow<'_, str> {
+    const KNOWN: &[&str] = &[
+        "Accept",
+        "Accept-Charset",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Access-Control-Request-Headers",
+        "Access-Control-Request-Method",
+        "Age",
+        "Authorization",
+        "Cache-Control",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-MD5",
+        "Content-Type",
+        "Cookie",
+        "DNT",
+        "Date",
+        "Expect",
+        "Forwarded",
+        "From",
+        "Host",
+        "If-Match",
+        "If-Modified-Since",
+        "If-None-Match",
+        "If-Range",
+        "If-Unmodified-Since",
+        "Max-Forwards",
+        "Origin",
+        "Pragma",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Range",
+        "Referer",
+        "TE",
+        "Upgrade",
+        "Upgrade-Insecure-Requests",
+        "User-Agent",
+        "Via",
+        "Warn",
+        "Warning",
+        "X-Amzn-Trace-Id",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "X-Forwarded-Proto",
+        "X-Requested-With",
+    ];
+    let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
+    known.map_or(Cow::Borrowed(name), |known| Cow::Borrowed(known))
+}
+
+/// Whether a content type is one of the binary media types of an API; `*/*` is all of them.
+pub(crate) fn is_binary(types: &[String], content_type: Option<&str>) -> bool {
+    let matches = |wanted: &String| {
+        let wanted = wanted.as_str();
+        if wanted == "*/*" {
+            return true;
+        }
+        let Some(content_type) = content_type else { return false };
+        let content_type = content_type.split(';').next().unwrap_or_default().trim();
+        match wanted.strip_suffix("/*") {
+            Some(family) => {
+                content_type.split('/').next().is_some_and(|own| own.eq_ignore_ascii_case(family))
+            }
+            None => content_type.eq_ignore_ascii_case(wanted),
+        }
+    };
+    types.iter().any(matches)
+}
+
+/// Whether HTTP sends this header itself.
+pub(crate) fn is_framing(name: &header::HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::CONTENT_LENGTH
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+            | header::TE
+            | header::TRAILER
+    )
+}

@@ -1,0 +1,279 @@
+//! What is made of a deployment once, so that requests find it ready: a tree of paths, parsed templates and mappings.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use fancy_regex::Regex;
+use runtime::Scope;
+use vtl::Template;
+
+use super::{
+    gateway_response::Customized,
+    record::{Deployment, Integration, IntegrationResponse, Method, Resource, RestApi, Stage, Texts},
+    trie::Trie,
+};
+use crate::{
+    apis::Live,
+    mapping::parameters::{Mapping, Source},
+};
+
+/// A stage that answers requests.
+pub(crate) struct RestStage {
+    pub api_id: String,
+    pub scope: Scope,
+    pub name: String,
+    pub variables: Option<Texts>,
+    pub deployment_id: String,
+    /// `disableExecuteApiEndpoint`.
+    pub is_disabled: bool,
+    pub minimum_compression_size: Option<u32>,
+    pub api: Arc<CompiledApi>,
+}
+
+/// A deployment.
+pub(crate) struct CompiledApi {
+    /// Resources that have methods, by their paths.
+    pub routes: Trie<Arc<CompiledResource>>,
+    pub gateway_responses: Customized,
+    pub binary_media_types: Vec<String>,
+}
+
+pub(crate) struct CompiledResource {
+    pub id: String,
+    pub path: String,
+    methods: HashMap<String, Arc<CompiledMethod>>,
+}
+
+impl CompiledResource {
+    /// The method of that name, or the one for any.
+    pub fn method(&self, name: &str) -> Option<&Arc<CompiledMethod>> {
+        self.methods.get(name).or_else(|| self.methods.get("ANY"))
+    }
+}
+
+pub(crate) struct CompiledMethod {
+    pub needs_signature: bool,
+    pub needs_api_key: bool,
+    /// The statuses it may answer, with the headers it may set.
+    pub responses: HashMap<String, Vec<String>>,
+    /// Absent where the integration cannot work as it was deployed: why.
+    pub integration: Result<CompiledIntegration, String>,
+}
+
+pub(crate) struct CompiledIntegration {
+    pub kind: Kind,
+    pub http_method: Option<String>,
+    pub parameters: Vec<Mapping>,
+    pub templates: Vec<(String, Template)>,
+    pub passthrough: Passthrough,
+    pub content_handling: Option<ContentHandling>,
+    pub timeout: Duration,
+    pub responses: Vec<CompiledResponse>,
+}
+
+/// What stands behind a method.
+pub(crate) enum Kind {
+    Mock,
+    /// A function that gets an event and gives an answer.
+    LambdaProxy {
+        function: String,
+    },
+    /// A function that gets what templates make.
+    Lambda {
+        function: String,
+    },
+    /// An operation of another service.
+    Service {
+        service: String,
+        region: String,
+        call: ServiceCall,
+    },
+    Http {
+        uri: String,
+        is_proxy: bool,
+    },
+}
+
+/// How a service's operation is named.
+pub(crate) enum ServiceCall {
+    Action(String),
+    Path(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passthrough {
+    WhenNoMatch,
+    WhenNoTemplates,
+    Never,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentHandling {
+    ToText,
+    ToBinary,
+}
+
+pub(crate) struct CompiledResponse {
+    pub status: u16,
+    /// Absent for the default.
+    pub pattern: Option<Regex>,
+    pub parameters: Vec<(String, Source)>,
+    pub templates: Vec<(String, Template)>,
+    pub content_handling: Option<ContentHandling>,
+}
+
+impl RestStage {
+    pub fn new(
+        live: &Live,
+        api: &RestApi,
+        stage: &Stage,
+        deployment: &Deployment,
+        shared: Option<Arc<CompiledApi>>,
+    ) -> Self {
+        Self {
+            api_id: live.id.clone(),
+            scope: live.scope.clone(),
+            name: stage.stage_name.clone(),
+            variables: stage.variables.clone(),
+            deployment_id: deployment.id.clone(),
+            is_disabled: api.disable_execute_api_endpoint,
+            minimum_compression_size: api.minimum_compression_size,
+            api: shared.unwrap_or_else(|| Arc::new(CompiledApi::new(deployment))),
+        }
+    }
+}
+
+impl CompiledApi {
+    fn new(deployment: &Deployment) -> Self {
+        let snapshot = &deployment.snapshot;
+        let mut routes = Trie::default();
+        for resource in snapshot.resources.iter().filter(|resource| !resource.resource_methods.is_empty()) {
+            routes.insert(&resource.path, Arc::new(compile_resource(resource)));
+        }
+        Self {
+            routes,
+            gateway_responses: snapshot.gateway_responses.clone(),
+            binary_media_types: snapshot.binary_media_types.clone(),
+        }
+    }
+}
+
+fn compile_resource(resource: &Resource) -> CompiledResource {
+    let methods = resource.resource_methods.iter();
+    CompiledResource {
+        id: resource.id.clone(),
+        path: resource.path.clone(),
+        methods: methods.map(|(name, method)| (name.clone(), Arc::new(compile_method(method)))).collect(),
+    }
+}
+
+fn compile_method(method: &Method) -> CompiledMethod {
+    let headers = |parameters: &Option<super::record::Flags>| {
+        let names = parameters.iter().flatten().map(|(name, _)| name.clone());
+        names.collect::<Vec<String>>()
+    };
+    let responses = method.method_responses.iter();
+    let integration =
+        method.method_integration.as_ref().ok_or_else(|| String::from("no integration is defined"));
+    CompiledMethod {
+        needs_signature: method.authorization_type == "AWS_IAM",
+        needs_api_key: method.api_key_required,
+        responses: responses
+            .map(|(status, response)| (status.clone(), headers(&response.response_parameters)))
+            .collect(),
+        integration: integration.and_then(compile_integration),
+    }
+}
+
+fn compile_integration(integration: &Integration) -> Result<CompiledIntegration, String> {
+    let parameters = integration.request_parameters.iter().flatten();
+    let responses = integration.integration_responses.values();
+    Ok(CompiledIntegration {
+        kind: kind(integration)?,
+        http_method: integration.http_method.clone(),
+        parameters: parameters
+            .map(|(target, source)| Mapping::parse(target, source))
+            .collect::<Result<_, _>>()?,
+        templates: templates(integration.request_templates.as_ref())?,
+        passthrough: match integration.passthrough_behavior.as_str() {
+            "WHEN_NO_TEMPLATES" => Passthrough::WhenNoTemplates,
+            "NEVER" => Passthrough::Never,
+            _ => Passthrough::WhenNoMatch,
+        },
+        content_handling: content_handling(integration.content_handling.as_deref()),
+        timeout: Duration::from_millis(integration.timeout_in_millis),
+        responses: responses.map(compile_response).collect::<Result<_, _>>()?,
+    })
+}
+
+fn compile_response(response: &IntegrationResponse) -> Result<CompiledResponse, String> {
+    let pattern = response.selection_pattern.as_deref().filter(|pattern| !pattern.is_empty());
+    let parameters = response.response_parameters.iter().flatten();
+    Ok(CompiledResponse {
+        status: response
+            .status_code
+            .parse()
+            .map_err(|_| format!("'{}' is no status", response.status_code))?,
+        pattern: match pattern {
+            // A pattern must match the whole text, in which a dot is any character.
+            Some(pattern) => {
+                Some(Regex::new(&format!(r"(?s)\A(?:{pattern})\z")).map_err(|error| error.to_string())?)
+            }
+            None => None,
+        },
+        parameters: parameters
+            .map(|(target, source)| Ok((target.clone(), Source::parse_response(source)?)))
+            .collect::<Result<_, String>>()?,
+        templates: templates(response.response_templates.as_ref())?,
+        content_handling: content_handling(response.content_handling.as_deref()),
+    })
+}
+
+fn templates(templates: Option<&Texts>) -> Result<Vec<(String, Template)>, String> {
+    let parse = |(content_type, template): (&String, &String)| {
+        let parsed =
+            Template::parse(template).map_err(|error| format!("the template for {content_type}: {error}"))?;
+        Ok((content_type.clone(), parsed))
+    };
+    templates.into_iter().flatten().map(parse).collect()
+}
+
+fn content_handling(text: Option<&str>) -> Option<ContentHandling> {
+    match text {
+        Some("CONVERT_TO_TEXT") => Some(ContentHandling::ToText),
+        Some("CONVERT_TO_BINARY") => Some(ContentHandling::ToBinary),
+        _ => None,
+    }
+}
+
+fn kind(integration: &Integration) -> Result<Kind, String> {
+    let uri = integration.uri.clone().unwrap_or_default();
+    match integration.kind.as_str() {
+        "MOCK" => Ok(Kind::Mock),
+        "HTTP" => Ok(Kind::Http { uri, is_proxy: false }),
+        "HTTP_PROXY" => Ok(Kind::Http { uri, is_proxy: true }),
+        "AWS" | "AWS_PROXY" => aws_kind(&uri, integration.kind == "AWS_PROXY"),
+        other => Err(format!("there is no integration of type {other}")),
+    }
+}
+
+/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` or `…:path/PATH`; a function's path names the function.
+fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
+    let mut parts = uri.splitn(6, ':').skip(3);
+    let (Some(region), Some(service), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(format!("{uri} is no ARN of an integration"));
+    };
+    let function = resource
+        .strip_prefix("path/2015-03-31/functions/")
+        .and_then(|rest| rest.strip_suffix("/invocations"))
+        .filter(|_| service == "lambda");
+    if let Some(function) = function {
+        let function = function.to_owned();
+        return Ok(if is_proxy { Kind::LambdaProxy { function } } else { Kind::Lambda { function } });
+    }
+    let call = match resource.split_once('/') {
+        Some(("action", name)) => ServiceCall::Action(name.to_owned()),
+        Some(("path", path)) => ServiceCall::Path(format!("/{path}")),
+        _ => return Err(format!("{uri} names neither an action nor a path")),
+    };
+    Ok(Kind::Service { service: service.to_owned(), region: region.to_owned(), call })
+}

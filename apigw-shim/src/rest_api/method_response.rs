@@ -1,0 +1,60 @@
+//! The last stage: the answer as it goes out.
+
+use std::io::Write as _;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use runtime::Body;
+
+use super::{integration_request::Prepared, integration_response::Answer};
+
+pub(crate) fn finish(prepared: &Prepared<'_>, mut answer: Answer) -> Response<Body> {
+    let exchange = &prepared.exchange;
+    let least = exchange.stage.minimum_compression_size.and_then(|size| usize::try_from(size).ok());
+    let accepts_gzip = exchange.request.header("accept-encoding").is_some_and(|accepted| {
+        accepted.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip"))
+    });
+    let is_plain = !answer.headers.contains_key(header::CONTENT_ENCODING);
+    if accepts_gzip && is_plain && least.is_some_and(|least| answer.body.len() >= least.max(1)) {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        if let Ok(zipped) = encoder.write_all(&answer.body).and_then(|()| encoder.finish()) {
+            answer.body = zipped.into();
+            answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+    let mut response = Response::new(Body::Bytes(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = remapped(answer.headers);
+    response
+}
+
+/// Headers that are not an API's to answer go out under another name.
+fn remapped(headers: HeaderMap) -> HeaderMap {
+    const REMAPPED: &[(&str, &str)] = &[
+        ("authorization", "x-amzn-remapped-authorization"),
+        ("connection", "x-amzn-remapped-connection"),
+        ("content-length", "x-amzn-remapped-content-length"),
+        ("content-md5", "x-amzn-remapped-content-md5"),
+        ("date", "x-amzn-remapped-date"),
+        ("expect", "x-amzn-remapped-expect"),
+        ("host", "x-amzn-remapped-host"),
+        ("max-forwards", "x-amzn-remapped-max-forwards"),
+        ("proxy-authenticate", "x-amzn-remapped-proxy-authenticate"),
+        ("server", "x-amzn-remapped-server"),
+        ("trailer", "x-amzn-remapped-trailer"),
+        ("upgrade", "x-amzn-remapped-upgrade"),
+        ("user-agent", "x-amzn-remapped-user-agent"),
+        ("www-authenticate", "x-amzn-remapped-www-authenticate"),
+    ];
+    let mut headers = headers;
+    headers.remove(header::TRANSFER_ENCODING);
+    for (name, other) in REMAPPED {
+        if let header::Entry::Occupied(found) = headers.entry(*name) {
+            let (_, values) = found.remove_entry_mult();
+            let values: Vec<HeaderValue> = values.collect();
+            for value in values {
+                headers.append(HeaderName::from_static(other), value);
+            }
+        }
+    }
+    headers
+}

@@ -1,0 +1,13 @@
+//! REST APIs: their records, what is compiled of a deployment, and the pipeline a request goes through.
+
+pub(crate) mod authorize;
+pub(crate) mod compiled;
+pub(crate) mod exchange;
+pub(crate) mod gateway_response;
+pub(crate) mod integration_request;
+pub(crate) mod integration_response;
+pub(crate) mod method_response;
+pub(crate) mod pipeline;
+pub(crate) mod record;
+pub(crate) mod route;
+pub(crate) mod trie;

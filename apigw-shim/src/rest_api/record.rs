@@ -1,0 +1,173 @@
+//! What the store keeps of REST APIs. Each record but [`RestApi`] is, in this form, also the control plane's answer.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// Texts by name.
+pub(crate) type Texts = BTreeMap<String, String>;
+/// Flags by name.
+pub(crate) type Flags = BTreeMap<String, bool>;
+
+/// An API itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RestApi {
+    pub id: String,
+    /// When it was made among all APIs.
+    pub sequence: u64,
+    pub name: String,
+    pub description: Option<String>,
+    pub created_date: f64,
+    pub version: Option<String>,
+    pub binary_media_types: Vec<String>,
+    pub minimum_compression_size: Option<u32>,
+    pub api_key_source: String,
+    pub endpoint_type: String,
+    pub ip_address_type: String,
+    pub vpc_endpoint_ids: Vec<String>,
+    pub security_policy: Option<String>,
+    pub tags: Texts,
+    pub disable_execute_api_endpoint: bool,
+    pub root_resource_id: String,
+    pub gateway_responses: BTreeMap<String, GatewayResponse>,
+}
+
+/// A resource: a part of a path, with its methods.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resource {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_part: Option<String>,
+    pub path: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resource_methods: BTreeMap<String, Method>,
+}
+
+/// A method of a resource.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Method {
+    pub http_method: String,
+    pub authorization_type: String,
+    pub api_key_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_parameters: Option<Flags>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_models: Option<Texts>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub method_responses: BTreeMap<String, MethodResponse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method_integration: Option<Integration>,
+}
+
+/// What a method may answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MethodResponse {
+    pub status_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_parameters: Option<Flags>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_models: Option<Texts>,
+}
+
+/// What stands behind a method.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Integration {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_parameters: Option<Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_templates: Option<Texts>,
+    pub passthrough_behavior: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_handling: Option<String>,
+    pub timeout_in_millis: u64,
+    pub cache_namespace: String,
+    pub cache_key_parameters: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub integration_responses: BTreeMap<String, IntegrationResponse>,
+}
+
+/// How an answer of an integration becomes one of the method.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IntegrationResponse {
+    pub status_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection_pattern: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_parameters: Option<Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_templates: Option<Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_handling: Option<String>,
+}
+
+/// An answer that the gateway gives itself, as the API has changed it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GatewayResponse {
+    pub response_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<String>,
+    pub response_parameters: Texts,
+    pub response_templates: Texts,
+    pub default_response: bool,
+}
+
+/// An API as it was when it was deployed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deployment {
+    pub id: String,
+    pub sequence: u64,
+    pub description: Option<String>,
+    pub created_date: f64,
+    pub snapshot: Snapshot,
+}
+
+/// All of an API that a deployment freezes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Snapshot {
+    pub resources: Vec<Arc<Resource>>,
+    pub gateway_responses: BTreeMap<String, GatewayResponse>,
+    pub binary_media_types: Vec<String>,
+}
+
+/// A stage: a name under which a deployment answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stage {
+    pub stage_name: String,
+    pub deployment_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub cache_cluster_enabled: bool,
+    pub cache_cluster_status: String,
+    pub method_settings: BTreeMap<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<Texts>,
+    pub tracing_enabled: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: Texts,
+    pub created_date: f64,
+    pub last_updated_date: f64,
+}

@@ -1,0 +1,27 @@
+//! The first stage: which resource and method a request is for.
+
+use std::sync::Mutex;
+
+use super::{
+    compiled::RestStage,
+    exchange::Exchange,
+    gateway_response::{GatewayError, ResponseType, missing_authentication_token},
+};
+use crate::{mapping::Overrides, request::Incoming};
+
+pub(crate) fn resolve<'r>(stage: &'r RestStage, request: &'r Incoming) -> Result<Exchange<'r>, GatewayError> {
+    if stage.is_disabled {
+        return Err(GatewayError::new(ResponseType::AccessDenied, "Forbidden"));
+    }
+    let found = stage.api.routes.find(&request.path, |_| true).ok_or_else(missing_authentication_token)?;
+    let method = found.value.method(request.method.as_str()).ok_or_else(missing_authentication_token)?;
+    Ok(Exchange {
+        stage,
+        request,
+        resource: std::sync::Arc::clone(found.value),
+        method: std::sync::Arc::clone(method),
+        path_parameters: found.parameters,
+        query: request.query_pairs(),
+        overrides: Mutex::new(Overrides::default()),
+    })
+}

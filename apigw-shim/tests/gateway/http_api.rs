@@ -1,0 +1,216 @@
+//! HTTP APIs: what SDKs call and what deployed ones answer.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Answered, Rig, text};
+
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:orders";
+
+async fn quick() -> (Rig, String) {
+    let rig = Rig::new();
+    let api =
+        rig.http("CreateApi", json!({"Name": "quick", "ProtocolType": "HTTP", "Target": FUNCTION})).await;
+    (rig, text(&api, "ApiId"))
+}
+
+/// An API with a `$default` stage that deploys itself, and an integration.
+async fn with_integration(version: &str) -> (Rig, String, String) {
+    let rig = Rig::new();
+    let api = rig.http("CreateApi", json!({"Name": "own", "ProtocolType": "HTTP"})).await;
+    let api = text(&api, "ApiId");
+    let integration = rig
+        .http(
+            "CreateIntegration",
+            json!({
+                "ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationUri": FUNCTION,
+                "PayloadFormatVersion": version,
+            }),
+        )
+        .await;
+    rig.http("CreateStage", json!({"ApiId": api, "StageName": "$default", "AutoDeploy": true})).await;
+    (rig, api, text(&integration, "IntegrationId"))
+}
+
+async fn route(rig: &Rig, api: &str, key: &str, integration: &str) -> Value {
+    let target = format!("integrations/{integration}");
+    rig.http("CreateRoute", json!({"ApiId": api, "RouteKey": key, "Target": target})).await
+}
+
+#[tokio::test]
+async fn quick_create_makes_everything() {
+    let (rig, api) = quick().await;
+    let routes = rig.http("GetRoutes", json!({"ApiId": api})).await;
+    assert_eq!(routes["Items"][0]["RouteKey"], "$default");
+    let stages = rig.http("GetStages", json!({"ApiId": api})).await;
+    assert_eq!(
+        (&stages["Items"][0]["StageName"], &stages["Items"][0]["AutoDeploy"]),
+        (&json!("$default"), &json!(true))
+    );
+    let integrations = rig.http("GetIntegrations", json!({"ApiId": api})).await;
+    assert_eq!(integrations["Items"][0]["PayloadFormatVersion"], "2.0");
+    assert_eq!(rig.get(&api, "/any/path").await.text(), "from the function");
+    assert_eq!(rig.script.events.lock().unwrap()[0].0, FUNCTION);
+}
+
+#[tokio::test]
+async fn the_event_of_version_2() {
+    let (rig, api) = quick().await;
+    let headers = [
+        ("cookie", "a=1; b=2"),
+        ("x-many", "one"),
+        ("x-many", "two"),
+        ("content-type", "application/json"),
+        ("user-agent", "tests"),
+    ];
+    rig.send(&api, "POST /orders/a%20b?q=1&q=2&r=%26", &headers, r#"{"a":1}"#).await;
+    let event = rig.last_event();
+    assert_eq!(event["version"], "2.0");
+    assert_eq!(event["routeKey"], "$default");
+    assert_eq!(event["rawPath"], "/orders/a b");
+    assert_eq!(event["rawQueryString"], "q=1&q=2&r=%26");
+    assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
+    assert_eq!(event["queryStringParameters"], json!({"q": "1,2", "r": "&"}));
+    assert_eq!(event["headers"]["x-many"], "one,two");
+    assert_eq!(event["headers"].get("cookie"), None);
+    assert_eq!(event["body"], r#"{"a":1}"#);
+    assert_eq!(event["isBase64Encoded"], false);
+    let context = &event["requestContext"];
+    assert_eq!(context["http"]["method"], "POST");
+    assert_eq!(context["http"]["sourceIp"], "203.0.113.9");
+    assert_eq!(context["http"]["userAgent"], "tests");
+    assert_eq!(context["stage"], "$default");
+    assert_eq!(context["domainPrefix"], api.as_str());
+    for absent in ["pathParameters", "stageVariables"] {
+        assert_eq!(event.get(absent), None, "{absent}");
+    }
+
+    rig.send(&api, "POST /", &[("content-type", "image/png")], vec![0xff, 0]).await;
+    let event = rig.last_event();
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
+    rig.get(&api, "/").await;
+    let event = rig.last_event();
+    for absent in ["body", "cookies", "queryStringParameters"] {
+        assert_eq!(event.get(absent), None, "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn answers_are_inferred() {
+    let (rig, api) = quick().await;
+    let answer = |value: Value| {
+        rig.function_returns(value);
+        rig.get(&api, "/")
+    };
+    let inferred: Answered = answer(json!({"any": "object"})).await;
+    assert_eq!((inferred.status, inferred.text()), (200, r#"{"any":"object"}"#));
+    assert_eq!(inferred.header("content-type"), Some("application/json"));
+    assert_eq!(answer(json!("text")).await.text(), "text");
+    let full = answer(json!({
+        "statusCode": 201, "cookies": ["a=1; Path=/", "b=2"], "headers": {"x-one": "1"},
+        "isBase64Encoded": true, "body": "/wA=",
+    }))
+    .await;
+    assert_eq!((full.status, full.body.as_slice()), (201, &[0xff, 0][..]));
+    let cookies: Vec<_> = full.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1; Path=/", "b=2"]);
+    assert_eq!(full.header("x-one"), Some("1"));
+    rig.function_fails(json!({"errorMessage": "no"}));
+    let failed = rig.get(&api, "/").await;
+    assert_eq!((failed.status, failed.text()), (500, r#"{"message":"Internal Server Error"}"#));
+}
+
+#[tokio::test]
+async fn the_event_of_version_1() {
+    let (rig, api, integration) = with_integration("1.0").await;
+    route(&rig, &api, "GET /orders/{id}", &integration).await;
+    let answer = rig.get(&api, "/orders/7?a=1&a=2").await;
+    assert_eq!(answer.text(), "from the function");
+    let event = rig.last_event();
+    assert_eq!(event["version"], "1.0");
+    assert_eq!(event["resource"], "/orders/{id}");
+    assert_eq!(event["pathParameters"], json!({"id": "7"}));
+    assert_eq!(event["multiValueQueryStringParameters"], json!({"a": ["1", "2"]}));
+    assert_eq!(event["requestContext"]["resourceId"], "GET /orders/{id}");
+    rig.function_returns(json!({"not": "an answer"}));
+    assert_eq!(rig.get(&api, "/orders/7").await.status, 500);
+}
+
+#[tokio::test]
+async fn the_most_exact_route_answers() {
+    let (rig, api, integration) = with_integration("2.0").await;
+    for key in ["GET /orders/{id}", "GET /orders/latest", "ANY /orders/{proxy+}"] {
+        route(&rig, &api, key, &integration).await;
+    }
+    for (line, key) in [
+        ("GET /orders/latest", "GET /orders/latest"),
+        ("GET /orders/7", "GET /orders/{id}"),
+        ("POST /orders/7", "ANY /orders/{proxy+}"),
+        ("GET /orders/7/items", "ANY /orders/{proxy+}"),
+    ] {
+        rig.send(&api, line, &[], "").await;
+        assert_eq!(rig.last_event()["routeKey"], key, "{line}");
+    }
+    let none = rig.get(&api, "/other").await;
+    assert_eq!((none.status, none.text()), (404, r#"{"message":"Not Found"}"#));
+    route(&rig, &api, "$default", &integration).await;
+    assert_eq!(rig.get(&api, "/other").await.status, 200);
+    let error = rig.http_refuses("CreateRoute", json!({"ApiId": api, "RouteKey": "$default"})).await;
+    assert_eq!((&*error.code, error.status), ("ConflictException", 409));
+}
+
+#[tokio::test]
+async fn a_stage_without_auto_deploy_waits_for_a_deployment() {
+    let (rig, api, integration) = with_integration("2.0").await;
+    route(&rig, &api, "GET /a", &integration).await;
+    rig.http("CreateStage", json!({"ApiId": api, "StageName": "test"})).await;
+    assert_eq!(rig.get(&api, "/test/a").await.status, 404);
+    rig.http("CreateDeployment", json!({"ApiId": api, "StageName": "test"})).await;
+    assert_eq!(rig.get(&api, "/test/a").await.status, 200);
+    assert_eq!(rig.last_event()["rawPath"], "/test/a");
+    assert_eq!(rig.get(&api, "/a").await.status, 200);
+    assert_eq!(rig.last_event()["rawPath"], "/a");
+    route(&rig, &api, "GET /b", &integration).await;
+    assert_eq!(rig.get(&api, "/b").await.status, 200);
+    assert_eq!(rig.get(&api, "/test/b").await.status, 404);
+}
+
+#[tokio::test]
+async fn cors_is_answered_for_the_function() {
+    let rig = Rig::new();
+    let cors = json!({
+        "AllowOrigins": ["https://shop.example"], "AllowMethods": ["GET", "POST"],
+        "AllowHeaders": ["content-type"], "MaxAge": 300, "AllowCredentials": true,
+    });
+    let api = rig
+        .http(
+            "CreateApi",
+            json!({"Name": "c", "ProtocolType": "HTTP", "Target": FUNCTION, "CorsConfiguration": cors}),
+        )
+        .await;
+    let api = text(&api, "ApiId");
+    let preflight = [("origin", "https://shop.example"), ("access-control-request-method", "POST")];
+    let answer = rig.send(&api, "OPTIONS /orders", &preflight, "").await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET,POST"));
+    assert_eq!(answer.header("access-control-max-age"), Some("300"));
+    assert!(rig.script.events.lock().unwrap().is_empty());
+    let answer = rig.send(&api, "GET /orders", &[("origin", "https://shop.example")], "").await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    let other = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+    let answer = rig.send(&api, "OPTIONS /orders", &other, "").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused() {
+    let (rig, api) = quick().await;
+    let error = rig.http_refuses("GetApi", json!({"ApiId": "nothing"})).await;
+    assert_eq!((&*error.code, error.status), ("NotFoundException", 404));
+    let error = rig.http_refuses("CreateApi", json!({"Name": "w", "ProtocolType": "WEBSOCKET"})).await;
+    assert!(error.message.to_lowercase().contains("websocket"), "{}", error.message);
+    rig.http("DeleteApi", json!({"ApiId": api})).await;
+    let answer = rig.get(&api, "/").await;
+    assert_eq!((answer.status, answer.text()), (403, r#"{"message":"Forbidden"}"#));
+}

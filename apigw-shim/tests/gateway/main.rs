@@ -1,0 +1,9 @@
+//! API Gateway from outside: what SDKs call, what deployed APIs answer. Lambda and the other services are scripted.
+#![allow(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
+#![allow(clippy::needless_pass_by_value, reason = "tests read better without borrowing what json! makes")]
+
+mod control;
+mod http_api;
+mod integrations;
+mod rest_api;
+mod rig;

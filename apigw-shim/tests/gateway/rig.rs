@@ -1,0 +1,269 @@
+//! API Gateway over a store in memory, with a scripted Lambda and scripted services.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex},
+};
+
+use apigw_shim::{Addressed, ApiGateway, Options};
+use aws_wire::ServiceError;
+use http::{HeaderMap, Request};
+use runtime::{
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, Output,
+    Scope, Service, ServiceRouter,
+};
+use serde_json::{Value, json};
+use store::Store;
+
+type Outcome = Result<InvocationOutcome, ServiceError>;
+type Answer = Box<dyn Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Send + Sync>;
+
+/// What is asked of Lambda and others, and what they answer.
+pub struct Script {
+    pub events: Mutex<Vec<(String, Value)>>,
+    pub calls: Mutex<Vec<(String, String, Value)>>,
+    outcome: Mutex<Outcome>,
+    answer: Mutex<Answer>,
+}
+
+impl FunctionInvoker for Script {
+    fn invoke<'a>(&'a self, _: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
+        let event = serde_json::from_slice(&invocation.payload).unwrap_or(Value::Null);
+        self.events.lock().unwrap().push((invocation.function, event));
+        let outcome = self.outcome.lock().unwrap().clone();
+        Box::pin(async move { outcome })
+    }
+}
+
+impl ServiceRouter for Script {
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        service: &'a str,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        let members = Value::Object(input.members);
+        let answer = (self.answer.lock().unwrap())(service, operation, &members);
+        self.calls.lock().unwrap().push((service.to_owned(), operation.to_owned(), members));
+        Box::pin(async move { answer.map(Output::of) })
+    }
+}
+
+pub struct Rig {
+    pub gateway: ApiGateway,
+    pub script: Arc<Script>,
+    store: Store,
+}
+
+/// What a deployed API answered.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answered {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let script = Arc::new(Script {
+            events: Mutex::default(),
+            calls: Mutex::default(),
+            outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
+            answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
+        });
+        let store = Store::memory();
+        Self { gateway: gateway(&store, &script), script, store }
+    }
+
+    /// API Gateway anew, from what the store holds.
+    pub fn restarted(self) -> Self {
+        let gateway = gateway(&self.store, &self.script);
+        Self { gateway, script: self.script, store: self.store }
+    }
+
+    pub fn function_returns(&self, value: Value) {
+        *self.script.outcome.lock().unwrap() = Ok(returned(value));
+    }
+
+    pub fn function_fails(&self, value: Value) {
+        let outcome = InvocationOutcome { function_error: Some("Unhandled".to_owned()), ..returned(value) };
+        *self.script.outcome.lock().unwrap() = Ok(outcome);
+    }
+
+    pub fn function_is_refused(&self, error: ServiceError) {
+        *self.script.outcome.lock().unwrap() = Err(error);
+    }
+
+    pub fn services_answer(
+        &self,
+        answer: impl Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Send + Sync + 'static,
+    ) {
+        *self.script.answer.lock().unwrap() = Box::new(answer);
+    }
+
+    /// The event of the function's last invocation.
+    pub fn last_event(&self) -> Value {
+        self.script.events.lock().unwrap().last().unwrap().1.clone()
+    }
+
+    async fn try_call(
+        &self,
+        service: &dyn Service,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, ServiceError> {
+        let Value::Object(members) = members else { panic!("{operation} takes members") };
+        let ctx = CallContext::internal(scope(), "http://127.0.0.1:4566".into());
+        let input = Input { members, body: Body::Empty };
+        service.call(&ctx, operation, input).await.map(|output| Value::Object(output.members))
+    }
+
+    /// Calls an operation of REST APIs.
+    pub async fn rest(&self, operation: &str, members: Value) -> Value {
+        let result = self.try_call(&self.gateway.rest_service(), operation, members).await;
+        result.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
+    }
+
+    /// Calls an operation of REST APIs that is refused.
+    pub async fn rest_refuses(&self, operation: &str, members: Value) -> ServiceError {
+        self.try_call(&self.gateway.rest_service(), operation, members).await.unwrap_err()
+    }
+
+    /// Calls an operation of HTTP APIs.
+    pub async fn http(&self, operation: &str, members: Value) -> Value {
+        let result = self.try_call(&self.gateway.http_service(), operation, members).await;
+        result.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
+    }
+
+    /// Calls an operation of HTTP APIs that is refused.
+    pub async fn http_refuses(&self, operation: &str, members: Value) -> ServiceError {
+        self.try_call(&self.gateway.http_service(), operation, members).await.unwrap_err()
+    }
+
+    /// Sends a request to a deployed API: `GET /stage/path`.
+    pub async fn send(
+        &self,
+        api: &str,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answered {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        let host = format!("{api}.execute-api.localhost:4566");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", host);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.into())).unwrap();
+        let addressed = Addressed { api_id: api.to_owned(), stage: None };
+        let peer = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
+        let (parts, body) = self.gateway.execute(addressed, request, peer).await.into_parts();
+        let body = body.read(usize::MAX).await.unwrap().to_vec();
+        Answered { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, api: &str, path: &str) -> Answered {
+        self.send(api, &format!("GET {path}"), &[], "").await
+    }
+
+    /// A new REST API: its id and its root's.
+    pub async fn rest_api(&self) -> (String, String) {
+        let api = self.rest("CreateRestApi", json!({"name": "orders"})).await;
+        (text(&api, "id"), text(&api, "rootResourceId"))
+    }
+
+    /// A resource below another.
+    pub async fn resource(&self, api: &str, parent: &str, part: &str) -> String {
+        let made = self
+            .rest("CreateResource", json!({"restApiId": api, "parentId": parent, "pathPart": part}))
+            .await;
+        text(&made, "id")
+    }
+
+    /// A method without authorization, and its integration.
+    pub async fn method(&self, api: &str, resource: &str, method: &str, integration: Value) {
+        let of = json!({"restApiId": api, "resourceId": resource, "httpMethod": method});
+        self.rest("PutMethod", with(&of, json!({"authorizationType": "NONE"}))).await;
+        self.rest("PutIntegration", with(&of, integration)).await;
+    }
+
+    /// One way to answer of a method that does not answer for itself.
+    pub async fn response(&self, api: &str, resource: &str, method: &str, status: &str, response: Value) {
+        let of =
+            json!({"restApiId": api, "resourceId": resource, "httpMethod": method, "statusCode": status});
+        let parameters: serde_json::Map<String, Value> = response["responseParameters"]
+            .as_object()
+            .map(|parameters| parameters.keys().map(|name| (name.clone(), json!(false))).collect())
+            .unwrap_or_default();
+        self.rest("PutMethodResponse", with(&of, json!({"responseParameters": parameters}))).await;
+        self.rest("PutIntegrationResponse", with(&of, response)).await;
+    }
+
+    pub async fn deploy(&self, api: &str, stage: &str) -> String {
+        let made = self.rest("CreateDeployment", json!({"restApiId": api, "stageName": stage})).await;
+        text(&made, "id")
+    }
+}
+
+fn gateway(store: &Store, script: &Arc<Script>) -> ApiGateway {
+    let options = Options { endpoint: "http://127.0.0.1:4566".into() };
+    let router: Arc<dyn ServiceRouter> = script.clone();
+    let invoker: Arc<dyn FunctionInvoker> = script.clone();
+    ApiGateway::new(options, store.clone(), Clock::Real, router, invoker).unwrap()
+}
+
+fn returned(value: Value) -> InvocationOutcome {
+    InvocationOutcome {
+        status: 200,
+        payload: value.to_string().into(),
+        function_error: None,
+        executed_version: "$LATEST".to_owned(),
+        log_result: None,
+    }
+}
+
+pub fn scope() -> Scope {
+    Scope::new("000000000000", "us-east-1")
+}
+
+pub fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("{value} has no text {name}")).to_owned()
+}
+
+/// The members of both.
+pub fn with(one: &Value, other: Value) -> Value {
+    let mut both = one.clone();
+    if let (Value::Object(both), Value::Object(other)) = (&mut both, other) {
+        both.extend(other);
+    }
+    both
+}
+
+pub fn lambda(function: &str) -> String {
+    format!(
+        "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:{function}/invocations"
+    )
+}
+
+/// An integration with a function that answers for itself.
+pub fn proxy() -> Value {
+    json!({"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": lambda("orders")})
+}

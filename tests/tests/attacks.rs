@@ -1,0 +1,115 @@
+//! The web page next door: requests that must be refused before anything acts, each with the answer expected.
+
+use e2e::{Answer, Tule};
+use serde_json::json;
+
+/// A request that would make a state machine, with other header lines.
+fn create(lines: &str) -> Vec<u8> {
+    let body = json!({
+        "name": "made-by-a-page",
+        "roleArn": "arn:aws:iam::000000000000:role/r",
+        "definition": r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#,
+    })
+    .to_string();
+    let length = body.len();
+    format!(
+        "POST / HTTP/1.1\r\n{lines}x-amz-target: AWSStepFunctions.CreateStateMachine\r\n\
+         content-type: text/plain\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+fn status(tule: &Tule, lines: &str) -> u16 {
+    Answer::parse(&tule.raw(&create(lines))).status
+}
+
+fn machines(tule: &Tule) -> usize {
+    tule.states("ListStateMachines", &json!({}))["stateMachines"].as_array().unwrap().len()
+}
+
+#[test]
+fn requests_under_foreign_names_or_from_foreign_pages_change_nothing() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let here = &tule.address;
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "evil-localhost"] {
+        assert_eq!(status(&tule, &format!("host: {host}\r\n")), 403, "{host}");
+    }
+    let long = "a".repeat(8_192);
+    for host in ["localhost:1@evil", "", "a\tb", &long] {
+        assert_eq!(status(&tule, &format!("host: {host}\r\n")), 400, "{host:?}");
+    }
+    assert_eq!(status(&tule, ""), 400, "no host");
+    assert_eq!(status(&tule, &format!("host: {here}\r\nhost: {here}\r\n")), 400, "two hosts");
+    for line in [
+        "origin: https://evil.example",
+        "origin: null",
+        "origin: http://localhost.evil.example",
+        "origin: file://",
+        "sec-fetch-site: cross-site",
+    ] {
+        assert_eq!(status(&tule, &format!("host: {here}\r\n{line}\r\n")), 403, "{line}");
+    }
+    // Names that proxies trust mean nothing here.
+    let forwarded = "x-forwarded-host: localhost\r\nforwarded: host=localhost\r\nx-original-url: /\r\n";
+    assert_eq!(status(&tule, &format!("host: evil.example\r\n{forwarded}")), 403);
+    let absolute = format!("GET http://evil/ HTTP/1.1\r\nhost: {here}\r\nconnection: close\r\n\r\n");
+    assert!(matches!(Answer::parse(&tule.raw(absolute.as_bytes())).status, 400 | 403));
+    assert_eq!(machines(&tule), 0, "a refused request made something");
+    assert_eq!(status(&tule, &format!("host: {here}\r\norigin: http://localhost:3000\r\n")), 200);
+    assert_eq!(machines(&tule), 1);
+}
+
+#[test]
+fn admin_routes_are_not_for_other_sites_and_have_no_effect() {
+    let tule = Tule::start(&["--executor", "process"]);
+    for path in ["/_tule/health", "/_localstack/health", "/health", "/_localstack/info", "/_localstack/init"] {
+        let answer = tule.request("GET", path, &[], "");
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.headers.contains("x-content-type-options: nosniff"), "{path}: {}", answer.headers);
+        assert!(answer.headers.contains("cross-origin-resource-policy: same-origin"), "{path}");
+        assert!(!answer.headers.contains("access-control-allow-origin"), "{path}");
+        for foreign in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+            assert_eq!(tule.request("GET", path, &[foreign], "").status, 403, "{path}");
+        }
+        assert_eq!(tule.request("HEAD", path, &[], "").status, 200, "{path}");
+    }
+    assert_eq!(tule.request("GET", "/_tule/nothing", &[], "").status, 404);
+}
+
+#[test]
+fn a_preflight_grants_own_pages_and_no_private_network() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let ask = [
+        ("origin", "http://localhost:3000"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "x-amz-target"),
+        ("access-control-request-private-network", "true"),
+    ];
+    let answer = tule.request("OPTIONS", "/", &ask, "");
+    assert_eq!(answer.status, 204);
+    assert!(answer.headers.contains("access-control-allow-origin: http://localhost:3000"), "{}", answer.headers);
+    assert!(!answer.headers.contains("private-network"), "{}", answer.headers);
+    let foreign = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+    assert_eq!(tule.request("OPTIONS", "/", &foreign, "").status, 403);
+}
+
+#[test]
+fn malformed_requests_are_refused_and_the_listener_lives() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let here = &tule.address;
+    let refused = |request: &str| {
+        let answer = Answer::parse(&tule.raw(request.as_bytes()));
+        assert!(matches!(answer.status, 400 | 413 | 414 | 431 | 501), "{}: {}", answer.status, &request[..request.len().min(120)]);
+    };
+    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd"));
+    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"));
+    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n"));
+    let many: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
+    refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\n{many}\r\n"));
+    refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\nx-long: {}\r\nconnection: close\r\n\r\n", "a".repeat(17 << 10)));
+    refused("GARBAGE\r\n\r\n");
+    let authorization = "a".repeat(15 << 10);
+    let answer = tule.request("GET", "/", &[("authorization", &authorization)], "");
+    assert!(answer.status < 500, "{}", answer.status);
+    assert_eq!(tule.request("GET", "/_tule/health", &[], "").status, 200);
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask bench`: Tule beside a bare hyper echo, on the same machine in the same run.
+//!
+//! Every answer that is timed is checked. Machines differ and are noisy, so what counts are the ratios to the echo and
+//! the server's own CPU time a request. Builds the release binary first.
+
+mod echo;
+mod load;
+mod server;
+mod workloads;
+
+use std::process::Command;
+
+use crate::Failure;
+
+pub(crate) use echo::run as run_echo;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Seconds of load for each figure.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Only workloads whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--package", "emulator"])
+        .current_dir(crate::root())
+        .status()?;
+    if !built.success() {
+        return Err("the release binary does not build".into());
+    }
+    workloads::run(arguments.seconds, arguments.only.as_deref())
+}

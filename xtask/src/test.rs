@@ -1,0 +1,90 @@
+//! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
+//!
+//! The clients that users bring (boto3, the AWS CLI, the SDK for JavaScript) are installed below `target/clients`, in
+//! pinned versions. What cannot be installed is told; the tests that need it say that they are skipped, and fail when
+//! `CI=true`.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::Failure;
+
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    let root = crate::root();
+    let clients = root.join("target/clients");
+    for (what, done) in [("Python", python(&root, &clients)), ("Node", node(&root, &clients))] {
+        if let Err(failure) = done {
+            let text = format!("the {what} clients could not be installed: {failure}");
+            if env::var("CI").as_deref() == Ok("true") {
+                return Err(text.into());
+            }
+            tell(&format!("warning: {text}; tests that need them are skipped"));
+        }
+    }
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    step(Command::new(&cargo).args(["build", "--package", "emulator"]).current_dir(&root))?;
+    let has_nextest = Command::new(&cargo)
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let mut tests = Command::new(&cargo);
+    if has_nextest {
+        tests.args(["nextest", "run", "--workspace"]);
+        if env::var("CI").as_deref() == Ok("true") {
+            tests.args(["--profile", "ci"]);
+        }
+    } else {
+        tests.args(["test", "--workspace"]);
+    }
+    step(tests.args(arguments).current_dir(&root))
+}
+
+#[expect(clippy::print_stderr, reason = "a chore tells its user what it could not do")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+fn step(command: &mut Command) -> Result<(), Failure> {
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed ({status})").into()) }
+}
+
+fn python(root: &Path, clients: &Path) -> Result<(), Failure> {
+    let wanted = root.join("tests/clients/requirements.txt");
+    let folder = clients.join("python");
+    if is_done(&folder, &wanted)? {
+        return Ok(());
+    }
+    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let python = folder.join("bin/python");
+    step(Command::new(python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&wanted))?;
+    mark_done(&folder, &wanted)
+}
+
+fn node(root: &Path, clients: &Path) -> Result<(), Failure> {
+    let wanted = root.join("tests/clients/package.json");
+    let folder = clients.join("node");
+    if is_done(&folder, &wanted)? {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder)?;
+    fs::copy(&wanted, folder.join("package.json"))?;
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    step(Command::new(npm).args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder))?;
+    mark_done(&folder, &wanted)
+}
+
+/// Whether a folder holds what a file asks for: the file's content stands in it.
+fn is_done(folder: &Path, wanted: &Path) -> Result<bool, Failure> {
+    Ok(fs::read(folder.join("installed")).is_ok_and(|installed| fs::read(wanted).is_ok_and(|wanted| installed == wanted)))
+}
+
+fn mark_done(folder: &Path, wanted: &Path) -> Result<(), Failure> {
+    fs::copy(wanted, folder.join("installed"))?;
+    Ok(())
+}
