@@ -192,6 +192,22 @@ impl Details {
                 members.number("heartbeatInSeconds", *heartbeat);
             }
             Self::ActivityStarted { worker } => members.optional("workerName", worker.as_deref()),
+            Self::TaskScheduled { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskOutput { .. }
+            | Self::TaskFailed { .. } => self.task_members(&mut members),
+            Self::EvaluationFailed { state, location, error, cause } => {
+                members.text("state", state);
+                members.optional("location", location.as_deref());
+                members.failure(Some(error), Some(cause));
+            }
+        }
+        Some(Value::Object(members.map))
+    }
+
+    /// Those of a service integration's task.
+    fn task_members(&self, members: &mut Members) {
+        match self {
             Self::TaskScheduled {
                 resource_type,
                 resource,
@@ -203,7 +219,7 @@ impl Details {
             } => {
                 members.resource(resource_type, resource);
                 members.text("region", region);
-                members.text("parameters", if with_data { parameters } else { "" });
+                members.text("parameters", if members.with_data { parameters } else { "" });
                 members.number("timeoutInSeconds", *timeout);
                 members.number("heartbeatInSeconds", *heartbeat);
                 members.credentials(role_arn.as_deref());
@@ -217,13 +233,19 @@ impl Details {
                 members.resource(resource_type, resource);
                 members.failure(error.as_deref(), cause.as_deref());
             }
-            Self::EvaluationFailed { state, location, error, cause } => {
-                members.text("state", state);
-                members.optional("location", location.as_deref());
-                members.failure(Some(error), Some(cause));
-            }
+            Self::None
+            | Self::ExecutionStarted { .. }
+            | Self::Output { .. }
+            | Self::Failed { .. }
+            | Self::StateEntered { .. }
+            | Self::StateExited { .. }
+            | Self::MapStarted { .. }
+            | Self::MapIteration { .. }
+            | Self::LambdaScheduled { .. }
+            | Self::ActivityScheduled { .. }
+            | Self::ActivityStarted { .. }
+            | Self::EvaluationFailed { .. } => {}
         }
-        Some(Value::Object(members.map))
     }
 }
 

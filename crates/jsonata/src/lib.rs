@@ -92,7 +92,7 @@ impl Expression {
             message: error.message(),
         })?;
         let reads = compiled.reads_with(functions::pure());
-        let names = lint::check(&compiled, &reads)?;
+        let names = lint::check(&compiled)?;
         let draws = functions::Draws::of(&names);
         let variables = lint::free_variables(&reads);
         Ok(Self { source: source.to_owned(), compiled, reads, variables, draws })

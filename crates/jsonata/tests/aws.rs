@@ -55,6 +55,21 @@ fn free_variables_are_known() {
 }
 
 #[test]
+fn what_has_a_context_of_its_own_may_use_it() {
+    for source in [
+        r#"$replace($states.input.errors[0].message, '"', '')"#,
+        "$map($states.input.a, function($v) { $v.b })",
+        "$states.input.{ 'k': name }",
+        "$states.input.a[b = 1].c^(d)",
+    ] {
+        assert!(Expression::compile(source).is_ok(), "{source}: {:?}", Expression::compile(source).err());
+    }
+    for source in ["a.b", "$", "$sum(a)", "[$$]", "$states.input ~> $merge(x)"] {
+        assert!(Expression::compile(source).is_err(), "{source}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same() {
     let source = "[$uuid(), $random(), $millis(), $shuffle([1, 2, 3])]";
     assert_eq!(evaluate(source, &json!({})), evaluate(source, &json!({})));

@@ -210,6 +210,25 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// Notes expressions that read a member of `$states` that is not there in this field.
+    pub(super) fn forbid(&mut self, name: &str, template: Option<&Template>, member: &str) {
+        let mut queries = Vec::new();
+        template.into_iter().for_each(|template| template.queries(&mut queries));
+        let reads = |query: &&Query| {
+            let members = query
+                .expression
+                .part("states")
+                .and_then(|part| part.members().map(|mut members| members.any(|(name, _)| name == member)));
+            members.unwrap_or(false)
+        };
+        if queries.iter().any(reads) {
+            self.wrong(
+                name,
+                format!("The field $states.{member} is not available in the field '{name}' of this state"),
+            );
+        }
+    }
+
     /// A text that must be a JSONata expression.
     pub(super) fn query(&mut self, name: &str) -> Option<Box<Query>> {
         match self.template(name)? {

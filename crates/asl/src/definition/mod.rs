@@ -340,48 +340,7 @@ impl State {
                 found.extend(path.variable());
             }
         }
-        let mut numbers = Vec::new();
-        match &self.kind {
-            StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel { .. } => {}
-            StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => {
-                found.extend(path.variable());
-            }
-            StateKind::Wait(WaitFor::Seconds(_) | WaitFor::Timestamp(_)) => {}
-            StateKind::Wait(WaitFor::SecondsQuery(query) | WaitFor::TimestampQuery(query)) => {
-                query.variables(&mut found);
-            }
-            StateKind::Task(task) => {
-                task.credentials.iter().for_each(|template| template.variables(&mut found));
-                numbers.extend([&task.timeout, &task.heartbeat]);
-            }
-            StateKind::Choice { choices, .. } => {
-                for choice in choices {
-                    choice.rule.variables(&mut found);
-                    choice.output.iter().for_each(|template| template.variables(&mut found));
-                    choice.assign.iter().for_each(|template| template.variables(&mut found));
-                }
-            }
-            StateKind::Fail { error, cause } => {
-                for text in [error, cause] {
-                    match text {
-                        FailText::Absent | FailText::Literal(_) => {}
-                        FailText::Computed(_, expression) => expression.variables(&mut found),
-                        FailText::Query(query) => query.variables(&mut found),
-                    }
-                }
-            }
-            StateKind::Map(map) => {
-                map.item_selector
-                    .iter()
-                    .chain(&map.items)
-                    .for_each(|template| template.variables(&mut found));
-                found.extend(map.items_path.as_ref().and_then(Path::variable));
-                let tolerated = [&map.tolerated_failure_count, &map.tolerated_failure_percentage];
-                numbers.push(&map.max_concurrency);
-                numbers.extend(tolerated);
-            }
-        }
-        for number in numbers.into_iter().flatten() {
+        for number in self.kind_variables(&mut found) {
             match number {
                 Number::Literal(_) => {}
                 Number::Path(path) => found.extend(path.variable()),
@@ -394,5 +353,48 @@ impl State {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The variables that only fields of its type read; answers its numbers, which may read some too.
+    fn kind_variables<'s>(&'s self, found: &mut Vec<&'s str>) -> Vec<&'s Number> {
+        let mut numbers = Vec::new();
+        match &self.kind {
+            StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel { .. } => {}
+            StateKind::Wait(WaitFor::SecondsPath(path) | WaitFor::TimestampPath(path)) => {
+                found.extend(path.variable());
+            }
+            StateKind::Wait(WaitFor::Seconds(_) | WaitFor::Timestamp(_)) => {}
+            StateKind::Wait(WaitFor::SecondsQuery(query) | WaitFor::TimestampQuery(query)) => {
+                query.variables(found);
+            }
+            StateKind::Task(task) => {
+                task.credentials.iter().for_each(|template| template.variables(found));
+                numbers.extend([&task.timeout, &task.heartbeat]);
+            }
+            StateKind::Choice { choices, .. } => {
+                for choice in choices {
+                    choice.rule.variables(found);
+                    choice.output.iter().for_each(|template| template.variables(found));
+                    choice.assign.iter().for_each(|template| template.variables(found));
+                }
+            }
+            StateKind::Fail { error, cause } => {
+                for text in [error, cause] {
+                    match text {
+                        FailText::Absent | FailText::Literal(_) => {}
+                        FailText::Computed(_, expression) => expression.variables(found),
+                        FailText::Query(query) => query.variables(found),
+                    }
+                }
+            }
+            StateKind::Map(map) => {
+                map.item_selector.iter().chain(&map.items).for_each(|template| template.variables(found));
+                found.extend(map.items_path.as_ref().and_then(Path::variable));
+                let tolerated = [&map.tolerated_failure_count, &map.tolerated_failure_percentage];
+                numbers.push(&map.max_concurrency);
+                numbers.extend(tolerated);
+            }
+        }
+        numbers.into_iter().flatten().collect()
     }
 }

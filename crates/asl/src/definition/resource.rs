@@ -144,8 +144,12 @@ impl Resource {
         }
         match service {
             "lambda" => rest.starts_with("function:").then(|| Self::Lambda { arn: arn.to_owned() }),
-            "states" if region.is_empty() && account.is_empty() => Self::integration(rest),
-            "states" => rest.starts_with("activity:").then(|| Self::Activity { arn: arn.to_owned() }),
+            "states" if rest.starts_with("activity:") => {
+                let complete = !region.is_empty() && !account.is_empty();
+                complete.then(|| Self::Activity { arn: arn.to_owned() })
+            }
+            // Region and account are left out as a rule; some definitions have them all the same.
+            "states" => Self::integration(rest),
             _ => None,
         }
     }

@@ -34,81 +34,81 @@ pub(super) fn parse(
         return None;
     }
     query_language(fields);
-    let jsonata = fields.jsonata;
+    let type_name = fields.string("Type")?;
+    let Some(known) = known_fields(type_name, fields.jsonata) else {
+        const TYPES: &str = "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]";
+        fields.wrong("Type", format!("The field 'Type' should have one of these values: {TYPES}"));
+        return None;
+    };
+    fields.only(&known);
+    // Where the states of a type always end, or choose for themselves, there is no transition to read.
+    let next = match type_name {
+        "Choice" | "Succeed" | "Fail" => Some(Next::End),
+        _ => targets.next(fields),
+    };
+    let kind = kind(compiler, type_name, fields, targets);
+    let flow = flow(fields, matches!(kind, Some(StateKind::Map(_))));
+    let has_result =
+        matches!(kind, Some(StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_)));
+    for (name, template) in [("Output", &flow.output), ("Assign", &flow.assign)] {
+        fields.forbid(name, template.as_ref(), "errorOutput");
+        if !has_result {
+            fields.forbid(name, template.as_ref(), "result");
+        }
+    }
+    Some(State { name: name.into(), next: next?, flow, kind: kind? })
+}
+
+/// The fields of a type's states; `None` if there is no such type.
+fn known_fields(type_name: &str, jsonata: bool) -> Option<Vec<&'static [&'static str]>> {
     let by_language =
         |path: &'static [&'static str], query: &'static [&'static str]| if jsonata { query } else { path };
     let paths = by_language(&["InputPath", "OutputPath"], &["Output"]);
     let result = by_language(&["Parameters", "ResultSelector", "ResultPath"], &["Arguments"]);
-    let (kind, next) = match fields.string("Type")? {
-        "Pass" => {
-            fields.only(&[
-                ANY,
-                paths,
-                TRANSITION,
-                by_language(&["Parameters", "ResultPath", "Result"], NONE),
-            ]);
-            let result = fields.members.get("Result").cloned().map(Payload::new);
-            (Some(StateKind::Pass { result }), targets.next(fields))
-        }
+    Some(match type_name {
+        "Pass" => vec![ANY, paths, TRANSITION, by_language(&["Parameters", "ResultPath", "Result"], NONE)],
         "Task" => {
-            fields.only(&[
-                ANY,
-                paths,
-                TRANSITION,
-                result,
-                HANDLERS,
-                task::FIELDS,
-                by_language(task::PATHS, NONE),
-            ]);
-            let next = targets.next(fields);
-            (task::parse(compiler, fields, targets).map(Box::new).map(StateKind::Task), next)
+            let by_path = by_language(task::PATHS, NONE);
+            vec![ANY, paths, TRANSITION, result, HANDLERS, task::FIELDS, by_path]
         }
-        "Choice" => {
-            fields.only(&[ANY, paths, &["Choices", "Default", "Assign"]]);
-            (choice(fields, targets), Some(Next::End))
-        }
-        "Wait" => {
-            fields.only(&[ANY, paths, TRANSITION, by_language(WAIT, &["Seconds", "Timestamp"])]);
-            let next = targets.next(fields);
-            (wait(fields).map(StateKind::Wait), next)
-        }
-        "Succeed" => {
-            fields.only(&[ANY, paths]);
-            (Some(StateKind::Succeed), Some(Next::End))
-        }
-        "Fail" => {
-            fields.only(&[ANY, &["Error", "Cause"], by_language(&["ErrorPath", "CausePath"], NONE)]);
-            let error = fail_text(fields, "Error", "ErrorPath");
-            let cause = fail_text(fields, "Cause", "CausePath");
-            (Some(StateKind::Fail { error, cause }), Some(Next::End))
-        }
-        "Parallel" => {
-            fields.only(&[ANY, paths, TRANSITION, result, HANDLERS, &["Branches"]]);
-            let next = targets.next(fields);
-            let handlers = handlers::parse(fields, targets);
-            (branches(compiler, fields).map(|branches| StateKind::Parallel { branches, handlers }), next)
-        }
+        "Choice" => vec![ANY, paths, &["Choices", "Default", "Assign"]],
+        "Wait" => vec![ANY, paths, TRANSITION, by_language(WAIT, &["Seconds", "Timestamp"])],
+        "Succeed" => vec![ANY, paths],
+        "Fail" => vec![ANY, &["Error", "Cause"], by_language(&["ErrorPath", "CausePath"], NONE)],
+        "Parallel" => vec![ANY, paths, TRANSITION, result, HANDLERS, &["Branches"]],
         "Map" => {
-            fields.only(&[
-                ANY,
-                paths,
-                TRANSITION,
-                by_language(&["Parameters", "ResultSelector", "ResultPath"], NONE),
-                HANDLERS,
-                map::FIELDS,
-                by_language(map::PATHS, map::QUERIES),
-            ]);
-            let next = targets.next(fields);
-            (map::parse(compiler, fields, targets).map(Box::new).map(StateKind::Map), next)
+            let result = by_language(&["Parameters", "ResultSelector", "ResultPath"], NONE);
+            let own = by_language(map::PATHS, map::QUERIES);
+            vec![ANY, paths, TRANSITION, result, HANDLERS, map::FIELDS, own]
         }
-        _ => {
-            const TYPES: &str = "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]";
-            fields.wrong("Type", format!("The field 'Type' should have one of these values: {TYPES}"));
-            return None;
+        _ => return None,
+    })
+}
+
+/// What only states of its type have.
+fn kind(
+    compiler: &mut Compiler,
+    type_name: &str,
+    fields: &mut Fields<'_, '_>,
+    targets: &Targets<'_>,
+) -> Option<StateKind> {
+    match type_name {
+        "Pass" => Some(StateKind::Pass { result: fields.members.get("Result").cloned().map(Payload::new) }),
+        "Task" => task::parse(compiler, fields, targets).map(Box::new).map(StateKind::Task),
+        "Choice" => choice(fields, targets),
+        "Wait" => wait(fields).map(StateKind::Wait),
+        "Succeed" => Some(StateKind::Succeed),
+        "Fail" => Some(StateKind::Fail {
+            error: fail_text(fields, "Error", "ErrorPath"),
+            cause: fail_text(fields, "Cause", "CausePath"),
+        }),
+        "Parallel" => {
+            let handlers = handlers::parse(fields, targets);
+            branches(compiler, fields).map(|branches| StateKind::Parallel { branches, handlers })
         }
-    };
-    let flow = flow(fields, matches!(kind, Some(StateKind::Map(_))));
-    Some(State { name: name.into(), next: next?, flow, kind: kind? })
+        "Map" => map::parse(compiler, fields, targets).map(Box::new).map(StateKind::Map),
+        _ => None,
+    }
 }
 
 /// What all states share. The Parameters of a Map are its ItemSelector.

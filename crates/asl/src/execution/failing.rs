@@ -21,7 +21,15 @@ impl Execution {
         let closing = match kind.filter(|_| failure.evaluation.is_some()) {
             Some(StateKind::Map(_)) => Some(EventType::MapStateFailed),
             Some(StateKind::Parallel { .. }) => Some(EventType::ParallelStateFailed),
-            _ => None,
+            Some(
+                StateKind::Pass { .. }
+                | StateKind::Task(_)
+                | StateKind::Choice { .. }
+                | StateKind::Wait(_)
+                | StateKind::Succeed
+                | StateKind::Fail { .. },
+            )
+            | None => None,
         };
         self.fail(turn, scope, failure, closing);
     }
