@@ -1,4 +1,4 @@
-//! Request validators. They are kept; a method that uses one is refused, since requests are not validated yet.
+//! Request validators. Methods name one.
 
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{api, listing, page, rest, rest_api};
 use crate::{
     State,
-    error::{bad_request, invalid},
+    error::{bad_request, conflict, invalid},
     id, members,
     patch::Patch,
     rest_api::record::{RequestValidator, RestApi},
@@ -112,6 +112,11 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     record.request_validators.retain(|validator| validator.id != input.request_validator_id);
     if record.request_validators.len() == count {
         return Err(no_validator());
+    }
+    let resources = state.apis.resources.page(&live.prefix(), None, usize::MAX);
+    let mut methods = resources.iter().flat_map(|resource| resource.resource_methods.values());
+    if methods.any(|method| method.request_validator_id.as_ref() == Some(&input.request_validator_id)) {
+        return Err(conflict("Cannot delete a request validator that a method uses"));
     }
     rest_api::put(state, &live, record).await?;
     Ok(Output::empty())

@@ -112,6 +112,8 @@ pub(crate) struct Method {
     pub request_parameters: Option<Flags>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_models: Option<Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_validator_id: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub method_responses: BTreeMap<String, MethodResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +204,8 @@ pub(crate) struct Snapshot {
     pub resources: Vec<Arc<Resource>>,
     pub gateway_responses: BTreeMap<String, GatewayResponse>,
     pub binary_media_types: Vec<String>,
+    #[serde(default)]
+    pub request_validators: Vec<RequestValidator>,
 }
 
 /// A stage: a name under which a deployment answers.

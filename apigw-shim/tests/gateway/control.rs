@@ -214,18 +214,19 @@ async fn documentation_is_kept_with_its_versions() {
 }
 
 #[tokio::test]
-async fn validators_are_kept_and_not_used_silently() {
+async fn validators_are_kept_while_methods_use_them() {
     let rig = Rig::new();
     let (api, root) = rig.rest_api().await;
     let made = json!({"restApiId": api, "name": "all", "validateRequestBody": true});
     let validator = text(&rig.rest("CreateRequestValidator", made).await, "id");
-    let method = json!({
-        "restApiId": api, "resourceId": root, "httpMethod": "GET", "authorizationType": "NONE",
-        "requestValidatorId": validator,
-    });
-    let error = rig.rest_refuses("PutMethod", method).await;
-    assert!(error.message.contains("requestValidatorId"), "{}", error.message);
+    let method = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET"});
+    let wanted = |id: &str| with(&method, json!({"authorizationType": "NONE", "requestValidatorId": id}));
+    let error = rig.rest_refuses("PutMethod", wanted("nothing")).await;
+    assert_eq!(error.message, "Invalid Request Validator identifier specified");
+    rig.rest("PutMethod", wanted(&validator)).await;
     let of = json!({"restApiId": api, "requestValidatorId": validator});
+    assert_eq!(rig.rest_refuses("DeleteRequestValidator", of.clone()).await.status, 409);
+    rig.rest("DeleteMethod", method).await;
     rig.rest("DeleteRequestValidator", of.clone()).await;
     let error = rig.rest_refuses("GetRequestValidator", of).await;
     assert_eq!(error.message, "Invalid Request Validator identifier specified");
