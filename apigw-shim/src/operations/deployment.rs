@@ -128,6 +128,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             resources,
             gateway_responses: record.gateway_responses.clone(),
             binary_media_types: record.binary_media_types.clone(),
+            request_validators: record.request_validators.clone(),
         },
     };
     let key = live.numbered(deployment.sequence);

@@ -6,13 +6,13 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api_of_resource, keep, method, method_mut, remove_entry, resource, set_entry};
+use super::{api_of_resource, keep, method, method_mut, remove_entry, resource, rest_api, set_entry};
 use crate::{
     State,
     error::{bad_request, conflict, invalid},
     members,
     patch::Patch,
-    rest_api::record::{Flags, Method, Resource, Texts},
+    rest_api::record::{Flags, Method, Resource, RestApi, Texts},
 };
 
 const METHODS: &[&str] = &["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"];
@@ -66,6 +66,13 @@ pub(super) fn check_model(model: &str) -> Result<(), ServiceError> {
     Err(bad_request(format!("Invalid model identifier specified: {model}")))
 }
 
+fn check_validator(api: &RestApi, id: &str) -> Result<(), ServiceError> {
+    if api.request_validators.iter().any(|validator| validator.id == id) {
+        return Ok(());
+    }
+    Err(bad_request("Invalid Request Validator identifier specified"))
+}
+
 pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: PutMethod = members::read(input)?;
     let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
@@ -76,8 +83,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         return Err(bad_request(format!("Invalid HttpMethod specified. Valid options are {options}")));
     }
     check_authorization(&input.authorization_type)?;
-    if input.request_validator_id.is_some() {
-        return Err(bad_request("Invalid Request Validator identifier specified"));
+    if let Some(id) = &input.request_validator_id {
+        check_validator(&*rest_api::record(state, &live)?, id)?;
     }
     input.request_models.iter().flat_map(BTreeMap::values).try_for_each(|model| check_model(model))?;
     if resource.resource_methods.contains_key(&input.http_method) {
@@ -90,6 +97,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         operation_name: input.operation_name,
         request_parameters: input.request_parameters,
         request_models: input.request_models,
+        request_validator_id: input.request_validator_id,
         method_responses: BTreeMap::new(),
         method_integration: None,
     };
@@ -112,15 +120,16 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
     let method = method_mut(&mut resource, &input.http_method)?;
+    let api = rest_api::record(state, &live)?;
     for patch in &input.patch_operations {
-        change(method, patch)?;
+        change(&api, method, patch)?;
     }
     let answer = members::answer(method);
     keep(state, &live, resource).await?;
     answer
 }
 
-fn change(method: &mut Method, patch: &Patch) -> Result<(), ServiceError> {
+fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
@@ -156,7 +165,11 @@ fn change(method: &mut Method, patch: &Patch) -> Result<(), ServiceError> {
         ["authorizerId"] => patch.only_replace()?,
         ["requestValidatorId"] => {
             patch.only_replace()?;
-            return Err(bad_request("Invalid Request Validator identifier specified"));
+            let id = Some(patch.value()).filter(|id| !id.is_empty());
+            if let Some(id) = &id {
+                check_validator(api, id)?;
+            }
+            method.request_validator_id = id;
         }
         _ => return Err(patch.invalid_path()),
     }

@@ -2,11 +2,13 @@
 
 mod account;
 mod deployment;
+mod documentation;
 mod gateway_response;
 mod integration;
 mod integration_response;
 mod method;
 mod method_response;
+mod request_validator;
 mod resource;
 mod rest_api;
 mod stage;
@@ -87,6 +89,21 @@ operations! {
     "GetStages" => stage::list,
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
+    "CreateDocumentationPart" => documentation::create_part,
+    "GetDocumentationPart" => documentation::get_part,
+    "GetDocumentationParts" => documentation::list_parts,
+    "UpdateDocumentationPart" => documentation::update_part,
+    "DeleteDocumentationPart" => documentation::delete_part,
+    "CreateDocumentationVersion" => documentation::create_version,
+    "GetDocumentationVersion" => documentation::get_version,
+    "GetDocumentationVersions" => documentation::list_versions,
+    "UpdateDocumentationVersion" => documentation::update_version,
+    "DeleteDocumentationVersion" => documentation::delete_version,
+    "CreateRequestValidator" => request_validator::create,
+    "GetRequestValidator" => request_validator::get,
+    "GetRequestValidators" => request_validator::list,
+    "UpdateRequestValidator" => request_validator::update,
+    "DeleteRequestValidator" => request_validator::delete,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,

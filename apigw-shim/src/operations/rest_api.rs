@@ -97,6 +97,9 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         disable_execute_api_endpoint: input.disable_execute_api_endpoint,
         root_resource_id: id::random(10),
         gateway_responses: std::collections::BTreeMap::new(),
+        documentation_parts: Vec::new(),
+        documentation_versions: Vec::new(),
+        request_validators: Vec::new(),
     };
     let answer = render(&api, false);
     // The root comes first: an API must not be found without it.

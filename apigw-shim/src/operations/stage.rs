@@ -7,7 +7,7 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, remove_entry, rest_api, set_entry};
+use super::{api, documentation, remove_entry, rest_api, set_entry};
 use crate::{
     State,
     apis::{Kind, Live},
@@ -57,6 +57,7 @@ pub(super) fn new(name: String, now: f64) -> Stage {
         stage_name: name,
         deployment_id: String::new(),
         description: None,
+        documentation_version: None,
         cache_cluster_enabled: false,
         cache_cluster_status: String::from("NOT_AVAILABLE"),
         method_settings: BTreeMap::new(),
@@ -125,14 +126,15 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if input.canary_settings.is_some() {
         return Err(not_yet("canarySettings"));
     }
-    if input.documentation_version.is_some() {
-        return Err(not_yet("documentationVersion"));
+    if let Some(version) = &input.documentation_version {
+        documentation::check_version(&*rest_api::record(state, &live)?, version)?;
     }
     check_variables(input.variables.iter().flatten())?;
     let mut stage = new(input.stage_name, rest_api::seconds(state));
     stage.deployment_id = input.deployment_id;
     stage.description = input.description;
     stage.variables = input.variables;
+    stage.documentation_version = input.documentation_version;
     stage.tracing_enabled = input.tracing_enabled;
     stage.tags = input.tags;
     members::answer(&*keep(state, &live, stage).await?)
@@ -192,7 +194,12 @@ fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Resul
         ["cacheClusterEnabled"] if !patch.is_true() => {}
         ["cacheClusterEnabled" | "cacheClusterSize"] => return Err(not_yet("the cache cluster")),
         ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
-        ["documentationVersion"] => return Err(not_yet("documentationVersion")),
+        ["documentationVersion"] => {
+            if patch.sets()? {
+                documentation::check_version(&*rest_api::record(state, live)?, &patch.value())?;
+            }
+            stage.documentation_version = patch.sets()?.then(|| patch.value());
+        }
         ["canarySettings", ..] => return Err(not_yet("canarySettings")),
         ["accessLogSettings", ..] => access_log(patch, &segments)?,
         [] | [_] => return Err(invalid_setting(patch)),

@@ -8,7 +8,10 @@ use vtl::Template;
 
 use super::{
     gateway_response::Customized,
-    record::{Deployment, Integration, IntegrationResponse, Method, Resource, RestApi, Stage, Texts},
+    record::{
+        Deployment, Integration, IntegrationResponse, Method, RequestValidator, Resource, RestApi, Stage,
+        Texts,
+    },
     trie::Trie,
 };
 use crate::{
@@ -53,10 +56,20 @@ impl CompiledResource {
 pub(crate) struct CompiledMethod {
     pub needs_signature: bool,
     pub needs_api_key: bool,
+    pub validation: Validation,
     /// The statuses it may answer, with the headers it may set.
     pub responses: HashMap<String, Vec<String>>,
     /// Absent where the integration cannot work as it was deployed: why.
     pub integration: Result<CompiledIntegration, String>,
+}
+
+/// What a request must have before anything is done with it.
+#[derive(Default)]
+pub(crate) struct Validation {
+    /// `querystring`, `header` or `path`, and a name.
+    pub required: Vec<(String, String)>,
+    /// The models of bodies by content type, where bodies are validated.
+    pub models: Vec<(String, String)>,
 }
 
 pub(crate) struct CompiledIntegration {
@@ -147,7 +160,7 @@ impl CompiledApi {
         let snapshot = &deployment.snapshot;
         let mut routes = Trie::default();
         for resource in snapshot.resources.iter().filter(|resource| !resource.resource_methods.is_empty()) {
-            routes.insert(&resource.path, Arc::new(compile_resource(resource)));
+            routes.insert(&resource.path, Arc::new(compile_resource(resource, &snapshot.request_validators)));
         }
         Self {
             routes,
@@ -157,16 +170,18 @@ impl CompiledApi {
     }
 }
 
-fn compile_resource(resource: &Resource) -> CompiledResource {
+fn compile_resource(resource: &Resource, validators: &[RequestValidator]) -> CompiledResource {
     let methods = resource.resource_methods.iter();
     CompiledResource {
         id: resource.id.clone(),
         path: resource.path.clone(),
-        methods: methods.map(|(name, method)| (name.clone(), Arc::new(compile_method(method)))).collect(),
+        methods: methods
+            .map(|(name, method)| (name.clone(), Arc::new(compile_method(method, validators))))
+            .collect(),
     }
 }
 
-fn compile_method(method: &Method) -> CompiledMethod {
+fn compile_method(method: &Method, validators: &[RequestValidator]) -> CompiledMethod {
     let headers = |parameters: &Option<super::record::Flags>| {
         let names = parameters.iter().flatten().map(|(name, _)| name.clone());
         names.collect::<Vec<String>>()
@@ -177,11 +192,32 @@ fn compile_method(method: &Method) -> CompiledMethod {
     CompiledMethod {
         needs_signature: method.authorization_type == "AWS_IAM",
         needs_api_key: method.api_key_required,
+        validation: validation(method, validators),
         responses: responses
             .map(|(status, response)| (status.clone(), headers(&response.response_parameters)))
             .collect(),
         integration: integration.and_then(compile_integration),
     }
+}
+
+fn validation(method: &Method, validators: &[RequestValidator]) -> Validation {
+    let mut validation = Validation::default();
+    let wanted = method.request_validator_id.as_ref();
+    let Some(validator) = validators.iter().find(|known| wanted == Some(&known.id)) else {
+        return validation;
+    };
+    if validator.validate_request_parameters {
+        let required = method.request_parameters.iter().flatten().filter(|(_, is_required)| **is_required);
+        let split = |name: &String| {
+            let (place, name) = name.strip_prefix("method.request.")?.split_once('.')?;
+            Some((place.to_owned(), name.to_owned()))
+        };
+        validation.required = required.filter_map(|(name, _)| split(name)).collect();
+    }
+    if validator.validate_request_body {
+        validation.models = method.request_models.clone().into_iter().flatten().collect();
+    }
+    validation
 }
 
 fn compile_integration(integration: &Integration) -> Result<CompiledIntegration, String> {

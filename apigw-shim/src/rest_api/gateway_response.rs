@@ -203,6 +203,8 @@ fn default_body(error: &GatewayError) -> String {
     let message = serde_json::Value::from(&*error.message);
     match error.response_type {
         T::ApiConfigurationError
+        | T::BadRequestBody
+        | T::BadRequestParameters
         | T::Default5xx
         | T::IntegrationFailure
         | T::IntegrationTimeout

@@ -11,3 +11,4 @@ pub(crate) mod pipeline;
 pub(crate) mod record;
 pub(crate) mod route;
 pub(crate) mod trie;
+pub(crate) mod validate;

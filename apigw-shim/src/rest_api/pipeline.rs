@@ -8,13 +8,14 @@ use super::{
     compiled::RestStage,
     exchange,
     gateway_response::{self, GatewayError},
-    integration_request, integration_response, method_response, route,
+    integration_request, integration_response, method_response, route, validate,
 };
 use crate::{State, integrate, mapping, request::Incoming};
 
 async fn run(state: &State, stage: &RestStage, request: &Incoming) -> Result<Response<Body>, GatewayError> {
     let matched = route::resolve(stage, request)?;
     let admitted = authorize::check(matched)?;
+    let admitted = validate::check(admitted)?;
     let prepared = integration_request::map(admitted)?;
     let reply = integrate::send(state, &prepared).await?;
     let response = integration_response::map(&prepared, reply)?;

@@ -31,6 +31,58 @@ pub(crate) struct RestApi {
     pub disable_execute_api_endpoint: bool,
     pub root_resource_id: String,
     pub gateway_responses: BTreeMap<String, GatewayResponse>,
+    #[serde(default)]
+    pub documentation_parts: Vec<DocumentationPart>,
+    #[serde(default)]
+    pub documentation_versions: Vec<DocumentationVersion>,
+    #[serde(default)]
+    pub request_validators: Vec<RequestValidator>,
+}
+
+/// What is said of a part of an API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentationPart {
+    pub id: String,
+    pub location: Location,
+    pub properties: String,
+}
+
+/// The part of an API that is documented.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Location {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A version of an API's documentation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentationVersion {
+    pub version: String,
+    pub created_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What of a request is to be validated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestValidator {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub validate_request_body: bool,
+    pub validate_request_parameters: bool,
 }
 
 /// A resource: a part of a path, with its methods.
@@ -60,6 +112,8 @@ pub(crate) struct Method {
     pub request_parameters: Option<Flags>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_models: Option<Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_validator_id: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub method_responses: BTreeMap<String, MethodResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,6 +204,8 @@ pub(crate) struct Snapshot {
     pub resources: Vec<Arc<Resource>>,
     pub gateway_responses: BTreeMap<String, GatewayResponse>,
     pub binary_media_types: Vec<String>,
+    #[serde(default)]
+    pub request_validators: Vec<RequestValidator>,
 }
 
 /// A stage: a name under which a deployment answers.
@@ -160,6 +216,8 @@ pub(crate) struct Stage {
     pub deployment_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documentation_version: Option<String>,
     pub cache_cluster_enabled: bool,
     pub cache_cluster_status: String,
     pub method_settings: BTreeMap<String, serde_json::Value>,

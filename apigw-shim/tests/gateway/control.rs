@@ -193,3 +193,41 @@ async fn tags_are_kept_by_arn() {
     let tags = rig.rest("GetTags", json!({"resourceArn": arn})).await;
     assert_eq!(tags["tags"], json!({"team": "food"}));
 }
+
+#[tokio::test]
+async fn documentation_is_kept_with_its_versions() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let made = json!({"restApiId": api, "location": {"type": "API"}, "properties": "{}"});
+    let part = rig.rest("CreateDocumentationPart", made.clone()).await;
+    assert_eq!(rig.rest_refuses("CreateDocumentationPart", made).await.status, 409);
+    let listed = rig.rest("GetDocumentationParts", json!({"restApiId": api})).await;
+    assert_eq!(listed["items"], json!([part]));
+    rig.method(&api, &root, "GET", proxy()).await;
+    let deployment = rig.deploy(&api, "dev").await;
+    let stage = json!({
+        "restApiId": api, "stageName": "documented", "deploymentId": deployment, "documentationVersion": "v1",
+    });
+    assert_eq!(rig.rest_refuses("CreateStage", stage.clone()).await.status, 404);
+    rig.rest("CreateDocumentationVersion", json!({"restApiId": api, "documentationVersion": "v1"})).await;
+    assert_eq!(rig.rest("CreateStage", stage).await["documentationVersion"], "v1");
+}
+
+#[tokio::test]
+async fn validators_are_kept_while_methods_use_them() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let made = json!({"restApiId": api, "name": "all", "validateRequestBody": true});
+    let validator = text(&rig.rest("CreateRequestValidator", made).await, "id");
+    let method = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET"});
+    let wanted = |id: &str| with(&method, json!({"authorizationType": "NONE", "requestValidatorId": id}));
+    let error = rig.rest_refuses("PutMethod", wanted("nothing")).await;
+    assert_eq!(error.message, "Invalid Request Validator identifier specified");
+    rig.rest("PutMethod", wanted(&validator)).await;
+    let of = json!({"restApiId": api, "requestValidatorId": validator});
+    assert_eq!(rig.rest_refuses("DeleteRequestValidator", of.clone()).await.status, 409);
+    rig.rest("DeleteMethod", method).await;
+    rig.rest("DeleteRequestValidator", of.clone()).await;
+    let error = rig.rest_refuses("GetRequestValidator", of).await;
+    assert_eq!(error.message, "Invalid Request Validator identifier specified");
+}

@@ -217,3 +217,39 @@ async fn too_long_a_request_is_not_read() {
     assert_eq!(answer.status, 413);
     assert!(rig.script.events.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn requests_are_validated_where_a_method_wants_it() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let made = json!({"restApiId": api, "validateRequestBody": true, "validateRequestParameters": true});
+    let validator = rig.rest("CreateRequestValidator", made).await;
+    let of = json!({"restApiId": api, "resourceId": root, "httpMethod": "POST"});
+    let method = json!({
+        "authorizationType": "NONE",
+        "requestValidatorId": validator["id"],
+        "requestModels": {"application/json": "Error"},
+        "requestParameters": {
+            "method.request.querystring.q": true,
+            "method.request.header.X-H": true,
+            "method.request.querystring.optional": false,
+        },
+    });
+    rig.rest("PutMethod", crate::rig::with(&of, method)).await;
+    rig.rest("PutIntegration", crate::rig::with(&of, proxy())).await;
+    rig.deploy(&api, "dev").await;
+    let missing = rig.send(&api, "POST /dev", &[], "{}").await;
+    let expected = json!({"message": "Missing required request parameters: [X-H, q]"});
+    assert_eq!((missing.status, missing.json()), (400, expected));
+    for body in ["", "no json", "[]", r#"{"message":1}"#] {
+        let answer = rig.send(&api, "POST /dev?q=1", &[("x-h", "1")], body).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (400, json!({"message": "Invalid request body"})),
+            "{body}"
+        );
+    }
+    assert!(rig.script.events.lock().unwrap().is_empty());
+    let answer = rig.send(&api, "POST /dev?q=1", &[("x-h", "1")], r#"{"message":"m"}"#).await;
+    assert_eq!(answer.status, 200);
+}
