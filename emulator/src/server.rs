@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Serves until `stop` says so.
 pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    http.title_case_headers(true).timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
