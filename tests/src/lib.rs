@@ -234,6 +234,13 @@ pub fn client(tule: &Tule, program: &str, arguments: &[&str]) -> Option<String> 
     Some(out.into_owned())
 }
 
+/// Runs one of Tule's own commands against a running Tule.
+pub fn command(tule: &Tule, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).env("AWS_ENDPOINT_URL", tule.endpoint()).env("TULE_ENDPOINT", tule.endpoint());
+    command.env("AWS_REGION", "us-east-1").output().expect("tule runs")
+}
+
 /// A missing tool or engine: a failure in CI, elsewhere a skip that is told.
 #[expect(clippy::print_stderr, reason = "a skipped test says so where the runner shows it")]
 pub fn skip_or_fail(why: &str) {

@@ -112,3 +112,25 @@ fn the_sample_backend_runs_in_containers() {
     let tule = Tule::up(&root().join("fixtures/apps/orders"), &["--executor", "docker"]);
     walk_through(&tule);
 }
+
+#[test]
+fn the_same_template_again_changes_what_is_there_and_a_reset_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let backend = root().join("fixtures/apps/orders");
+    let arguments = ["--executor", "process", "--data-dir", data];
+    let tule = Tule::up(&backend, &arguments);
+    let id = order(&tule.said_url(&["REST"]), "4242");
+    tule.kill();
+    let tule = Tule::up(&backend, &arguments);
+    let http = tule.said_url(&["HTTP"]);
+    assert_eq!(curl(&[&format!("{http}/orders/{id}")])["id"], json!(id), "the order outlives the process");
+    assert_eq!(tule.request("GET", "/_tule/reset", &[], "").status, 405, "nothing acts on a GET");
+    let foreign = [("origin", "https://evil.example")];
+    assert_eq!(tule.request("POST", "/_tule/reset", &foreign, "").status, 403);
+    assert_eq!(curl(&[&format!("{http}/orders/{id}")])["id"], json!(id));
+    assert_eq!(tule.request("POST", "/_tule/reset", &[], "").status, 200);
+    assert_eq!(tule.states("ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    let made = json!({ "name": "after", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}" });
+    tule.states("CreateStateMachine", &made);
+}

@@ -45,15 +45,15 @@ pub struct Step {
 const BESIDE: &[&str] =
     &["Condition", "DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdateReplacePolicy"];
 
-/// Reads the resources of a template (after its transform) into a plan.
+/// Reads the resources of a template (after its transform, with what that refused) into a plan.
 pub(crate) fn plan(
     resources: Map<String, Value>,
+    mut refusals: Refusals,
     outputs: Map<String, Value>,
     known: Known,
     pseudo: &PseudoParameters,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Plan, Refusals> {
-    let mut refusals = Refusals::default();
     let mut all = Vec::new();
     for (id, resource) in resources {
         match read_resource(&id, resource, read) {

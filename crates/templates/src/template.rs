@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    Known, Plan, PseudoParameters, Refusals, document, plan,
-    sam::{self, Transformed},
-};
+use crate::{Known, Plan, PseudoParameters, Refusals, document, plan, sam};
 
 /// A template's document.
 #[derive(Debug, Clone)]
@@ -60,14 +57,9 @@ impl Template {
         self.parameters(&mut known, parameters)?;
         self.conditions(&mut known)?;
         let resources = self.wanted(&known)?;
-        let Transformed { resources } = match self.document.get("Transform") {
-            None => Transformed { resources },
-            Some(Value::String(transform)) if transform == SAM => {
-                sam::transform(resources, self.section("Globals"))?
-            }
-            Some(Value::Array(all)) if all.iter().all(|it| it == SAM) => {
-                sam::transform(resources, self.section("Globals"))?
-            }
+        let (resources, refusals) = match self.document.get("Transform") {
+            None => (resources, Refusals::default()),
+            Some(transform) if is_sam(transform) => sam::transform(resources, self.section("Globals")),
             Some(other) => {
                 return Err(Refusals::one(
                     "Transform",
@@ -76,7 +68,7 @@ impl Template {
             }
         };
         let outputs = self.section("Outputs").cloned().unwrap_or_default();
-        plan::plan(resources, outputs, known, pseudo, read)
+        plan::plan(resources, refusals, outputs, known, pseudo, read)
     }
 
     fn section(&self, name: &str) -> Option<&Map<String, Value>> {
@@ -154,6 +146,14 @@ impl Template {
             }
         }
         Ok(wanted)
+    }
+}
+
+fn is_sam(transform: &Value) -> bool {
+    match transform {
+        Value::String(transform) => transform == SAM,
+        Value::Array(all) => all.iter().all(|transform| transform == SAM),
+        _ => false,
     }
 }
 

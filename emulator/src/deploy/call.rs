@@ -1,6 +1,9 @@
 //! One planned call: what earlier calls saved is put in, the package is made, the answer's parts are saved.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use aws_wire::ServiceError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -10,6 +13,10 @@ use templates::Call;
 
 use super::package::Packager;
 use crate::registry::Registry;
+
+/// How long an earlier change of the same function is waited for, and how often it is asked again.
+const BUSY: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(20);
 
 type Saved = BTreeMap<String, Value>;
 
@@ -30,8 +37,19 @@ pub(super) fn make<'a>(
             put_code(call.operation, &mut members, &package.zip);
         }
         let Value::Object(members) = members else { return Err("members are an object".to_owned()) };
-        let input = Input { members, ..Input::default() };
-        match registry.call(ctx, call.service, call.operation, input).await {
+        let began = Instant::now();
+        let answered = loop {
+            let input = Input { members: members.clone(), ..Input::default() };
+            let answered = registry.call(ctx, call.service, call.operation, input).await;
+            let is_busy = answered.as_ref().is_err_and(|error| {
+                error.message.starts_with("The operation cannot be performed at this time")
+            });
+            if !is_busy || began.elapsed() > BUSY {
+                break answered;
+            }
+            tokio::time::sleep(AGAIN).await;
+        };
+        match answered {
             Ok(output) => {
                 let answer = Value::Object(output.members);
                 for (name, pointer) in &call.save {

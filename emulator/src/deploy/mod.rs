@@ -164,7 +164,7 @@ mod tests {
         std::fs::write(&template, text).unwrap();
         let refused = Deployment::read(&template, Scope::new("000000000000", "us-east-1"), &BTreeMap::new());
         let refused = refused.err().unwrap();
-        for part in ["Resources.F.Properties.VpcConfig", "events of type SQS"] {
+        for part in ["Resources.F.Properties.VpcConfig", "events of type SQS", "AWS::DynamoDB::Table"] {
             assert!(refused.contains(part), "{refused}");
         }
     }

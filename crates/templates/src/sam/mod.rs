@@ -11,16 +11,11 @@ use serde_json::{Map, Value, json};
 use crate::Refusals;
 use api::Apis;
 
-/// What the transform gives.
-pub(crate) struct Transformed {
-    pub(crate) resources: Map<String, Value>,
-}
-
-/// Replaces every `AWS::Serverless::…` resource.
+/// Replaces every `AWS::Serverless::…` resource. What cannot be transformed is left out and complained about.
 pub(crate) fn transform(
     resources: Map<String, Value>,
     globals: Option<&Map<String, Value>>,
-) -> Result<Transformed, Refusals> {
+) -> (Map<String, Value>, Refusals) {
     let mut work = Work { made: Map::new(), apis: Apis::default(), refusals: Refusals::default() };
     globals::check(globals, &mut work.refusals);
     for (id, resource) in &resources {
@@ -49,7 +44,7 @@ pub(crate) fn transform(
     }
     let Work { mut made, apis, mut refusals } = work;
     apis.make(&mut made, &mut refusals);
-    refusals.into_result(Transformed { resources: made })
+    (made, refusals)
 }
 
 /// The transform under way.
