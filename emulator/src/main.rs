@@ -9,6 +9,7 @@ mod config;
 mod delegate;
 mod deploy;
 mod front_door;
+mod progress;
 mod registry;
 mod server;
 mod startup;

@@ -20,6 +20,7 @@ use crate::{
     config::{Config, Executor},
     delegate::Delegates,
     front_door::FrontDoor,
+    progress::PullBars,
     registry::Registry,
     server,
 };
@@ -170,6 +171,7 @@ impl Setup {
         options.endpoint = self.endpoint.clone();
         options.python_sdk.clone_from(&self.sdks.python);
         options.node_sdk.clone_from(&self.sdks.node);
+        options.pulls = Some(Arc::new(PullBars::default()));
         options.images = self.config.images.clone().into_iter().collect();
         Lambda::start(options).await.map_err(|error| error.to_string())
     }

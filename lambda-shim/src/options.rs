@@ -17,6 +17,15 @@ pub enum ExecutorChoice {
     Process,
 }
 
+/// Told how the pull of an image goes on, so that people see why a function is still pending.
+pub trait PullWatcher: Send + Sync {
+    /// So many bytes of so many are here; the sum grows as the engine learns of further layers.
+    fn pulled(&self, image: &str, done: u64, total: u64);
+
+    /// The pull has ended, well or not.
+    fn ended(&self, image: &str);
+}
+
 /// How Lambda is set up. [`Options::new`] has the defaults.
 #[derive(Clone)]
 pub struct Options {
@@ -49,6 +58,8 @@ pub struct Options {
     pub update_time: Duration,
     /// The network containers join; `None`: the engine's default.
     pub network: Option<String>,
+    /// Who is told of pulls.
+    pub pulls: Option<Arc<dyn PullWatcher>>,
     /// Extra labels of containers and volumes.
     pub labels: HashMap<String, String>,
 }
@@ -71,6 +82,7 @@ impl Options {
             idle_time: Duration::from_secs(600),
             update_time: Duration::from_millis(100),
             network: None,
+            pulls: None,
             labels: HashMap::new(),
         }
     }

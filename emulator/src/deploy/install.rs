@@ -1,16 +1,15 @@
 //! Packages that functions require: installed by pip or npm into a cache, keyed by what asks for them.
 
 use std::{
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use etcetera::BaseStrategy as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
+
+use crate::progress;
 
 /// What a function requires.
 pub(crate) struct Manifest {
@@ -143,7 +142,7 @@ async fn npm(folder: &Path, locked: bool) -> Result<(), String> {
 }
 
 async fn run(mut command: Command, tool: &str, what: &'static str) -> Result<(), String> {
-    let bar = spinner(what);
+    let bar = progress::spinner(what);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = command.output().await;
     bar.finish_and_clear();
@@ -156,19 +155,6 @@ async fn run(mut command: Command, tool: &str, what: &'static str) -> Result<(),
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim();
     Err(format!("{tool} failed: {last}"))
-}
-
-/// A turning line on a terminal; elsewhere nothing.
-fn spinner(what: &'static str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner().with_message(what);
-    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    bar.set_style(style);
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 /// The packages that functions find without bringing them, as AWS's runtimes have them.

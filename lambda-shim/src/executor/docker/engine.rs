@@ -20,6 +20,8 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::io::AsyncWrite;
 
+use crate::options::PullWatcher;
+
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(2);
 /// How long one call may take that pulls nothing.
@@ -93,11 +95,25 @@ impl Engine {
     }
 
     /// Fetches an image; takes as long as it takes.
-    pub(super) async fn pull(&self, image: &str) -> Answer<()> {
+    /// Fetches an image, and tells of the bytes of its layers as they come.
+    pub(super) async fn pull(&self, image: &str, watcher: Option<&dyn PullWatcher>) -> Answer<()> {
         let options = CreateImageOptionsBuilder::default().from_image(image).build();
         let mut progress = self.docker.create_image(Some(options), None, None);
+        let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
         while let Some(step) = progress.next().await {
-            step.map_err(said)?;
+            let step = step.map_err(said)?;
+            let (Some(watcher), Some(layer), Some(detail)) = (watcher, step.id, step.progress_detail) else {
+                continue;
+            };
+            let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
+            // Layers are unpacked behind being fetched, and told of again; only what is fetched counts.
+            if let (Some("Downloading"), Some(done), Some(total)) =
+                (step.status.as_deref(), bytes(detail.current), bytes(detail.total))
+            {
+                layers.insert(layer, (done, total));
+                let sum = layers.values().fold((0, 0), |sum, layer| (sum.0 + layer.0, sum.1 + layer.1));
+                watcher.pulled(image, sum.0, sum.1);
+            }
         }
         Ok(())
     }

@@ -32,7 +32,11 @@ use self::{
     volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, NODE_SDK_FOLDER, Volumes},
 };
 use super::{Executor, ExecutorError, Exit, Running, StartRequest};
-use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options};
+use crate::{
+    environment::deployment::Deployment,
+    function::runtimes::Family,
+    options::{Options, PullWatcher},
+};
 
 /// See the module.
 pub(crate) struct DockerExecutor {
@@ -46,6 +50,7 @@ pub(crate) struct DockerExecutor {
     present: DashMap<String, Arc<OnceCell<()>>>,
     endpoint: Option<u16>,
     network: Option<String>,
+    pulls: Option<Arc<dyn PullWatcher>>,
     node_sdk: Option<PathBuf>,
 }
 
@@ -83,6 +88,7 @@ impl DockerExecutor {
                 .rsplit_once(':')
                 .and_then(|(_, port)| port.trim_end_matches('/').parse().ok()),
             network: options.network.clone(),
+            pulls: options.pulls.clone(),
             node_sdk: options.node_sdk.clone(),
         }))
     }
@@ -106,7 +112,11 @@ impl DockerExecutor {
                 return Ok(());
             }
             tracing::info!(image, "pulling the image; the function is pending until it is here");
-            self.engine.pull(image).await.map_err(|failure| {
+            let pulled = self.engine.pull(image, self.pulls.as_deref()).await;
+            if let Some(watcher) = &self.pulls {
+                watcher.ended(image);
+            }
+            pulled.map_err(|failure| {
                 ExecutorError::Failed(format!(
                     "The image {image} is not on this machine and could not be pulled: {failure}. Pull or load it, name \
                      another one for this runtime, or use --executor process."
