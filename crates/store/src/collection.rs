@@ -2,16 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     ops::Bound,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::sync::Mutex;
 
-use crate::{Batch, Key, Store, StoreError, Table, store::is_empty};
+use crate::{Batch, Key, Lanes, Store, StoreError, Table, store::is_empty};
 
 /// All records of one kind, for services whose records are few enough to be held in memory. Reads take a shared lock
 /// and copy nothing but an `Arc`; a write is visible when it is durable.
@@ -22,11 +20,8 @@ pub struct Collection<T> {
     version: u32,
     rows: RwLock<BTreeMap<Bytes, Arc<T>>>,
     /// Writes of one key happen one after the other, so that memory ends with what the store ends with.
-    writing: [Mutex<()>; LANES],
+    writing: Lanes,
 }
-
-/// More of them let more keys be written side by side.
-const LANES: usize = 64;
 
 /// A record as it is stored: its format's version, then itself.
 #[derive(Serialize, Deserialize)]
@@ -49,8 +44,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
             }
             rows.insert(key, Arc::new(record.record));
         }
-        let writing = std::array::from_fn(|_| Mutex::new(()));
-        Ok(Self { store: store.clone(), table, version, rows: RwLock::new(rows), writing })
+        Ok(Self { store: store.clone(), table, version, rows: RwLock::new(rows), writing: Lanes::default() })
     }
 
     /// The record under `key`.
@@ -77,7 +71,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         let value = serde_json::to_vec(&versioned).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let mut batch = Batch::new();
         batch.put(self.table, key.clone(), value);
-        let _alone = self.lane(&key).lock().await;
+        let _alone = self.writing.turn(&key).await;
         self.store.commit(batch).await?;
         let record = Arc::new(versioned.record);
         self.write().insert(key.into(), Arc::clone(&record));
@@ -88,16 +82,9 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub async fn remove(&self, key: &Key) -> Result<Option<Arc<T>>, StoreError> {
         let mut batch = Batch::new();
         batch.delete(self.table, key.clone());
-        let _alone = self.lane(key).lock().await;
+        let _alone = self.writing.turn(key).await;
         self.store.commit(batch).await?;
         Ok(self.write().remove(key.as_bytes()))
-    }
-
-    fn lane(&self, key: &Key) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        key.as_bytes().hash(&mut hasher);
-        let lane = usize::try_from(hasher.finish() % LANES as u64).unwrap_or_default();
-        &self.writing[lane]
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Bytes, Arc<T>>> {

@@ -1,7 +1,5 @@
 //! Keys sort as their parts do and come apart into what they were made of; scans keep to their prefix.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
-
 use proptest::prelude::*;
 use store::{Batch, Key, Store, Table};
 
