@@ -1,7 +1,5 @@
 //! Whatever a client sends, it is answered: nothing here panics, whatever the method, path, query, headers and body.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
-
 use aws_wire::{
     Arn, BodyNeed, Credential, PageToken, aws_chunked, body_need, decode, identify, sigv4, validate,
 };

@@ -134,7 +134,7 @@ pub(super) async fn with_content<T>(
         match content(state, &object).await {
             Ok(content) => return Ok((object, found, content)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && attempts < ATTEMPTS => {
-                attempts += 1
+                attempts += 1;
             }
             Err(error) => return Err(storage(error)),
         }
