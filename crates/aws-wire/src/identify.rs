@@ -267,6 +267,7 @@ mod tests {
         assert_eq!(get("apigateway", "/v2/apis"), "apigatewayv2.GetApis");
         assert_eq!(get("s3", "/bucket?list-type=2"), "s3.ListObjectsV2");
         assert_eq!(get("s3", "/bucket/"), "s3.ListObjects");
+        assert_eq!(get("s3", "/bucket//"), "s3.GetObject");
         assert_eq!(get("s3", "/bucket/a//b?x-id=GetObject"), "s3.GetObject");
         assert_eq!(get("s3", "/"), "s3.ListBuckets");
         let json = signed("states").method("POST").header("x-amz-target", "AWSStepFunctions.StartExecution");

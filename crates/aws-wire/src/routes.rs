@@ -44,7 +44,8 @@ pub(crate) fn find(model: &'static ServiceModel, parts: &Parts, path: &str) -> O
     let table = TABLES[index].get_or_init(|| build(model));
     let routes = table.get(parts.method.as_str())?;
     let mut segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-    if segments.len() > 1 && segments[1..].iter().all(|segment| segment.is_empty()) {
+    // `/bucket/` is the bucket; `/bucket//` is the object whose key is a slash.
+    if let [_, ""] = segments[..] {
         segments.truncate(1);
     }
     let query = parts.uri.query().unwrap_or_default();

@@ -24,7 +24,7 @@ pub fn validate(
         // S3's own checks answer in other words, and its routing has seen to what is required.
         return Ok(());
     }
-    let mut found = Complaints { model, texts: Vec::new() };
+    let mut found = Complaints { model, count: 0, texts: Vec::new() };
     for (index, field) in input.fields.iter().enumerate() {
         // The payload is not among the members.
         if input.payload == Some(index) && !members.contains_key(&field.name) && is_blob(model, field) {
@@ -33,7 +33,7 @@ pub fn validate(
         let path = top_path(model, operation, field);
         found.field(field, members.get(&field.name), &path, true);
     }
-    if found.texts.is_empty() { Ok(()) } else { Err(refusal(model, &found.texts)) }
+    if found.count == 0 { Ok(()) } else { Err(refusal(model, found.count, &found.texts)) }
 }
 
 fn is_blob(model: &ServiceModel, field: &Field) -> bool {
@@ -49,10 +49,9 @@ fn top_path(model: &ServiceModel, operation: &Operation, field: &Field) -> Strin
     name
 }
 
-fn refusal(model: &ServiceModel, texts: &[String]) -> ServiceError {
-    let noun = if texts.len() == 1 { "error" } else { "errors" };
-    let shown = texts.iter().take(MOST).cloned().collect::<Vec<_>>().join("; ");
-    let message = format!("{} validation {noun} detected: {shown}", texts.len());
+fn refusal(model: &ServiceModel, count: usize, texts: &[String]) -> ServiceError {
+    let noun = if count == 1 { "error" } else { "errors" };
+    let message = format!("{count} validation {noun} detected: {}", texts.join("; "));
     let code = match model.name {
         "iam" | "sts" | "cloudformation" => "ValidationError",
         "logs" => "InvalidParameterException",
@@ -65,11 +64,18 @@ fn refusal(model: &ServiceModel, texts: &[String]) -> ServiceError {
 
 struct Complaints<'m> {
     model: &'m ServiceModel,
+    count: usize,
+    /// The first [`MOST`]. A map is shown whole by each complaint about its keys, so telling all would cost the
+    /// square of a request's size.
     texts: Vec<String>,
 }
 
 impl Complaints<'_> {
     fn add(&mut self, value: Option<&Value>, shape: ShapeRef, path: &str, constraint: &str) {
+        self.count += 1;
+        if self.texts.len() == MOST {
+            return;
+        }
         let value = match value {
             None | Some(Value::Null) => "null".to_owned(),
             Some(value) => format!("'{}'", java_text(self.model, shape, value)),
@@ -328,6 +334,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn many_complaints_are_counted_and_the_first_are_told() {
+        let tags: Map<String, Value> =
+            (0..20_000).map(|at| (format!("{at:0>200}"), Value::from("x"))).collect();
+        let said = complaint(
+            "lambda",
+            "TagResource",
+            json!({"Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "Tags": tags}),
+        );
+        assert!(said.starts_with("20000 validation errors detected: "), "{}", &said[..100]);
+        assert_eq!(said.matches("failed to satisfy constraint").count(), MOST);
+    }
 
     fn complaint(service: &str, operation: &str, members: Value) -> String {
         let model = aws_model::service(service).unwrap();

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Batch, Key, Store, StoreError, Table};
+use crate::{Batch, Key, Lanes, Store, StoreError, Table, store::is_empty};
 
 /// All records of one kind, for services whose records are few enough to be held in memory. Reads take a shared lock
 /// and copy nothing but an `Arc`; a write is visible when it is durable.
@@ -19,6 +19,8 @@ pub struct Collection<T> {
     table: Table,
     version: u32,
     rows: RwLock<BTreeMap<Bytes, Arc<T>>>,
+    /// Writes of one key happen one after the other, so that memory ends with what the store ends with.
+    writing: Lanes,
 }
 
 /// A record as it is stored: its format's version, then itself.
@@ -42,7 +44,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
             }
             rows.insert(key, Arc::new(record.record));
         }
-        Ok(Self { store: store.clone(), table, version, rows: RwLock::new(rows) })
+        Ok(Self { store: store.clone(), table, version, rows: RwLock::new(rows), writing: Lanes::default() })
     }
 
     /// The record under `key`.
@@ -54,8 +56,12 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub fn page(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Vec<Arc<T>> {
         let end = prefix.end_of_prefix();
         let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes()));
+        let after = after.filter(|after| *after >= prefix);
         let from =
             after.map_or(Bound::Included(prefix.as_bytes()), |after| Bound::Excluded(after.as_bytes()));
+        if is_empty((from, to)) {
+            return Vec::new();
+        }
         self.read().range::<[u8], _>((from, to)).take(limit).map(|(_, record)| Arc::clone(record)).collect()
     }
 
@@ -65,6 +71,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         let value = serde_json::to_vec(&versioned).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let mut batch = Batch::new();
         batch.put(self.table, key.clone(), value);
+        let _alone = self.writing.turn(&key).await;
         self.store.commit(batch).await?;
         let record = Arc::new(versioned.record);
         self.write().insert(key.into(), Arc::clone(&record));
@@ -75,6 +82,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub async fn remove(&self, key: &Key) -> Result<Option<Arc<T>>, StoreError> {
         let mut batch = Batch::new();
         batch.delete(self.table, key.clone());
+        let _alone = self.writing.turn(key).await;
         self.store.commit(batch).await?;
         Ok(self.write().remove(key.as_bytes()))
     }
@@ -109,6 +117,9 @@ mod tests {
         assert_eq!(page, [1, 3]);
         let after = prefix.clone().number(1);
         assert_eq!(reloaded.page(&prefix, Some(&after), 10).len(), 1);
+        // A position before all that is listed is no position, one behind all is the end.
+        assert_eq!(reloaded.page(&Key::new().text("b"), Some(&after), 10).len(), 1);
+        assert!(reloaded.page(&prefix, Some(&Key::new().text("z")), 10).is_empty());
         assert!(Collection::<u32>::load(&store, NUMBERS, 2).is_err());
     }
 }

@@ -17,14 +17,21 @@ impl Key {
 
     /// Adds a text part.
     #[must_use]
-    pub fn text(mut self, part: &str) -> Self {
+    pub fn text(self, part: &str) -> Self {
+        let mut key = self.beginning(part);
+        key.0.extend([0, 1]);
+        key
+    }
+
+    /// Adds the beginning of a text part: the prefix of all keys whose next text begins so.
+    #[must_use]
+    pub fn beginning(mut self, part: &str) -> Self {
         for byte in part.bytes() {
             self.0.push(byte);
             if byte == 0 {
                 self.0.push(0xFF);
             }
         }
-        self.0.extend([0, 1]);
         self
     }
 

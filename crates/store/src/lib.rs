@@ -10,6 +10,7 @@ mod collection;
 mod disk;
 mod error;
 mod key;
+mod lanes;
 mod memory;
 mod store;
 
@@ -18,4 +19,5 @@ pub use blobs::{BlobId, Blobs};
 pub use collection::Collection;
 pub use error::StoreError;
 pub use key::Key;
+pub use lanes::Lanes;
 pub use store::{Commit, Store};

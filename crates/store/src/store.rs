@@ -103,6 +103,7 @@ impl Store {
     ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
         let end = prefix.end_of_prefix();
         let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes()));
+        let after = after.filter(|after| *after >= prefix.as_bytes());
         let from = after.map_or(Bound::Included(prefix.as_bytes()), Bound::Excluded);
         self.range(table, (from, to), false, limit)
     }
@@ -116,6 +117,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
         let end = prefix.end_of_prefix();
+        let before = before.filter(|before| end.as_ref().is_none_or(|end| *before < end.as_bytes()));
         let to = match (before, &end) {
             (Some(before), _) => Bound::Excluded(before),
             (None, Some(end)) => Bound::Excluded(end.as_bytes()),
@@ -147,7 +149,7 @@ impl Store {
 }
 
 /// A range whose end lies before its start (a token of another listing): ordered maps panic at it.
-fn is_empty((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+pub(crate) fn is_empty((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     match (from, to) {
         (Bound::Included(from), Bound::Excluded(to)) => from >= to,
         (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,

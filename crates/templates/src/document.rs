@@ -1,6 +1,9 @@
 //! YAML or JSON into one form: JSON values with intrinsic functions in their long form.
 
+use std::collections::HashMap;
+
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
 
 /// A text that is no document.
@@ -21,6 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, Malformed> {
         return serde_json::from_str(text)
             .map_err(|error| Malformed(format!("the JSON is malformed: {error}")));
     }
+    check_depth(text)?;
     let documents =
         Yaml::load_from_str(text).map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
     let mut nodes = 0;
@@ -29,6 +33,36 @@ pub(crate) fn parse(text: &str) -> Result<Value, Malformed> {
         [] => Err(Malformed("the text is empty".to_owned())),
         _ => Err(Malformed("the text holds more than one document".to_owned())),
     }
+}
+
+/// Refuses what is nested too deep before a tree is made of it: making and dropping one takes a stack as deep.
+fn check_depth(text: &str) -> Result<(), Malformed> {
+    // The collections that are open, each with its anchor and the height of what is in it so far.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut heights: HashMap<usize, usize> = HashMap::new();
+    for event in Parser::new_from_str(text) {
+        let (event, _) = event.map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
+        let height = match event {
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                open.push((anchor, 0));
+                0
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let (anchor, height) = open.pop().unwrap_or_default();
+                heights.insert(anchor, height + 1);
+                height + 1
+            }
+            Event::Alias(anchor) => heights.get(&anchor).copied().unwrap_or_default(),
+            _ => continue,
+        };
+        if open.len() + height > DEEPEST {
+            return Err(Malformed("the text is nested too deep or grows too large".to_owned()));
+        }
+        if let Some((_, highest)) = open.last_mut() {
+            *highest = height.max(*highest);
+        }
+    }
+    Ok(())
 }
 
 fn convert(node: &Yaml<'_>, depth: usize, nodes: &mut usize) -> Result<Value, Malformed> {

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::Refusals;
 
+/// The longest text that functions may make. What they make grows with every function around it, so that a short
+/// template could otherwise fill the memory.
+const LONGEST: usize = 1 << 20;
+
 /// `AWS::Region` and its kin.
 #[derive(Debug, Clone)]
 pub struct PseudoParameters {
@@ -111,7 +115,10 @@ impl Known {
                 let separator = parts[0].as_str().ok_or_else(wrong)?;
                 let texts =
                     parts[1].as_array().ok_or_else(wrong)?.iter().map(|part| text(part).ok_or_else(wrong));
-                Ok(Value::String(texts.collect::<Result<Vec<_>, _>>()?.join(separator)))
+                let texts = texts.collect::<Result<Vec<_>, _>>()?;
+                let length: usize = texts.iter().map(|text| text.len() + separator.len()).sum();
+                check_length(length, place)?;
+                Ok(Value::String(texts.join(separator)))
             }
             "Fn::Split" => {
                 let parts = self.arguments(argument, 2, name, place)?;
@@ -148,9 +155,15 @@ impl Known {
             }
             "Fn::Base64" => {
                 let inner = self.resolve(argument, place)?;
-                Ok(Value::String(STANDARD.encode(inner.as_str().ok_or_else(wrong)?)))
+                let encoded = STANDARD.encode(inner.as_str().ok_or_else(wrong)?);
+                check_length(encoded.len(), place)?;
+                Ok(Value::String(encoded))
             }
-            "Fn::ToJsonString" => Ok(Value::String(self.resolve(argument, place)?.to_string())),
+            "Fn::ToJsonString" => {
+                let json = self.resolve(argument, place)?.to_string();
+                check_length(json.len(), place)?;
+                Ok(Value::String(json))
+            }
             "Condition" | "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
                 self.decide(name, argument, place).map(Value::Bool)
             }
@@ -198,6 +211,7 @@ impl Known {
             _ => return Err(wrong()),
         };
         let mut out = String::with_capacity(template.len());
+        let mut resolved = BTreeMap::new();
         let mut rest = template;
         while let Some(at) = rest.find("${") {
             out.push_str(&rest[..at]);
@@ -214,7 +228,12 @@ impl Known {
                 continue;
             }
             let value = match given.and_then(|given| given.get(name)) {
-                Some(value) => self.resolve(value, place)?,
+                // Once for each name: a name in a text twice, in functions inside of each other, would otherwise be
+                // resolved twice to the power of their depth.
+                Some(value) => match resolved.get(name) {
+                    Some(known) => Value::clone(known),
+                    None => resolved.entry(name).or_insert(self.resolve(value, place)?).clone(),
+                },
                 None => match name.split_once('.') {
                     Some((id, attribute)) => self.attribute(id, attribute, place)?,
                     None => self.reference(name, place)?,
@@ -222,6 +241,7 @@ impl Known {
             };
             let value = text(&value);
             out.push_str(&value.ok_or_else(|| Refusals::one(place, format!("${{{name}}} is no text")))?);
+            check_length(out.len(), place)?;
         }
         out.push_str(rest);
         Ok(Value::String(out))
@@ -252,6 +272,13 @@ impl Known {
                 Ok(if name == "Fn::And" { truths.iter().all(|it| *it) } else { truths.iter().any(|it| *it) })
             }
         }
+    }
+}
+
+fn check_length(length: usize, place: &str) -> Result<(), Refusals> {
+    match length {
+        0..=LONGEST => Ok(()),
+        _ => Err(Refusals::one(place, format!("the text made here is longer than {LONGEST} bytes"))),
     }
 }
 

@@ -46,10 +46,13 @@ fn exports(endpoint: &str, region: &str, shell: Shell) -> String {
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
     ];
+    // What is printed is run by the shell: a quote in a value must not end its text.
     let line = |(name, value): (&str, &str)| match shell {
-        Shell::Posix => format!("export {name}='{value}'\n"),
-        Shell::Fish => format!("set -gx {name} '{value}'\n"),
-        Shell::Powershell => format!("$Env:{name} = '{value}'\n"),
+        Shell::Posix => format!("export {name}='{}'\n", value.replace('\'', r"'\''")),
+        Shell::Fish => {
+            format!("set -gx {name} '{}'\n", value.replace('\\', r"\\").replace('\'', r"\'"))
+        }
+        Shell::Powershell => format!("$Env:{name} = '{}'\n", value.replace('\'', "''")),
     };
     variables.into_iter().map(line).collect()
 }
@@ -64,5 +67,7 @@ mod tests {
         assert_eq!(first(Shell::Posix), "export AWS_ENDPOINT_URL='http://h:1'");
         assert_eq!(first(Shell::Fish), "set -gx AWS_ENDPOINT_URL 'http://h:1'");
         assert_eq!(first(Shell::Powershell), "$Env:AWS_ENDPOINT_URL = 'http://h:1'");
+        let quoted = exports("h'; x", "r", Shell::Posix);
+        assert!(quoted.starts_with("export AWS_ENDPOINT_URL='h'\\''; x'"), "{quoted}");
     }
 }

@@ -4,6 +4,7 @@
 //! same sources cost nothing the second time.
 
 use std::{
+    collections::HashSet,
     io::{Cursor, Write as _},
     path::{Path, PathBuf},
 };
@@ -86,6 +87,7 @@ fn zip_folder(cache: &Path, source: &Path, installed: Option<&Path>) -> Result<V
         key.update(name);
         key.update((content.len() as u64).to_le_bytes());
         key.update(content);
+        key.update(mode_of(path).to_le_bytes());
     }
     key.update(installed.map_or_else(String::new, |installed| installed.display().to_string()));
     let cached = cache.join(format!("{}.zip", aws_wire::sigv4::hex(&key.finalize())));
@@ -93,7 +95,11 @@ fn zip_folder(cache: &Path, source: &Path, installed: Option<&Path>) -> Result<V
         return Ok(zip);
     }
     if let Some(installed) = installed {
-        collect(installed, installed, false, &mut files).map_err(told)?;
+        // A function's own file stands before an installed one of the same name.
+        let own: HashSet<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        let mut further = Vec::new();
+        collect(installed, installed, false, &mut further).map_err(told)?;
+        files.extend(further.into_iter().filter(|(name, _)| !own.contains(name)));
     }
     let zip = write_zip(files.into_iter().map(|(name, path)| (name, Source::File(path))).collect())?;
     std::fs::create_dir_all(cache).map_err(told)?;
@@ -119,7 +125,7 @@ fn collect(
             if !(skip && SKIPPED.iter().any(|skipped| entry.file_name() == *skipped)) {
                 collect(root, &path, skip, files)?;
             }
-        } else if path.is_file() {
+        } else if path.is_file() && (!kind.is_symlink() || is_inside(root, &path)?) {
             let name = path.strip_prefix(root).unwrap_or(&path);
             let name: Vec<_> =
                 name.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
@@ -127,6 +133,11 @@ fn collect(
         }
     }
     Ok(())
+}
+
+/// Whether a link ends below `root`: a project from elsewhere must not put a file of its user's into a package.
+fn is_inside(root: &Path, link: &Path) -> std::io::Result<bool> {
+    Ok(std::fs::canonicalize(link)?.starts_with(std::fs::canonicalize(root)?))
 }
 
 fn write_zip(files: Vec<(String, Source)>) -> Result<Vec<u8>, String> {
@@ -158,4 +169,39 @@ fn mode_of(path: &Path) -> u32 {
 #[cfg(not(unix))]
 fn mode_of(_: &Path) -> u32 {
     0o755
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(zip: &[u8]) -> Vec<String> {
+        let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+        (0..zip.len()).map(|at| zip.by_index(at).unwrap().name().unwrap().into_owned()).collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_package_is_what_the_folder_is_now_and_no_more() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let [cache, source, installed] =
+            ["cache", "source", "installed"].map(|name| folder.path().join(name));
+        for made in [&source, &installed] {
+            std::fs::create_dir(made).unwrap();
+            std::fs::write(made.join("six.py"), "").unwrap();
+        }
+        std::fs::write(installed.join("seven.py"), "").unwrap();
+        std::fs::write(source.join("bootstrap"), "#!/bin/sh").unwrap();
+        std::fs::write(folder.path().join("secret"), "").unwrap();
+        symlink(folder.path().join("secret"), source.join("outside")).unwrap();
+        symlink("bootstrap", source.join("inside")).unwrap();
+        let zip = zip_folder(&cache, &source, Some(&installed)).unwrap();
+        assert_eq!(names(&zip), ["bootstrap", "inside", "six.py", "seven.py"]);
+        std::fs::set_permissions(source.join("bootstrap"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let zip = zip_folder(&cache, &source, Some(&installed)).unwrap();
+        let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+        assert_eq!(zip.by_name("bootstrap").unwrap().unix_mode().unwrap() & 0o777, 0o755);
+    }
 }

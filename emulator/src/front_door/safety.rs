@@ -106,7 +106,7 @@ pub(crate) fn origin(headers: &HeaderMap, host: &str, allowed: &Allowed) -> Resu
     let origin = text("origin");
     if let Some(origin) = origin {
         let listed = allowed.origins.iter().any(|it| it.eq_ignore_ascii_case(origin));
-        if !listed && !is_own_origin(origin, host) {
+        if !listed && !is_own_origin(origin, host, allowed) {
             return Err(forbidden(format!(
                 "Tule does not serve pages of {origin}; if that page is yours, allow it with --allowed-origin {origin}"
             )));
@@ -117,8 +117,8 @@ pub(crate) fn origin(headers: &HeaderMap, host: &str, allowed: &Allowed) -> Resu
     Ok(origin.map(str::to_owned))
 }
 
-/// The same host, or a page on this machine.
-fn is_own_origin(origin: &str, host: &str) -> bool {
+/// The same host, where it is one that no page can be given, or a page on this machine.
+fn is_own_origin(origin: &str, host: &str, allowed: &Allowed) -> bool {
     let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
         return false;
     };
@@ -127,7 +127,7 @@ fn is_own_origin(origin: &str, host: &str) -> bool {
         |_| name == "localhost" || name.ends_with(".localhost"),
         |address| address.is_loopback(),
     );
-    loopback || (name == host && is_local(&name))
+    loopback || (name == host && is_allowed(&name, allowed))
 }
 
 #[cfg(test)]
@@ -214,6 +214,14 @@ mod tests {
         {
             assert!(!check_origin("origin", foreign), "{foreign}");
         }
+        let allowed = Allowed { hosts: vec!["tule.test".to_owned()], origins: Vec::new() };
+        let of = |origin: &'static str| [(header::ORIGIN, http::HeaderValue::from_static(origin))];
+        let page = |page, host| origin(&of(page).into_iter().collect(), host, &allowed).is_ok();
+        assert!(page("http://tule.test:4566", "tule.test"), "a page of the allowed host itself");
+        assert!(
+            !page("http://tule.test", "localhost")
+                && !page("http://a.execute-api.evil", "a.execute-api.evil")
+        );
         assert!(!check_origin("sec-fetch-site", "cross-site"));
         assert!(check_origin("sec-fetch-site", "same-origin"));
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
-use store::{Collection, Key, Store, StoreError, Table};
+use store::{Collection, Key, Lanes, Store, StoreError, Table};
 
 use record::{Bucket, Object, Part, Upload};
 
@@ -32,6 +32,10 @@ struct State {
     buckets: Collection<Bucket>,
     uploads: Collection<Upload>,
     parts: Collection<Part>,
+    /// Turns to change what is under a key.
+    keys: Lanes,
+    /// Turns to change an upload. Whoever needs both takes this one first.
+    uploading: Lanes,
 }
 
 impl S3 {
@@ -40,7 +44,8 @@ impl S3 {
         let buckets = Collection::load(store, BUCKETS, VERSION)?;
         let parts = Collection::load(store, PARTS, VERSION)?;
         let uploads = Collection::load(store, UPLOADS, VERSION)?;
-        Ok(Self(Arc::new(State { store: store.clone(), clock, buckets, uploads, parts })))
+        let (keys, uploading) = (Lanes::default(), Lanes::default());
+        Ok(Self(Arc::new(State { store: store.clone(), clock, buckets, uploads, parts, keys, uploading })))
     }
 }
 

@@ -133,3 +133,52 @@ async fn bad_names_and_digests_change_nothing() {
         "NoSuchBucket"
     );
 }
+
+#[tokio::test]
+async fn a_completion_sent_twice_keeps_the_content() {
+    let client = Client::new();
+    client.call("CreateBucket", json!({"Bucket": "twice"}), b"").await.unwrap();
+    let upload = client.members("CreateMultipartUpload", json!({"Bucket": "twice", "Key": "k"})).await;
+    let ask = json!({"Bucket": "twice", "Key": "k", "UploadId": upload["UploadId"], "PartNumber": 1});
+    client.call("UploadPart", ask.clone(), b"replaced").await.unwrap();
+    let etag = client.call("UploadPart", ask.clone(), b"whole").await.unwrap().members["ETag"].clone();
+    let mut done = ask;
+    done["MultipartUpload"] = json!({"Parts": [{"PartNumber": 1, "ETag": etag}]});
+    let complete = || client.call("CompleteMultipartUpload", done.clone(), b"");
+    let (one, other) = futures::join!(complete(), complete());
+    assert!(one.is_ok() != other.is_ok(), "one of the two finds the upload ended");
+    let got = client.call("GetObject", json!({"Bucket": "twice", "Key": "k"}), b"").await.unwrap();
+    assert_eq!(got.body.read(100).await.unwrap(), "whole");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_while_others_write_gets_one_or_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = S3::new(&Store::open(folder.path()).unwrap(), Clock::Real).unwrap();
+    let client = std::sync::Arc::new(Client { s3, ctx: Client::new().ctx });
+    client.call("CreateBucket", json!({"Bucket": "race"}), b"").await.unwrap();
+    let object = json!({"Bucket": "race", "Key": "k"});
+    let once = json!({"Bucket": "race", "Key": "once", "IfNoneMatch": "*"});
+    client.call("PutObject", object.clone(), b"one").await.unwrap();
+    let writers = (0..4).map(|_| {
+        let (client, object, once) = (client.clone(), object.clone(), once.clone());
+        tokio::spawn(async move {
+            let made = client.call("PutObject", once, b"x").await.is_ok();
+            for _ in 0..10 {
+                client.call("PutObject", object.clone(), b"two").await.unwrap();
+            }
+            usize::from(made)
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        let got = client.call("GetObject", object.clone(), b"").await.unwrap();
+        let got = got.body.read(100).await.unwrap();
+        assert!(got == "one" || got == "two", "{got:?}");
+    }
+    let mut made = 0;
+    for writer in writers {
+        made += writer.await.unwrap();
+    }
+    assert_eq!(made, 1, "an object is created once");
+}

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use aws_wire::ServiceError;
 use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
 use serde_json::{Map, Value};
-use store::{Collection, Store, StoreError, Table};
+use store::{Collection, Lanes, Store, StoreError, Table};
 use tokio::sync::Notify;
 
 use message::Message;
@@ -36,6 +36,8 @@ struct State {
     arrival: Notify,
     /// One receiver at a time takes messages, so that none is given out twice.
     taking: tokio::sync::Mutex<()>,
+    /// Turns to change a queue.
+    changing: Lanes,
 }
 
 impl Sqs {
@@ -47,6 +49,7 @@ impl Sqs {
             messages: Collection::load(store, MESSAGES, VERSION)?,
             arrival: Notify::new(),
             taking: tokio::sync::Mutex::default(),
+            changing: Lanes::default(),
         })))
     }
 }
@@ -89,7 +92,7 @@ impl Service for Sqs {
                 "DeleteQueue" => queue::delete(state, ctx, &members).await,
                 "GetQueueAttributes" => queue::get_attributes(state, ctx, &members),
                 "GetQueueUrl" => queue::get_url(state, ctx, &members),
-                "ListQueues" => Ok(queue::list(state, ctx, &members)),
+                "ListQueues" => queue::list(state, ctx, &members),
                 "PurgeQueue" => queue::purge(state, ctx, &members).await,
                 "SetQueueAttributes" => queue::set_attributes(state, ctx, &members).await,
                 "ChangeMessageVisibility" => message::change_visibility(state, ctx, &members).await,
@@ -111,6 +114,23 @@ type Answer = Result<Output, ServiceError>;
 
 fn text<'m>(members: &'m Members, name: &str) -> &'m str {
     members.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A number member within its limits; `None` where it is not given.
+fn number(members: &Members, name: &str, least: i64, most: i64) -> Result<Option<u64>, ServiceError> {
+    let Some(value) = members.get(name).and_then(Value::as_i64) else { return Ok(None) };
+    match u64::try_from(value) {
+        Ok(number) if (least..=most).contains(&value) => Ok(Some(number)),
+        _ => {
+            let reason = match name {
+                "DelaySeconds" => format!("DelaySeconds must be >= {least} and <= {most}."),
+                "WaitTimeSeconds" => format!("Must be >= {least} and <= {most}, if provided."),
+                _ => format!("Must be between {least} and {most}, if provided."),
+            };
+            let message = format!("Value {value} for parameter {name} is invalid. Reason: {reason}");
+            Err(ServiceError::bad_request("InvalidParameterValue", message))
+        }
+    }
 }
 
 /// Texts of a map member, e.g. `Attributes`.

@@ -1,6 +1,10 @@
 //! Messages: sent, received, hidden for a while, deleted.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_wire::ServiceError;
 use md5::{Digest as _, Md5};
@@ -10,7 +14,7 @@ use serde_json::{Map, Value, json};
 use store::Key;
 use uuid::Uuid;
 
-use crate::{Answer, Members, State, queue, queue::Queue, storage, text};
+use crate::{Answer, Members, State, number, queue, queue::Queue, storage, text};
 
 /// A message, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +66,8 @@ pub(crate) fn counts(state: &State, queue: &Queue) -> Counts {
 }
 
 pub(crate) async fn remove_all(state: &State, queue: &Queue) -> Result<(), ServiceError> {
+    // Who is taking a message would put it back.
+    let _alone = state.taking.lock().await;
     for message in all(state, queue) {
         state.messages.remove(&message.key(queue)).await.map_err(storage)?;
     }
@@ -120,8 +126,7 @@ async fn store(
     let attributes: BTreeMap<String, Value> = attributes.into_iter().collect();
     check(queue, body, &attributes)?;
     let now = state.clock.now();
-    let delay =
-        entry.get("DelaySeconds").and_then(Value::as_u64).unwrap_or_else(|| queue.number("DelaySeconds"));
+    let delay = number(entry, "DelaySeconds", 0, 900)?.unwrap_or_else(|| queue.number("DelaySeconds"));
     let id = Uuid::new_v4();
     let message = Message {
         sequence: (u64::try_from(now.millis()).unwrap_or_default(), id.as_u64_pair().0),
@@ -184,6 +189,20 @@ fn entries(members: &Members) -> Result<impl Iterator<Item = &Members>, ServiceE
             format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
         return Err(ServiceError::bad_request("TooManyEntriesInBatchRequest", message));
     }
+    let mut ids = BTreeSet::new();
+    for entry in entries {
+        let id = entry.get("Id").and_then(Value::as_str).unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(1..=80).contains(&id.len()) || !id.bytes().all(plain) {
+            let message = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be \
+                           at most 80 letters long.";
+            return Err(ServiceError::bad_request("InvalidBatchEntryId", message));
+        }
+        if !ids.insert(id) {
+            let message = format!("Id {id} repeated.");
+            return Err(ServiceError::bad_request("BatchEntryIdsNotDistinct", message));
+        }
+    }
     Ok(entries.iter().filter_map(Value::as_object))
 }
 
@@ -229,17 +248,11 @@ pub(crate) async fn send_batch(state: &State, ctx: &CallContext, members: &Membe
 
 pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let queue = queue::by_url(state, ctx, members)?;
-    let number = |name: &str| members.get(name).and_then(Value::as_u64);
-    let most = number("MaxNumberOfMessages").unwrap_or(1);
-    if !(1..=10).contains(&most) {
-        let message = format!(
-            "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
-        );
-        return Err(ServiceError::bad_request("InvalidParameterValue", message));
-    }
-    let hidden =
-        Duration::from_secs(number("VisibilityTimeout").unwrap_or_else(|| queue.number("VisibilityTimeout")));
-    let wait = number("WaitTimeSeconds").unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
+    let most = number(members, "MaxNumberOfMessages", 1, 10)?.unwrap_or(1);
+    let hidden = number(members, "VisibilityTimeout", 0, 43_200)?;
+    let hidden = Duration::from_secs(hidden.unwrap_or_else(|| queue.number("VisibilityTimeout")));
+    let wait = number(members, "WaitTimeSeconds", 0, 20)?
+        .unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
     let until = state.clock.now().plus(Duration::from_secs(wait));
     loop {
         let arrival = state.arrival.notified();
@@ -258,6 +271,9 @@ pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members)
     }
 }
 
+/// Messages looked at at a time.
+const LOOKED_AT: usize = 64;
+
 async fn take(
     state: &State,
     queue: &Queue,
@@ -268,25 +284,31 @@ async fn take(
     let now = state.clock.now();
     let kept = Duration::from_secs(queue.number("MessageRetentionPeriod"));
     let mut taken = Vec::new();
-    for message in all(state, queue) {
-        if message.sent.plus(kept) <= now {
-            state.messages.remove(&message.key(queue)).await.map_err(storage)?;
-            continue;
-        }
-        if message.visible > now {
-            continue;
-        }
-        let mut message = (*message).clone();
-        message.visible = now.plus(hidden);
-        message.receives += 1;
-        message.first_received.get_or_insert(now);
-        message.receipt = Some(receipt(&message));
-        taken.push(state.messages.put(message.key(queue), message).await.map_err(storage)?);
-        if taken.len() as u64 == most {
-            break;
+    let mut position = None;
+    loop {
+        // Most often the first few are free: a receiver does not look at all of a long queue.
+        let found = state.messages.page(&queue.key(), position.as_ref(), LOOKED_AT);
+        let Some(last) = found.last() else { return Ok(taken) };
+        position = Some(last.key(queue));
+        for message in found {
+            if message.sent.plus(kept) <= now {
+                state.messages.remove(&message.key(queue)).await.map_err(storage)?;
+                continue;
+            }
+            if message.visible > now {
+                continue;
+            }
+            let mut message = (*message).clone();
+            message.visible = now.plus(hidden);
+            message.receives += 1;
+            message.first_received.get_or_insert(now);
+            message.receipt = Some(receipt(&message));
+            taken.push(state.messages.put(message.key(queue), message).await.map_err(storage)?);
+            if taken.len() as u64 == most {
+                return Ok(taken);
+            }
         }
     }
-    Ok(taken)
 }
 
 /// A receipt names its message's place, so that deleting needs no search.
@@ -379,6 +401,7 @@ pub(crate) async fn delete_batch(state: &State, ctx: &CallContext, members: &Mem
 
 pub(crate) async fn change_visibility(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let queue = queue::by_url(state, ctx, members)?;
+    let seconds = number(members, "VisibilityTimeout", 0, 43_200)?.unwrap_or_default();
     let _alone = state.taking.lock().await;
     let found = by_receipt(state, &queue, text(members, "ReceiptHandle"))?;
     let now = state.clock.now();
@@ -386,7 +409,6 @@ pub(crate) async fn change_visibility(state: &State, ctx: &CallContext, members:
         let message = "The specified message isn't in flight or the receipt handle has expired.";
         ServiceError::bad_request("MessageNotInflight", message)
     })?;
-    let seconds = members.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or_default();
     let message = Message { visible: now.plus(Duration::from_secs(seconds)), ..(*found).clone() };
     state.messages.put(message.key(&queue), message).await.map_err(storage)?;
     state.arrival.notify_waiters();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::Key;
 
-use crate::{Answer, Members, State, attributes, message, storage, text, texts};
+use crate::{Answer, Members, State, attributes, message, number, storage, text, texts};
 
 /// A queue, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,6 +79,7 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
     check_name(name)?;
     let given = texts(members, "Attributes");
     attributes::check(&given)?;
+    let _turn = state.changing.turn(&key(account, region, name)).await;
     if let Some(queue) = state.queues.get(&key(account, region, name)) {
         let differs = given.iter().find(|(name, value)| {
             let current =
@@ -108,6 +109,8 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
 }
 
 pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let found = by_url(state, ctx, members)?;
+    let _turn = state.changing.turn(&found.key()).await;
     let queue = by_url(state, ctx, members)?;
     state.queues.remove(&queue.key()).await.map_err(storage)?;
     message::remove_all(state, &queue).await?;
@@ -127,18 +130,20 @@ pub(crate) fn get_url(state: &State, ctx: &CallContext, members: &Members) -> An
     Ok(Output::of(json!({ "QueueUrl": queue.url(ctx) })))
 }
 
-pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Output {
+pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let Scope { account, region } = &ctx.scope;
-    let most = members.get("MaxResults").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
-    let after = members.get("NextToken").and_then(Value::as_str);
-    let after = after.and_then(|token| aws_wire::PageToken::decode("ListQueues", token));
+    let most = number(members, "MaxResults", 1, 1_000)?.and_then(|most| usize::try_from(most).ok());
+    let after = match text(members, "NextToken") {
+        "" => None,
+        token => Some(aws_wire::PageToken::decode("ListQueues", token).ok_or_else(|| {
+            let message = "Invalid or expired next token.";
+            ServiceError::bad_request("InvalidParameterValue", message)
+        })?),
+    };
     let after = after.map(|token| key(account, region, &token.after));
-    let scope = Key::new().text(account).text(region);
-    let prefix = text(members, "QueueNamePrefix");
-    let found = state.queues.page(&scope, after.as_ref(), usize::MAX);
+    let named = Key::new().text(account).text(region).beginning(text(members, "QueueNamePrefix"));
     let limit = most.unwrap_or(1_000);
-    let mut found: Vec<_> =
-        found.into_iter().filter(|it| it.name.starts_with(prefix)).take(limit + 1).collect();
+    let mut found = state.queues.page(&named, after.as_ref(), limit + 1);
     let more = found.len() > limit;
     found.truncate(limit);
     let mut out = Map::new();
@@ -148,7 +153,7 @@ pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Outpu
     if let Some(last) = found.last().filter(|_| more && most.is_some()) {
         out.insert("NextToken".into(), aws_wire::PageToken::encode("ListQueues", &last.name).into());
     }
-    Output { members: out, ..Output::default() }
+    Ok(Output { members: out, ..Output::default() })
 }
 
 pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members) -> Answer {
@@ -201,9 +206,12 @@ fn known(name: &str) -> bool {
 }
 
 pub(crate) async fn set_attributes(state: &State, ctx: &CallContext, members: &Members) -> Answer {
-    let mut queue = (*by_url(state, ctx, members)?).clone();
     let given = texts(members, "Attributes");
+    let found = by_url(state, ctx, members)?;
     attributes::check(&given)?;
+    let _turn = state.changing.turn(&found.key()).await;
+    // It may have changed, or gone, since.
+    let mut queue = (*by_url(state, ctx, members)?).clone();
     queue.attributes.extend(given);
     queue.modified = state.clock.now();
     state.queues.put(queue.key(), queue).await.map_err(storage)?;

@@ -94,3 +94,75 @@ async fn what_is_not_there_is_refused_by_name() {
     let redrive = json!({"QueueName": "q", "Attributes": {"RedrivePolicy": "{}"}});
     assert_eq!(client.call("CreateQueue", redrive).await.unwrap_err(), "NotImplemented");
 }
+
+#[tokio::test]
+async fn numbers_beyond_their_limits_are_refused() {
+    let client = Client::new();
+    let queue = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap();
+    let refused = async |operation: &str, further: Value| {
+        let mut members =
+            json!({"QueueUrl": queue["QueueUrl"], "MessageBody": "x", "ReceiptHandle": "1-1-x"});
+        members.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        client.call(operation, members).await.unwrap_err()
+    };
+    for (operation, name, wrong) in [
+        ("SendMessage", "DelaySeconds", 901),
+        ("SendMessage", "DelaySeconds", -1),
+        ("ReceiveMessage", "WaitTimeSeconds", i64::MAX),
+        ("ReceiveMessage", "VisibilityTimeout", 43_201),
+        ("ReceiveMessage", "MaxNumberOfMessages", -1),
+        ("ChangeMessageVisibility", "VisibilityTimeout", i64::MAX),
+        ("ListQueues", "MaxResults", 0),
+    ] {
+        assert_eq!(refused(operation, json!({ name: wrong })).await, "InvalidParameterValue", "{name}");
+    }
+    assert_eq!(refused("ListQueues", json!({"NextToken": "rubbish"})).await, "InvalidParameterValue");
+    let entry = |id: &str| json!({"Id": id, "MessageBody": "x"});
+    let twice = json!({"Entries": [entry("a"), entry("a")]});
+    assert_eq!(refused("SendMessageBatch", twice).await, "BatchEntryIdsNotDistinct");
+    assert_eq!(refused("SendMessageBatch", json!({"Entries": [entry("")]})).await, "InvalidBatchEntryId");
+}
+
+#[tokio::test]
+async fn a_long_queue_is_received_whole_and_queues_are_listed_by_prefix() {
+    let client = Client::new();
+    for name in ["a", "b1", "b2", "b3", "c"] {
+        client.call("CreateQueue", json!({"QueueName": name})).await.unwrap();
+    }
+    let mut ask = json!({"QueueNamePrefix": "b", "MaxResults": 2});
+    let first = client.call("ListQueues", ask.clone()).await.unwrap();
+    assert_eq!(first["QueueUrls"].as_array().unwrap().len(), 2);
+    ask["NextToken"] = first["NextToken"].clone();
+    let second = client.call("ListQueues", ask).await.unwrap();
+    assert_eq!(second, json!({"QueueUrls": ["http://127.0.0.1:4566/000000000000/b3"]}));
+    let url = json!({"QueueUrl": "http://127.0.0.1:4566/000000000000/a", "MaxNumberOfMessages": 10});
+    for at in 0..200 {
+        let mut send = url.clone();
+        send["MessageBody"] = json!(at.to_string());
+        client.call("SendMessage", send).await.unwrap();
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(messages) = client.call("ReceiveMessage", url.clone()).await.unwrap().get("Messages") {
+        seen.extend(messages.as_array().unwrap().iter().map(|it| it["Body"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(seen.len(), 200);
+}
+
+#[tokio::test]
+async fn attributes_set_side_by_side_are_all_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqs = Sqs::new(&Store::open(folder.path()).unwrap(), Clock::Real).unwrap();
+    let client = Client { sqs, ..Client::new() };
+    let queue = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap();
+    let set = |name: &str| {
+        client.call("SetQueueAttributes", json!({"QueueUrl": queue["QueueUrl"], "Attributes": {name: "7"}}))
+    };
+    let done =
+        tokio::join!(set("DelaySeconds"), set("VisibilityTimeout"), set("ReceiveMessageWaitTimeSeconds"));
+    assert!(done.0.is_ok() && done.1.is_ok() && done.2.is_ok());
+    let ask = json!({"QueueUrl": queue["QueueUrl"], "AttributeNames": ["All"]});
+    let shown = client.call("GetQueueAttributes", ask).await.unwrap();
+    for name in ["DelaySeconds", "VisibilityTimeout", "ReceiveMessageWaitTimeSeconds"] {
+        assert_eq!(shown["Attributes"][name], "7", "{name}");
+    }
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use aws_wire::ServiceError;
 use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
 use serde_json::{Map, Value};
-use store::{Collection, Store, StoreError, Table};
+use store::{Collection, Lanes, Store, StoreError, Table};
 
 use role::Role;
 
@@ -27,12 +27,15 @@ pub struct Iam(Arc<State>);
 struct State {
     clock: Clock,
     roles: Collection<Role>,
+    /// Turns to change a role: deploy tools attach its policies side by side.
+    changing: Lanes,
 }
 
 impl Iam {
     /// Loads what the store holds.
     pub fn new(store: &Store, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(State { clock, roles: Collection::load(store, ROLES, VERSION)? })))
+        let roles = Collection::load(store, ROLES, VERSION)?;
+        Ok(Self(Arc::new(State { clock, roles, changing: Lanes::default() })))
     }
 }
 

@@ -73,6 +73,7 @@ fn find(state: &Arc<State>, account: &str, members: &Members) -> Result<Arc<Role
 }
 
 async fn create(state: &Arc<State>, account: &str, members: &Members) -> Answer {
+    let _turn = state.changing.turn(&key(account, text(members, "RoleName"))).await;
     let name = text(members, "RoleName");
     if state.roles.get(&key(account, name)).is_some() {
         let message = format!("Role with name {name} already exists.");
@@ -113,6 +114,7 @@ fn tags(members: &Members) -> BTreeMap<String, String> {
 }
 
 async fn delete(state: &Arc<State>, account: &str, members: &Members) -> Answer {
+    let _turn = state.changing.turn(&key(account, text(members, "RoleName"))).await;
     let role = find(state, account, members)?;
     if !role.attached.is_empty() || !role.policies.is_empty() {
         let what = if role.attached.is_empty() {
@@ -127,6 +129,9 @@ async fn delete(state: &Arc<State>, account: &str, members: &Members) -> Answer 
     Ok(Output::empty())
 }
 
+/// Roles looked at at a time.
+const LOOKED_AT: usize = 200;
+
 fn list(state: &Arc<State>, account: &str, members: &Members) -> Output {
     let most = members
         .get("MaxItems")
@@ -135,9 +140,17 @@ fn list(state: &Arc<State>, account: &str, members: &Members) -> Output {
     let marker = text(members, "Marker");
     let after = (!marker.is_empty()).then(|| key(account, marker));
     let prefix = text(members, "PathPrefix");
-    let found = state.roles.page(&Key::new().text(account), after.as_ref(), usize::MAX);
-    let mut found =
-        found.into_iter().filter(|role| role.path.starts_with(prefix)).take(most + 1).collect::<Vec<_>>();
+    let mut position = after;
+    let mut found = Vec::new();
+    // A path may be that of few roles: as many are looked at as a page needs, not all.
+    loop {
+        let page = state.roles.page(&Key::new().text(account), position.as_ref(), LOOKED_AT);
+        position = page.last().map(|role| key(account, &role.name));
+        found.extend(page.into_iter().filter(|role| role.path.starts_with(prefix)));
+        if position.is_none() || found.len() > most {
+            break;
+        }
+    }
     let truncated = found.len() > most;
     found.truncate(most);
     let mut out = json!({ "Roles": found.iter().map(|role| role.shown()).collect::<Vec<_>>(), "IsTruncated": truncated });
@@ -169,6 +182,7 @@ fn attached(role: &Role) -> Output {
 
 /// The operations that change a role in place.
 async fn change(state: &Arc<State>, account: &str, operation: &str, members: &Members) -> Answer {
+    let _turn = state.changing.turn(&key(account, text(members, "RoleName"))).await;
     let mut role = (*find(state, account, members)?).clone();
     let mut out = Output::empty();
     match operation {
@@ -289,5 +303,52 @@ mod tests {
         assert_eq!(call("GetRole", json!({"RoleName": "r"})).await.unwrap_err(), "NoSuchEntity");
         let broken = json!({"RoleName": "r", "AssumeRolePolicyDocument": "{"});
         assert_eq!(call("CreateRole", broken).await.unwrap_err(), "MalformedPolicyDocument");
+    }
+
+    #[tokio::test]
+    async fn policies_attached_side_by_side_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let iam = Iam::new(&Store::open(folder.path()).unwrap(), Clock::Real).unwrap();
+        let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "".into());
+        let call = async |operation: &'static str, members: Value| {
+            let Value::Object(members) = members else { panic!("members are an object") };
+            iam.call(&ctx, operation, Input { members, ..Input::default() }).await.unwrap().members
+        };
+        call("CreateRole", json!({"RoleName": "r", "AssumeRolePolicyDocument": "{}"})).await;
+        let attach = |at: usize| {
+            let arn = format!("arn:aws:iam::aws:policy/p{at}");
+            call("AttachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn}))
+        };
+        tokio::join!(attach(1), attach(2), attach(3), attach(4));
+        let listed = call("ListAttachedRolePolicies", json!({"RoleName": "r"})).await;
+        assert_eq!(listed["AttachedPolicies"].as_array().unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn pages_of_roles_together_are_all_of_a_path() {
+        let iam = Iam::new(&Store::memory(), Clock::Real).unwrap();
+        let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "".into());
+        let call = async |operation: &'static str, members: Value| {
+            let Value::Object(members) = members else { panic!("members are an object") };
+            Value::Object(
+                iam.call(&ctx, operation, Input { members, ..Input::default() }).await.unwrap().members,
+            )
+        };
+        for at in 0..450 {
+            let path = if at % 3 == 0 { "/a/" } else { "/b/" };
+            let name = format!("r{at}");
+            call("CreateRole", json!({"RoleName": name, "Path": path, "AssumeRolePolicyDocument": "{}"}))
+                .await;
+        }
+        let (mut seen, mut ask) = (0, json!({"PathPrefix": "/a/", "MaxItems": 40}));
+        loop {
+            let page = call("ListRoles", ask.clone()).await;
+            seen += page["Roles"].as_array().unwrap().len();
+            if page["IsTruncated"] == false {
+                break;
+            }
+            ask["Marker"] = page["Marker"].clone();
+        }
+        assert_eq!(seen, 150);
     }
 }

@@ -14,6 +14,8 @@ pub(super) const DEPLOYMENT: &[&str] = &["Description", "RestApiId", "StageName"
 pub(super) const STAGE: &[&str] = &["DeploymentId", "Description", "RestApiId", "StageName", "Variables"];
 
 const METHODS: &[&str] = &["delete", "get", "head", "options", "patch", "post", "put"];
+/// API Gateway's quota of an API's resources, each of which is a part of a path.
+const MOST_RESOURCES: usize = 300;
 const ANY: &str = "x-amazon-apigateway-any-method";
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
@@ -38,6 +40,12 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let place = format!("Resources.{}.Properties.Body", resource.id);
     let paths = body.and_then(|body| body.get("paths")).and_then(Value::as_object);
     for (path, item) in paths.into_iter().flatten() {
+        if path.split('/').count() > MOST_RESOURCES {
+            return Err(Refusals::one(
+                format!("{place}.paths"),
+                "a path has more parts than an API may have",
+            ));
+        }
         let variable = make_path(path, &mut resources, &mut calls);
         for (method, operation) in item.as_object().into_iter().flatten() {
             let place = format!("{place}.paths.{path}.{method}");
@@ -120,11 +128,14 @@ fn make_method(resource: &str, verb: &str, operation: &Value, place: &str) -> Re
     calls.push(Call::new("apigateway", "PutIntegration", members(Value::Object(put))));
     let responses = integration.get("responses").and_then(Value::as_object);
     for (pattern, response) in responses.into_iter().flatten() {
-        let mut put = response.clone();
+        let Some(mut put) = response.as_object().cloned() else {
+            let place = format!("{place}.{INTEGRATION}.responses.{pattern}");
+            return Err(Refusals::one(place, "a response of an integration is a map"));
+        };
         if pattern != "default" {
-            put["selectionPattern"] = Value::from(pattern.as_str());
+            put.insert("selectionPattern".to_owned(), Value::from(pattern.as_str()));
         }
-        calls.push(Call::new("apigateway", "PutIntegrationResponse", members(put)));
+        calls.push(Call::new("apigateway", "PutIntegrationResponse", members(Value::Object(put))));
     }
     Ok(calls)
 }

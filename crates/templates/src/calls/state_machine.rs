@@ -80,23 +80,40 @@ pub(super) fn arn(resource: Named<'_>, known: &Known) -> String {
     format!("arn:aws:states:{region}:{account}:stateMachine:{}", resource.name("StateMachineName"))
 }
 
-/// `${Name}` in a definition, by `DefinitionSubstitutions`; what has no value stays as it is.
+/// `${Name}` in a definition, by `DefinitionSubstitutions`; what has no value stays as it is, and so does what a value
+/// brings in.
 fn substitute(definition: &str, given: Option<&Value>) -> String {
-    let given = given.and_then(Value::as_object).into_iter().flatten();
-    given.fold(definition.to_owned(), |definition, (name, value)| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        definition.replace(&format!("${{{name}}}"), &text)
-    })
+    let Some(given) = given.and_then(Value::as_object) else { return definition.to_owned() };
+    let mut out = String::with_capacity(definition.len());
+    let mut rest = definition;
+    while let Some(at) = rest.find("${") {
+        let after = &rest[at + 2..];
+        let found = after.split_once('}').and_then(|(name, tail)| Some((given.get(name)?, tail)));
+        out.push_str(&rest[..at]);
+        rest = match found {
+            Some((value, tail)) => {
+                out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                tail
+            }
+            None => {
+                out.push_str("${");
+                after
+            }
+        };
+    }
+    out.push_str(rest);
+    out
 }
 
 fn lower_keys(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let lower = |key: &String| key[..1].to_lowercase() + &key[1..];
-            map.iter()
-                .filter(|(key, _)| !key.is_empty())
-                .map(|(key, value)| (lower(key), lower_keys(value)))
-                .collect()
+            let lower = |key: &str| {
+                let mut characters = key.chars();
+                let first = characters.next().map(|first| first.to_ascii_lowercase());
+                first.into_iter().chain(characters).collect::<String>()
+            };
+            map.iter().map(|(key, value)| (lower(key), lower_keys(value))).collect()
         }
         Value::Array(items) => items.iter().map(lower_keys).collect(),
         plain => plain.clone(),

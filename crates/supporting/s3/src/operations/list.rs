@@ -35,52 +35,51 @@ fn page(
     let mut page = Page { contents: Vec::new(), prefixes: BTreeSet::new(), next: None };
     let mut last_given = None;
     let mut position = after.map(|after| past(bucket_name, &after, delimiter, prefix));
-    let all = Key::new().text(bucket_name);
+    let all = Key::new().text(bucket_name).beginning(prefix);
     loop {
         let rows = state.store.scan(OBJECTS, &all, position.as_deref(), CHUNK).map_err(storage)?;
         let Some((last, _)) = rows.last() else { return Ok(page) };
         position = Some(last.to_vec());
         for (row, value) in &rows {
             let key = Key::texts(row, 2).and_then(|(mut texts, _)| texts.pop()).unwrap_or_default();
-            let Some(rest) = key.strip_prefix(prefix) else {
-                // Keys are in order: once past the prefix, none follows.
-                if key.as_str() > prefix {
-                    return Ok(page);
-                }
-                continue;
-            };
-            let common = (!delimiter.is_empty()).then(|| rest.find(delimiter)).flatten();
-            let common = common.map(|at| format!("{prefix}{}", &rest[..at + delimiter.len()]));
-            if common.as_ref().is_some_and(|common| page.prefixes.contains(common)) {
+            let common = common_prefix(&key, prefix, delimiter);
+            if common.is_some_and(|common| page.prefixes.contains(common)) {
                 continue;
             }
             if page.contents.len() + page.prefixes.len() == most {
                 page.next = last_given;
                 return Ok(page);
             }
-            last_given = Some(common.clone().unwrap_or_else(|| key.clone()));
+            last_given = Some(common.unwrap_or(&key).to_owned());
             match common {
                 Some(common) => {
-                    page.prefixes.insert(common);
+                    page.prefixes.insert(common.to_owned());
+                    position = Some(past(bucket_name, common, delimiter, prefix));
                 }
-                None => page.contents.push(entry(&key, value, encoded, owned.then_some(&*bucket.account))?),
+                None => {
+                    page.contents.push(entry(&key, value, encoded, owned.then_some(&*bucket.account))?);
+                    position = Some(row.to_vec());
+                }
             }
         }
     }
 }
 
-/// Where a scan goes on behind a key or a common prefix.
+/// What a key is grouped under: all of it up to and with the first delimiter behind the prefix.
+fn common_prefix<'k>(key: &'k str, prefix: &str, delimiter: &str) -> Option<&'k str> {
+    let rest = key.strip_prefix(prefix).filter(|_| !delimiter.is_empty())?;
+    rest.find(delimiter).map(|at| &key[..prefix.len() + at + delimiter.len()])
+}
+
+/// Where a scan goes on behind a key or a common prefix. Keys below a common prefix need not be looked at.
 fn past(bucket: &str, after: &str, delimiter: &str, prefix: &str) -> Vec<u8> {
-    let is_prefix = !delimiter.is_empty() && after.ends_with(delimiter) && after.len() > prefix.len();
-    let key = object_key(bucket, after);
-    if is_prefix {
-        // Behind all keys that begin with the prefix: the text part's end mark off, the prefix's end on.
-        let open = &key.as_bytes()[..key.as_bytes().len() - 2];
-        let mut end = open.to_vec();
+    if common_prefix(after, prefix, delimiter) == Some(after) {
+        // No text has the byte FF but behind a 00: this is behind all keys that begin so.
+        let mut end = Key::new().text(bucket).beginning(after).as_bytes().to_vec();
         end.push(0xFF);
         return end;
     }
-    key.as_bytes().to_vec()
+    object_key(bucket, after).as_bytes().to_vec()
 }
 
 fn limit(members: &Map<String, Value>) -> Result<usize, ServiceError> {
@@ -133,8 +132,11 @@ fn answer(members: &Map<String, Value>, page: Page) -> Map<String, Value> {
     out.insert("Prefix".into(), Value::from(shown(text(members, "Prefix"), encoded)));
     out.insert("MaxKeys".into(), members.get("MaxKeys").cloned().unwrap_or_else(|| Value::from(1_000)));
     out.insert("IsTruncated".into(), Value::from(page.next.is_some()));
-    for name in ["Delimiter", "EncodingType"] {
-        out.extend(members.get(name).map(|value| (name.to_owned(), value.clone())));
+    out.extend(members.get("EncodingType").map(|value| ("EncodingType".to_owned(), value.clone())));
+    // What clients decode where they asked for an encoding.
+    for name in ["Delimiter", "StartAfter"] {
+        let value = members.get(name).and_then(Value::as_str);
+        out.extend(value.map(|value| (name.to_owned(), Value::from(shown(value, encoded)))));
     }
     if !page.contents.is_empty() {
         out.insert("Contents".into(), Value::Array(page.contents));
@@ -152,10 +154,11 @@ pub(super) fn first(state: &Arc<State>, members: &Map<String, Value>) -> Result<
     let truncated = next.is_some();
     page.next = next.clone();
     let mut out = answer(members, page);
-    out.insert("Marker".into(), Value::from(marker));
+    let encoded = text(members, "EncodingType") == "url";
+    out.insert("Marker".into(), Value::from(shown(marker, encoded)));
     // Without a delimiter the last key is the marker, and is not repeated.
     if truncated && members.contains_key("Delimiter") {
-        out.insert("NextMarker".into(), Value::from(next));
+        out.insert("NextMarker".into(), Value::from(next.map(|next| shown(&next, encoded))));
     }
     Ok(Output { members: out, ..Output::default() })
 }
@@ -181,9 +184,7 @@ pub(super) fn second(state: &Arc<State>, members: &Map<String, Value>) -> Result
     let count = page.contents.len() + page.prefixes.len();
     let mut out = answer(&members, page);
     out.insert("KeyCount".into(), Value::from(count));
-    for name in ["ContinuationToken", "StartAfter"] {
-        out.extend(members.get(name).map(|value| (name.to_owned(), value.clone())));
-    }
+    out.extend(members.get("ContinuationToken").map(|value| ("ContinuationToken".to_owned(), value.clone())));
     if let Some(next) = next {
         out.insert("NextContinuationToken".into(), Value::from(PageToken::encode(LISTING, &next)));
     }

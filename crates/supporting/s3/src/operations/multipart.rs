@@ -1,6 +1,6 @@
 //! Multipart uploads: CreateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use aws_wire::ServiceError;
 use md5::{Digest as _, Md5};
@@ -71,9 +71,27 @@ pub(super) async fn upload_part(
         etag: stored.etag.clone(),
         modified: state.clock.now(),
     };
+    // The upload may have ended while the part came.
+    let _turn = state.uploading.turn(&upload_key(members)).await;
+    if let Err(error) = find(state, members) {
+        drop_part(state, &part).await;
+        return Err(error);
+    }
     // A record of its own: clients send the parts of one upload side by side.
-    state.parts.put(upload_key(members).number(number), part).await.map_err(storage)?;
+    let key = upload_key(members).number(number);
+    let replaced = state.parts.get(&key);
+    state.parts.put(key, part).await.map_err(storage)?;
+    if let Some(replaced) = replaced {
+        drop_part(state, &replaced).await;
+    }
     Ok(Output::of(json!({ "ETag": stored.etag })))
+}
+
+/// Removes the content of a part that is no upload's any more: rubbish by then, failing to remove it loses nothing.
+async fn drop_part(state: &Arc<State>, part: &Part) {
+    if let Some(blob) = BlobId::parse(&part.blob) {
+        let _ = state.store.blobs().delete(&blob).await;
+    }
 }
 
 pub(super) fn list_parts(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
@@ -104,6 +122,7 @@ pub(super) async fn complete(
     ctx: &CallContext,
     members: &Map<String, Value>,
 ) -> Result<Output, ServiceError> {
+    let _turn = state.uploading.turn(&upload_key(members)).await;
     let upload = find(state, members)?;
     let listed = members.get("MultipartUpload").and_then(|it| it.get("Parts")).and_then(Value::as_array);
     let listed = listed
@@ -126,7 +145,7 @@ pub(super) async fn complete(
         modified: state.clock.now(),
         headers: upload.headers.clone(),
     };
-    object::save(state, &upload.bucket, &upload.key, &object).await?;
+    object::save(state, members, &upload.bucket, &upload.key, &object).await?;
     forget(state, members, &parts).await?;
     let location = format!("{}/{}/{}", ctx.endpoint, upload.bucket, upload.key);
     Ok(Output::of(json!({ "Bucket": upload.bucket, "Key": upload.key, "ETag": etag, "Location": location })))
@@ -143,10 +162,9 @@ fn chosen<'u>(uploaded: &'u [Arc<Part>], listed: &[Value]) -> Result<Vec<&'u Par
     for (at, entry) in listed.iter().enumerate() {
         let number = number_of(entry);
         let etag = entry.get("ETag").and_then(Value::as_str).unwrap_or_default();
-        let same = |part: &&Arc<Part>| {
-            part.number == number && part.etag.trim_matches('"') == etag.trim_matches('"')
-        };
-        let part = uploaded.iter().find(same).ok_or_else(|| {
+        let found = uploaded.binary_search_by_key(&number, |part| part.number).ok().map(|at| &uploaded[at]);
+        let part = found.filter(|part| part.etag.trim_matches('"') == etag.trim_matches('"'));
+        let part = part.ok_or_else(|| {
             let message = "One or more of the specified parts could not be found.  The part may not have been uploaded, \
                            or the specified entity tag may not match the part's entity tag.";
             ServiceError::bad_request("InvalidPart", message)
@@ -167,18 +185,18 @@ async fn forget(
     used: &[&Part],
 ) -> Result<(), ServiceError> {
     state.uploads.remove(&upload_key(members)).await.map_err(storage)?;
+    let used: HashSet<&str> = used.iter().map(|part| part.blob.as_str()).collect();
     for part in parts_of(state, members) {
         state.parts.remove(&upload_key(members).number(part.number)).await.map_err(storage)?;
-        let is_used = used.iter().any(|it| it.blob == part.blob);
-        if let Some(blob) = BlobId::parse(&part.blob).filter(|_| !is_used) {
-            // Rubbish by now; failing to remove it loses nothing.
-            let _ = state.store.blobs().delete(&blob).await;
+        if !used.contains(part.blob.as_str()) {
+            drop_part(state, &part).await;
         }
     }
     Ok(())
 }
 
 pub(super) async fn abort(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+    let _turn = state.uploading.turn(&upload_key(members)).await;
     find(state, members)?;
     forget(state, members, &[]).await?;
     Ok(Output { status: Some(204), ..Output::default() })

@@ -38,7 +38,10 @@ pub(super) async fn put(
         modified: state.clock.now(),
         headers: kept(members),
     };
-    save(state, bucket, key, &object).await?;
+    if let Err(error) = save(state, members, bucket, key, &object).await {
+        drop_content(state, Some(object), &[]).await;
+        return Err(error);
+    }
     Ok(Output::of(json!({ "ETag": stored.etag })))
 }
 
@@ -116,24 +119,29 @@ pub(super) async fn store_body(
     Ok(Stored { blob, size, etag: format!("\"{}\"", aws_wire::sigv4::hex(&digest)) })
 }
 
-/// Makes an object visible, and removes the content of what it replaces.
+/// Makes an object visible, if the request's conditions still hold, and removes the content of what it replaces.
 pub(super) async fn save(
     state: &Arc<State>,
+    members: &Map<String, Value>,
     bucket: &str,
     key: &str,
     object: &Object,
 ) -> Result<(), ServiceError> {
+    let _turn = state.keys.turn(&object_key(bucket, key)).await;
+    check_conditions(state, members)?;
     let replaced = state.object(bucket, key).ok();
     let record = serde_json::to_vec(object).map_err(storage)?;
     let mut batch = Batch::new();
     batch.put(OBJECTS, object_key(bucket, key), record);
     state.store.commit(batch).await.map_err(storage)?;
-    drop_content(state, replaced).await;
+    drop_content(state, replaced, &object.blobs).await;
     Ok(())
 }
 
-async fn drop_content(state: &Arc<State>, object: Option<Object>) {
-    for (blob, _) in object.into_iter().flat_map(|object| object.blobs) {
+/// Removes an object's content, but for what is `kept` in another.
+async fn drop_content(state: &Arc<State>, object: Option<Object>, kept: &[(String, u64)]) {
+    let blobs = object.into_iter().flat_map(|object| object.blobs);
+    for (blob, _) in blobs.filter(|blob| !kept.contains(blob)) {
         // Content that no object names any more is rubbish; failing to remove it loses nothing.
         if let Some(blob) = BlobId::parse(&blob) {
             let _ = state.store.blobs().delete(&blob).await;
@@ -151,11 +159,11 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
         )
     })?;
-    let found = state.object(from_bucket, from_key)?;
+    let look = || state.object(from_bucket, from_key).map(|found| (found, ()));
+    let (found, (), content) = read::with_content(state, look).await?;
     let (bucket, key) = (text(members, "Bucket"), text(members, "Key"));
     state.bucket(bucket)?;
     check_key(key)?;
-    let content = read::content(state, &found).await?;
     let blob = state.store.blobs().put(content).await.map_err(storage)?;
     let replaces = text(members, "MetadataDirective") == "REPLACE";
     let object = Object {
@@ -164,7 +172,7 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
         headers: if replaces { kept(members) } else { found.headers.clone() },
         ..found
     };
-    save(state, bucket, key, &object).await?;
+    save(state, members, bucket, key, &object).await?;
     let result = json!({ "ETag": object.etag, "LastModified": object.modified.epoch_seconds() });
     Ok(Output::of(json!({ "CopyObjectResult": result })))
 }
@@ -177,6 +185,7 @@ pub(super) async fn delete(state: &Arc<State>, members: &Map<String, Value>) -> 
 
 /// Removes an object; one that is not there is no error.
 async fn remove(state: &Arc<State>, bucket: &str, key: &str) -> Result<(), ServiceError> {
+    let _turn = state.keys.turn(&object_key(bucket, key)).await;
     let found = match state.object(bucket, key) {
         Ok(found) => found,
         Err(error) if error.code == "NoSuchKey" => return Ok(()),
@@ -185,7 +194,7 @@ async fn remove(state: &Arc<State>, bucket: &str, key: &str) -> Result<(), Servi
     let mut batch = Batch::new();
     batch.delete(OBJECTS, object_key(bucket, key));
     state.store.commit(batch).await.map_err(storage)?;
-    drop_content(state, Some(found)).await;
+    drop_content(state, Some(found), &[]).await;
     Ok(())
 }
 

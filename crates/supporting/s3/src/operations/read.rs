@@ -12,8 +12,7 @@ use super::text;
 use crate::{State, record::Object, storage};
 
 pub(super) async fn get(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
-    let (object, mut output) = found(state, members)?;
-    let whole = content(state, &object).await?;
+    let (object, mut output, whole) = with_content(state, || found(state, members)).await?;
     let body = match range(members, object.size)? {
         Some((from, to)) => {
             let bounds = format!("bytes {from}-{}/{}", to - 1, object.size);
@@ -120,13 +119,33 @@ fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, 
     Ok(Some(bounds))
 }
 
-/// An object's whole content.
-pub(super) async fn content(state: &Arc<State>, object: &Object) -> Result<Bytes, ServiceError> {
+/// How often an object is looked for again that was replaced while it was read.
+const ATTEMPTS: usize = 16;
+
+/// An object, as `look` finds it, and its whole content. The content of one that is replaced or removed between the two
+/// is gone: it is looked for again.
+pub(super) async fn with_content<T>(
+    state: &Arc<State>,
+    look: impl Fn() -> Result<(Object, T), ServiceError>,
+) -> Result<(Object, T, Bytes), ServiceError> {
+    let mut attempts = 1;
+    loop {
+        let (object, found) = look()?;
+        match content(state, &object).await {
+            Ok(content) => return Ok((object, found, content)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && attempts < ATTEMPTS => {
+                attempts += 1;
+            }
+            Err(error) => return Err(storage(error)),
+        }
+    }
+}
+
+async fn content(state: &Arc<State>, object: &Object) -> std::io::Result<Bytes> {
     let mut whole = BytesMut::new();
     for (blob, _) in &object.blobs {
-        let id = BlobId::parse(blob)
-            .ok_or_else(|| ServiceError::new("InternalError", 500, "a record names no blob"))?;
-        let part = state.store.blobs().get(&id).await.map_err(storage)?;
+        let id = BlobId::parse(blob).ok_or_else(|| std::io::Error::other("a record names no blob"))?;
+        let part = state.store.blobs().get(&id).await?;
         if object.blobs.len() == 1 {
             return Ok(part);
         }

@@ -1,0 +1,140 @@
+//! Whatever a template says, it is planned or refused: nothing panics, hangs or grows without bound.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use proptest::prelude::*;
+use templates::{PseudoParameters, Template};
+
+const ORDERS: &str = include_str!("../../../fixtures/apps/orders/template.yaml");
+
+/// Plans a template and makes every call of it, as far as it goes.
+fn run(text: &str) {
+    let Ok(template) = Template::parse(text) else { return };
+    let pseudo =
+        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
+    let read = |_: &str| Ok("{\"StartAt\": \"é\", \"é\": {}}".to_owned());
+    let Ok(plan) = template.plan(&pseudo, &BTreeMap::new(), &read) else { return };
+    let mut known = plan.known.clone();
+    for step in &plan.steps {
+        let _ = step.calls(&known);
+        let _ = step.made(&BTreeMap::new(), &mut known);
+    }
+    let _ = plan.outputs(&known);
+}
+
+/// The fixture with some of its lines removed, repeated, swapped, indented otherwise or with other words in them.
+fn mutated() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        Just("!Sub '${a}${'"),
+        Just("!GetAtt x"),
+        Just("!If [a, b]"),
+        Just("*a"),
+        Just("&a"),
+        Just("[]"),
+        Just("{}"),
+        Just("é"),
+        Just("null"),
+        Just("1e999"),
+        Just("!Select [9, []]"),
+        Just("- "),
+        Just("? "),
+        Just("|"),
+        Just("{é: {ü: 1}}"),
+        Just("AWS::Serverless::Api"),
+        Just("AWS::Serverless::HttpApi"),
+        Just("AWS::ApiGateway::RestApi"),
+        Just("AWS::IAM::Role"),
+    ];
+    let change = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..6_u8, word);
+    prop::collection::vec(change, 1..6).prop_map(|changes| {
+        let mut lines: Vec<String> = ORDERS.lines().map(str::to_owned).collect();
+        for (one, other, kind, word) in changes {
+            let (one, other) = (one.index(lines.len()), other.index(lines.len()));
+            match kind {
+                0 => drop(lines.remove(one)),
+                1 => lines.swap(one, other),
+                2 => lines.insert(one, lines[other].clone()),
+                3 => lines[one].insert_str(0, "  "),
+                4 => {
+                    let key = lines[one].split(':').next().unwrap_or_default().to_owned();
+                    lines[one] = format!("{key}: {word}");
+                }
+                _ => lines[one].push_str(word),
+            }
+        }
+        lines.join("\n")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    #[test]
+    fn a_template_with_mistakes_is_planned_or_refused(text in mutated()) {
+        run(&text);
+    }
+
+    #[test]
+    fn any_text_is_planned_or_refused(text in "([\\[\\]{}:,&*!|>?'\"#%@` \n\t-]|\\PC|Resources|Type|a|\r\n){0,60}") {
+        run(&text);
+        run(&format!("Resources:\n  A:\n    Type: AWS::S3::Bucket\n    {text}"));
+    }
+}
+
+/// One resource with these properties, in JSON.
+fn resource(kind: &str, properties: &str) -> String {
+    format!("{{\"Resources\": {{\"A\": {{\"Type\": \"{kind}\", \"Properties\": {properties}}}}}}}")
+}
+
+#[test]
+fn odd_shapes_inside_of_resources_do_not_panic() {
+    let body = |responses: &str| {
+        format!(
+            "{{\"Body\": {{\"paths\": {{\"/a\": {{\"get\": {{\"x-amazon-apigateway-integration\": {{\"type\": \"mock\", \
+             \"responses\": {responses}}}}}}}}}}}}}"
+        )
+    };
+    for responses in ["{\"4..\": \"text\"}", "{\"4..\": [1]}", "{\"4..\": 1}", "{\"4..\": null}", "[]"] {
+        run(&resource("AWS::ApiGateway::RestApi", &body(responses)));
+    }
+    let machine = "{\"Definition\": {}, \"LoggingConfiguration\": {\"\u{e9}t\u{e9}\": {\"\": 1}}}";
+    run(&resource("AWS::StepFunctions::StateMachine", machine));
+}
+
+#[test]
+fn deep_and_multiplying_templates_end_soon() {
+    let began = Instant::now();
+    for open in ["[", "{a: ", "- ", "? ", "!a [", "!a "] {
+        run(&open.repeat(300_000 / open.len()));
+    }
+    run(&format!("{}{}", "[".repeat(200_000), "]".repeat(200_000)));
+    run(&format!("{{\"a\": {}{}}}", "[".repeat(200_000), "]".repeat(200_000)));
+    let chained = (1..60).fold(format!("a0: &a0 {}{}\n", "[".repeat(90), "]".repeat(90)), |text, at| {
+        text + &format!("a{at}: &a{at} {}*a{}{}\n", "[".repeat(90), at - 1, "]".repeat(90))
+    });
+    assert!(Template::parse(&chained).is_err());
+    let doubled = (0..30).fold("\"xxxxxxxxxxxxxxxx\"".to_owned(), |inner, _| {
+        format!("{{\"Fn::Sub\": [\"${{a}}${{a}}${{a}}${{a}}\", {{\"a\": {inner}}}]}}")
+    });
+    run(&resource("AWS::S3::Bucket", &format!("{{\"BucketName\": {doubled}}}")));
+    let joined = (0..30).fold("\"xxxxxxxxxxxxxxxx\"".to_owned(), |inner, _| {
+        format!("{{\"Fn::Join\": [{inner}, [\"\", \"\", \"\", \"\", \"\"]]}}")
+    });
+    run(&resource("AWS::S3::Bucket", &format!("{{\"BucketName\": {joined}}}")));
+    let quoted = (0..60).fold("\"\\\"\"".to_owned(), |inner, _| format!("{{\"Fn::ToJsonString\": {inner}}}"));
+    run(&resource("AWS::S3::Bucket", &format!("{{\"BucketName\": {quoted}}}")));
+    let given: Vec<_> =
+        (10..60).map(|at| format!("\"a{at}\": \"${{a{}}}${{a{}}}\"", at + 1, at + 1)).collect();
+    let given = format!(
+        "{{\"DefinitionString\": \"${{a10}}\", \"DefinitionSubstitutions\": {{{}}}}}",
+        given.join(", ")
+    );
+    run(&resource("AWS::StepFunctions::StateMachine", &given));
+    let path = "/a".repeat(100_000);
+    let body = format!("{{\"Body\": {{\"paths\": {{\"{path}\": {{}}}}}}}}");
+    run(&resource("AWS::ApiGateway::RestApi", &body));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
