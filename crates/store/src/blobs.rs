@@ -3,12 +3,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
 /// The name of a blob: made by [`Blobs::put`], kept by a record that refers to it.
@@ -112,6 +113,15 @@ impl Blobs {
         }
     }
 
+    /// Opens a blob, to read parts of it as they are wanted. It stays readable when it is removed meanwhile (on systems
+    /// where open files do); `NotFound` if there is none of that name.
+    pub async fn open(&self, id: &BlobId) -> io::Result<Blob> {
+        match &*self.0 {
+            Place::Memory(_) => self.get(id).await.map(Blob::Memory),
+            Place::Folder(folder) => tokio::fs::File::open(folder.join(&id.0)).await.map(Blob::File),
+        }
+    }
+
     /// Removes a blob, if it is there.
     pub async fn delete(&self, id: &BlobId) -> io::Result<()> {
         match &*self.0 {
@@ -141,6 +151,49 @@ impl Blobs {
                     tokio::fs::remove_file(entry.path()).await?;
                 }
                 Ok(())
+            }
+        }
+    }
+}
+
+/// A blob that has been opened.
+#[derive(Debug)]
+pub enum Blob {
+    /// All of it.
+    Memory(Bytes),
+    /// Its file.
+    File(tokio::fs::File),
+}
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 256 << 10;
+
+impl Blob {
+    /// The bytes from `from` up to `to`, as they are read. Fewer than asked for are an error.
+    pub fn stream(self, from: u64, to: u64) -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> {
+        match self {
+            Self::Memory(content) => {
+                let bound = |at: u64| usize::try_from(at).ok().filter(|at| *at <= content.len());
+                let part = match (bound(from), bound(to)) {
+                    (Some(from), Some(to)) if from <= to => Ok(content.slice(from..to)),
+                    _ => Err(io::ErrorKind::UnexpectedEof.into()),
+                };
+                Box::pin(futures::stream::once(std::future::ready(part)))
+            }
+            Self::File(file) => {
+                Box::pin(futures::stream::try_unfold((file, from, from == 0), move |state| async move {
+                    let (mut file, at, is_placed) = state;
+                    if at >= to {
+                        return Ok(None);
+                    }
+                    if !is_placed {
+                        file.seek(io::SeekFrom::Start(at)).await?;
+                    }
+                    let wanted = usize::try_from(to - at).unwrap_or(CHUNK).min(CHUNK);
+                    let mut chunk = BytesMut::zeroed(wanted);
+                    file.read_exact(&mut chunk).await?;
+                    Ok(Some((chunk.freeze(), (file, at + wanted as u64, true))))
+                }))
             }
         }
     }

@@ -15,7 +15,7 @@ mod memory;
 mod store;
 
 pub use batch::{Batch, Table};
-pub use blobs::{BlobId, Blobs};
+pub use blobs::{Blob, BlobId, Blobs};
 pub use collection::Collection;
 pub use error::StoreError;
 pub use key::Key;

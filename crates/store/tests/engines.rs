@@ -101,6 +101,11 @@ async fn streams_become_blobs_within_their_limit() {
         let (blob, length) =
             store.blobs().put_stream(chunks(), 4, |chunk| seen += chunk.len()).await.unwrap();
         assert_eq!((store.blobs().get(&blob).await.unwrap(), length, seen), ("abcd".into(), 4, 4));
+        let part = store.blobs().open(&blob).await.unwrap().stream(1, 3);
+        let part: Vec<bytes::Bytes> = futures::TryStreamExt::try_collect(part).await.unwrap();
+        assert_eq!(part.concat(), b"bc");
+        let beyond = store.blobs().open(&blob).await.unwrap().stream(1, 5);
+        assert!(futures::TryStreamExt::try_collect::<Vec<_>>(beyond).await.is_err());
         let error = store.blobs().put_stream(chunks(), 3, |_| {}).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
     }

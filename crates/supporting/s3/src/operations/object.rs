@@ -164,7 +164,8 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
     let (bucket, key) = (text(members, "Bucket"), text(members, "Key"));
     state.bucket(bucket)?;
     check_key(key)?;
-    let blob = state.store.blobs().put(content).await.map_err(storage)?;
+    let content = content.stream(0, found.size);
+    let (blob, _) = state.store.blobs().put_stream(content, LARGEST, |_| {}).await.map_err(storage)?;
     let replaces = text(members, "MetadataDirective") == "REPLACE";
     let object = Object {
         blobs: vec![(blob.as_str().to_owned(), found.size)],

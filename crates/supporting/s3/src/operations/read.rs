@@ -3,32 +3,33 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use bytes::{Bytes, BytesMut};
-use runtime::Output;
+use futures::{StreamExt as _, TryStreamExt as _};
+use runtime::{Body, ByteStream, Output};
 use serde_json::{Map, Value, json};
-use store::BlobId;
+use store::{Blob, BlobId, Blobs};
 
 use super::text;
 use crate::{State, record::Object, storage};
 
 pub(super) async fn get(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
-    let (object, mut output, whole) = with_content(state, || found(state, members)).await?;
-    let body = match range(members, object.size)? {
+    let (object, mut output, content) = with_content(state, || found(state, members)).await?;
+    let (from, to) = match range(members, object.size)? {
         Some((from, to)) => {
             let bounds = format!("bytes {from}-{}/{}", to - 1, object.size);
             output.members.insert("ContentRange".to_owned(), Value::from(bounds));
             output.members.insert("ContentLength".to_owned(), Value::from(to - from));
             output.status = Some(206);
-            whole.slice(index(from)?..index(to)?)
+            (from, to)
         }
-        None => whole,
+        None => (0, object.size),
     };
     for (name, header) in RESPONSE_OVERRIDES {
         if let Some(value) = members.get(*name) {
             output.members.insert((*header).to_owned(), value.clone());
         }
     }
-    Ok(output.with_body(body))
+    output.body = Body::Stream(content.stream(from, to));
+    Ok(output)
 }
 
 /// Query parameters that replace headers of the answer.
@@ -42,10 +43,6 @@ const RESPONSE_OVERRIDES: &[(&str, &str)] = &[
 
 pub(super) fn head(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
     found(state, members).map(|(_, output)| output)
-}
-
-fn index(position: u64) -> Result<usize, ServiceError> {
-    usize::try_from(position).map_err(storage)
 }
 
 fn found(state: &Arc<State>, members: &Map<String, Value>) -> Result<(Object, Output), ServiceError> {
@@ -122,12 +119,54 @@ fn range(members: &Map<String, Value>, size: u64) -> Result<Option<(u64, u64)>, 
 /// How often an object is looked for again that was replaced while it was read.
 const ATTEMPTS: usize = 16;
 
-/// An object, as `look` finds it, and its whole content. The content of one that is replaced or removed between the two
-/// is gone: it is looked for again.
+/// How many parts are opened at once; the files a process may have open are few.
+const OPENED: usize = 64;
+
+/// An object's content: its parts with their lengths. The first ones are open, so that they stay readable when the object
+/// is replaced; those of uploads in very many parts are opened when it is their turn.
+pub(super) struct Content {
+    blobs: Blobs,
+    parts: Vec<(Part, u64)>,
+}
+
+enum Part {
+    Open(Blob),
+    Named(BlobId),
+}
+
+impl Content {
+    /// The bytes from `from` up to `to`, as they are read.
+    pub(super) fn stream(self, from: u64, to: u64) -> ByteStream {
+        let Self { blobs, parts } = self;
+        let mut position = 0;
+        let mut wanted = Vec::new();
+        for (part, length) in parts {
+            let (start, end) = (position, position + length);
+            position = end;
+            if start < to && end > from {
+                wanted.push((part, from.max(start) - start, to.min(end) - start));
+            }
+        }
+        let read = futures::stream::iter(wanted).then(move |(part, from, to)| {
+            let blobs = blobs.clone();
+            async move {
+                let blob = match part {
+                    Part::Open(blob) => blob,
+                    Part::Named(id) => blobs.open(&id).await?,
+                };
+                Ok::<_, std::io::Error>(blob.stream(from, to))
+            }
+        });
+        Box::pin(read.try_flatten())
+    }
+}
+
+/// An object, as `look` finds it, and its content. The content of one that is replaced or removed between the two is
+/// gone: it is looked for again.
 pub(super) async fn with_content<T>(
     state: &Arc<State>,
     look: impl Fn() -> Result<(Object, T), ServiceError>,
-) -> Result<(Object, T, Bytes), ServiceError> {
+) -> Result<(Object, T, Content), ServiceError> {
     let mut attempts = 1;
     loop {
         let (object, found) = look()?;
@@ -141,15 +180,13 @@ pub(super) async fn with_content<T>(
     }
 }
 
-async fn content(state: &Arc<State>, object: &Object) -> std::io::Result<Bytes> {
-    let mut whole = BytesMut::new();
-    for (blob, _) in &object.blobs {
+async fn content(state: &Arc<State>, object: &Object) -> std::io::Result<Content> {
+    let mut parts = Vec::with_capacity(object.blobs.len());
+    let blobs = state.store.blobs();
+    for (at, (blob, length)) in object.blobs.iter().enumerate() {
         let id = BlobId::parse(blob).ok_or_else(|| std::io::Error::other("a record names no blob"))?;
-        let part = state.store.blobs().get(&id).await?;
-        if object.blobs.len() == 1 {
-            return Ok(part);
-        }
-        whole.extend_from_slice(&part);
+        let part = if at < OPENED { Part::Open(blobs.open(&id).await?) } else { Part::Named(id) };
+        parts.push((part, *length));
     }
-    Ok(whole.freeze())
+    Ok(Content { blobs: blobs.clone(), parts })
 }
