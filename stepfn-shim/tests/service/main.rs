@@ -3,4 +3,5 @@
 
 mod crashes;
 mod executions;
+mod full_disk;
 mod world;
