@@ -26,6 +26,17 @@ impl Disk {
         self.0.1.store(full, Ordering::SeqCst);
     }
 
+    /// Another disk with the same content, and room.
+    fn copied(&self) -> Self {
+        let copy = Self::default();
+        let length = self.0.0.len().unwrap();
+        let mut content = vec![0; usize::try_from(length).unwrap()];
+        self.0.0.read(0, &mut content).unwrap();
+        copy.0.0.set_len(length).unwrap();
+        copy.0.0.write(0, &content).unwrap();
+        copy
+    }
+
     fn room(&self) -> io::Result<&InMemoryBackend> {
         if self.0.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(&self.0.0) }
     }
@@ -93,8 +104,7 @@ async fn nothing_is_done_that_could_not_be_stored() {
         let sent = within(1, async || !world.router.messages.lock().unwrap().is_empty());
         assert!(!sent.await, "a task was done whose schedule was not stored");
     }
-    disk.fill(false);
-    let world = World::over(Store::open_backend(disk).unwrap(), clock);
+    let world = World::over(Store::open_backend(disk.copied()).unwrap(), clock);
     world.service.resume().await.unwrap();
     let ended = within(10, async || world.describe(&execution).await["status"] == "SUCCEEDED");
     assert!(ended.await, "{:?}", world.types(&execution).await);
