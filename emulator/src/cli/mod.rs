@@ -3,6 +3,7 @@
 mod client;
 mod coverage;
 mod env;
+mod install_sdks;
 mod invoke;
 mod logs;
 mod reset;
@@ -41,6 +42,8 @@ enum Command {
     /// Print which operations are done, as Markdown.
     #[command(hide = true)]
     Coverage,
+    /// Install AWS's SDKs for functions that run in local processes and bring none.
+    InstallSdks,
     /// Remove everything in a running Tule.
     Reset(reset::Arguments),
     /// Print exports for the shell: eval "$(tule env)".
@@ -72,6 +75,7 @@ async fn run(command: Command) -> Result<ExitCode, String> {
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
         Command::Coverage => coverage::run().await,
+        Command::InstallSdks => install_sdks::run().await,
         Command::Reset(arguments) => reset::run(arguments).await,
         Command::Start(arguments) => start::run(arguments).await,
         Command::Env(arguments) => {

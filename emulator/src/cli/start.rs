@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal;
 
+use super::say;
 use crate::{
     config::{Config, Flags},
     deploy::install,
@@ -20,12 +21,30 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let config = Config::load(arguments.flags)?;
     log_to_stderr();
-    let tule = startup::start(&config, installed_sdks()).await?;
+    warn_of_host(&config);
+    let sdks = installed_sdks();
+    let tule = startup::start(&config, sdks.clone()).await?;
     println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
-    println!("functions run in {}", tule.worlds.now().lambda.describe());
+    let executor = tule.worlds.now().lambda.describe();
+    println!("functions run in {executor}");
+    if executor.starts_with("process") && (sdks.python.is_none() || sdks.node.is_none()) {
+        println!(
+            "functions find only the AWS SDKs that they bring; `tule install-sdks` installs them as AWS has them"
+        );
+    }
     println!("Ready.");
     wait_for_end(tule).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who listens for others is told what that means.
+pub(crate) fn warn_of_host(config: &Config) {
+    if !config.host.is_loopback() {
+        say(&format!(
+            "warning: Tule listens on {}, so others on the network can reach it; any credentials work, and it runs code",
+            config.host
+        ));
+    }
 }
 
 /// The SDKs for functions that `tule up` installed at some time.

@@ -32,6 +32,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let config = Config::load(arguments.flags)?;
     start::log_to_stderr();
+    start::warn_of_host(&config);
     let scope = Scope::new(aws_wire::account_of(None), &config.region);
     let parameters = arguments.parameters.into_iter().collect();
     let deployment = match deploy::find_template(&arguments.path)? {
