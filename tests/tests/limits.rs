@@ -141,3 +141,29 @@ fn slow_clients_are_cut_and_others_are_served() {
     assert!(began.elapsed() < Duration::from_secs(59), "slow clients were not cut after thirty seconds");
     assert_eq!(tule.request("GET", "/_tule/health", &[], "").status, 200);
 }
+
+#[test]
+fn what_a_function_answers_splits_no_header() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let tule = Tule::start(&["--executor", "process"]);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("index.py", zip::write::SimpleFileOptions::default()).unwrap();
+    let source = b"def handler(event, context):\n    return {'statusCode': 200, 'body': 'x', 'headers': \
+                   {'x-one': 'a\\r\\nx-two: b', 'x-three\\r\\nx-four': 'c', 'location': '/\\r\\nset-cookie: d=e'}}\n";
+    zip.write_all(source).unwrap();
+    let zip = STANDARD.encode(zip.finish().unwrap().into_inner());
+    let function = json!({
+        "FunctionName": "split", "Runtime": "python3.12", "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/r", "Code": { "ZipFile": zip }
+    });
+    assert_eq!(call(&tule, "POST", "/2015-03-31/functions", "lambda", &function).status, 201);
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:split";
+    let uri = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations");
+    let proxy = json!({ "type": "AWS_PROXY", "httpMethod": "POST", "uri": uri });
+    let answer = tule.request("POST", &deployed(&tule, &proxy), &[], "");
+    let lines: Vec<&str> = answer.headers.lines().collect();
+    for split in ["x-two", "x-four", "set-cookie"] {
+        assert!(!lines.iter().any(|line| line.starts_with(split)), "{}", answer.headers);
+    }
+    assert_eq!(tule.request("GET", "/_tule/health", &[], "").status, 200);
+}
