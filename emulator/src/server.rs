@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::front_door::FrontDoor;
+use crate::front_door::{FrontDoor, framing::Strict};
 
 /// How long a client may take to send its headers; slower ones are cut.
 const HEADER_TIME: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: Can
         let _ = stream.set_nodelay(true);
         connections.spawn(connection(
             http.clone(),
-            TokioIo::new(stream),
+            TokioIo::new(Strict::new(stream)),
             peer,
             Arc::clone(&door),
             stop.clone(),
@@ -45,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<FrontDoor>, stop: Can
 
 async fn connection(
     http: http1::Builder,
-    io: TokioIo<tokio::net::TcpStream>,
+    io: TokioIo<Strict<tokio::net::TcpStream>>,
     peer: SocketAddr,
     door: Arc<FrontDoor>,
     stop: CancellationToken,

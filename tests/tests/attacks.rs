@@ -71,8 +71,14 @@ fn admin_routes_are_not_for_other_sites_and_have_no_effect() {
         assert!(answer.headers.contains("x-content-type-options: nosniff"), "{path}: {}", answer.headers);
         assert!(answer.headers.contains("cross-origin-resource-policy: same-origin"), "{path}");
         assert!(!answer.headers.contains("access-control-allow-origin"), "{path}");
-        for foreign in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+        for foreign in
+            [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+        {
             assert_eq!(tule.request("GET", path, &[foreign], "").status, 403, "{path}");
+            let upgrade = [foreign, ("connection", "upgrade"), ("upgrade", "websocket")];
+            assert_eq!(tule.request("GET", path, &upgrade, "").status, 403, "{path} as a WebSocket");
+            let events = [foreign, ("accept", "text/event-stream")];
+            assert_eq!(tule.request("GET", path, &events, "").status, 403, "{path} as server-sent events");
         }
         assert_eq!(tule.request("HEAD", path, &[], "").status, 200, "{path}");
     }
@@ -120,6 +126,14 @@ fn malformed_requests_are_refused_and_the_listener_lives() {
         "POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"
     ));
     refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n"));
+    for lengths in
+        ["content-length: 4\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 4"]
+    {
+        refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\n{lengths}\r\n\r\n0\r\n\r\n"));
+    }
+    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"));
+    refused(&format!("GET /_tule/health HTTP/1.1\nhost: {here}\n\n"));
+    refused(&format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\nhost: {here}\r\n\r\n"));
     let many: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
     refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\n{many}\r\n"));
     refused(&format!(

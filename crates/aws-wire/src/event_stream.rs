@@ -7,7 +7,7 @@ use aws_model::{Operation, ServiceModel, ShapeKind, StructureShape};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::{ServiceError, json};
+use crate::json;
 
 /// The event stream that is an operation's answer, if it is one.
 pub fn of(model: &'static ServiceModel, operation: &Operation) -> Option<&'static StructureShape> {
@@ -62,17 +62,6 @@ pub fn event(
         json::write_structure(&mut body, model, shape, members);
     }
     frame(&[(":message-type", "event"), (":event-type", name), (":content-type", "application/json")], &body)
-}
-
-/// The frame that ends a stream with an error.
-pub fn exception(error: &ServiceError) -> Bytes {
-    let body = serde_json::json!({ "message": error.message }).to_string();
-    let headers = [
-        (":message-type", "exception"),
-        (":exception-type", &*error.code),
-        (":content-type", "application/json"),
-    ];
-    frame(&headers, body.as_bytes())
 }
 
 #[cfg(test)]

@@ -62,11 +62,6 @@ impl Store {
         Ok(Self { engine: Engine::Disk(Arc::new(disk)), blobs: Blobs::memory() })
     }
 
-    /// Whether what is stored outlives the process.
-    pub fn is_durable(&self) -> bool {
-        matches!(self.engine, Engine::Disk(_))
-    }
-
     /// Writes a batch.
     pub fn commit(&self, batch: Batch) -> Commit {
         match &self.engine {

@@ -38,6 +38,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let mut shown = BTreeSet::new();
     loop {
         let mut token = Value::Null;
+        // A page's token belongs to the question that it was given for, so that stays the same for the round.
+        let mut latest = from;
         loop {
             let mut ask = json!({ "logGroupName": group, "startTime": from, "limit": 10_000 });
             if let Some(filter) = &arguments.filter {
@@ -52,12 +54,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
             };
             for event in page["events"].as_array().map(Vec::as_slice).unwrap_or_default() {
                 let at = event["timestamp"].as_i64().unwrap_or_default();
-                // Events of one millisecond may come over several pages and rounds; their ids tell them apart.
-                if at > from {
-                    from = at;
-                    shown.clear();
-                }
-                if shown.insert(event["eventId"].to_string()) {
+                latest = latest.max(at);
+                // The last round's latest millisecond comes again; ids tell its events apart.
+                if shown.insert((at, event["eventId"].to_string())) {
                     print(event, arguments.json);
                 }
             }
@@ -66,6 +65,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
                 break;
             }
         }
+        from = latest;
+        shown.retain(|(at, _)| *at >= from);
         if !arguments.follow {
             return Ok(ExitCode::SUCCESS);
         }

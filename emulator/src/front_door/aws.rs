@@ -19,6 +19,9 @@ use super::{
 /// The secret that `--verify-signatures` expects: the one every local tool is set up with.
 const SECRET: &str = "test";
 
+/// The SHA-256 of nothing.
+const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /// A failure with the service whose protocol it is told in.
 type Failure = (&'static ServiceModel, ServiceError);
 
@@ -103,16 +106,51 @@ async fn decode(
     body: Body,
 ) -> Result<(serde_json::Map<String, serde_json::Value>, Body), ServiceError> {
     if aws_wire::body_need(target) == BodyNeed::Payload {
-        if door.verify_signatures {
-            sigv4::verify(parts, SECRET, "UNSIGNED-PAYLOAD")?;
-        }
+        let body = if door.verify_signatures { signed(target, parts, body)? } else { body };
         return Ok((aws_wire::decode(target, parts, &[])?, body));
     }
     let read = read_whole(body, target.model, parts).await?;
     if door.verify_signatures {
-        sigv4::verify(parts, SECRET, &sigv4::hex(&Sha256::digest(&read)))?;
+        sigv4::verify(parts, &check(target, Some(&sigv4::hex(&Sha256::digest(&read)))))?;
     }
     Ok((aws_wire::decode(target, parts, &read)?, Body::Empty))
+}
+
+/// Signatures are made by clients, so they are held against the host's time.
+fn check<'a>(target: &Target, body_hash: Option<&'a str>) -> sigv4::Check<'a> {
+    let now = runtime::Clock::Real.now().millis() / 1_000;
+    sigv4::Check { secret: SECRET, body_hash, now, dialect: sigv4::Dialect::of(target.model) }
+}
+
+/// A payload that must have the hash that was signed: one that has not breaks off at its end, before anything acts.
+fn signed(target: &Target, parts: &Parts, body: Body) -> Result<Body, ServiceError> {
+    let dialect = sigv4::Dialect::of(target.model);
+    let empty = body.is_empty();
+    sigv4::verify(parts, &check(target, empty.then_some(EMPTY_HASH)))?;
+    let claimed = sigv4::claimed_body_hash(parts).map(str::to_owned);
+    let (claimed, chunks) = match (claimed, body) {
+        (Some(claimed), Body::Stream(chunks)) => (claimed, chunks),
+        (_, body) => return Ok(body),
+    };
+    let hashed = futures::stream::unfold((chunks, Some(Sha256::new())), move |(mut chunks, hash)| {
+        let claimed = claimed.clone();
+        async move {
+            let mut hash = hash?;
+            match chunks.next().await {
+                Some(Ok(chunk)) => {
+                    hash.update(&chunk);
+                    Some((Ok(chunk), (chunks, Some(hash))))
+                }
+                Some(Err(error)) => Some((Err(error), (chunks, None))),
+                None if sigv4::hex(&hash.finalize()) == claimed => None,
+                None => {
+                    let error = std::io::Error::other(sigv4::other_body(dialect));
+                    Some((Err(error), (chunks, None)))
+                }
+            }
+        }
+    });
+    Ok(Body::Stream(Box::pin(hashed)))
 }
 
 /// The most a service takes in one request. Lambda's is AWS's documented figure for CreateFunction.

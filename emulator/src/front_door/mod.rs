@@ -5,6 +5,7 @@
 mod aws;
 pub(crate) mod body;
 mod classify;
+pub(crate) mod framing;
 pub(crate) mod safety;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
@@ -78,12 +79,6 @@ impl FrontDoor {
         if size > MOST_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Refusal { status, message: format!("the headers exceed {MOST_HEADER_BYTES} bytes") });
-        }
-        if parts.headers.contains_key(header::TRANSFER_ENCODING)
-            && parts.headers.contains_key(header::CONTENT_LENGTH)
-        {
-            let message = "a request has one length: Content-Length or Transfer-Encoding".to_owned();
-            return Err(Refusal { status: StatusCode::BAD_REQUEST, message });
         }
         let host = safety::host(parts, &self.allowed, |name| {
             let id = name.split_once(".execute-api.").map_or("", |(id, _)| id);
