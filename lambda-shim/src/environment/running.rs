@@ -16,7 +16,7 @@ use super::{
     deployment::Deployment,
     log::EnvironmentLog,
     pool::Pool,
-    system_lines::{Ended, Report, SystemLines},
+    system_lines::{Ended, InitStatus, Report, SystemLines},
 };
 use crate::{
     executor::{ExecutorError, Exit, Running, StartRequest},
@@ -72,6 +72,22 @@ pub(crate) enum StartProblem {
     Abandoned,
 }
 
+impl StartProblem {
+    /// How a start that did happen ended, for its report.
+    fn init_status(&self) -> Option<InitStatus> {
+        match self {
+            Self::Init(payload) => {
+                let error: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+                let kind = error["errorType"].as_str().unwrap_or("Runtime.Unknown");
+                Some(InitStatus::Error(kind.to_owned()))
+            }
+            Self::Exited(_) => Some(InitStatus::Error("Runtime.ExitError".to_owned())),
+            Self::TimedOut => Some(InitStatus::Timeout),
+            Self::Executor(_) | Self::Abandoned => None,
+        }
+    }
+}
+
 impl StartFailure {
     pub(crate) fn abandoned() -> Self {
         Self { why: StartProblem::Abandoned, log: None, duration: Duration::ZERO }
@@ -89,7 +105,8 @@ pub(crate) struct Completion {
 impl Environment {
     /// Starts an environment and waits until it asks for work.
     ///
-    /// A start that takes longer than Lambda allows is given up and made once more, within the function's timeout.
+    /// A start that fails, or takes longer than Lambda allows, is made once more as part of the invocation, within the
+    /// function's timeout (AWS, "Understanding the Lambda execution environment lifecycle").
     pub(crate) async fn start(
         pool: &Arc<Pool>,
         place: OwnedSemaphorePermit,
@@ -102,12 +119,13 @@ impl Environment {
         if let Some(line) = lines.init_start() {
             log.platform(line);
         }
-        let began = Instant::now();
+        let mut began = Instant::now();
         let mut started = Attempt::make(pool, &stream, &log, INIT_LIMIT).await;
-        if let Err(StartProblem::TimedOut) = started {
-            if let Some(line) = lines.init_timeout(INIT_LIMIT) {
+        if let Some(status) = started.as_ref().err().and_then(StartProblem::init_status) {
+            if let Some(line) = lines.init_report("init", &status, began.elapsed()) {
                 log.platform(line);
             }
+            began = Instant::now();
             started = Attempt::make(pool, &stream, &log, pool.deployment.timeout).await;
         }
         match started {
@@ -119,12 +137,8 @@ impl Environment {
                     "an execution environment did not start"
                 );
                 let duration = began.elapsed();
-                let kind = match &why {
-                    StartProblem::Init(_) => Some("Runtime.Unknown"),
-                    StartProblem::Exited(_) => Some("Runtime.ExitError"),
-                    StartProblem::TimedOut | StartProblem::Executor(_) | StartProblem::Abandoned => None,
-                };
-                if let Some(line) = kind.and_then(|kind| lines.init_error(duration, kind)) {
+                let status = why.init_status();
+                if let Some(line) = status.and_then(|status| lines.init_report("invoke", &status, duration)) {
                     log.platform(line);
                 }
                 Err(StartFailure { why, log: Some(log), duration })

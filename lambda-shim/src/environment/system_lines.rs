@@ -18,6 +18,14 @@ pub(crate) enum Ended {
     Error(&'static str),
 }
 
+/// How a start failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InitStatus {
+    Timeout,
+    /// The error's type.
+    Error(String),
+}
+
 /// What a report says.
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
@@ -60,23 +68,27 @@ impl SystemLines<'_> {
         )
     }
 
-    /// When the start took too long and was given up.
-    pub(crate) fn init_timeout(&self, duration: Duration) -> Option<String> {
+    /// When a start failed in a phase: `init`, or `invoke` for the one that an invocation makes.
+    pub(crate) fn init_report(&self, phase: &str, status: &InitStatus, duration: Duration) -> Option<String> {
         let millis = millis(duration);
+        let (status, kind) = match status {
+            InitStatus::Timeout => ("timeout", None),
+            InitStatus::Error(kind) => ("error", Some(kind)),
+        };
         self.either(
-            || format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: init\tStatus: timeout\n"),
+            || {
+                let kind = kind.map(|kind| format!("\tError Type: {kind}")).unwrap_or_default();
+                format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: {phase}\tStatus: {status}{kind}\n")
+            },
             "platform.initReport",
-            || json!({"initializationType": "on-demand", "phase": "init", "status": "timeout", "metrics": {"durationMs": rounded(millis)}}),
-        )
-    }
-
-    /// When the start failed.
-    pub(crate) fn init_error(&self, duration: Duration, kind: &str) -> Option<String> {
-        let millis = millis(duration);
-        self.either(
-            || format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: init\tStatus: error\tError Type: {kind}\n"),
-            "platform.initReport",
-            || json!({"initializationType": "on-demand", "phase": "init", "status": "error", "errorType": kind, "metrics": {"durationMs": rounded(millis)}}),
+            || {
+                let mut record = json!({"initializationType": "on-demand", "phase": phase, "status": status});
+                if let Some(kind) = kind {
+                    record["errorType"] = json!(kind);
+                }
+                record["metrics"] = json!({"durationMs": rounded(millis)});
+                record
+            },
         )
     }
 

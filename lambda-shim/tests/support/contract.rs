@@ -123,6 +123,12 @@ pub async fn exits_are_errors_at_once(rig: &Rig) {
         error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 3"),
         "{error}"
     );
+    // A start that fails is made once more, as part of the invocation.
+    let said = rig.lines.of("at-init");
+    for phase in ["init", "invoke"] {
+        let end = format!("\tPhase: {phase}\tStatus: error\tError Type: Runtime.ExitError\n");
+        assert_eq!(said.matches(&end).count(), 1, "{said}");
+    }
     rig.python("killed", "import os\ndef handler(event, context):\n    os.kill(os.getpid(), 9)\n").await;
     let error = value(&rig.invoke("killed", json!({})).await);
     assert!(error["errorMessage"].as_str().unwrap().ends_with("signal: killed"), "{error}");
