@@ -1,6 +1,10 @@
 //! How the parts come together, and how they end.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use apigw_shim::ApiGateway;
 use arc_swap::ArcSwap;
@@ -19,10 +23,10 @@ use crate::{
     admin,
     config::{Config, Executor},
     delegate::Delegates,
-    front_door::FrontDoor,
+    front_door::{Caller, FrontDoor},
     progress::PullBars,
     registry::Registry,
-    server,
+    server::{self, Server},
 };
 
 /// A running Tule.
@@ -64,6 +68,8 @@ struct Setup {
     clock: Clock,
     endpoint: Arc<str>,
     delegates: Arc<Delegates>,
+    /// Set once there is a front door.
+    server: Arc<OnceLock<Arc<Server>>>,
 }
 
 /// Listens, opens the store, makes every service and serves.
@@ -82,7 +88,9 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
         clock: Clock::Real,
         endpoint: endpoint.clone(),
         delegates: Arc::new(Delegates::new(config.delegates.clone())),
+        server: Arc::default(),
     };
+    let opened = setup.server.clone();
     let first = setup.world().await?;
     let worlds = Arc::new(Worlds { now: ArcSwap::from_pointee(first), setup, turn: Mutex::default() });
     let door = Arc::new(FrontDoor {
@@ -94,7 +102,8 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
         endpoint: endpoint.clone(),
     });
     let stop = CancellationToken::new();
-    let served = tokio::spawn(server::serve(listener, door, stop.clone()));
+    let server = opened.get_or_init(|| Arc::new(Server::new(door, stop.clone()))).clone();
+    let served = tokio::spawn(server::listen(listener, server));
     Ok(Tule { endpoint, worlds, stop, served })
 }
 
@@ -169,6 +178,13 @@ impl Setup {
             Executor::Process => ExecutorChoice::Process,
         };
         options.endpoint = self.endpoint.clone();
+        let server = self.server.clone();
+        options.door = Some(Arc::new(move |connection| {
+            // A function cannot be faster than the listener; without a server its connection just ends.
+            if let Some(server) = server.get() {
+                server.serve(connection, Caller::Function);
+            }
+        }));
         options.python_sdk.clone_from(&self.sdks.python);
         options.node_sdk.clone_from(&self.sdks.node);
         options.pulls = Some(Arc::new(PullBars::default()));

@@ -17,5 +17,5 @@ mod options;
 mod runtime_api;
 mod service;
 
-pub use options::{ExecutorChoice, Options, PullWatcher};
+pub use options::{Door, ExecutorChoice, Options, PullWatcher};
 pub use service::{Lambda, StartError};

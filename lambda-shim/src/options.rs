@@ -26,6 +26,10 @@ pub trait PullWatcher: Send + Sync {
     fn ended(&self, image: &str);
 }
 
+/// Takes the connections that functions in containers open to Tule's endpoint: they come in by no socket of the
+/// host's, so that they are known to be a function's.
+pub type Door = Arc<dyn Fn(tokio::io::DuplexStream) + Send + Sync>;
+
 /// How Lambda is set up. [`Options::new`] has the defaults.
 #[derive(Clone)]
 pub struct Options {
@@ -41,6 +45,8 @@ pub struct Options {
     pub executor: ExecutorChoice,
     /// `http://127.0.0.1:4566`: where functions find Tule. Empty where there is no front door (tests).
     pub endpoint: Arc<str>,
+    /// Where functions in containers come in when they call the endpoint. `None`: they cannot.
+    pub door: Option<Door>,
     /// A folder for unpacked packages and the like; its content can be made again. `None`: a temporary one.
     pub cache: Option<PathBuf>,
     /// A folder with boto3 for Python functions that bring none, in the `process` executor.
@@ -74,6 +80,7 @@ impl Options {
             router,
             executor: ExecutorChoice::Auto,
             endpoint: Arc::from(""),
+            door: None,
             cache: None,
             python_sdk: None,
             node_sdk: None,

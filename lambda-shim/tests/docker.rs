@@ -51,11 +51,9 @@ async fn functions_reach_tule_without_a_network() {
     if rig().await.is_none() {
         return;
     }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
+    let door: lambda_shim::Door = std::sync::Arc::new(|mut connection| {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        while let Ok((mut connection, _)) = listener.accept().await {
+        tokio::spawn(async move {
             let mut request = vec![0; 1000];
             let count = connection.read(&mut request).await.unwrap();
             let line =
@@ -67,20 +65,18 @@ async fn functions_reach_tule_without_a_network() {
                 body.len()
             );
             connection.write_all(answer.as_bytes()).await.unwrap();
-        }
+        });
     });
     let rig = Rig::with(ExecutorChoice::Docker, |options| {
-        options.endpoint = format!("http://127.0.0.1:{port}").into();
+        options.endpoint = "http://127.0.0.1:4566".into();
+        options.door = Some(door);
         options.network = Some("none".to_owned());
     })
     .await;
     let source = "import os, urllib.request\ndef handler(event, context):\n    body = urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/hello').read()\n    return [body[:19].decode(), len(body), os.environ['AWS_ENDPOINT_URL']]\n";
     rig.python("f", source).await;
     let answer = support::value(&rig.invoke("f", serde_json::json!({})).await);
-    assert_eq!(
-        answer,
-        serde_json::json!(["GET /hello HTTP/1.1", 19 + (3 << 20), format!("http://127.0.0.1:{port}")])
-    );
+    assert_eq!(answer, serde_json::json!(["GET /hello HTTP/1.1", 19 + (3 << 20), "http://127.0.0.1:4566"]));
     rig.lambda.shutdown().await;
 }
 
@@ -106,6 +102,45 @@ async fn a_missing_image_is_a_clear_failure() {
     let refused = rig.refused(runtime::Invocation::request_response("f", "{}")).await;
     assert!(refused.message.contains("could not be pulled"), "{refused}");
     rig.lambda.shutdown().await;
+}
+
+/// What was told of pulls: bytes here and bytes in all, and `None` for an end.
+#[derive(Clone, Default)]
+struct Told(std::sync::Arc<std::sync::Mutex<Progress>>);
+
+type Progress = Vec<Option<(u64, u64)>>;
+
+impl lambda_shim::PullWatcher for Told {
+    fn pulled(&self, _: &str, done: u64, total: u64) {
+        self.0.lock().unwrap().push(Some((done, total)));
+    }
+
+    fn ended(&self, _: &str) {
+        self.0.lock().unwrap().push(None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_is_not_here_is_pulled() {
+    if rig().await.is_none() {
+        return;
+    }
+    let (image, told) = (support::registry::serve(), Told::default());
+    let rig = Rig::with(ExecutorChoice::Docker, |options| {
+        options.images.insert("provided.al2023".to_owned(), image.clone());
+        options.pulls = Some(std::sync::Arc::new(told.clone()));
+    })
+    .await;
+    let package = [("bootstrap", support::contract::PROVIDED)];
+    rig.create("f", "provided.al2023", &package, serde_json::json!({})).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!({"n": 1})).await);
+    rig.lambda.shutdown().await;
+    docker(&["rmi", "--force", &image]);
+    assert_eq!(answer, serde_json::json!({"n": 1}));
+    let told = told.0.lock().unwrap().clone();
+    assert_eq!((told.iter().filter(|it| it.is_none()).count(), told.last()), (1, Some(&None)), "{told:?}");
+    let (done, total) = told.iter().rev().find_map(|it| *it).unwrap();
+    assert!(done > 0 && done <= total && total >= 4 << 20, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -107,6 +107,42 @@ fn a_preflight_grants_own_pages_and_no_private_network() {
 }
 
 #[test]
+fn functions_in_containers_reach_no_route_of_ours_and_no_engine() {
+    if !e2e::has_docker() {
+        return;
+    }
+    let tule = Tule::start(&["--executor", "docker"]);
+    let script = r#"
+import boto3, io, json, zipfile
+source = """
+import os, urllib.error, urllib.request
+def handler(event, context):
+    said = {}
+    for path in ['/_tule/health', '/_tule/reset', '/_localstack/info']:
+        try:
+            said[path] = urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + path).status
+        except urllib.error.HTTPError as error:
+            said[path] = error.code
+    said['engine'] = os.path.exists('/var/run/docker.sock')
+    return said
+"""
+package = io.BytesIO()
+with zipfile.ZipFile(package, 'w') as archive:
+    archive.writestr('index.py', source)
+functions = boto3.client('lambda')
+role = 'arn:aws:iam::000000000000:role/r'
+code = {'ZipFile': package.getvalue()}
+functions.create_function(FunctionName='f', Runtime='python3.12', Handler='index.handler', Role=role, Code=code)
+print(functions.invoke(FunctionName='f')['Payload'].read().decode())
+"#;
+    let Some(said) = e2e::client(&tule, "python", &["-c", script]) else { return };
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let refused =
+        json!({"/_tule/health": 403, "/_tule/reset": 403, "/_localstack/info": 403, "engine": false});
+    assert_eq!(said, refused);
+}
+
+#[test]
 fn malformed_requests_are_refused_and_the_listener_lives() {
     let tule = Tule::start(&["--executor", "process"]);
     let here = &tule.address;

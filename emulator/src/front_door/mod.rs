@@ -8,7 +8,11 @@ mod classify;
 pub(crate) mod framing;
 pub(crate) mod safety;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use apigw_shim::Addressed;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -22,6 +26,25 @@ use safety::{Allowed, Refusal};
 
 /// More bytes of headers than this are refused, as AWS's front ends do.
 const MOST_HEADER_BYTES: usize = 16 << 10;
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A client of the listener.
+    Network(SocketAddr),
+    /// A function, out of its container.
+    Function,
+}
+
+impl Caller {
+    /// The address that APIs see as the caller's.
+    fn address(self) -> IpAddr {
+        match self {
+            Self::Network(peer) => peer.ip(),
+            Self::Function => IpAddr::from([127, 0, 0, 1]),
+        }
+    }
+}
 
 /// What the handler needs.
 pub(crate) struct FrontDoor {
@@ -41,19 +64,19 @@ impl FrontDoor {
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        caller: Caller,
     ) -> Result<Response<HttpBody>, Infallible> {
         let (parts, incoming) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
         let world = self.worlds.now();
-        let mut response = match self.admit(&world, &parts) {
+        let mut response = match self.admit(&world, &parts, caller) {
             Ok((destination, origin)) => {
                 let preflight =
                     origin.is_some() && parts.method == Method::OPTIONS && destination == Destination::Aws;
                 let mut response = if preflight {
                     preflight_answer(&parts.headers)
                 } else {
-                    self.dispatch(&world, destination, parts, incoming, peer).await
+                    self.dispatch(&world, destination, parts, incoming, caller.address()).await
                 };
                 if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(&origin).ok()) {
                     show_to(&mut response, origin);
@@ -74,7 +97,12 @@ impl FrontDoor {
     }
 
     /// Host first, then the destination, then (but for deployed APIs, which have their own rules) the origin.
-    fn admit(&self, world: &World, parts: &Parts) -> Result<(Destination, Option<String>), Refusal> {
+    fn admit(
+        &self,
+        world: &World,
+        parts: &Parts,
+        caller: Caller,
+    ) -> Result<(Destination, Option<String>), Refusal> {
         let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > MOST_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -85,6 +113,13 @@ impl FrontDoor {
             !id.is_empty() && world.apis.has_api(id.split_once("-vpce-").map_or(id, |(id, _)| id))
         })?;
         let destination = classify::classify(parts, &host);
+        // The links to packages are given out to whoever may call GetFunction, and are signed.
+        let closed =
+            destination == Destination::Admin && !parts.uri.path().starts_with("/_tule/lambda/code/");
+        if closed && caller == Caller::Function {
+            let message = "functions have no access to Tule's own routes".to_owned();
+            return Err(Refusal { status: StatusCode::FORBIDDEN, message });
+        }
         let origin = match destination {
             Destination::Api { .. } | Destination::FunctionUrl { .. } => None,
             Destination::Admin | Destination::Aws => safety::origin(&parts.headers, &host, &self.allowed)?,
@@ -98,7 +133,7 @@ impl FrontDoor {
         destination: Destination,
         mut parts: Parts,
         incoming: Incoming,
-        peer: SocketAddr,
+        peer: IpAddr,
     ) -> Response<HttpBody> {
         match destination {
             Destination::Aws => aws::serve(self, world, parts, incoming).await,
@@ -123,7 +158,7 @@ impl FrontDoor {
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };
                 let request = Request::from_parts(parts, from_http(incoming, false));
-                world.apis.execute(addressed, request, peer.ip()).await.map(to_http)
+                world.apis.execute(addressed, request, peer).await.map(to_http)
             }
             Destination::FunctionUrl { id } => refuse(&Refusal {
                 status: StatusCode::NOT_IMPLEMENTED,

@@ -194,9 +194,8 @@ pub async fn node_errors_are_awss(rig: &Rig) {
     assert_eq!(error["errorMessage"], "late", "{error}");
 }
 
-pub async fn provided_programs_run(rig: &Rig) {
-    // The smallest program that speaks the Runtime API: bash, without curl.
-    let program = r#"#!/bin/bash
+/// The smallest program that speaks the Runtime API: bash, without curl. It answers with what it was asked.
+pub const PROVIDED: &str = r#"#!/bin/bash
 host=${AWS_LAMBDA_RUNTIME_API%:*}; port=${AWS_LAMBDA_RUNTIME_API#*:}
 while true; do
   exec 3<>/dev/tcp/$host/$port
@@ -219,7 +218,9 @@ while true; do
   exec 3>&-
 done
 "#;
-    rig.create("own", "provided.al2023", &[("bootstrap", program)], json!({})).await;
+
+pub async fn provided_programs_run(rig: &Rig) {
+    rig.create("own", "provided.al2023", &[("bootstrap", PROVIDED)], json!({})).await;
     let outcome = rig.invoke("own", json!({"n": 1})).await;
     assert_eq!(value(&outcome), json!({"n": 1}));
     assert!(tail(&outcome).contains("got {\"n\":1}\n"), "{}", tail(&outcome));

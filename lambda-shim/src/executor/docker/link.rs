@@ -13,7 +13,6 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
@@ -25,6 +24,7 @@ use super::{
 use crate::{
     environment::log::EnvironmentLog,
     executor::Exit,
+    options::Door,
     runtime_api::{self, session::Session},
 };
 
@@ -36,8 +36,8 @@ const CHUNK: usize = 32 * 1024;
 pub(super) struct Link {
     pub(super) session: Arc<Session>,
     pub(super) log: Arc<EnvironmentLog>,
-    /// The port of Tule's own endpoint, for functions that call it.
-    pub(super) endpoint: Option<u16>,
+    /// The way to Tule's own endpoint, for functions that call it.
+    pub(super) door: Option<Door>,
     /// MB.
     pub(super) memory: Arc<AtomicU32>,
 }
@@ -93,13 +93,13 @@ impl Link {
                 let window = Arc::new(Semaphore::new(wire::WINDOW));
                 channels.insert(channel, Channel { inward, window: Arc::clone(&window) });
                 let carrier = Carrier { channel, received, window, say: say.clone() };
+                let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
                 if kind == wire::OPEN_RUNTIME {
-                    let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
                     tasks.spawn(runtime_api::serve::serve(Arc::clone(&self.session), theirs));
-                    tasks.spawn(carrier.carry(ours));
-                } else {
-                    tasks.spawn(carrier.carry_to(self.endpoint));
+                } else if let Some(door) = &self.door {
+                    door(theirs);
                 }
+                tasks.spawn(carrier.carry(ours));
             }
             wire::DATA => {
                 if let Some(channel) = channels.get(&channel) {
@@ -144,21 +144,6 @@ struct Carrier {
 }
 
 impl Carrier {
-    async fn carry_to(self, port: Option<u16>) {
-        let Some(port) = port else { return self.close().await };
-        match TcpStream::connect(("127.0.0.1", port)).await {
-            Ok(stream) => {
-                let _ = stream.set_nodelay(true);
-                self.carry(stream).await;
-            }
-            Err(_) => self.close().await,
-        }
-    }
-
-    async fn close(self) {
-        let _ = self.say.send(wire::frame(wire::CLOSE, self.channel, &[])).await;
-    }
-
     async fn carry(self, stream: impl AsyncRead + AsyncWrite + Send) {
         let Self { channel, mut received, window, say } = self;
         let (mut reader, mut writer) = tokio::io::split(stream);

@@ -35,7 +35,7 @@ use super::{Executor, ExecutorError, Exit, Running, StartRequest};
 use crate::{
     environment::deployment::Deployment,
     function::runtimes::Family,
-    options::{Options, PullWatcher},
+    options::{Door, Options, PullWatcher},
 };
 
 /// See the module.
@@ -49,6 +49,7 @@ pub(crate) struct DockerExecutor {
     /// Images known to be here.
     present: DashMap<String, Arc<OnceCell<()>>>,
     endpoint: Option<u16>,
+    door: Option<Door>,
     network: Option<String>,
     pulls: Option<Arc<dyn PullWatcher>>,
     node_sdk: Option<PathBuf>,
@@ -87,6 +88,7 @@ impl DockerExecutor {
                 .endpoint
                 .rsplit_once(':')
                 .and_then(|(_, port)| port.trim_end_matches('/').parse().ok()),
+            door: options.door.clone(),
             network: options.network.clone(),
             pulls: options.pulls.clone(),
             node_sdk: options.node_sdk.clone(),
@@ -184,7 +186,7 @@ impl DockerExecutor {
         let link = Link {
             session: start.session,
             log: start.log,
-            endpoint: self.endpoint,
+            door: self.door.clone(),
             memory: Arc::clone(&container.memory),
         };
         Ok(Box::new(container.served(link, attached)))
