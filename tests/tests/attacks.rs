@@ -167,9 +167,13 @@ fn malformed_requests_are_refused_and_the_listener_lives() {
     {
         refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\n{lengths}\r\n\r\n0\r\n\r\n"));
     }
-    refused(&format!("POST / HTTP/1.1\r\nhost: {here}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"));
+    refused(&format!(
+        "POST / HTTP/1.1\r\nhost: {here}\r\nx-amz-target: AWSStepFunctions.ListStateMachines\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+    ));
     refused(&format!("GET /_tule/health HTTP/1.1\nhost: {here}\n\n"));
-    refused(&format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\nhost: {here}\r\n\r\n"));
+    // HTTP/2 is not spoken: none of its floods has anything to reach.
+    let preface = tule.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(preface.is_empty() || preface.contains(" 400 "), "{preface}");
     let many: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
     refused(&format!("GET / HTTP/1.1\r\nhost: {here}\r\n{many}\r\n"));
     refused(&format!(

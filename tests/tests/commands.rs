@@ -52,3 +52,11 @@ fn status_and_functions_are_shown() {
     let (done, text) = said(&tule, &["env"]);
     assert!(done && text.contains(&format!("AWS_ENDPOINT_URL='{}'", tule.endpoint())), "{text}");
 }
+
+#[test]
+fn the_coverage_page_is_the_one_that_the_command_writes() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let written = e2e::command(&tule, &["coverage"]);
+    let kept = std::fs::read_to_string(e2e::root().join("COVERAGE.md")).expect("the page is there");
+    assert_eq!(String::from_utf8_lossy(&written.stdout), kept, "write it anew: tule coverage > COVERAGE.md");
+}
