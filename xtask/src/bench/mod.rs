@@ -5,6 +5,7 @@
 
 mod echo;
 mod load;
+mod scale;
 mod server;
 mod workloads;
 
@@ -33,5 +34,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !built.success() {
         return Err("the release binary does not build".into());
     }
-    workloads::run(arguments.seconds, arguments.only.as_deref())
+    workloads::run(arguments.seconds, arguments.only.as_deref())?;
+    scale::run(arguments.only.as_deref())
 }

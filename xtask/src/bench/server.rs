@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -25,8 +26,16 @@ impl Server {
 
     /// Tule's release binary, in memory.
     pub(super) fn tule() -> Result<Self, Failure> {
+        Self::tule_over(None)
+    }
+
+    /// Tule's release binary over a data folder.
+    pub(super) fn tule_over(data: Option<&Path>) -> Result<Self, Failure> {
         let mut command = Command::new(crate::root().join("target/release/tule"));
         command.args(["start", "--port", "0", "--executor", "process"]);
+        if let Some(folder) = data {
+            command.arg("--data-dir").arg(folder);
+        }
         Self::start(command, |line| line == "Ready.")
     }
 

@@ -155,6 +155,10 @@ impl Bench<'_> {
             "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": one, "End": true
         } } });
         let map = self.machine("map", "EXPRESS", &map)?;
+        let looped = self.machine("loop", "EXPRESS", &counting_loop())?;
+        self.row("Express, loop of 1,000 Choice and MathAdd", &sync(&looped, r#"{"n": 0}"#.to_owned()), 1)?;
+        let looped = self.machine("loop-jsonata", "EXPRESS", &jsonata_loop())?;
+        self.row("Express, the same loop in JSONata", &sync(&looped, r#"{"n": 0}"#.to_owned()), 1)?;
         for count in [1_000, 10_000] {
             let items: Vec<u32> = (0..count).collect();
             let request = sync(&map, json!({ "items": items }).to_string());
@@ -189,6 +193,30 @@ impl Bench<'_> {
         }
         Ok(())
     }
+}
+
+/// Counts to 1,000.
+fn counting_loop() -> Value {
+    json!({ "StartAt": "Add", "States": {
+        "Add": { "Type": "Pass", "Parameters": { "n.$": "States.MathAdd($.n, 1)" }, "Next": "Enough" },
+        "Enough": {
+            "Type": "Choice", "Default": "Add",
+            "Choices": [{ "Variable": "$.n", "NumericGreaterThanEquals": 1_000, "Next": "Done" }],
+        },
+        "Done": { "Type": "Succeed" },
+    } })
+}
+
+/// Counts to 1,000.
+fn jsonata_loop() -> Value {
+    json!({ "QueryLanguage": "JSONata", "StartAt": "Add", "States": {
+        "Add": { "Type": "Pass", "Output": { "n": "{% $states.input.n + 1 %}" }, "Next": "Enough" },
+        "Enough": {
+            "Type": "Choice", "Default": "Add",
+            "Choices": [{ "Condition": "{% $states.input.n >= 1000 %}", "Next": "Done" }],
+        },
+        "Done": { "Type": "Succeed" },
+    } })
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
