@@ -12,6 +12,9 @@ use crate::{
     service::Inner,
 };
 
+/// The most events in one block of a history.
+const EVENTS_PER_BLOCK: usize = 64;
+
 /// How many signals are journaled before a snapshot takes their place.
 const ENTRIES_PER_SNAPSHOT: u64 = 64;
 
@@ -59,11 +62,12 @@ impl Inner {
     }
 }
 
-/// One block for the events of a step.
+/// A block for the events of a step; several for a long one, so that a page reads little more than it shows.
 fn put_events(batch: &mut Batch, running: &Running, events: &[HistoryEvent]) -> Result<(), ServiceError> {
-    let Some(first) = events.first() else { return Ok(()) };
-    let block = serde_json::to_vec(events).map_err(|_| errors::damaged("a history"))?;
-    batch.put(records::HISTORY, running.key.key().number(first.id), block);
+    for events in events.chunks(EVENTS_PER_BLOCK) {
+        let block = serde_json::to_vec(events).map_err(|_| errors::damaged("a history"))?;
+        batch.put(records::HISTORY, running.key.key().number(events[0].id), block);
+    }
     Ok(())
 }
 
