@@ -1,8 +1,9 @@
-//! The project's chores: `cargo xtask bench | models | parity | test | tidy`.
+//! The project's chores: `cargo xtask bench | fuzz | models | parity | test | tidy`.
 //!
 //! Each chore is one module. None is needed to build or to run Tule.
 
 mod bench;
+mod fuzz;
 mod models;
 mod parity;
 mod test;
@@ -26,6 +27,8 @@ enum Chore {
     /// The bare echo, for `bench`.
     #[command(hide = true)]
     Echo,
+    /// Look for inputs that panic, hang or fill the memory.
+    Fuzz(fuzz::Arguments),
     /// Read botocore's service models and write the stripped ones.
     Models {
         /// Change nothing; fail if a fresh run would differ.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Echo => bench::run_echo(),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Models { check } => models::run(check),
         Chore::Parity(arguments) => parity::run(&arguments),
         Chore::Test { arguments } => test::run(&arguments),

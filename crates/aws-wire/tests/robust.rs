@@ -6,10 +6,11 @@ use aws_wire::{
 use http::request::Parts;
 use proptest::prelude::*;
 
-/// A part of a URL as clients, proxies and attackers write it; bytes that no URL holds are left to the HTTP server.
+/// What signatures are held against.
 const CHECK: sigv4::Check<'static> =
     sigv4::Check { secret: "test", body_hash: Some("00"), now: 1_440_938_160, dialect: sigv4::Dialect::Json };
 
+/// A part of a URL as clients, proxies and attackers write it; bytes that no URL holds are left to the HTTP server.
 fn url_text() -> impl Strategy<Value = String> {
     "([a-zA-Z0-9_.~:+$,-]{0,12}|%[0-9a-fA-F]{2}|%|/|//|;|@|%C3%28|[éß☃]){0,8}"
         .prop_map(|text| text.chars().filter(char::is_ascii).collect())
