@@ -8,10 +8,10 @@ use runtime::{Body, BodyError};
 use crate::{
     State,
     apis::Kind,
-    http_api, request,
-    request::{Incoming, MOST_BODY},
+    http_api,
     rest_api::{self, gateway_response::GatewayError, gateway_response::ResponseType},
 };
+use proxy_events::{Incoming, MOST_BODY};
 
 /// What a request's URL says of the API it is for.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let mut incoming = Incoming::new(state, parts, path, body, peer);
+            let mut incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             for name in UNSEEN {
                 incoming.headers.remove(*name);
             }
@@ -95,7 +95,7 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let incoming = Incoming::new(state, parts, path, body, peer);
+            let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             http_api::pipeline::answer(state, &stage, &incoming).await
         }
     }
@@ -105,8 +105,8 @@ pub(crate) async fn execute(
 fn first_part(path: &str) -> (String, String) {
     let path = path.strip_prefix('/').unwrap_or(path);
     match path.split_once('/') {
-        Some((first, rest)) => (request::decode(first), format!("/{rest}")),
-        None => (request::decode(path), String::from("/")),
+        Some((first, rest)) => (proxy_events::decode(first), format!("/{rest}")),
+        None => (proxy_events::decode(path), String::from("/")),
     }
 }
 

@@ -15,7 +15,6 @@ mod mapping;
 mod members;
 mod operations;
 mod patch;
-mod request;
 mod rest_api;
 mod summary;
 

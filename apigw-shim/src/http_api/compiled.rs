@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
 
+use proxy_events::{Cors, PayloadVersion};
 use runtime::Scope;
 use serde_json::Value;
 
-use super::{
-    cors::Cors,
-    record::{Api, Deployment, Integration, Stage, text},
-};
+use super::record::{Api, Deployment, Integration, Stage, text};
 use crate::{apis::Live, rest_api::trie::Trie};
 
 /// The longest time an integration has.
@@ -43,13 +41,6 @@ pub(crate) struct CompiledIntegration {
 pub(crate) enum Kind {
     Lambda { function: String, payload: PayloadVersion },
     Http { uri: String, method: String },
-}
-
-/// The version of a function's event and answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PayloadVersion {
-    V1,
-    V2,
 }
 
 /// A route found, with its path's variables.

@@ -1,8 +1,6 @@
 //! HTTP APIs: their records, what is compiled of a stage, and the pipeline a request goes through.
 
 pub(crate) mod compiled;
-mod cors;
 mod event;
 pub(crate) mod pipeline;
 pub(crate) mod record;
-mod response;

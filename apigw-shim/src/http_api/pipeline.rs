@@ -4,17 +4,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use runtime::{Body, Invocation};
 
 use super::{
-    compiled::{CompiledIntegration, HttpStage, Kind, Matched, PayloadVersion},
-    cors::Cors,
-    event, response,
+    compiled::{CompiledIntegration, HttpStage, Kind, Matched},
+    event,
 };
 use crate::{
     State,
     addressed::{not_found, plain},
     integrate::{call_context, http_endpoint},
     mapping::interpolate,
-    request::{Incoming, encode_path, is_framing},
 };
+use proxy_events::{Cors, Incoming, PayloadVersion, encode_path, is_framing};
 
 /// Answers a request at a stage.
 pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
@@ -107,7 +106,7 @@ async fn invoke(
     if let Some(error) = &outcome.function_error {
         return internal(stage, request, &format!("{function} failed ({error})"));
     }
-    response::read(&outcome.payload, version)
+    proxy_events::read(&outcome.payload, version)
         .unwrap_or_else(|| internal(stage, request, &format!("{function} gave no answer that could be read")))
 }
 

@@ -12,7 +12,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::{State, request::is_framing};
+use crate::State;
+use proxy_events::is_framing;
 
 /// The most that an answer may have.
 const MOST_ANSWER: usize = 10 * 1024 * 1024;
@@ -91,7 +92,7 @@ fn refuse_own_admin(state: &State, address: SocketAddr, uri: &Uri) -> Result<(),
     let own: Option<Uri> = state.options.endpoint.parse().ok();
     let own_port = own.as_ref().and_then(Uri::port_u16).unwrap_or(80);
     let is_own = address.port() == own_port && address.ip().to_canonical().is_loopback();
-    let path = crate::request::decode(uri.path());
+    let path = proxy_events::decode(uri.path());
     let is_admin = ["/_tule", "/_localstack"]
         .iter()
         .any(|prefix| path.trim_start_matches('/').starts_with(&prefix[1..]));

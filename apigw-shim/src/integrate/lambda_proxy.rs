@@ -2,16 +2,14 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::{Map, Value, json};
+use http::{HeaderName, HeaderValue, header};
+use proxy_events::{headers, is_binary, multi_values, path_values, single_values, status};
+use serde_json::{Value, json};
 
-use crate::{
-    request::{is_binary, multi_values, path_values, single_values},
-    rest_api::{
-        exchange::{Exchange, path_with_stage},
-        gateway_response::GatewayError,
-        integration_response::Answer,
-    },
+use crate::rest_api::{
+    exchange::{Exchange, path_with_stage},
+    gateway_response::GatewayError,
+    integration_response::Answer,
 };
 
 /// The members that an answer may have; any other makes it malformed.
@@ -64,7 +62,7 @@ pub(crate) fn event(exchange: &Exchange<'_>) -> Bytes {
 }
 
 /// Who asks, as far as anybody knows.
-pub(crate) fn identity(request: &crate::request::Incoming) -> Value {
+pub(crate) fn identity(request: &proxy_events::Incoming) -> Value {
     json!({
         "cognitoIdentityPoolId": null,
         "accountId": null,
@@ -111,47 +109,4 @@ pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, 
         Bytes::copy_from_slice(text.as_bytes())
     };
     Ok(Answer { status, headers, body })
-}
-
-/// A status: a number, or the text of one; 200 if there is none.
-pub(crate) fn status(value: Option<&Value>) -> Option<u16> {
-    let status = match value {
-        None | Some(Value::Null) => 200,
-        Some(Value::Number(number)) => u16::try_from(number.as_u64()?).ok()?,
-        Some(Value::String(text)) => text.parse().ok()?,
-        Some(_) => return None,
-    };
-    (100..=999).contains(&status).then_some(status)
-}
-
-/// Headers of both members: those with many values first, those with one behind them. `None` if one is malformed.
-pub(crate) fn headers(members: &Map<String, Value>) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    let mut add = |name: &str, value: &Value| {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Null => return Some(()),
-            Value::Bool(_) | Value::Number(_) => value.to_string(),
-            Value::Array(_) | Value::Object(_) => return None,
-        };
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) {
-            headers.append(name, value);
-        }
-        Some(())
-    };
-    match members.get("multiValueHeaders") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(all)) => {
-            for (name, values) in all {
-                values.as_array()?.iter().try_for_each(|value| add(name, value))?;
-            }
-        }
-        Some(_) => return None,
-    }
-    match members.get("headers") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(all)) => all.iter().try_for_each(|(name, value)| add(name, value))?,
-        Some(_) => return None,
-    }
-    Some(headers)
 }

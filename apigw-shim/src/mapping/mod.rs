@@ -10,10 +10,8 @@ use std::{rc::Rc, sync::Arc};
 use serde_json::{Map, Value as Json, json};
 use vtl::{Context, Heap, Key, MapId, RenderError, Template, Value};
 
-use crate::{
-    request::Incoming,
-    rest_api::{compiled::RestStage, exchange::Exchange, record::Texts},
-};
+use crate::rest_api::{compiled::RestStage, exchange::Exchange, record::Texts};
+use proxy_events::Incoming;
 
 use input::Input;
 use parameters::Source;

@@ -5,7 +5,8 @@ use jsonpath::JsonPath;
 use serde_json::{Map, Value as Json};
 
 use super::text;
-use crate::{request::Incoming, rest_api::record::Texts};
+use crate::rest_api::record::Texts;
+use proxy_events::Incoming;
 
 /// One mapping into an integration's request.
 #[derive(Debug)]

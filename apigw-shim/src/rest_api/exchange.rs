@@ -8,7 +8,8 @@ use super::{
     compiled::{CompiledMethod, CompiledResource, RestStage},
     gateway_response::GatewayError,
 };
-use crate::{mapping::Overrides, request::Incoming};
+use crate::mapping::Overrides;
+use proxy_events::Incoming;
 
 /// A request that has found its method.
 pub(crate) struct Exchange<'r> {

@@ -18,8 +18,8 @@ use crate::{
         self, Overrides, interpolate,
         parameters::{Target, View},
     },
-    request::{encode_path, is_binary, is_framing},
 };
+use proxy_events::{encode_path, is_binary, is_framing};
 
 /// A request that is ready to be sent.
 pub(crate) struct Prepared<'r> {

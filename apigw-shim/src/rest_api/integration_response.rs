@@ -12,8 +12,8 @@ use super::{
 use crate::{
     integrate::{Reply, Selector},
     mapping::{self, Overrides, parameters::View, text},
-    request::is_binary,
 };
+use proxy_events::is_binary;
 
 /// An answer, as the client gets it.
 pub(crate) struct Answer {

@@ -10,7 +10,8 @@ use super::{
     gateway_response::{self, GatewayError},
     integration_request, integration_response, method_response, route, validate,
 };
-use crate::{State, integrate, mapping, request::Incoming};
+use crate::{State, integrate, mapping};
+use proxy_events::Incoming;
 
 async fn run(state: &State, stage: &RestStage, request: &Incoming) -> Result<Response<Body>, GatewayError> {
     let matched = route::resolve(stage, request)?;

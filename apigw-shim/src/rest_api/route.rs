@@ -7,7 +7,8 @@ use super::{
     exchange::Exchange,
     gateway_response::{GatewayError, ResponseType, missing_authentication_token},
 };
-use crate::{mapping::Overrides, request::Incoming};
+use crate::mapping::Overrides;
+use proxy_events::Incoming;
 
 pub(crate) fn resolve<'r>(stage: &'r RestStage, request: &'r Incoming) -> Result<Exchange<'r>, GatewayError> {
     if stage.is_disabled {

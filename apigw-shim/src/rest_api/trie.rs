@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::request::decode;
+use proxy_events::decode;
 
 /// A tree of paths, each leading to a value.
 #[derive(Debug)]

@@ -1,12 +1,14 @@
-//! CORS as HTTP APIs have it: configured, answered for preflight requests, and put over what integrations say.
+//! CORS as HTTP APIs and function URLs have it: configured, answered for preflight requests, and put over what integrations say.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use runtime::Body;
 use serde_json::Value;
 
-use crate::request::Incoming;
+use crate::Incoming;
 
-pub(crate) struct Cors {
+/// A configuration of CORS.
+#[derive(Debug)]
+pub struct Cors {
     allow_credentials: bool,
     allow_headers: Vec<String>,
     allow_methods: Vec<String>,
@@ -16,6 +18,7 @@ pub(crate) struct Cors {
 }
 
 impl Cors {
+    /// From the members of the configuration's shape, which both services have alike.
     pub fn new(configuration: &Value) -> Self {
         let list = |name: &str| {
             let values = configuration.get(name).and_then(Value::as_array).into_iter().flatten();
@@ -53,6 +56,7 @@ impl Cors {
             && request.header("access-control-request-method").is_some()
     }
 
+    /// The answer to a preflight request.
     pub fn preflight(&self, request: &Incoming) -> Response<Body> {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;

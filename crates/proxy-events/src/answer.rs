@@ -1,4 +1,4 @@
-//! What a function of an HTTP API answers, in both versions.
+//! What a function behind HTTP answers: versions 1.0 and 2.0 of the payload.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -6,11 +6,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use runtime::Body;
 use serde_json::{Map, Value};
 
-use super::compiled::PayloadVersion;
-use crate::{integrate::lambda_proxy, request::is_framing};
+use crate::is_framing;
+
+/// The version of event and answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadVersion {
+    /// 1.0: that of REST APIs.
+    V1,
+    /// 2.0.
+    V2,
+}
 
 /// The answer in what a function returned; `None` if it is malformed.
-pub(super) fn read(payload: &Bytes, version: PayloadVersion) -> Option<Response<Body>> {
+pub fn read(payload: &Bytes, version: PayloadVersion) -> Option<Response<Body>> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     match (value, version) {
         (Value::Object(members), _) if members.contains_key("statusCode") => structured(&members, version),
@@ -31,16 +39,16 @@ fn inferred(value: Value, payload: &Bytes) -> Response<Body> {
 }
 
 fn structured(members: &Map<String, Value>, version: PayloadVersion) -> Option<Response<Body>> {
-    let status = lambda_proxy::status(members.get("statusCode"))?;
+    let status = status(members.get("statusCode"))?;
     let mut headers = match version {
-        PayloadVersion::V1 => lambda_proxy::headers(members)?,
+        PayloadVersion::V1 => headers(members)?,
         PayloadVersion::V2 => {
             let only: Map<String, Value> = members
                 .iter()
                 .filter(|(name, _)| *name == "headers")
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
-            lambda_proxy::headers(&only)?
+            headers(&only)?
         }
     };
     if version == PayloadVersion::V2 {
@@ -81,4 +89,47 @@ fn add_cookies(cookies: Option<&Value>, headers: &mut HeaderMap) -> Option<()> {
         }
         Some(_) => None,
     }
+}
+
+/// A status: a number, or the text of one; 200 if there is none.
+pub fn status(value: Option<&Value>) -> Option<u16> {
+    let status = match value {
+        None | Some(Value::Null) => 200,
+        Some(Value::Number(number)) => u16::try_from(number.as_u64()?).ok()?,
+        Some(Value::String(text)) => text.parse().ok()?,
+        Some(_) => return None,
+    };
+    (100..=999).contains(&status).then_some(status)
+}
+
+/// Headers of both members: those with many values first, those with one behind them. `None` if one is malformed.
+pub fn headers(members: &Map<String, Value>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let mut add = |name: &str, value: &Value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => return Some(()),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => return None,
+        };
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) {
+            headers.append(name, value);
+        }
+        Some(())
+    };
+    match members.get("multiValueHeaders") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(all)) => {
+            for (name, values) in all {
+                values.as_array()?.iter().try_for_each(|value| add(name, value))?;
+            }
+        }
+        Some(_) => return None,
+    }
+    match members.get("headers") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(all)) => all.iter().try_for_each(|(name, value)| add(name, value))?,
+        Some(_) => return None,
+    }
+    Some(headers)
 }

@@ -1,4 +1,4 @@
-//! A request to a deployed API, as both kinds of API see it.
+//! A request to a deployed API or a function URL, whose body has been read.
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
@@ -10,31 +10,39 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::{State, id};
-
 /// The most that a request's body may have.
-pub(crate) const MOST_BODY: usize = 10 * 1024 * 1024;
+pub const MOST_BODY: usize = 10 * 1024 * 1024;
 
 /// A request whose body has been read.
-pub(crate) struct Incoming {
+#[derive(Debug)]
+pub struct Incoming {
+    /// GET and the like.
     pub method: Method,
     /// The path below the stage, as sent.
     pub path: String,
     /// The query, as sent and without `?`.
     pub query: String,
+    /// HTTP's version.
     pub version: Version,
+    /// All headers.
     pub headers: HeaderMap,
+    /// All of the body.
     pub body: Bytes,
+    /// Where it comes from.
     pub peer: IpAddr,
+    /// A UUID.
     pub request_id: Arc<str>,
+    /// The id in AWS's other form.
     pub extended_request_id: String,
+    /// X-Ray's, as sent or new.
     pub trace_id: String,
+    /// When it came.
     pub at: Timestamp,
 }
 
 impl Incoming {
-    pub fn new(state: &State, parts: Parts, path: String, body: Bytes, peer: IpAddr) -> Self {
-        let at = state.clock.now();
+    /// A request that came at `at`; `path` is the one below the stage.
+    pub fn new(at: Timestamp, parts: Parts, path: String, body: Bytes, peer: IpAddr) -> Self {
         let sent =
             parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
         Self {
@@ -46,7 +54,7 @@ impl Incoming {
             body,
             peer,
             request_id: runtime::new_request_id(),
-            extended_request_id: format!("{}=", id::random(15)),
+            extended_request_id: format!("{}=", random_id(15)),
             trace_id: sent.unwrap_or_else(|| trace_id(at)),
             at,
         }
@@ -62,6 +70,7 @@ impl Incoming {
         self.header("host").unwrap_or_default()
     }
 
+    /// Its media type, with parameters.
     pub fn content_type(&self) -> Option<&str> {
         self.header("content-type")
     }
@@ -115,9 +124,23 @@ impl Incoming {
             .unwrap_or_default()
     }
 
+    /// The body in base64.
     pub fn body_base64(&self) -> String {
         STANDARD.encode(&self.body)
     }
+}
+
+/// Random lower-case letters and digits, as many as asked for (25 at most differ from each other).
+pub fn random_id(length: usize) -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut number = uuid::Uuid::new_v4().as_u128();
+    (0..length)
+        .map(|_| {
+            let index = usize::try_from(number % 36).unwrap_or(0);
+            number /= 36;
+            char::from(ALPHABET[index])
+        })
+        .collect()
 }
 
 fn trace_id(at: Timestamp) -> String {
@@ -126,7 +149,7 @@ fn trace_id(at: Timestamp) -> String {
 }
 
 /// One value per name (the last), as `headers` and `queryStringParameters` have it; null without any.
-pub(crate) fn single_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
+pub fn single_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
     if pairs.is_empty() {
         return Value::Null;
     }
@@ -136,7 +159,7 @@ pub(crate) fn single_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> V
 }
 
 /// All values per name; null without any.
-pub(crate) fn multi_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
+pub fn multi_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Value {
     if pairs.is_empty() {
         return Value::Null;
     }
@@ -151,12 +174,12 @@ pub(crate) fn multi_values<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Va
 }
 
 /// Path parameters as an event has them; null without any.
-pub(crate) fn path_values(parameters: &[(String, String)]) -> Value {
+pub fn path_values(parameters: &[(String, String)]) -> Value {
     single_values(parameters)
 }
 
 /// Undoes the escapes of a path's part.
-pub(crate) fn decode(part: &str) -> String {
+pub fn decode(part: &str) -> String {
     decode_percent(part).into_owned()
 }
 
@@ -182,7 +205,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=');
 
 /// Escapes what is to become a part of a path.
-pub(crate) fn encode_path(part: &str) -> String {
+pub fn encode_path(part: &str) -> String {
     utf8_percent_encode(part, IN_PATH).to_string()
 }
 
@@ -241,7 +264,7 @@ fn canonical(name: &str) -> Cow<'_, str> {
 }
 
 /// Whether a content type is one of the binary media types of an API; `*/*` is all of them.
-pub(crate) fn is_binary(types: &[String], content_type: Option<&str>) -> bool {
+pub fn is_binary(types: &[String], content_type: Option<&str>) -> bool {
     let matches = |wanted: &String| {
         let wanted = wanted.as_str();
         if wanted == "*/*" {
@@ -260,7 +283,7 @@ pub(crate) fn is_binary(types: &[String], content_type: Option<&str>) -> bool {
 }
 
 /// Whether HTTP sends this header itself.
-pub(crate) fn is_framing(name: &header::HeaderName) -> bool {
+pub fn is_framing(name: &header::HeaderName) -> bool {
     matches!(
         *name,
         header::CONNECTION
