@@ -3,7 +3,7 @@
 //! Owns functions' records, packages, environments and the Runtime API; knows no other service but through
 //! [`runtime::ServiceRouter`] (S3 for packages) and [`runtime::LogSink`]. An invocation goes through four rooms:
 //! `invoke` finds the version, `environment` has a pool of warm ones, `executor` starts and stops them, and
-//! `runtime_api` is how work reaches them. Start at [`Lambda::start`].
+//! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`. Start at [`Lambda::start`].
 
 mod code;
 mod environment;
@@ -16,6 +16,7 @@ mod operations;
 mod options;
 mod runtime_api;
 mod service;
+mod url;
 
 pub use options::{Door, ExecutorChoice, Options, PullWatcher};
 pub use service::{Lambda, StartError};

@@ -1,12 +1,15 @@
 //! Lambda as a service: its operations in one table, and the typed way in for other services.
 
-use std::sync::{Arc, atomic::AtomicU32};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use aws_wire::ServiceError;
 use bytes::Bytes;
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome,
-    Output, Service, ServiceRouter,
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode,
+    InvocationOutcome, Output, Service, ServiceRouter,
 };
 use store::{BlobId, Store};
 
@@ -110,7 +113,22 @@ impl Lambda {
         self.0.host.executor.shutdown().await;
     }
 
-    async fn invoke_function(
+    /// Whether a function URL of this id exists.
+    pub fn has_url(&self, id: &str) -> bool {
+        self.0.table.by_url(id).is_some()
+    }
+
+    /// Answers a request to a function URL, `ID.lambda-url.REGION.…`; one that is not there is forbidden, as on AWS.
+    pub async fn serve_url(
+        &self,
+        id: &str,
+        request: http::Request<Body>,
+        peer: IpAddr,
+    ) -> http::Response<Body> {
+        crate::url::serve(self, id, request, peer).await
+    }
+
+    pub(crate) async fn invoke_function(
         &self,
         ctx: &CallContext,
         invocation: Invocation,

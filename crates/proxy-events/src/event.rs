@@ -105,10 +105,13 @@ fn cookies(request: &Incoming) -> Vec<String> {
     cookies.filter(|cookie| !cookie.is_empty()).map(str::to_owned).collect()
 }
 
-/// Names in small letters, values of one name joined by commas.
+/// Names in small letters, values of one name joined by commas; of media types only the first counts.
 fn joined_headers(request: &Incoming) -> Map<String, Value> {
     let pairs = request.header_pairs().into_iter().filter(|(name, _)| name != "Cookie");
     let mut headers = joined(pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())));
+    if let Some(content_type) = request.content_type() {
+        headers.insert(String::from("content-type"), content_type.to_owned());
+    }
     headers.insert(String::from("content-length"), request.body.len().to_string());
     headers.into_iter().map(|(name, value)| (name, Value::String(value))).collect()
 }

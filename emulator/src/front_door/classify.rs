@@ -22,6 +22,8 @@ pub(crate) enum Destination {
     FunctionUrl {
         /// Its id.
         id: String,
+        /// The path and query below.
+        path_and_query: String,
     },
     /// An operation of a service.
     Aws,
@@ -34,12 +36,16 @@ pub(crate) fn classify(parts: &Parts, host: &str) -> Destination {
         return Destination::Api { id, stage: None, path_and_query: path_and_query.to_owned() };
     }
     if let Some(id) = host_id(host, ".lambda-url.") {
-        return Destination::FunctionUrl { id };
+        return Destination::FunctionUrl { id, path_and_query: path_and_query.to_owned() };
     }
     let path = parts.uri.path();
     if let Some(rest) = path_and_query.strip_prefix("/_aws/execute-api/") {
         let (id, below) = split_segment(rest);
         return Destination::Api { id: id.into_owned(), stage: None, path_and_query: below };
+    }
+    if let Some(rest) = path_and_query.strip_prefix("/_aws/lambda-url/") {
+        let (id, below) = split_segment(rest);
+        return Destination::FunctionUrl { id: id.into_owned(), path_and_query: below };
     }
     if let Some(rest) = path_and_query.strip_prefix("/restapis/")
         && let Some(api) = user_request(rest)
@@ -111,8 +117,12 @@ mod tests {
         assert_eq!(to("abc.execute-api.localhost", "/dev/a"), api("abc", None, "/dev/a"));
         assert_eq!(to("abc-vpce-0f.execute-api.us-east-1.amazonaws.com", "/dev"), api("abc", None, "/dev"));
         assert_eq!(
-            to("u1.lambda-url.us-east-1.localhost", "/"),
-            Destination::FunctionUrl { id: "u1".to_owned() }
+            to("u1.lambda-url.us-east-1.localhost", "/a?b"),
+            Destination::FunctionUrl { id: "u1".to_owned(), path_and_query: "/a?b".to_owned() }
+        );
+        assert_eq!(
+            to("127.0.0.1", "/_aws/lambda-url/u1/a?b"),
+            Destination::FunctionUrl { id: "u1".to_owned(), path_and_query: "/a?b".to_owned() }
         );
     }
 

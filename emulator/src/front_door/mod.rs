@@ -109,8 +109,10 @@ impl FrontDoor {
             return Err(Refusal { status, message: format!("the headers exceed {MOST_HEADER_BYTES} bytes") });
         }
         let host = safety::host(parts, &self.allowed, |name| {
-            let id = name.split_once(".execute-api.").map_or("", |(id, _)| id);
-            !id.is_empty() && world.apis.has_api(id.split_once("-vpce-").map_or(id, |(id, _)| id))
+            let api = name.split_once(".execute-api.").map_or("", |(id, _)| id);
+            let url = name.split_once(".lambda-url.").map_or("", |(id, _)| id);
+            world.apis.has_api(api.split_once("-vpce-").map_or(api, |(id, _)| id))
+                || world.lambda.has_url(url)
         })?;
         let destination = classify::classify(parts, &host);
         // The links to packages are given out to whoever may call GetFunction, and are signed.
@@ -149,23 +151,24 @@ impl FrontDoor {
                 })
             }
             Destination::Api { id, stage, path_and_query } => {
-                let Ok(uri) = path_and_query.parse() else {
-                    return refuse(&Refusal {
-                        status: StatusCode::BAD_REQUEST,
-                        message: "the path is malformed".into(),
-                    });
-                };
+                let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };
                 let request = Request::from_parts(parts, from_http(incoming, false));
                 world.apis.execute(addressed, request, peer).await.map(to_http)
             }
-            Destination::FunctionUrl { id } => refuse(&Refusal {
-                status: StatusCode::NOT_IMPLEMENTED,
-                message: format!("Tule does not serve function URLs yet ({id})"),
-            }),
+            Destination::FunctionUrl { id, path_and_query } => {
+                let Ok(uri) = path_and_query.parse() else { return malformed_path() };
+                parts.uri = uri;
+                let request = Request::from_parts(parts, from_http(incoming, false));
+                world.lambda.serve_url(&id, request, peer).await.map(to_http)
+            }
         }
     }
+}
+
+fn malformed_path() -> Response<HttpBody> {
+    refuse(&Refusal { status: StatusCode::BAD_REQUEST, message: "the path is malformed".into() })
 }
 
 /// A refusal before any protocol is known.

@@ -26,6 +26,24 @@ pub(crate) struct Function {
     /// How events are worked off, by qualifier (`$LATEST` where none was given).
     #[serde(default)]
     pub(crate) event_configs: BTreeMap<String, EventConfig>,
+    /// Function URLs, by alias; the function's own under the empty text.
+    #[serde(default)]
+    pub(crate) urls: BTreeMap<String, FunctionUrl>,
+}
+
+/// A function URL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FunctionUrl {
+    /// The first label of its host.
+    pub(crate) id: String,
+    /// `NONE` or `AWS_IAM`.
+    pub(crate) auth_type: String,
+    pub(crate) cors: Option<Value>,
+    /// As it was given.
+    pub(crate) invoke_mode: Option<String>,
+    /// Milliseconds since the epoch.
+    pub(crate) created: i64,
+    pub(crate) modified: i64,
 }
 
 /// What one version is.
@@ -144,6 +162,7 @@ impl Function {
             reserved_concurrency: None,
             policies: BTreeMap::new(),
             event_configs: BTreeMap::new(),
+            urls: BTreeMap::new(),
         }
     }
 

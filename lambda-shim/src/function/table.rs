@@ -27,6 +27,8 @@ pub(crate) struct FunctionTable {
     by_name: DashMap<(Scope, Arc<str>), Arc<Entry>>,
     /// The same in order, for lists.
     ordered: RwLock<BTreeMap<Scope, Ordered>>,
+    /// Function URLs by their id: the function, and the alias that the URL belongs to.
+    urls: DashMap<String, (Arc<Entry>, Option<String>)>,
 }
 
 type Ordered = BTreeMap<Arc<str>, Arc<Entry>>;
@@ -92,7 +94,7 @@ impl Entry {
 impl FunctionTable {
     /// Loads what the store has.
     pub(crate) fn load(store: Store) -> Result<Self, StoreError> {
-        let table = Self { store, by_name: DashMap::new(), ordered: RwLock::default() };
+        let table = Self { store, by_name: DashMap::new(), ordered: RwLock::default(), urls: DashMap::new() };
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let rows = table.store.scan(FUNCTIONS, &Key::new(), after.as_deref(), 500)?;
@@ -113,6 +115,31 @@ impl FunctionTable {
     /// The function of a name.
     pub(crate) fn get(&self, scope: &Scope, name: &str) -> Option<Arc<Entry>> {
         self.by_name.get(&(scope.clone(), Arc::from(name))).map(|entry| Arc::clone(entry.value()))
+    }
+
+    /// The function and the alias that a function URL belongs to.
+    pub(crate) fn by_url(&self, id: &str) -> Option<(Arc<Entry>, Option<String>)> {
+        self.urls.get(id).map(|found| found.value().clone())
+    }
+
+    /// Brings the URLs found by id in line with a record that has changed.
+    fn index_urls(&self, entry: &Entry, before: &Function, after: &Function) {
+        if before.urls == after.urls {
+            return;
+        }
+        for url in before.urls.values() {
+            self.urls.remove(&url.id);
+        }
+        if let Some(entry) = self.get(&entry.scope, &entry.name) {
+            self.place_urls(&entry, after);
+        }
+    }
+
+    fn place_urls(&self, entry: &Arc<Entry>, function: &Function) {
+        for (alias, url) in &function.urls {
+            let alias = Some(alias.clone()).filter(|alias| !alias.is_empty());
+            self.urls.insert(url.id.clone(), (Arc::clone(entry), alias));
+        }
     }
 
     /// Everything there is, for start-up and shutdown.
@@ -169,6 +196,7 @@ impl FunctionTable {
         let mut function = Function::clone(&entry.function());
         let answer = change(&mut function)?;
         self.write(entry, &function).await?;
+        self.index_urls(entry, &entry.function(), &function);
         entry.set(function);
         Ok(answer)
     }
@@ -183,6 +211,9 @@ impl FunctionTable {
         batch.delete(FUNCTIONS, key(entry));
         self.store.commit(batch).await.map_err(error::storage)?;
         self.by_name.remove(&(entry.scope.clone(), Arc::clone(&entry.name)));
+        for url in entry.function().urls.values() {
+            self.urls.remove(&url.id);
+        }
         let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(functions) = ordered.get_mut(&entry.scope) {
             functions.remove(&entry.name);
@@ -204,6 +235,7 @@ impl FunctionTable {
 
     fn place(&self, entry: Arc<Entry>) {
         self.by_name.insert((entry.scope.clone(), Arc::clone(&entry.name)), Arc::clone(&entry));
+        self.place_urls(&entry, &entry.function());
         let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
         ordered.entry(entry.scope.clone()).or_default().insert(Arc::clone(&entry.name), entry);
     }

@@ -18,6 +18,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                 function.aliases.remove(alias_name);
                 function.policies.remove(alias_name);
                 function.event_configs.remove(alias_name);
+                function.urls.remove(alias_name);
                 Ok(())
             })
             .await?;

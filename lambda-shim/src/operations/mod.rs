@@ -46,10 +46,12 @@ operations! {
     "AddPermission" => add_permission,
     "CreateAlias" => create_alias,
     "CreateFunction" => create_function,
+    "CreateFunctionUrlConfig" => create_function_url_config,
     "DeleteAlias" => delete_alias,
     "DeleteFunction" => delete_function,
     "DeleteFunctionConcurrency" => delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig" => delete_function_event_invoke_config,
+    "DeleteFunctionUrlConfig" => delete_function_url_config,
     "GetAccountSettings" => get_account_settings,
     "GetAlias" => get_alias,
     "GetFunction" => get_function,
@@ -57,10 +59,12 @@ operations! {
     "GetFunctionConcurrency" => get_function_concurrency,
     "GetFunctionConfiguration" => get_function_configuration,
     "GetFunctionEventInvokeConfig" => get_function_event_invoke_config,
+    "GetFunctionUrlConfig" => get_function_url_config,
     "GetPolicy" => get_policy,
     "Invoke" => invoke,
     "ListAliases" => list_aliases,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
+    "ListFunctionUrlConfigs" => list_function_url_configs,
     "ListFunctions" => list_functions,
     "ListTags" => list_tags,
     "ListVersionsByFunction" => list_versions_by_function,
@@ -74,6 +78,7 @@ operations! {
     "UpdateFunctionCode" => update_function_code,
     "UpdateFunctionConfiguration" => update_function_configuration,
     "UpdateFunctionEventInvokeConfig" => update_function_event_invoke_config,
+    "UpdateFunctionUrlConfig" => update_function_url_config,
 }
 
 /// Tags a resource may have.
