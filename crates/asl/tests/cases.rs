@@ -96,7 +96,7 @@ impl World<'_> {
                     self.timers.remove(&(at, timer));
                 }
                 Command::CancelTask { .. } | Command::StopExecution { .. } | Command::StopMapRun { .. } => {}
-                Command::StartMapRun(run) | Command::RedriveMapRun(run) => self.map_run(&run),
+                Command::StartMapRun(run) | Command::RedriveMapRun { run, .. } => self.map_run(&run),
                 Command::ScheduleTask(task) => {
                     let script = self.case.tasks.get(self.tasks).map_or("succeed {}", String::as_str);
                     self.tasks += 1;

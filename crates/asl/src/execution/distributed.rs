@@ -23,10 +23,10 @@ use crate::{
 };
 
 impl Execution {
-    /// All Map Runs that have not ended.
-    pub fn outstanding_map_runs(&self) -> impl Iterator<Item = Arc<MapRunSpec>> {
-        self.data.scopes.values().filter_map(|scope| match &scope.visit.as_ref()?.activity {
-            Activity::MapRun(running) => Some(Arc::clone(&running.spec)),
+    /// All Map Runs that have not ended, and how often each was redriven.
+    pub fn outstanding_map_runs(&self) -> impl Iterator<Item = (Arc<MapRunSpec>, u64)> {
+        self.data.map_runs.values().filter_map(|scope| match &self.data.visit(*scope)?.activity {
+            Activity::MapRun(running) => Some((Arc::clone(&running.spec), running.redrives)),
             _ => None,
         })
     }

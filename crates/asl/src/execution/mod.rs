@@ -92,7 +92,8 @@ impl Execution {
         at: Timestamp,
     ) -> (Self, Step) {
         let mut root = Scope::new(None, machine, 0);
-        root.enter_next(definition.machines[machine].start, input.clone());
+        // The history shows the input as it was written once only, where the execution starts.
+        root.enter_next(definition.machines[machine].start, input.clone().compacted());
         let data = Data::new(context, input, seed, at, root);
         let mut execution = Self { definition, data, aside: redrive::Aside::default() };
         let step = execution.turn(at, |execution, turn| {
@@ -292,7 +293,7 @@ impl Execution {
             Command::ScheduleTask(_)
             | Command::StartTimer { .. }
             | Command::StartMapRun(_)
-            | Command::RedriveMapRun(_) => false,
+            | Command::RedriveMapRun { .. } => false,
         });
     }
 }

@@ -149,7 +149,7 @@ impl Execution {
                 let details = Details::MapRunRedriven { arn: Arc::clone(&spec.arn), count };
                 self.emit(turn, scope, EventType::MapRunRedriven, details);
                 self.data.map_runs.insert(spec.run, scope);
-                turn.step.commands.push(Command::RedriveMapRun(spec));
+                turn.step.commands.push(Command::RedriveMapRun { run: spec, redrives: count });
             }
             // Neither is kept at an end.
             Activity::Waiting(_) | Activity::Task(_) => {}

@@ -105,7 +105,12 @@ pub enum Command {
     /// Start a Map Run; [`Signal::MapRunEnded`] tells of its end.
     StartMapRun(Arc<MapRunSpec>),
     /// Let the children of a Map Run that failed go on.
-    RedriveMapRun(Arc<MapRunSpec>),
+    RedriveMapRun {
+        /// Which run.
+        run: Arc<MapRunSpec>,
+        /// How often it is redriven with this time.
+        redrives: u64,
+    },
     /// Nobody waits for a Map Run's end any more.
     StopMapRun {
         /// Which run.

@@ -61,6 +61,11 @@ impl<'r> Inputs<'r> {
         }
     }
 
+    /// Says where the next items come from.
+    pub fn come_from(&mut self, source: impl Into<String>) {
+        self.source = source.into();
+    }
+
     /// How many items were taken.
     pub fn taken(&self) -> usize {
         self.next

@@ -154,6 +154,12 @@ impl MapRun {
         (self.children, self.items)
     }
 
+    /// Notes that a child that is being redriven cannot be, and stays as it ended.
+    pub fn not_redrivable(&mut self, items: u64) {
+        self.children.failures_not_redrivable += 1;
+        self.items.failures_not_redrivable += items;
+    }
+
     /// Tells it something; answers what is to be done.
     pub fn handle(&mut self, signal: MapRunSignal) -> Vec<MapRunCommand> {
         match signal {
