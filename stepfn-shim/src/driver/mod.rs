@@ -138,7 +138,7 @@ impl Inner {
                 // The effect may still end; its signal then means nothing to the execution.
                 Command::CancelTask { task } => self.activities.cancel(&running.arn, task),
                 Command::StopExecution { execution } => self.stop_started(&execution),
-                Command::StartMapRun(spec) => self.begin_map_run(running, spec),
+                Command::StartMapRun(spec) => self.begin_map_run(running, &spec),
                 Command::RedriveMapRun { run, redrives } => self.redrive_map_run(running, run, redrives),
                 Command::StopMapRun { run } => self.map_runs.stop(&run.arn),
                 Command::StartTimer { timer, at } => self.timers.add(at, &running.arn, timer),

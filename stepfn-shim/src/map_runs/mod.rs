@@ -128,7 +128,7 @@ enum Mode {
 
 impl Inner {
     /// Begins a run that an execution asks for.
-    pub(crate) fn begin_map_run(self: &Arc<Self>, parent: &Arc<Running>, spec: Arc<MapRunSpec>) {
+    pub(crate) fn begin_map_run(self: &Arc<Self>, parent: &Arc<Running>, spec: &Arc<MapRunSpec>) {
         let record = MapRunRecord {
             execution: Arc::clone(&parent.arn),
             revision: parent.live().record.revision.clone(),
@@ -161,18 +161,18 @@ impl Inner {
                 Ok(Some((_, mut record))) => {
                     record.redrives = redrives;
                     record.redriven = Some(inner.clock.now());
-                    inner.launch(spec, record, Mode::Redrive);
+                    inner.launch(&spec, record, Mode::Redrive);
                 }
-                Ok(None) => inner.begin_map_run(&parent, spec),
+                Ok(None) => inner.begin_map_run(&parent, &spec),
                 Err(error) => {
-                    tracing::error!(map_run = &*spec.arn, %error, "a Map Run could not be redriven")
+                    tracing::error!(map_run = &*spec.arn, %error, "a Map Run could not be redriven");
                 }
             }
         });
     }
 
-    fn launch(self: &Arc<Self>, spec: Arc<MapRunSpec>, record: MapRunRecord, mode: Mode) {
-        if let Err(error) = self.try_launch(&spec, record, mode) {
+    fn launch(self: &Arc<Self>, spec: &Arc<MapRunSpec>, record: MapRunRecord, mode: Mode) {
+        if let Err(error) = self.try_launch(spec, record, mode) {
             tracing::error!(map_run = &*spec.arn, %error, "a Map Run could not be taken up");
         }
     }
@@ -240,11 +240,11 @@ impl Inner {
         redrives: u64,
     ) -> Result<(), ServiceError> {
         let Some((_, record)) = self.map_run_record(&spec.arn)? else {
-            self.begin_map_run(parent, spec);
+            self.begin_map_run(parent, &spec);
             return Ok(());
         };
         match record.outcome.clone() {
-            None => self.launch(spec, record, Mode::Resume),
+            None => self.launch(&spec, record, Mode::Resume),
             Some(_) if record.redrives < redrives => self.redrive_map_run(parent, spec, redrives),
             // It ended, but the execution has not heard of it.
             Some(outcome) => {
@@ -268,7 +268,7 @@ impl Inner {
             for (_, value) in &rows {
                 let given = String::from_utf8_lossy(value);
                 if let Some((key, record)) = self.map_run_record(&given)? {
-                    self.launch(self.map_run_spec(&key)?, record, Mode::Resume);
+                    self.launch(&self.map_run_spec(&key)?, record, Mode::Resume);
                 }
             }
             match rows.last() {

@@ -114,8 +114,8 @@ impl Execution {
 
     /// Tells it something and runs it as far as it goes, or until it had its share of transitions.
     pub fn handle(&mut self, signal: Signal, at: Timestamp) -> Step {
-        let ended_badly = !matches!(self.data.status, Status::Running | Status::Succeeded);
-        if self.data.status != Status::Running && !(ended_badly && matches!(signal, Signal::Redriven)) {
+        let redrivable = self.is_redrivable();
+        if self.data.status != Status::Running && !(redrivable && matches!(signal, Signal::Redriven)) {
             return Step::default();
         }
         self.turn(at, |execution, turn| match signal {
@@ -127,7 +127,7 @@ impl Execution {
             Signal::Heartbeat { task } => execution.heartbeat(turn, task),
             Signal::TimerFired { timer } => execution.timer_fired(turn, timer),
             Signal::MapRunEnded { run, outcome } => execution.map_run_ended(turn, run, outcome),
-            Signal::Redriven if ended_badly => execution.redrive(turn),
+            Signal::Redriven if redrivable => execution.redrive(turn),
             Signal::Redriven => {}
             Signal::StopRequested { error, cause } => execution.stop(turn, error, cause),
         })
@@ -170,6 +170,13 @@ impl Execution {
         }
         let data = serde_json::from_slice(snapshot)?;
         Ok(Self { definition, data, aside: redrive::Aside::default() })
+    }
+
+    /// Whether it ended badly, and its history has room for a redrive and what follows.
+    fn is_redrivable(&self) -> bool {
+        !self.data.context.express
+            && self.data.last_event_id < MAX_EVENTS - 1
+            && !matches!(self.data.status, Status::Running | Status::Succeeded)
     }
 
     /// How long the execution may run: only the outermost machine has a limit.
