@@ -132,6 +132,7 @@ impl Inner {
         let record = MapRunRecord {
             execution: Arc::clone(&parent.arn),
             revision: parent.live().record.revision.clone(),
+            express: spec.express,
             status: MapRunStatus::Running,
             started: self.clock.now(),
             stopped: None,

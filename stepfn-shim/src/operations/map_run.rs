@@ -95,11 +95,14 @@ pub(super) async fn update(inner: &Arc<Inner>, request: Request<'_>) -> Result<O
 
 /// ListExecutions of a Map Run: its children, those started last first.
 pub(super) fn children(inner: &Inner, members: &Members, given: &str) -> Result<Output, ServiceError> {
-    let (run, _) = find(inner, given)?;
+    let (run, record) = find(inner, given)?;
+    if record.express {
+        return Err(errors::type_not_supported());
+    }
     let prefix = run.key();
     let size = members.page_size(100);
     let wanted = |row: &ChildRow| {
-        members.optional_text("statusFilter").is_none_or(|status| row.status.as_str() == status)
+        members.optional_text("statusFilter").is_none_or(|status| row.shown_status(&record) == status)
             && match members.optional_text("redriveFilter") {
                 Some("REDRIVEN") => row.redrives > 0,
                 Some(_) => row.redrives == 0,
@@ -121,11 +124,8 @@ pub(super) fn children(inner: &Inner, members: &Members, given: &str) -> Result<
             seen += 1;
             before = number(key, &prefix).map(|index| prefix.clone().number(index));
             let row: ChildRow = records::read(value, "a child of a Map Run")?;
-            if row.suffix.is_some() {
-                return Err(errors::type_not_supported());
-            }
             if wanted(&row) {
-                found.push(row.list_item(&run, given));
+                found.push(row.list_item(&run, given, row.shown_status(&record)));
             }
         }
     }

@@ -59,6 +59,8 @@ pub(crate) struct MapRunRecord {
     pub(crate) execution: Arc<str>,
     /// The revision of the state machine that children run.
     pub(crate) revision: String,
+    /// Whether children are Express executions, which are not listed.
+    pub(crate) express: bool,
     pub(crate) status: MapRunStatus,
     pub(crate) started: Timestamp,
     pub(crate) stopped: Option<Timestamp>,
@@ -170,13 +172,22 @@ impl ChildRow {
         }
     }
 
+    /// Its status as a list shows it: what ended badly waits to be redriven, if the run is being redriven.
+    pub(crate) fn shown_status(&self, run: &MapRunRecord) -> &'static str {
+        let badly = !matches!(self.status, Status::Running | Status::Succeeded);
+        if badly && run.status == MapRunStatus::Running && self.attempt < run.redrives {
+            return "PENDING_REDRIVE";
+        }
+        self.status.as_str()
+    }
+
     /// An item of ListExecutions' answer.
-    pub(crate) fn list_item(&self, run: &MapRunKey, arn: &str) -> Value {
+    pub(crate) fn list_item(&self, run: &MapRunKey, arn: &str, status: &str) -> Value {
         let mut item = json!({
             "executionArn": self.arn(run),
             "stateMachineArn": Machine::arn(&run.scope, &run.machine),
             "name": &*self.name,
-            "status": self.status.as_str(),
+            "status": status,
             "startDate": self.started.epoch_seconds(),
             "stopDate": self.stopped.map(Timestamp::epoch_seconds),
             "mapRunArn": arn,

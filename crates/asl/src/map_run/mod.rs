@@ -296,3 +296,86 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(limits: Limits, children: u64) -> (MapRun, Vec<MapRunCommand>) {
+        let mut run = MapRun::new(limits);
+        assert_eq!(run.handle(MapRunSignal::Begun), [MapRunCommand::ReadItems]);
+        let commands = run.handle(MapRunSignal::ItemsRead { children, items: children });
+        (run, commands)
+    }
+
+    fn started(run: &mut MapRun, children: u64) -> Vec<MapRunCommand> {
+        run.handle(MapRunSignal::ChildrenStarted { children, items: children })
+    }
+
+    fn ended(run: &mut MapRun, status: Status) -> Vec<MapRunCommand> {
+        run.handle(MapRunSignal::ChildEnded { status, items: 1 })
+    }
+
+    #[test]
+    fn no_more_children_run_than_may() {
+        let limits = Limits { max_concurrency: 2, ..Limits::default() };
+        let (mut run, commands) = begun(limits, 4);
+        assert_eq!(commands, [MapRunCommand::StartChildren { count: 2 }]);
+        assert_eq!(started(&mut run, 2), []);
+        assert_eq!(ended(&mut run, Status::Succeeded), [MapRunCommand::StartChildren { count: 1 }]);
+        assert_eq!(started(&mut run, 1), []);
+        let more = Limits { max_concurrency: 0, ..limits };
+        assert_eq!(run.handle(MapRunSignal::Updated(more)), [MapRunCommand::StartChildren { count: 1 }]);
+        started(&mut run, 1);
+        for _ in 0..2 {
+            assert_eq!(ended(&mut run, Status::Succeeded), []);
+        }
+        assert_eq!(ended(&mut run, Status::Succeeded), [MapRunCommand::WriteResults]);
+        let output = Payload::empty_object();
+        let end = run.handle(MapRunSignal::ResultsWritten(Ok(output.clone())));
+        assert_eq!(end, [MapRunCommand::End(MapRunOutcome::Succeeded { output })]);
+        assert_eq!(run.counts().0.results_written, 4);
+    }
+
+    #[test]
+    fn many_children_are_asked_for_in_parts() {
+        let (mut run, commands) = begun(Limits::default(), 300);
+        assert_eq!(commands, [MapRunCommand::StartChildren { count: 256 }]);
+        assert_eq!(started(&mut run, 256), [MapRunCommand::StartChildren { count: 44 }]);
+        let (_, commands) = begun(Limits::default(), 0);
+        assert_eq!(commands, [MapRunCommand::WriteResults]);
+    }
+
+    #[test]
+    fn either_tolerance_is_enough_to_fail() {
+        for (count, percentage, tolerated) in [
+            (None, None, 0),
+            (Some(2), None, 2),
+            (None, Some(30.0), 3),
+            (Some(5), Some(10.0), 1),
+            (Some(1), Some(100.0), 1),
+        ] {
+            let limits =
+                Limits { max_concurrency: 0, tolerated_count: count, tolerated_percentage: percentage };
+            let (mut run, _) = begun(limits, 10);
+            started(&mut run, 10);
+            for _ in 0..tolerated {
+                assert_eq!(ended(&mut run, Status::TimedOut), [], "{limits:?}");
+            }
+            assert_eq!(ended(&mut run, Status::Failed), [MapRunCommand::StopChildren], "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_waits_for_its_children() {
+        let (mut run, _) = begun(Limits { max_concurrency: 1, ..Limits::default() }, 3);
+        started(&mut run, 1);
+        assert_eq!(run.handle(MapRunSignal::StopRequested), [MapRunCommand::StopChildren]);
+        assert_eq!(run.handle(MapRunSignal::StopRequested), []);
+        assert_eq!(ended(&mut run, Status::Aborted), [MapRunCommand::WriteResults]);
+        let end = run.handle(MapRunSignal::ResultsWritten(Ok(Payload::empty_object())));
+        assert_eq!(end, [MapRunCommand::End(MapRunOutcome::Aborted)]);
+        let (children, _) = run.counts();
+        assert_eq!((children.pending, children.aborted), (2, 1));
+    }
+}
