@@ -13,7 +13,7 @@ mod timers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use asl::{Command, Execution, Outcome, Signal, Status, Step};
+use asl::{Command, Execution, Outcome, Signal, Status, Step, TaskId};
 use aws_wire::ServiceError;
 use tokio::sync::Notify;
 
@@ -52,6 +52,8 @@ pub(crate) struct Live {
     first_entry: u64,
     /// A commit failed: this memory is not what is stored.
     discarded: bool,
+    /// Tasks that were under way when the execution was rebuilt, and whose effect has not been repeated since.
+    interrupted: Vec<TaskId>,
 }
 
 impl Running {

@@ -77,8 +77,11 @@ impl Inner {
 
     async fn resume(self: &Arc<Self>, running: &Arc<Running>) -> Result<(), ServiceError> {
         let (tasks, map_runs, more) = {
-            let live = running.live();
-            let tasks: Vec<_> = live.execution.outstanding_tasks().collect();
+            // A task that was scheduled since, by a timer that fired before this, is being done already.
+            let mut live = running.live();
+            let interrupted = std::mem::take(&mut live.interrupted);
+            let mut tasks: Vec<_> = live.execution.outstanding_tasks().collect();
+            tasks.retain(|task| interrupted.contains(&task.scheduled.task));
             (tasks, live.execution.outstanding_map_runs().collect::<Vec<_>>(), live.execution.has_more())
         };
         for (spec, redrives) in map_runs {
@@ -141,7 +144,8 @@ impl Inner {
                 break;
             }
         }
-        let live = Live { execution, record, next_entry, first_entry, discarded: false };
+        let interrupted = execution.outstanding_tasks().map(|task| task.scheduled.task).collect();
+        let live = Live { execution, record, next_entry, first_entry, discarded: false, interrupted };
         let logging = Logging::of(revision.record.logging.as_ref());
         Ok(Some(Running {
             arn,

@@ -151,7 +151,14 @@ impl Inner {
             Execution::start_at(definition, machine, context, start.input.clone(), Seed::new(seed), at);
         record.status = Status::Running;
         let logging = Logging::of(start.revision.record.logging.as_ref());
-        let mut live = Live { execution, record, next_entry: 0, first_entry: 0, discarded: false };
+        let mut live = Live {
+            execution,
+            record,
+            next_entry: 0,
+            first_entry: 0,
+            discarded: false,
+            interrupted: Vec::new(),
+        };
         live.note_outcome(&step, at);
         let running = Running {
             arn,

@@ -382,3 +382,58 @@ fn map_runs_outlive_the_service() {
         }
     }
 }
+
+/// Redrives a run of which some children failed, with a crash after so many steps; the counts of its children.
+fn redriven(steps: usize, express: bool) -> (Value, Value) {
+    let store = Store::memory();
+    let clock = VirtualClock::starting_at(Timestamp(1_700_000_000_000));
+    let mut execution = String::new();
+    for phase in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ended = runtime.block_on(async {
+            let world = World::over(store.clone(), Arc::clone(&clock));
+            world.service.resume().await.unwrap();
+            match phase {
+                0 => {
+                    world.functions.bad.lock().unwrap().extend([String::from("2"), String::from("5")]);
+                    let state = json!({ "MaxConcurrency": 2, "ToleratedFailureCount": 1 });
+                    let arn = world.create("m", &machine(&state, &flaky(), express)).await;
+                    execution = world.start(&arn, &json!((0..9).collect::<Vec<_>>())).await;
+                    assert_eq!(world.finish(&execution).await["status"], "FAILED");
+                    None
+                }
+                1 => {
+                    world.call("RedriveExecution", json!({ "executionArn": execution })).await.unwrap();
+                    for _ in 0..steps {
+                        tokio::task::yield_now().await;
+                    }
+                    None
+                }
+                _ => {
+                    let found = world.finish(&execution).await;
+                    Some((found["output"].clone(), map_run(&world, &execution).await))
+                }
+            }
+        });
+        if let Some(ended) = ended {
+            return ended;
+        }
+    }
+    unreachable!("the last phase answers")
+}
+
+#[test]
+fn a_redriven_map_run_outlives_the_service() {
+    for express in [false, true] {
+        for steps in (0..30).chain([60]) {
+            let (output, run) = redriven(steps, express);
+            assert_eq!(output, "[0,1,2,3,4,5,6,7,8]", "crash after {steps}, express {express}");
+            let counts = &run["executionCounts"];
+            assert_eq!(
+                (&counts["succeeded"], &counts["failed"], &counts["pendingRedrive"], &run["redriveCount"]),
+                (&json!(9), &json!(0), &json!(0), &json!(1)),
+                "crash after {steps}, express {express}"
+            );
+        }
+    }
+}
