@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use runtime::Scope;
 
-use crate::errors;
+use crate::{errors, records::MapRunKey};
 
 /// What an ARN of the service names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Resource {
     Express,
     /// `activity:NAME`.
     Activity { name: String },
+    /// `mapRun:MACHINE/LABEL:ID`.
+    MapRun { machine: String, id: String },
 }
 
 /// Reads an ARN of the service.
@@ -38,6 +40,9 @@ pub(crate) fn parse(arn: &str) -> Result<(Scope, Resource), ServiceError> {
         ("execution", [machine, name]) => {
             Resource::Execution { machine: (*machine).to_owned(), name: (*name).to_owned() }
         }
+        ("mapRun", [machine, id]) if machine.contains('/') => {
+            Resource::MapRun { machine: (*machine).to_owned(), id: (*id).to_owned() }
+        }
         ("express", [_, _, _]) => Resource::Express,
         ("activity", [name]) => Resource::Activity { name: (*name).to_owned() },
         _ => return Err(errors::invalid_arn(format!("Invalid ARN: {arn}"))),
@@ -54,7 +59,13 @@ fn not_here(arn: &str) -> ServiceError {
 pub(crate) fn state_machine(arn: &str) -> Result<(Scope, String, Option<String>), ServiceError> {
     match parse(arn)? {
         (scope, Resource::StateMachine { name, qualifier }) => Ok((scope, name, qualifier)),
-        (_, Resource::Execution { .. } | Resource::Express | Resource::Activity { .. }) => Err(not_here(arn)),
+        (
+            _,
+            Resource::Execution { .. }
+            | Resource::Express
+            | Resource::Activity { .. }
+            | Resource::MapRun { .. },
+        ) => Err(not_here(arn)),
     }
 }
 
@@ -62,9 +73,13 @@ pub(crate) fn state_machine(arn: &str) -> Result<(Scope, String, Option<String>)
 pub(crate) fn execution(arn: &str) -> Result<(Scope, String, String), ServiceError> {
     match parse(arn)? {
         (scope, Resource::Execution { machine, name }) => Ok((scope, machine, name)),
-        (_, Resource::StateMachine { .. } | Resource::Express | Resource::Activity { .. }) => {
-            Err(not_here(arn))
-        }
+        (
+            _,
+            Resource::StateMachine { .. }
+            | Resource::Express
+            | Resource::Activity { .. }
+            | Resource::MapRun { .. },
+        ) => Err(not_here(arn)),
     }
 }
 
@@ -72,9 +87,29 @@ pub(crate) fn execution(arn: &str) -> Result<(Scope, String, String), ServiceErr
 pub(crate) fn activity(arn: &str) -> Result<(Scope, String), ServiceError> {
     match parse(arn)? {
         (scope, Resource::Activity { name }) => Ok((scope, name)),
-        (_, Resource::StateMachine { .. } | Resource::Execution { .. } | Resource::Express) => {
-            Err(not_here(arn))
+        (
+            _,
+            Resource::StateMachine { .. }
+            | Resource::Execution { .. }
+            | Resource::Express
+            | Resource::MapRun { .. },
+        ) => Err(not_here(arn)),
+    }
+}
+
+/// A Map Run's ARN.
+pub(crate) fn map_run(arn: &str) -> Result<MapRunKey, ServiceError> {
+    match parse(arn)? {
+        (scope, Resource::MapRun { machine, id }) => {
+            Ok(MapRunKey { scope, machine: machine.into(), id: id.into() })
         }
+        (
+            _,
+            Resource::StateMachine { .. }
+            | Resource::Execution { .. }
+            | Resource::Express
+            | Resource::Activity { .. },
+        ) => Err(not_here(arn)),
     }
 }
 

@@ -45,3 +45,12 @@ pub(crate) fn storage(error: StoreError) -> ServiceError {
 pub(crate) fn damaged(what: &str) -> ServiceError {
     ServiceError::internal(format!("The stored record of {what} cannot be read"))
 }
+
+pub(crate) fn not_redrivable(reason: &str) -> ServiceError {
+    ServiceError::bad_request("ExecutionNotRedrivable", reason)
+}
+
+pub(crate) fn resource_not_found(arn: &str) -> ServiceError {
+    ServiceError::bad_request("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        .with_field("resourceName", arn)
+}

@@ -10,6 +10,7 @@ mod driver;
 mod effects;
 mod errors;
 mod logging;
+mod map_runs;
 mod members;
 mod operations;
 mod records;

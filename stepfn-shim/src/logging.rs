@@ -87,10 +87,11 @@ pub(crate) async fn group_exists(inner: &Inner, scope: &Scope, group: &str) -> b
 /// Begins to deliver the events of a committed step.
 pub(crate) fn deliver(inner: &Arc<Inner>, running: &Arc<Running>, events: &[HistoryEvent]) {
     let Some(logging) = &running.logging else { return };
+    let redrives = running.live().record.redrives;
     let lines: Vec<Value> = events
         .iter()
         .filter(|event| logging.takes(event))
-        .map(|event| json!({ "timestamp": event.timestamp.0, "message": line(running, event, logging.with_data) }))
+        .map(|event| json!({ "timestamp": event.timestamp.0, "message": line(running, event, logging.with_data, redrives) }))
         .collect();
     if lines.is_empty() {
         return;
@@ -131,7 +132,7 @@ async fn create_stream(
 async fn put(inner: &Inner, running: &Running, group: &str, lines: Vec<Value>) -> Result<(), ServiceError> {
     let ctx = CallContext::internal(running.key.scope.clone(), Arc::clone(&inner.options.endpoint));
     let started = running.live().record.started;
-    let stream = format!("states/{}/{}", running.key.machine, minute(started));
+    let stream = format!("states/{}/{}", running.key.state_machine(), minute(started));
     create_stream(inner, &ctx, group, &stream).await?;
     let members = object(json!({ "logGroupName": group, "logStreamName": stream, "logEvents": lines }));
     inner.router.call(&ctx, "logs", "PutLogEvents", Input { members, ..Input::default() }).await?;
@@ -144,7 +145,7 @@ fn minute(at: Timestamp) -> String {
 }
 
 /// An event as AWS logs it.
-fn line(running: &Running, event: &HistoryEvent, with_data: bool) -> String {
+fn line(running: &Running, event: &HistoryEvent, with_data: bool, redrives: u64) -> String {
     let members = event.members(with_data);
     let details = members
         .as_object()
@@ -160,7 +161,7 @@ fn line(running: &Running, event: &HistoryEvent, with_data: bool) -> String {
         "previous_event_id": event.previous_event_id.to_string(),
         "event_timestamp": event.timestamp.0.to_string(),
         "execution_arn": &*running.arn,
-        "redrive_count": "0",
+        "redrive_count": redrives.to_string(),
     })
     .to_string()
 }

@@ -10,6 +10,7 @@ use store::{Store, StoreError};
 use crate::{
     activities::Activities,
     driver::{Running, Timers},
+    map_runs::MapRuns,
     operations::{self, catalog::Catalog},
     records::Revision,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) running: DashMap<Arc<str>, Arc<Running>>,
     /// The tasks that wait for an execution's end, by its ARN.
     pub(crate) watchers: DashMap<Arc<str>, Vec<(Arc<str>, asl::TaskId)>>,
+    pub(crate) map_runs: MapRuns,
     pub(crate) timers: Timers,
     pub(crate) activities: Activities,
     /// The place the last execution started got among all.
@@ -65,6 +67,7 @@ impl StepFunctions {
             revisions: DashMap::new(),
             running: DashMap::new(),
             watchers: DashMap::new(),
+            map_runs: MapRuns::default(),
             timers: Timers::default(),
             activities: Activities::default(),
             last_order: AtomicU64::new(0),

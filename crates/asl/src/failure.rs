@@ -63,6 +63,16 @@ impl Failure {
         )
     }
 
+    /// `States.ItemReaderFailed`.
+    pub fn item_reader(cause: impl Into<String>) -> Self {
+        Self::new(ITEM_READER_FAILED, cause)
+    }
+
+    /// `States.ResultWriterFailed`.
+    pub fn result_writer(cause: impl Into<String>) -> Self {
+        Self::new(RESULT_WRITER_FAILED, cause)
+    }
+
     /// The error name, or an empty text.
     pub fn name(&self) -> &str {
         self.error.as_deref().unwrap_or("")
@@ -109,6 +119,10 @@ pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 /// `States.ExceedToleratedFailureThreshold`.
 pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
+/// `States.ItemReaderFailed`.
+pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+/// `States.ResultWriterFailed`.
+pub const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
 
 #[cfg(test)]
 mod tests {

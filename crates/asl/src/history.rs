@@ -101,6 +101,16 @@ pub enum Details {
         name: Text,
         index: usize,
     },
+    MapRunStarted {
+        arn: Text,
+    },
+    MapRunRedriven {
+        arn: Text,
+        count: u64,
+    },
+    Redriven {
+        count: u64,
+    },
     LambdaScheduled {
         resource: Text,
         input: Text,
@@ -179,6 +189,12 @@ impl Details {
                 members.text("name", name);
                 members.number("index", Some(*index as u64));
             }
+            Self::MapRunStarted { arn } => members.text("mapRunArn", arn),
+            Self::MapRunRedriven { arn, count } => {
+                members.text("mapRunArn", arn);
+                members.number("redriveCount", Some(*count));
+            }
+            Self::Redriven { count } => members.number("redriveCount", Some(*count)),
             Self::LambdaScheduled { resource, input, timeout, role_arn } => {
                 members.text("resource", resource);
                 members.data("input", input);
@@ -241,6 +257,9 @@ impl Details {
             | Self::StateExited { .. }
             | Self::MapStarted { .. }
             | Self::MapIteration { .. }
+            | Self::MapRunStarted { .. }
+            | Self::MapRunRedriven { .. }
+            | Self::Redriven { .. }
             | Self::LambdaScheduled { .. }
             | Self::ActivityScheduled { .. }
             | Self::ActivityStarted { .. }

@@ -53,6 +53,12 @@ pub struct MapItem {
     pub index: usize,
     /// The item.
     pub value: Payload,
+    /// The name it has in an object, if it is a member of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Where it comes from; only distributed Maps say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// Everything an expression may look at. Cheap to make; the context object is built when first asked for.
@@ -66,6 +72,7 @@ pub struct Environment<'a> {
     variables: &'a [&'a Variables],
     seed: &'a Seed,
     now: Timestamp,
+    redriven: (u64, Option<Timestamp>),
     /// `$states.result` of JSONata states.
     pub result: Option<&'a Value>,
     /// `$states.errorOutput` of JSONata states.
@@ -96,6 +103,7 @@ impl<'a> Environment<'a> {
             variables,
             seed,
             now: started,
+            redriven: (0, None),
             result: None,
             error_output: None,
             context: OnceCell::new(),
@@ -106,6 +114,13 @@ impl<'a> Environment<'a> {
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         self.now = now;
+        self
+    }
+
+    /// The same of an execution that was redriven so often, the last time then.
+    #[must_use]
+    pub fn redriven(mut self, redriven: (u64, Option<Timestamp>)) -> Self {
+        self.redriven = redriven;
         self
     }
 
@@ -182,7 +197,11 @@ impl<'a> Environment<'a> {
         execution.insert("Name".into(), json!(&*self.execution.execution_name));
         execution.insert("RoleArn".into(), json!(&*self.execution.role_arn));
         if !self.execution.express {
-            execution.insert("RedriveCount".into(), json!(0));
+            let (count, at) = self.redriven;
+            execution.insert("RedriveCount".into(), json!(count));
+            if let Some(at) = at {
+                execution.insert("RedriveTime".into(), json!(at.rfc3339()));
+            }
         }
         let mut state = Map::new();
         state.insert("Name".into(), json!(self.state.name));
@@ -193,10 +212,14 @@ impl<'a> Environment<'a> {
         let mut context = Map::new();
         context.insert("Execution".into(), Value::Object(execution));
         if let Some(item) = self.map_item {
-            context.insert(
-                "Map".into(),
-                json!({ "Item": { "Index": item.index, "Value": item.value.value() } }),
-            );
+            let mut shown = json!({ "Index": item.index, "Value": item.value.value() });
+            if let Some(key) = &item.key {
+                shown["Key"] = json!(key);
+            }
+            if let Some(source) = &item.source {
+                shown["Source"] = json!(source);
+            }
+            context.insert("Map".into(), json!({ "Item": shown }));
         }
         let machine =
             json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });

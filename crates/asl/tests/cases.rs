@@ -13,7 +13,7 @@ use std::{
 
 use asl::{
     Command, ContextObject, Definition, Execution, HistoryEvent, Payload, Seed, Signal, Step, TimerId,
-    Timestamp,
+    Timestamp, map_run::MapRunOutcome,
 };
 
 /// A case as its file says it.
@@ -95,7 +95,8 @@ impl World<'_> {
                 Command::CancelTimer { timer, at } => {
                     self.timers.remove(&(at, timer));
                 }
-                Command::CancelTask { .. } => {}
+                Command::CancelTask { .. } | Command::StopExecution { .. } | Command::StopMapRun { .. } => {}
+                Command::StartMapRun(run) | Command::RedriveMapRun { run, .. } => self.map_run(&run),
                 Command::ScheduleTask(task) => {
                     let script = self.case.tasks.get(self.tasks).map_or("succeed {}", String::as_str);
                     self.tasks += 1;
@@ -124,6 +125,25 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    /// A Map Run ends as the script says.
+    fn map_run(&mut self, run: &asl::map_run::MapRunSpec) {
+        let script = self.case.tasks.get(self.tasks).map_or("succeed []", String::as_str);
+        self.tasks += 1;
+        let (verb, rest) = script.split_once(' ').unwrap_or((script, ""));
+        let outcome = match verb {
+            "succeed" => {
+                MapRunOutcome::Succeeded { output: Payload::from_text(rest).expect("the output is JSON") }
+            }
+            "fail" => {
+                let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
+                MapRunOutcome::Failed(asl::Failure::new(error, cause))
+            }
+            "never" => return,
+            other => panic!("the script says {other}"),
+        };
+        self.pending.push_back(Signal::MapRunEnded { run: run.run, outcome });
     }
 
     fn crash(&mut self) {
@@ -156,6 +176,9 @@ impl World<'_> {
             } else if let Some(((at, timer), ())) = self.timers.pop_first() {
                 self.now = self.now.max(at);
                 Signal::TimerFired { timer }
+            } else if self.case.tasks.get(self.tasks).is_some_and(|line| line == "redrive") {
+                self.tasks += 1;
+                Signal::Redriven
             } else {
                 break;
             };

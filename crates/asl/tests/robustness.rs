@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use asl::map_run::MapRunOutcome;
 use asl::{
-    ContextObject, Definition, Execution, HistoryEvent, Payload, Seed, Signal, TaskId, TimerId, Timestamp,
+    ContextObject, Definition, Execution, Failure, HistoryEvent, Payload, Seed, Signal, TaskId, TimerId,
+    Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -51,10 +53,17 @@ fn state(depth: u32) -> BoxedStrategy<Value> {
     let inner = machine(depth - 1);
     let parallel = prop::collection::vec(inner.clone(), 1..3)
         .prop_map(|branches| json!({ "Type": "Parallel", "Branches": branches, "ResultPath": "$.a" }));
+    let distributed = (inner.clone(), paths.clone()).prop_map(|(mut processor, items)| {
+        processor["ProcessorConfig"] = json!({ "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" });
+        json!({
+            "Type": "Map", "ItemsPath": items, "ItemProcessor": processor, "Label": "L",
+            "Retry": [{ "ErrorEquals": ["Bad"], "MaxAttempts": 1 }],
+        })
+    });
     let map = (inner, 0..3_u32, paths).prop_map(|(processor, concurrency, items)| {
         json!({ "Type": "Map", "ItemsPath": items, "ItemProcessor": processor, "MaxConcurrency": concurrency, "ToleratedFailureCount": 1 })
     });
-    prop_oneof![4 => leaf, 1 => parallel, 1 => map].boxed()
+    prop_oneof![4 => leaf, 1 => parallel, 1 => map, 1 => distributed].boxed()
 }
 
 /// States one after the other, now and then with a way back.
@@ -99,6 +108,15 @@ fn signal() -> impl Strategy<Value = Signal> {
         2 => task().prop_map(|task| Signal::ActivityStarted { task, worker: None }),
         2 => task().prop_map(|task| Signal::Heartbeat { task }),
         8 => (0..40_u64).prop_map(|timer| Signal::TimerFired { timer: TimerId(timer) }),
+        3 => (task(), any::<bool>()).prop_map(|(run, good)| {
+            let outcome = if good {
+                MapRunOutcome::Succeeded { output: Payload::new(json!([1])) }
+            } else {
+                MapRunOutcome::Failed(Failure::named("Bad"))
+            };
+            Signal::MapRunEnded { run, outcome }
+        }),
+        4 => Just(Signal::Redriven),
         1 => Just(Signal::StopRequested { error: None, cause: None }),
     ]
 }

@@ -1,14 +1,14 @@
 //! What one step writes, in one batch.
 
-use asl::{HistoryEvent, Pattern, Resource, Signal, Step};
+use asl::{Command, HistoryEvent, Pattern, Resource, Signal, Status, Step};
 use aws_wire::ServiceError;
 use bytes::Bytes;
-use store::{Batch, Commit};
+use store::{Batch, Commit, Key};
 
 use super::{Live, Running};
 use crate::{
-    errors,
-    records::{self, Entry, Pending},
+    arn, errors,
+    records::{self, Entry, ExecutionKey, ExecutionRecord, Pending},
     service::Inner,
 };
 
@@ -30,6 +30,14 @@ impl Inner {
     ) -> Result<Commit, ServiceError> {
         let mut batch = Batch::new();
         put_events(&mut batch, running, &step.events)?;
+        for command in &step.commands {
+            if let Command::StopExecution { execution } = command {
+                batch.put(records::TO_STOP, Key::new().text(execution), Bytes::new());
+            }
+        }
+        if matches!(signal, Signal::Redriven) {
+            put_record(&mut batch, running, live)?;
+        }
         if step.outcome.is_some() {
             put_end(&mut batch, running, live)?;
         } else {
@@ -49,7 +57,7 @@ impl Inner {
     pub(super) fn commit_start(
         &self,
         running: &Running,
-        live: &Live,
+        live: &mut Live,
         step: &Step,
     ) -> Result<Commit, ServiceError> {
         let mut batch = Batch::new();
@@ -57,6 +65,8 @@ impl Inner {
         put_record(&mut batch, running, live)?;
         if step.outcome.is_none() {
             put_pending(&mut batch, running, live, step.more)?;
+        } else if live.record.status != Status::Succeeded {
+            put_snapshot(&mut batch, running, live);
         }
         Ok(self.store.commit(batch))
     }
@@ -74,18 +84,38 @@ fn put_events(batch: &mut Batch, running: &Running, events: &[HistoryEvent]) -> 
 fn put_record(batch: &mut Batch, running: &Running, live: &Live) -> Result<(), ServiceError> {
     let (key, record) = (&running.key, &live.record);
     batch.put(records::EXECUTIONS, key.key(), records::write(record)?);
-    batch.put(records::BY_START, key.by_start(record.order), records::write(&record.summary(&key.name))?);
+    put_summary(batch, key, record)
+}
+
+/// What lists show of an execution: of a child, in the list of its Map Run.
+pub(super) fn put_summary(
+    batch: &mut Batch,
+    key: &ExecutionKey,
+    record: &ExecutionRecord,
+) -> Result<(), ServiceError> {
+    let Some(child) = &record.child else {
+        let summary = records::write(&record.summary(&key.name))?;
+        batch.put(records::BY_START, key.by_start(record.order), summary);
+        return Ok(());
+    };
+    let run = arn::map_run(&child.map_run)?;
+    let row = record.child_row(&key.name, child, false);
+    batch.put(records::MAP_CHILDREN, run.child(child.index), records::write(&row)?);
     Ok(())
 }
 
-/// The end: only the record and the history are kept.
-fn put_end(batch: &mut Batch, running: &Running, live: &Live) -> Result<(), ServiceError> {
+/// The end: the record and the history are kept, and after a bad end what a redrive goes on from.
+fn put_end(batch: &mut Batch, running: &Running, live: &mut Live) -> Result<(), ServiceError> {
     put_record(batch, running, live)?;
     let key = || running.key.key();
     batch.delete(records::PENDING, key());
-    batch.delete(records::SNAPSHOTS, key());
-    for entry in live.first_entry..live.next_entry {
-        batch.delete(records::JOURNAL, key().number(entry));
+    if live.record.status == Status::Succeeded {
+        batch.delete(records::SNAPSHOTS, key());
+        for entry in live.first_entry..live.next_entry {
+            batch.delete(records::JOURNAL, key().number(entry));
+        }
+    } else {
+        put_snapshot(batch, running, live);
     }
     Ok(())
 }
@@ -110,7 +140,9 @@ fn put_pending(batch: &mut Batch, running: &Running, live: &Live, more: bool) ->
     };
     let pending = Pending {
         timers: live.execution.timers().collect(),
-        effects: more || live.execution.outstanding_tasks().any(to_repeat),
+        effects: more
+            || live.execution.outstanding_tasks().any(to_repeat)
+            || live.execution.outstanding_map_runs().next().is_some(),
     };
     batch.put(records::PENDING, running.key.key(), records::write(&pending)?);
     Ok(())

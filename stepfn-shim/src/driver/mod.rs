@@ -6,12 +6,14 @@
 
 mod journal;
 mod recover;
+mod redrive;
 mod start;
+mod stop;
 mod timers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use asl::{Command, Execution, Outcome, Signal, Status, Step};
+use asl::{Command, Execution, Outcome, Signal, Status, Step, TaskId};
 use aws_wire::ServiceError;
 use tokio::sync::Notify;
 
@@ -50,6 +52,8 @@ pub(crate) struct Live {
     first_entry: u64,
     /// A commit failed: this memory is not what is stored.
     discarded: bool,
+    /// Tasks that were under way when the execution was rebuilt, and whose effect has not been repeated since.
+    interrupted: Vec<TaskId>,
 }
 
 impl Running {
@@ -135,6 +139,10 @@ impl Inner {
                 Command::ScheduleTask(task) => effects::begin(self, running, task),
                 // The effect may still end; its signal then means nothing to the execution.
                 Command::CancelTask { task } => self.activities.cancel(&running.arn, task),
+                Command::StopExecution { execution } => self.stop_started(&execution),
+                Command::StartMapRun(spec) => self.begin_map_run(running, &spec),
+                Command::RedriveMapRun { run, redrives } => self.redrive_map_run(running, run, redrives),
+                Command::StopMapRun { run } => self.map_runs.stop(&run.arn),
                 Command::StartTimer { timer, at } => self.timers.add(at, &running.arn, timer),
                 Command::CancelTimer { timer, at } => self.timers.remove(at, &running.arn, timer),
             }
@@ -142,6 +150,7 @@ impl Inner {
         if step.outcome.is_some() {
             self.running.remove(&running.arn);
             self.tell_watchers(&running.arn);
+            self.tell_map_run(running);
         }
         running.changed.notify_waiters();
     }
@@ -161,6 +170,7 @@ impl Live {
     fn note_outcome(&mut self, step: &Step, at: asl::Timestamp) {
         let Some(outcome) = &step.outcome else { return };
         let record = &mut self.record;
+        record.events = self.execution.last_event_id();
         record.status = outcome.status();
         record.stopped = Some(runtime::Timestamp(at.0));
         match outcome {

@@ -10,7 +10,7 @@ use aws_wire::ServiceError;
 use store::{Batch, Key, StoreError};
 use tokio::sync::Notify;
 
-use super::{Live, Running, start::context_object};
+use super::{Live, Running, journal::put_summary, start::context_object};
 use crate::{
     arn, effects, errors,
     logging::Logging,
@@ -71,14 +71,22 @@ impl Inner {
                 tracing::error!(execution = arn, %error, "an execution could not be taken up again");
             }
         }
-        Ok(())
+        self.resume_live_map_runs()?;
+        self.resume_stopping()
     }
 
     async fn resume(self: &Arc<Self>, running: &Arc<Running>) -> Result<(), ServiceError> {
-        let (tasks, more) = {
-            let live = running.live();
-            (live.execution.outstanding_tasks().collect::<Vec<_>>(), live.execution.has_more())
+        let (tasks, map_runs, more) = {
+            // A task that was scheduled since, by a timer that fired before this, is being done already.
+            let mut live = running.live();
+            let interrupted = std::mem::take(&mut live.interrupted);
+            let mut tasks: Vec<_> = live.execution.outstanding_tasks().collect();
+            tasks.retain(|task| interrupted.contains(&task.scheduled.task));
+            (tasks, live.execution.outstanding_map_runs().collect::<Vec<_>>(), live.execution.has_more())
         };
+        for (spec, redrives) in map_runs {
+            self.resume_map_run(running, spec, redrives)?;
+        }
         for task in tasks {
             effects::resume(self, running, task);
         }
@@ -106,9 +114,13 @@ impl Inner {
         Ok(Some(running))
     }
 
-    fn rebuild(&self, key: ExecutionKey, record: ExecutionRecord) -> Result<Option<Running>, ServiceError> {
+    pub(super) fn rebuild(
+        &self,
+        key: ExecutionKey,
+        record: ExecutionRecord,
+    ) -> Result<Option<Running>, ServiceError> {
         let arn: Arc<str> = key.arn().into();
-        let Some(revision) = self.revision(&key.scope, &key.machine, &record.revision)? else {
+        let Some(revision) = self.revision(&key.scope, key.state_machine(), &record.revision)? else {
             return Err(errors::damaged("the execution's state machine"));
         };
         if record.interpreter != asl::VERSION {
@@ -132,7 +144,8 @@ impl Inner {
                 break;
             }
         }
-        let live = Live { execution, record, next_entry, first_entry, discarded: false };
+        let interrupted = execution.outstanding_tasks().map(|task| task.scheduled.task).collect();
+        let live = Live { execution, record, next_entry, first_entry, discarded: false, interrupted };
         let logging = Logging::of(revision.record.logging.as_ref());
         Ok(Some(Running {
             arn,
@@ -165,7 +178,9 @@ impl Inner {
             Payload::from_text(&record.input).map_err(|_| errors::damaged("the execution's input"))?;
         let context = context_object(key, arn, revision, false, record);
         let at = asl::Timestamp(record.started.0);
-        let (execution, _) = Execution::start(definition, context, input, Seed::new(record.seed), at);
+        let machine = record.child.as_ref().map_or_else(|| definition.outermost(), |child| child.machine);
+        let seed = Seed::new(record.seed);
+        let (execution, _) = Execution::start_at(definition, machine, context, input, seed, at);
         Ok((execution, 0))
     }
 
@@ -200,7 +215,7 @@ impl Inner {
         let block = serde_json::to_vec(&[event]).map_err(|_| errors::damaged("a history"))?;
         batch.put(records::HISTORY, key.key().number(previous + 1), block);
         batch.put(records::EXECUTIONS, key.key(), records::write(&record)?);
-        batch.put(records::BY_START, key.by_start(record.order), records::write(&record.summary(&key.name))?);
+        put_summary(&mut batch, key, &record)?;
         batch.delete(records::PENDING, key.key());
         // Nobody is answered by this write; if it is lost, the next touch makes it again.
         drop(self.store.commit(batch));

@@ -13,7 +13,7 @@ use super::{Live, Running};
 use crate::{
     errors,
     logging::Logging,
-    records::{self, ExecutionKey, ExecutionRecord, Machine, Revision},
+    records::{self, ChildOf, ExecutionKey, ExecutionRecord, Machine, Revision},
     service::Inner,
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Start {
     pub(crate) trace_header: Option<String>,
     pub(crate) alias_arn: Option<Arc<str>>,
     pub(crate) version_arn: Option<Arc<str>>,
+    /// The Map Run that starts it.
+    pub(crate) child: Option<ChildOf>,
 }
 
 /// An execution that was started, now or before.
@@ -45,14 +47,15 @@ impl Inner {
         let name: Arc<str> = start.name.clone().unwrap_or_else(|| Uuid::new_v4().to_string()).into();
         let key = ExecutionKey { scope: start.scope.clone(), machine: Arc::clone(&start.machine), name };
         let arn: Arc<str> = if start.express {
-            key.scope
-                .arn("states", &format!("express:{}:{}:{}", key.machine, key.name, Uuid::new_v4()))
-                .into()
+            let suffix = start.child.as_ref().map(|child| child.suffix.to_string());
+            let suffix = suffix.unwrap_or_else(|| Uuid::new_v4().to_string());
+            key.scope.arn("states", &format!("express:{}:{}:{suffix}", key.machine, key.name)).into()
         } else {
             key.arn().into()
         };
         if named
             && !start.express
+            && start.child.is_none()
             && let Some(started) = self.started_before(&arn, &key, &start.input)?
         {
             return Ok(started);
@@ -66,8 +69,11 @@ impl Inner {
                 place.insert(Arc::clone(&running));
             }
         }
-        let commit =
-            if running.durable { Some(self.commit_start(&running, &running.live(), &step)) } else { None };
+        let commit = if running.durable {
+            Some(self.commit_start(&running, &mut running.live(), &step))
+        } else {
+            None
+        };
         let committed = match commit {
             None => Ok(()),
             Some(Err(error)) => Err(error),
@@ -132,14 +138,27 @@ impl Inner {
             alias_arn: start.alias_arn.clone(),
             version_arn: start.version_arn.clone(),
             interpreter: asl::VERSION,
+            child: start.child.clone(),
+            redrives: 0,
+            redriven: None,
+            redrive_tokens: Vec::new(),
+            events: 0,
         };
         let context = context_object(&key, &arn, &start.revision, start.express, &record);
         let definition = Arc::clone(&start.revision.definition);
+        let machine = record.child.as_ref().map_or_else(|| definition.outermost(), |child| child.machine);
         let (execution, step) =
-            Execution::start(definition, context, start.input.clone(), Seed::new(seed), at);
+            Execution::start_at(definition, machine, context, start.input.clone(), Seed::new(seed), at);
         record.status = Status::Running;
         let logging = Logging::of(start.revision.record.logging.as_ref());
-        let mut live = Live { execution, record, next_entry: 0, first_entry: 0, discarded: false };
+        let mut live = Live {
+            execution,
+            record,
+            next_entry: 0,
+            first_entry: 0,
+            discarded: false,
+            interrupted: Vec::new(),
+        };
         live.note_outcome(&step, at);
         let running = Running {
             arn,
@@ -154,7 +173,7 @@ impl Inner {
     }
 
     /// A number that grows with every execution started, and with time across restarts.
-    fn next_order(&self, at: Timestamp) -> u64 {
+    pub(crate) fn next_order(&self, at: Timestamp) -> u64 {
         let from_time = u64::try_from(at.0).unwrap_or(0) << 12;
         let before = self
             .last_order

@@ -78,6 +78,10 @@ fn found(inner: &Inner, arn: &str) -> Map<String, Value> {
 pub(super) async fn watch(inner: &Arc<Inner>, running: &Arc<Running>, task: TaskId, submitted: &Value) {
     let Some(child) = submitted.get("ExecutionArn").and_then(Value::as_str) else { return };
     let child: Arc<str> = child.into();
+    // The task was called off while the other execution was being started.
+    if outstanding(running, task).is_none() {
+        return inner.stop_started(&child);
+    }
     inner.watchers.entry(Arc::clone(&child)).or_default().push((Arc::clone(&running.arn), task));
     // It may have ended before anybody watched it.
     if let Some((_, record)) = record(inner, &child)

@@ -54,6 +54,7 @@ pub(super) fn start_of(inner: &Inner, members: &Members) -> Result<(Arc<Machine>
         trace_header: members.optional_text("traceHeader").map(str::to_owned),
         alias_arn: by_alias.then(|| Arc::from(given)),
         version_arn,
+        child: None,
     };
     Ok((machine, start))
 }
@@ -79,7 +80,7 @@ pub(super) fn named(
 pub(super) async fn describe(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
     let (key, record) = named(inner, &request.members)?;
     let with_data = request.members.optional_text("includedData") != Some("METADATA_ONLY");
-    Ok(Output::of(record.describe(&key, with_data)))
+    Ok(Output::of(record.describe(&key, with_data, inner.clock.now())))
 }
 
 pub(super) async fn describe_state_machine(
@@ -87,15 +88,18 @@ pub(super) async fn describe_state_machine(
     request: Request<'_>,
 ) -> Result<Output, ServiceError> {
     let (key, record) = named(inner, &request.members)?;
-    let revision = inner.revision(&key.scope, &key.machine, &record.revision)?;
+    let name = key.state_machine();
+    let revision = inner.revision(&key.scope, name, &record.revision)?;
     let revision = revision.ok_or_else(|| errors::damaged("the execution's state machine"))?;
-    let machine_arn = Machine::arn(&key.scope, &key.machine);
-    let updated = inner.machines.machine(&machine_arn).is_some_and(|machine| machine.record.updated);
+    let machine = inner.machines.machine(&Machine::arn(&key.scope, name));
+    let updated = machine.is_some_and(|machine| machine.record.updated);
     let with_data = request.members.optional_text("includedData") != Some("METADATA_ONLY");
     let shown = &revision.record;
     Ok(Output::of(json!({
-        "stateMachineArn": machine_arn,
-        "name": &*key.machine,
+        "stateMachineArn": Machine::arn(&key.scope, &key.machine),
+        "name": name,
+        "mapRunArn": record.child.as_ref().map(|child| &*child.map_run),
+        "label": record.child.as_ref().and(key.machine.split_once('/')).map(|(_, label)| label),
         "definition": if with_data { shown.definition.as_str() } else { "" },
         "roleArn": shown.role_arn,
         "updateDate": shown.created.epoch_seconds(),

@@ -7,7 +7,7 @@ use runtime::Output;
 use serde_json::{Value, json};
 use store::Key;
 
-use super::Request;
+use super::{Request, map_run};
 use crate::{
     errors,
     records::{self, ExecutionKey, Machine, Summary},
@@ -21,10 +21,19 @@ const MOST_ROWS: usize = 20_000;
 
 pub(super) async fn executions(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
     let members = &request.members;
-    if let Some(run) = members.optional_text("mapRunArn") {
-        return Err(ServiceError::not_implemented(format!(
-            "ListExecutions: mapRunArn ({run}) is not implemented"
-        )));
+    match (members.optional_text("mapRunArn"), members.optional_text("stateMachineArn")) {
+        (Some(run), None) => return map_run::children(inner, members, run),
+        (None, Some(_)) => {}
+        _ => {
+            let message = "Must specify only one of the following parameters: stateMachineArn, mapRunArn";
+            return Err(ServiceError::validation(message));
+        }
+    }
+    if members.optional_text("statusFilter") == Some("PENDING_REDRIVE")
+        || members.get("redriveFilter").is_some()
+    {
+        let message = "The filters PENDING_REDRIVE and redriveFilter need a mapRunArn";
+        return Err(ServiceError::validation(message));
     }
     let given = members.text("stateMachineArn");
     let (machine, qualifier) = inner.machine_of(given)?;

@@ -6,6 +6,8 @@ pub(crate) mod catalog;
 mod execution;
 mod history;
 mod listing;
+mod map_run;
+mod redrive;
 mod state_machine;
 mod sync_execution;
 mod tags;
@@ -49,6 +51,7 @@ operations! {
     "DeleteStateMachineVersion" => version::delete,
     "DescribeActivity" => activity::describe,
     "DescribeExecution" => execution::describe,
+    "DescribeMapRun" => map_run::describe,
     "DescribeStateMachine" => state_machine::describe,
     "DescribeStateMachineAlias" => alias::describe,
     "DescribeStateMachineForExecution" => execution::describe_state_machine,
@@ -56,11 +59,13 @@ operations! {
     "GetExecutionHistory" => history::get,
     "ListActivities" => activity::list,
     "ListExecutions" => listing::executions,
+    "ListMapRuns" => map_run::list,
     "ListStateMachineAliases" => alias::list,
     "ListStateMachineVersions" => version::list,
     "ListStateMachines" => listing::state_machines,
     "ListTagsForResource" => tags::list,
     "PublishStateMachineVersion" => version::publish,
+    "RedriveExecution" => redrive::redrive,
     "SendTaskFailure" => task::failure,
     "SendTaskHeartbeat" => task::heartbeat,
     "SendTaskSuccess" => task::success,
@@ -69,6 +74,7 @@ operations! {
     "StopExecution" => execution::stop,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,
+    "UpdateMapRun" => map_run::update,
     "UpdateStateMachine" => update::update,
     "UpdateStateMachineAlias" => alias::update,
     "ValidateStateMachineDefinition" => validate::validate,

@@ -140,6 +140,12 @@ impl Inner {
     /// The machine of an ARN, and the revision its version or alias stands for.
     pub(crate) fn machine_of(&self, given: &str) -> Result<(Arc<Machine>, Option<String>), ServiceError> {
         let (scope, name, qualifier) = arn::state_machine(given)?;
+        if name.contains('/') {
+            return Err(ServiceError::validation(format!(
+                "This operation does not support labeled state machine ARNs: '{given}'"
+            ))
+            .with_field("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS"));
+        }
         let machine = self.machines.machine(&Machine::arn(&scope, &name));
         machine.map(|machine| (machine, qualifier)).ok_or_else(|| errors::state_machine_does_not_exist(given))
     }

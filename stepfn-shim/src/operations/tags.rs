@@ -45,9 +45,13 @@ impl Tagged {
                 let found = inner.machines.activity(&scope, &name);
                 found.map(|record| Self::Activity(scope, record)).ok_or_else(missing)
             }
-            (_, Resource::StateMachine { .. } | Resource::Execution { .. } | Resource::Express) => {
-                Err(missing())
-            }
+            (
+                _,
+                Resource::StateMachine { .. }
+                | Resource::Execution { .. }
+                | Resource::Express
+                | Resource::MapRun { .. },
+            ) => Err(missing()),
         }
     }
 

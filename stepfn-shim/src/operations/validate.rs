@@ -18,6 +18,9 @@ pub(crate) fn compile(text: &str, express: bool) -> Result<Arc<Definition>, Serv
     }
     let errors: Vec<&Diagnostic> =
         diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();
+    if let Some(label) = errors.iter().find(|error| is_about_label(error)) {
+        return Err(ServiceError::bad_request("InvalidDefinition", wrong_label(&label.message, text)));
+    }
     // A definition that is wrong is wrong; one that is only beyond what is here is answered so.
     if !errors.is_empty() && errors.iter().all(|error| error.code == Code::NotImplemented) {
         let what = errors
@@ -29,6 +32,17 @@ pub(crate) fn compile(text: &str, express: bool) -> Result<Arc<Definition>, Serv
         errors.iter().filter(|error| error.code != Code::NotImplemented).map(ToString::to_string).collect();
     let message = format!("Invalid State Machine Definition: '{}'", what.join(", "));
     Err(ServiceError::bad_request("InvalidDefinition", message))
+}
+
+fn is_about_label(error: &Diagnostic) -> bool {
+    let place = error.location.as_deref().unwrap_or("");
+    place.ends_with("/Label") && error.message.starts_with("Label ")
+}
+
+/// A wrong label is refused with the exception that AWS's check of definitions ran into, and the whole definition: the
+/// form that was recorded, and nothing else is answered in it.
+fn wrong_label(what: &str, definition: &str) -> String {
+    format!("Error=ValueError Args=[{}] in definition '{definition}'.", asl::definition::quoted(what))
 }
 
 pub(super) async fn validate(_: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Key;
 
-use super::Machine;
+use super::{ChildOf, ChildRow, Machine};
 
 /// Which execution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +25,11 @@ impl ExecutionKey {
 
     pub(crate) fn key(&self) -> Key {
         Machine::key(&self.scope, &self.machine).text(&self.name)
+    }
+
+    /// The name of the state machine without the label that children of a Map Run have behind it.
+    pub(crate) fn state_machine(&self) -> &str {
+        self.machine.split('/').next().unwrap_or("")
     }
 
     /// The key in the table of summaries: the newest execution of a machine comes first.
@@ -53,7 +58,34 @@ pub(crate) struct ExecutionRecord {
     pub(crate) version_arn: Option<Arc<str>>,
     /// The interpreter that began it.
     pub(crate) interpreter: u32,
+    /// The Map Run it is a child of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) child: Option<ChildOf>,
+    #[serde(default)]
+    pub(crate) redrives: u64,
+    #[serde(default)]
+    pub(crate) redriven: Option<Timestamp>,
+    /// The client tokens of the last redrives, and when they were used.
+    #[serde(default)]
+    pub(crate) redrive_tokens: Vec<(String, Timestamp)>,
+    /// How many events it had when it ended.
+    #[serde(default)]
+    pub(crate) events: u64,
 }
+
+/// Whether an execution can be redriven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redrivable {
+    Yes,
+    /// Only by its Map Run.
+    ByMapRun,
+    /// Not, and why.
+    No(&'static str),
+}
+
+/// How many events a history must be below to be redriven: one for the redrive itself, and one for what follows.
+const MOST_EVENTS: u64 = 24_999;
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What a list shows of an execution.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +96,10 @@ pub(crate) struct Summary {
     pub(crate) stopped: Option<Timestamp>,
     pub(crate) alias_arn: Option<Arc<str>>,
     pub(crate) version_arn: Option<Arc<str>>,
+    #[serde(default)]
+    pub(crate) redrives: u64,
+    #[serde(default)]
+    pub(crate) redriven: Option<Timestamp>,
 }
 
 /// A signal in the journal.
@@ -82,6 +118,44 @@ pub(crate) struct Pending {
 }
 
 impl ExecutionRecord {
+    /// Whether it can be redriven, and if not, why not.
+    pub(crate) fn redrivable(&self, now: Timestamp) -> Redrivable {
+        match self.status {
+            Status::Running => return Redrivable::No("Execution is RUNNING and cannot be redriven"),
+            Status::Succeeded => return Redrivable::No("Execution is SUCCEEDED and cannot be redriven"),
+            Status::Failed | Status::TimedOut | Status::Aborted => {}
+        }
+        if self.events >= MOST_EVENTS {
+            return Redrivable::No("Execution history event limit exceeded");
+        }
+        if now.0 - self.started.0 > 365 * DAY {
+            return Redrivable::No("Execution has exceeded the max execution time");
+        }
+        if self.stopped.is_some_and(|stopped| now.0 - stopped.0 > 14 * DAY) {
+            return Redrivable::No("Execution redrivable period exceeded");
+        }
+        if self.child.is_some() { Redrivable::ByMapRun } else { Redrivable::Yes }
+    }
+
+    /// What its Map Run keeps of it.
+    pub(crate) fn child_row(&self, name: &Arc<str>, child: &ChildOf, express: bool) -> ChildRow {
+        ChildRow {
+            name: Arc::clone(name),
+            suffix: express.then(|| Arc::clone(&child.suffix)),
+            status: self.status,
+            started: self.started,
+            stopped: self.stopped,
+            items: child.items,
+            attempt: child.attempt,
+            redrives: self.redrives,
+            redriven: self.redriven,
+            not_redrivable: false,
+            output: self.output.clone(),
+            error: self.error.clone(),
+            cause: self.cause.clone(),
+        }
+    }
+
     pub(crate) fn summary(&self, name: &Arc<str>) -> Summary {
         Summary {
             name: Arc::clone(name),
@@ -90,11 +164,13 @@ impl ExecutionRecord {
             stopped: self.stopped,
             alias_arn: self.alias_arn.clone(),
             version_arn: self.version_arn.clone(),
+            redrives: self.redrives,
+            redriven: self.redriven,
         }
     }
 
     /// DescribeExecution's answer.
-    pub(crate) fn describe(&self, key: &ExecutionKey, with_data: bool) -> Value {
+    pub(crate) fn describe(&self, key: &ExecutionKey, with_data: bool, now: Timestamp) -> Value {
         let mut members = json!({
             "executionArn": key.arn(),
             "stateMachineArn": Machine::arn(&key.scope, &key.machine),
@@ -108,7 +184,9 @@ impl ExecutionRecord {
             "traceHeader": self.trace_header,
             "stateMachineAliasArn": self.alias_arn.as_deref(),
             "stateMachineVersionArn": self.version_arn.as_deref(),
-            "redriveCount": 0,
+            "redriveCount": self.redrives,
+            "redriveDate": self.redriven.map(Timestamp::epoch_seconds),
+            "mapRunArn": self.child.as_ref().map(|child| &*child.map_run),
         });
         if with_data {
             members["input"] = json!(&*self.input);
@@ -119,18 +197,12 @@ impl ExecutionRecord {
             }
             members["outputDetails"] = json!({ "included": with_data });
         }
-        // Redrive itself comes later; what AWS says of these executions is true of the ones it never takes.
-        match self.status {
-            Status::Running => {
+        match self.redrivable(now) {
+            Redrivable::Yes => members["redriveStatus"] = json!("REDRIVABLE"),
+            Redrivable::ByMapRun => members["redriveStatus"] = json!("REDRIVABLE_BY_MAP_RUN"),
+            Redrivable::No(reason) => {
                 members["redriveStatus"] = json!("NOT_REDRIVABLE");
-                members["redriveStatusReason"] = json!("Execution is RUNNING and cannot be redriven");
-            }
-            Status::Succeeded => {
-                members["redriveStatus"] = json!("NOT_REDRIVABLE");
-                members["redriveStatusReason"] = json!("Execution is SUCCEEDED and cannot be redriven");
-            }
-            Status::Failed | Status::TimedOut | Status::Aborted => {
-                members["redriveStatus"] = json!("REDRIVABLE");
+                members["redriveStatusReason"] = json!(reason);
             }
         }
         members
@@ -149,7 +221,8 @@ impl Summary {
             "stopDate": self.stopped.map(Timestamp::epoch_seconds),
             "stateMachineAliasArn": self.alias_arn.as_deref(),
             "stateMachineVersionArn": self.version_arn.as_deref(),
-            "redriveCount": 0,
+            "redriveCount": self.redrives,
+            "redriveDate": self.redriven.map(Timestamp::epoch_seconds),
         })
     }
 }

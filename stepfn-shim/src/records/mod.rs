@@ -4,9 +4,11 @@
 //! the one they were started with, and outlive the machine.
 
 mod execution;
+mod map_run;
 mod state_machine;
 
-pub(crate) use execution::{Entry, ExecutionKey, ExecutionRecord, Pending, Summary};
+pub(crate) use execution::{Entry, ExecutionKey, ExecutionRecord, Pending, Redrivable, Summary};
+pub(crate) use map_run::{ChildOf, ChildRow, MapRunKey, MapRunRecord, MapRunStatus};
 pub(crate) use state_machine::{
     ActivityRecord, AliasRecord, Machine, MachineRecord, Revision, RevisionRecord, Route, VersionRecord,
 };
@@ -33,6 +35,20 @@ pub(crate) const SNAPSHOTS: Table = Table("stepfunctions.snapshots");
 /// Timers and outstanding tasks of running executions: all that a start has to read.
 pub(crate) const PENDING: Table = Table("stepfunctions.pending");
 pub(crate) const ACTIVITIES: Table = Table("stepfunctions.activities");
+
+pub(crate) const MAP_RUNS: Table = Table("stepfunctions.map-runs");
+/// What Map Runs were started with.
+pub(crate) const MAP_RUN_SPECS: Table = Table("stepfunctions.map-run-specs");
+/// The inputs of a Map Run's children in pages, by the index of the first child of each.
+pub(crate) const MAP_INPUTS: Table = Table("stepfunctions.map-run-inputs");
+/// The children of a Map Run that were started, by their index.
+pub(crate) const MAP_CHILDREN: Table = Table("stepfunctions.map-run-children");
+/// The ARNs of an execution's Map Runs, the newest first.
+pub(crate) const MAP_RUNS_OF: Table = Table("stepfunctions.map-runs-by-execution");
+/// The Map Runs that have not ended: what a start has to look at.
+pub(crate) const MAP_RUNS_LIVE: Table = Table("stepfunctions.map-runs-live");
+/// Executions that are to be stopped because what started them was.
+pub(crate) const TO_STOP: Table = Table("stepfunctions.executions-to-stop");
 
 /// The format of all records here.
 const FORMAT: u32 = 1;

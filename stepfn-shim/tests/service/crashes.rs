@@ -164,3 +164,36 @@ fn executions_outlive_the_service() {
         })
         .unwrap();
 }
+
+#[test]
+fn what_was_to_be_stopped_is_stopped_after_a_crash() {
+    let store = Store::memory();
+    let clock = VirtualClock::starting_at(Timestamp(1_700_000_000_000));
+    let mut machine = String::new();
+    for crashed in [false, true] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = World::over(store.clone(), Arc::clone(&clock));
+            world.service.resume().await.unwrap();
+            let children = async || {
+                let listed = world.call("ListExecutions", json!({ "stateMachineArn": machine })).await;
+                listed.unwrap()["executions"][0]["status"].clone()
+            };
+            if crashed {
+                world.settle().await;
+                assert_eq!(children().await, "ABORTED");
+                return;
+            }
+            machine = world.create("child", &child()).await;
+            let task = json!({ "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync",
+                "Parameters": { "StateMachineArn": machine }, "End": true });
+            let parent = world.create("parent", &json!({ "StartAt": "T", "States": { "T": task } })).await;
+            let execution = world.start(&parent, &json!({})).await;
+            world.settle().await;
+            // The service is gone before it does what the stop asks for.
+            world.call("StopExecution", json!({ "executionArn": execution })).await.unwrap();
+            let listed = world.call("ListExecutions", json!({ "stateMachineArn": machine })).await.unwrap();
+            assert_eq!(listed["executions"][0]["status"], "RUNNING");
+        });
+    }
+}

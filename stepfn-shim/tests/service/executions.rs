@@ -291,14 +291,22 @@ async fn definitions_are_refused_in_aws_words() {
         error.message,
         "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'"
     );
-    let distributed = json!({
-        "Type": "Map", "End": true,
-        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
-            "StartAt": "B", "States": { "B": { "Type": "Pass", "End": true } } },
-    });
-    let error = world.call("CreateStateMachine", create(one(distributed))).await.unwrap_err();
-    assert_eq!(error.status, 501);
-    assert!(error.message.contains("DISTRIBUTED"), "{}", error.message);
+    let label = |label: &str| {
+        one(json!({
+            "Type": "Map", "End": true, "Label": label,
+            "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+                "StartAt": "B", "States": { "B": { "Type": "Pass", "End": true } } },
+        }))
+    };
+    let labelled = label("a b\"");
+    let error = world.call("CreateStateMachine", create(labelled.clone())).await.unwrap_err();
+    let what = r#"["Label contains invalid character: ' '"]"#;
+    assert_eq!(error.message, format!("Error=ValueError Args={what} in definition '{labelled}'."));
+    let validated = json!({ "definition": labelled.to_string() });
+    let validated = world.call("ValidateStateMachineDefinition", validated).await.unwrap();
+    assert_eq!(validated["diagnostics"][0]["message"], "Label contains invalid character: ' '");
+    assert_eq!(validated["diagnostics"][0]["location"], "/States/A/Label");
+    assert!(world.call("CreateStateMachine", create(label("a-b"))).await.is_ok());
     let error =
         world.call("DescribeStateMachine", json!({ "stateMachineArn": "nonsense" })).await.unwrap_err();
     assert_eq!(error.message, "Invalid Arn: 'Invalid ARN prefix: nonsense'");

@@ -4,4 +4,6 @@
 mod crashes;
 mod executions;
 mod full_disk;
+mod map_runs;
+mod redrive;
 mod world;

@@ -2,14 +2,15 @@
 //! and Step Functions itself.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use aws_wire::ServiceError;
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, Output, Scope,
-    Service, ServiceRouter, Timestamp, VirtualClock,
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, Output,
+    Scope, Service, ServiceRouter, Timestamp, VirtualClock,
 };
 use serde_json::{Value, json};
 use stepfn_shim::{Options, StepFunctions};
@@ -19,6 +20,8 @@ use store::Store;
 #[derive(Default)]
 pub struct Functions {
     pub invocations: Mutex<Vec<String>>,
+    /// The payloads that `flaky` fails on; it echoes all others.
+    pub bad: Mutex<BTreeSet<String>>,
 }
 
 impl FunctionInvoker for Functions {
@@ -29,6 +32,12 @@ impl FunctionInvoker for Functions {
     ) -> BoxFuture<'a, Result<InvocationOutcome, ServiceError>> {
         let name = invocation.function.rsplit(':').next().unwrap_or("").to_owned();
         self.invocations.lock().unwrap().push(name.clone());
+        let bad = self.bad.lock().unwrap().contains(&*String::from_utf8_lossy(&invocation.payload));
+        let name = match (name.as_str(), bad) {
+            ("flaky", true) => String::from("raise"),
+            ("flaky", false) => String::from("echo"),
+            _ => name,
+        };
         Box::pin(async move {
             let (payload, function_error) = match name.as_str() {
                 "echo" => (invocation.payload, None),
@@ -53,6 +62,47 @@ impl FunctionInvoker for Functions {
 pub struct Router {
     pub step_functions: OnceLock<StepFunctions>,
     pub messages: Mutex<Vec<Value>>,
+    /// What S3 holds, by bucket and key.
+    pub objects: Mutex<BTreeMap<(String, String), Vec<u8>>>,
+}
+
+impl Router {
+    fn s3(&self, operation: &str, input: Input) -> Result<Output, ServiceError> {
+        let text = |name: &str| input.members.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        let place = (text("Bucket"), text("Key"));
+        let mut objects = self.objects.lock().unwrap();
+        match operation {
+            "GetObject" => {
+                let found = objects.get(&place).cloned();
+                let missing = || ServiceError::new("NoSuchKey", 404, "The specified key does not exist.");
+                Ok(Output { body: Body::Bytes(found.ok_or_else(missing)?.into()), ..Output::default() })
+            }
+            "PutObject" if place.0 == "gone" => {
+                Err(ServiceError::new("NoSuchBucket", 404, "The specified bucket does not exist"))
+            }
+            "PutObject" => {
+                let Body::Bytes(content) = input.body else { panic!("an object has content") };
+                objects.insert(place, content.to_vec());
+                Ok(Output::empty())
+            }
+            // Two keys a page.
+            "ListObjectsV2" => {
+                let (prefix, after) = (text("Prefix"), text("ContinuationToken"));
+                let of_bucket = objects
+                    .keys()
+                    .filter(|(bucket, key)| *bucket == place.0 && key.starts_with(&prefix) && *key > after);
+                let keys: Vec<_> = of_bucket.take(3).map(|(_, key)| key.clone()).collect();
+                let contents: Vec<Value> = keys
+                    .iter()
+                    .take(2)
+                    .map(|key| json!({ "Key": key, "Size": 1, "LastModified": 1_700_000_000.5, "ETag": "\"e\"" }))
+                    .collect();
+                let next = keys.get(1).filter(|_| keys.len() > 2);
+                Ok(Output::of(json!({ "Contents": contents, "NextContinuationToken": next })))
+            }
+            _ => Err(ServiceError::not_implemented(format!("s3 {operation} is not implemented"))),
+        }
+    }
 }
 
 impl ServiceRouter for Router {
@@ -66,6 +116,10 @@ impl ServiceRouter for Router {
         match (service, operation) {
             ("stepfunctions", _) => {
                 self.step_functions.get().expect("it is there").call(ctx, operation, input)
+            }
+            ("s3", _) => {
+                let answer = self.s3(operation, input);
+                Box::pin(async move { answer })
             }
             ("sqs", "SendMessage") => {
                 self.messages.lock().unwrap().push(Value::Object(input.members));
@@ -170,6 +224,18 @@ impl World {
             }
         }
         panic!("the execution does not end: {:?}", self.types(execution).await);
+    }
+
+    /// Puts an object into S3.
+    pub fn put(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.router.objects.lock().unwrap().insert(place, content.as_ref().to_vec());
+    }
+
+    /// An object of S3 as JSON.
+    pub fn object(&self, bucket: &str, key: &str) -> Value {
+        let objects = self.router.objects.lock().unwrap();
+        serde_json::from_slice(&objects[&(bucket.to_owned(), key.to_owned())]).unwrap()
     }
 
     /// Lets everything that can happen without time passing happen.

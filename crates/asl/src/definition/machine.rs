@@ -165,6 +165,14 @@ impl Compiler {
         (compiled.len() == states.len()).then_some(compiled)
     }
 
+    /// Compiles the machine of children that are executions of their own, of one type or the other.
+    pub(super) fn nested_in(&mut self, fields: &mut Fields<'_, '_>, express: bool) -> Option<usize> {
+        let outer = std::mem::replace(&mut self.express, express);
+        let place = self.nested(fields);
+        self.express = outer;
+        place
+    }
+
     /// Compiles a machine within another; answers its place.
     pub(super) fn nested(&mut self, fields: &mut Fields<'_, '_>) -> Option<usize> {
         self.depth += 1;

@@ -1,10 +1,9 @@
 //! Map states.
 
 use super::{
-    Map,
-    diagnostic::Code,
+    Map, distributed,
     fields::Fields,
-    handlers,
+    handlers, label,
     machine::{Compiler, Targets},
 };
 
@@ -34,7 +33,7 @@ pub(super) fn parse(
     targets: &Targets<'_>,
 ) -> Option<Map> {
     let handlers = handlers::parse(fields, targets);
-    label(fields);
+    label::check(fields);
     fields.either(&["ItemProcessor", "Iterator"]);
     fields.either(&["ItemSelector", "Parameters"]);
     let name = if fields.members.contains_key("Iterator") { "Iterator" } else { "ItemProcessor" };
@@ -45,17 +44,20 @@ pub(super) fn parse(
     let mut processor =
         Fields { members, location: fields.at(name), findings: fields.findings, jsonata: fields.jsonata };
     processor.only(&[&["StartAt", "States", "ProcessorConfig"]]);
-    let distributed = distributed(&mut processor);
-    let place = compiler.nested(&mut processor);
-    if distributed {
-        let location = fields.at(name);
-        let message = "A Map state in the mode DISTRIBUTED is not implemented";
-        fields.findings.error(Code::NotImplemented, location + "/ProcessorConfig/Mode", message);
-    } else {
+    let mode = mode(&mut processor);
+    if mode.is_some() && compiler.express {
+        processor.wrong(
+            "ProcessorConfig",
+            "Express state machine does not support Map state in the mode DISTRIBUTED",
+        );
+    }
+    let place = compiler.nested_in(&mut processor, mode.unwrap_or(compiler.express));
+    if mode.is_none() {
         for name in DISTRIBUTED.iter().filter(|name| fields.members.contains_key(**name)) {
             fields.wrong(name, format!("The field '{name}' is only supported in the mode DISTRIBUTED"));
         }
     }
+    let distributed = mode.map(|express| Box::new(distributed::parse(fields, express)));
     let selector = if fields.members.contains_key("Parameters") { "Parameters" } else { "ItemSelector" };
     Some(Map {
         items_path: fields.path("ItemsPath"),
@@ -65,6 +67,7 @@ pub(super) fn parse(
         tolerated_failure_count: fields.number("ToleratedFailureCount", 0),
         tolerated_failure_percentage: percentage(fields),
         handlers,
+        distributed,
         processor: place?,
     })
 }
@@ -83,9 +86,9 @@ fn percentage(fields: &mut Fields<'_, '_>) -> Option<super::Number> {
     literal.map(super::Number::Literal).or_else(by_path)
 }
 
-/// Whether ProcessorConfig says so.
-fn distributed(fields: &mut Fields<'_, '_>) -> bool {
-    let Some(members) = fields.object("ProcessorConfig") else { return false };
+/// The mode that ProcessorConfig says: `None` is INLINE, else whether the children are Express executions.
+fn mode(fields: &mut Fields<'_, '_>) -> Option<bool> {
+    let members = fields.object("ProcessorConfig")?;
     let mut config = Fields {
         members,
         location: fields.at("ProcessorConfig"),
@@ -93,29 +96,24 @@ fn distributed(fields: &mut Fields<'_, '_>) -> bool {
         jsonata: fields.jsonata,
     };
     config.only(&[&["Mode", "ExecutionType"]]);
-    match config.string("Mode") {
-        Some("DISTRIBUTED") => true,
-        None | Some("INLINE") => false,
+    let express = match config.string("ExecutionType") {
+        Some("EXPRESS") => true,
+        None | Some("STANDARD") => false,
         Some(_) => {
-            config.wrong("Mode", "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]");
+            let message = "The field 'ExecutionType' should have one of these values: [STANDARD, EXPRESS]";
+            config.wrong("ExecutionType", message);
             false
         }
-    }
-}
-
-/// Characters that a label, which becomes part of an ARN, may not have.
-const NOT_IN_LABELS: &str = "?*<>{}[]:;,\\|^~$#%&`\" ";
-const LONGEST_LABEL: usize = 40;
-
-fn label(fields: &mut Fields<'_, '_>) {
-    let Some(label) = fields.string("Label") else { return };
-    if label.is_empty() {
-        fields.wrong("Label", "Label cannot be empty");
-    }
-    if label.chars().count() > LONGEST_LABEL {
-        fields.wrong("Label", format!("Label cannot exceed {LONGEST_LABEL} characters"));
-    }
-    if let Some(character) = label.chars().find(|c| c.is_control() || NOT_IN_LABELS.contains(*c)) {
-        fields.wrong("Label", format!("Label contains invalid character: '{character}'"));
+    };
+    match config.string("Mode") {
+        Some("DISTRIBUTED") => {
+            config.required(&["ExecutionType"]);
+            Some(express)
+        }
+        None | Some("INLINE") => None,
+        Some(_) => {
+            config.wrong("Mode", "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]");
+            None
+        }
     }
 }

@@ -3,8 +3,10 @@
 //! Start at [`Definition::parse`]; the diagnostics it gives are those of ValidateStateMachineDefinition.
 
 mod diagnostic;
+pub mod distributed;
 mod fields;
 mod handlers;
+mod label;
 mod machine;
 mod map;
 mod reachability;
@@ -15,6 +17,8 @@ mod task;
 use std::sync::Arc;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use distributed::Distributed;
+pub use label::quoted;
 pub use resource::{Pattern, Resource};
 
 use jsonpath::ReferencePath;
@@ -246,6 +250,8 @@ pub struct Map {
     pub tolerated_failure_percentage: Option<Number>,
     /// Retry and Catch.
     pub handlers: Handlers,
+    /// What it has in the mode DISTRIBUTED.
+    pub distributed: Option<Box<Distributed>>,
 }
 
 /// A number of the definition, or where to find it.
@@ -391,6 +397,7 @@ impl State {
                 map.item_selector.iter().chain(&map.items).for_each(|template| template.variables(found));
                 found.extend(map.items_path.as_ref().and_then(Path::variable));
                 let tolerated = [&map.tolerated_failure_count, &map.tolerated_failure_percentage];
+                map.distributed.iter().for_each(|distributed| distributed.variables(found, &mut numbers));
                 numbers.push(&map.max_concurrency);
                 numbers.extend(tolerated);
             }

@@ -70,7 +70,8 @@ impl Execution {
             &data.seed,
             input,
         )
-        .at(data.now);
+        .at(data.now)
+        .redriven(data.redriven);
         match after {
             After::Nothing => {}
             After::Result(result) => env.result = Some(result),

@@ -1,5 +1,7 @@
 //! How an error walks: Retry, then Catch, then the scope around, until the execution fails.
 
+use std::sync::Arc;
+
 use super::{
     Command, Execution, Outcome, Turn,
     dataflow::After,
@@ -79,13 +81,13 @@ impl Execution {
     ) {
         let Some(state) = self.state(turn, scope) else { return };
         if self.schedule_retry(turn, scope, state, &failure) {
-            return;
+            return self.forget_aside();
         }
         if let Some(closing) = closing {
             self.emit(turn, scope, closing, Details::None);
         }
         match self.catch(turn, scope, state, &failure) {
-            Ok(true) => {}
+            Ok(true) => self.forget_aside(),
             Ok(false) => self.scope_failed(turn, scope, failure),
             Err(failure) => {
                 let failure = self.located(turn, scope, failure);
@@ -183,41 +185,60 @@ impl Execution {
             Some((parent, index)) => match self.data.visit(parent).map(|visit| &visit.activity) {
                 Some(Activity::Parallel(_)) => self.branch_failed(turn, parent, scope, failure),
                 Some(Activity::Map(_)) => self.iteration_failed(turn, parent, scope, index, failure),
-                Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
+                Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_) | Activity::MapRun(_))
+                | None => {}
             },
         }
     }
 
-    /// Calls off whatever a scope and those within it are at, and forgets them. Answers the scope's last event.
+    /// Calls off whatever a scope and those within it are at, and forgets them unless the execution ends by it. Answers
+    /// the scope's last event.
     pub(super) fn discard(&mut self, turn: &mut Turn<'_>, scope: u64, visible: bool) -> u64 {
-        let activity =
-            self.data.visit_mut(scope).map(|v| std::mem::replace(&mut v.activity, Activity::Passing));
-        let children: Vec<u64> = match activity {
+        let Some(mut found) = self.data.scopes.remove(&scope) else { return 0 };
+        self.data.queue.retain(|queued| *queued != scope);
+        let mut map_run = false;
+        let children: Vec<u64> = match found.visit.as_deref_mut().map(|visit| &mut visit.activity) {
             None | Some(Activity::Passing) => Vec::new(),
-            Some(Activity::Waiting(timer)) => {
-                self.cancel_timer(turn, Some(timer));
+            Some(activity @ Activity::Waiting(_)) => {
+                if let Activity::Waiting(timer) = std::mem::replace(activity, Activity::Passing) {
+                    self.cancel_timer(turn, Some(timer));
+                }
                 Vec::new()
             }
-            Some(Activity::Task(task)) => {
-                self.cancel_timer(turn, task.timeout);
-                self.cancel_timer(turn, task.heartbeat);
-                self.data.tasks.remove(&task.scheduled.task);
-                turn.step.commands.push(Command::CancelTask { task: task.scheduled.task });
+            Some(activity @ Activity::Task(_)) => {
+                if let Activity::Task(task) = std::mem::replace(activity, Activity::Passing) {
+                    self.cancel_timer(turn, task.timeout);
+                    self.cancel_timer(turn, task.heartbeat);
+                    self.data.tasks.remove(&task.scheduled.task);
+                    turn.step.commands.extend(task.cancel());
+                }
                 Vec::new()
             }
-            Some(Activity::Parallel(parallel)) => parallel.children,
-            Some(Activity::Map(map)) => map.running.into_values().collect(),
+            Some(Activity::Parallel(parallel)) => parallel.children.clone(),
+            Some(Activity::Map(map)) => map.running.values().copied().collect(),
+            Some(Activity::MapRun(running)) => {
+                self.data.map_runs.remove(&running.spec.run);
+                turn.step.commands.push(Command::StopMapRun { run: Arc::clone(&running.spec) });
+                map_run = true;
+                Vec::new()
+            }
         };
         for child in children {
             self.discard(turn, child, visible);
         }
-        if visible && let Some(aborted) = self.state(turn, scope).and_then(aborted) {
-            self.emit(turn, scope, aborted, Details::None);
+        let mut last = found.last_event;
+        if visible {
+            let state = found
+                .visit
+                .as_ref()
+                .and_then(|visit| turn.definition.machines[found.machine].states.get(visit.place));
+            let run = map_run.then_some(EventType::MapRunAborted);
+            for aborted in run.into_iter().chain(state.and_then(aborted)) {
+                last = self.emit_beside(turn, last, aborted, Details::None);
+            }
         }
-        let last = self.data.scopes.get(&scope).map_or(0, |scope| scope.last_event);
-        if scope != ROOT {
-            self.data.scopes.remove(&scope);
-        }
+        found.last_event = last;
+        self.put_aside(scope, found);
         last
     }
 }

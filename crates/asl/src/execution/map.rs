@@ -27,6 +27,9 @@ impl Execution {
         state: &State,
         map: &Map,
     ) -> Result<(), Failure> {
+        if let Some(distributed) = &map.distributed {
+            return self.start_distributed(turn, scope, state, map, distributed);
+        }
         let input = self.selected_input(scope, state)?;
         let items = self.items(scope, state, map, &input)?;
         let length = items.value().as_array().map_or(0, Vec::len);
@@ -42,6 +45,7 @@ impl Execution {
             concurrency,
             failed: 0,
             tolerated,
+            again: std::collections::VecDeque::new(),
         };
         if let Some(visit) = self.data.visit_mut(scope) {
             visit.activity = Activity::Map(running);
@@ -60,7 +64,13 @@ impl Execution {
     }
 
     /// The items: an array of the input, or what Items gives.
-    fn items(&self, scope: u64, state: &State, map: &Map, input: &Payload) -> Result<Payload, Failure> {
+    pub(super) fn items(
+        &self,
+        scope: u64,
+        state: &State,
+        map: &Map,
+        input: &Payload,
+    ) -> Result<Payload, Failure> {
         if let Some(items) = &map.items {
             let found = self.query_output(scope, state, Some(items), After::Nothing, input)?;
             return match items {
@@ -110,30 +120,46 @@ impl Execution {
         input: &Payload,
         length: usize,
     ) -> Result<Option<usize>, Failure> {
-        let mut tolerated = None;
+        let (count, percentage) = self.tolerance(scope, state, map, input)?;
+        let count = count.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a percentage of a length is between 0 and the length"
+        )]
+        let part = percentage.map(|percentage| (percentage / 100.0 * length as f64).floor() as usize);
+        Ok(match (count, part) {
+            (Some(count), Some(part)) => Some(count.min(part)),
+            (count, part) => count.or(part),
+        })
+    }
+
+    /// ToleratedFailureCount and ToleratedFailurePercentage.
+    pub(super) fn tolerance(
+        &self,
+        scope: u64,
+        state: &State,
+        map: &Map,
+        input: &Payload,
+    ) -> Result<(Option<u64>, Option<f64>), Failure> {
+        let mut tolerance = (None, None);
         if let Some(number) = &map.tolerated_failure_count {
             let count = self.whole(scope, state, "ToleratedFailureCountPath", number, input)?;
             let negative = |_| Failure::runtime("ToleratedFailureCount cannot be negative.");
-            tolerated = Some(usize::try_from(count).map_err(negative)?);
+            tolerance.0 = Some(u64::try_from(count).map_err(negative)?);
         }
         if let Some(number) = &map.tolerated_failure_percentage {
             let percentage = self.float(scope, state, "ToleratedFailurePercentagePath", number, input)?;
             if !(0.0..=100.0).contains(&percentage) {
                 return Err(Failure::runtime("ToleratedFailurePercentage must be between 0 and 100."));
             }
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "a percentage of a length is between 0 and the length"
-            )]
-            let count = (percentage / 100.0 * length as f64).floor() as usize;
-            tolerated = Some(tolerated.map_or(count, |other| other.min(count)));
+            tolerance.1 = Some(percentage);
         }
-        Ok(tolerated)
+        Ok(tolerance)
     }
 
-    fn whole(
+    pub(super) fn whole(
         &self,
         scope: u64,
         state: &State,
@@ -160,15 +186,21 @@ impl Execution {
     }
 
     /// Starts the next iteration; it follows the event `previous`.
-    fn start_iteration(&mut self, turn: &mut Turn<'_>, scope: u64, previous: u64) -> Result<(), Failure> {
+    pub(super) fn start_iteration(
+        &mut self,
+        turn: &mut Turn<'_>,
+        scope: u64,
+        previous: u64,
+    ) -> Result<(), Failure> {
         let Some(state) = self.state(turn, scope) else { return Ok(()) };
         let StateKind::Map(map) = &state.kind else { return Ok(()) };
         let Some(visit) = self.data.visit_mut(scope) else { return Ok(()) };
         let Activity::Map(running) = &mut visit.activity else { return Ok(()) };
-        let index = running.next;
+        let index = running.again.pop_front().unwrap_or(running.next);
         let Some(value) = running.items.value().get(index).cloned() else { return Ok(()) };
-        running.next += 1;
-        let (input, item) = (running.input.clone(), MapItem { index, value: Payload::new(value) });
+        running.next = running.next.max(index + 1);
+        let value = Payload::new(value);
+        let (input, item) = (running.input.clone(), MapItem { index, value, key: None, source: None });
         let details = Details::MapIteration { name: state.name.clone(), index };
         let started = self.emit_beside(turn, previous, EventType::MapIterationStarted, details);
         let input = match &map.item_selector {
@@ -178,6 +210,9 @@ impl Execution {
                 selector.evaluate(&env).map(|value| Payload::new(value.into_owned()))
             })?,
         };
+        if input.exceeds_limits() {
+            return Err(Failure::data_limit_exceeded(&state.name));
+        }
         let mut child = Scope::new(Some((scope, index)), map.processor, started);
         child.item = Some(item);
         child.enter_next(turn.definition.machines[map.processor].start, input);
@@ -218,6 +253,8 @@ impl Execution {
         running.failed += 1;
         let failure = match running.tolerated {
             Some(tolerated) if running.failed <= tolerated => {
+                // What is tolerated is not gone on with, but begun anew by a redrive.
+                self.forget_aside();
                 return self.iteration_ended(turn, scope, index, last_event, EventType::MapIterationFailed);
             }
             Some(_) => Failure::new(
@@ -226,8 +263,11 @@ impl Execution {
             ),
             None => failure,
         };
+        let mut held = running.clone();
+        held.running.insert(index, child);
         let others = std::mem::take(&mut running.running);
         visit.activity = Activity::Passing;
+        self.hold(scope, Activity::Map(held));
         let Some(name) = self.state(turn, scope).map(|state| state.name.clone()) else { return };
         let details = |index| Details::MapIteration { name: name.clone(), index };
         self.emit_beside(turn, last_event, EventType::MapIterationFailed, details(index));
@@ -258,7 +298,7 @@ impl Execution {
         let Some(Activity::Map(running)) = self.data.visit(scope).map(|visit| &visit.activity) else {
             return;
         };
-        if running.next < running.results.len() {
+        if running.next < running.results.len() || !running.again.is_empty() {
             // The next iteration is linked to what the ended one did last, not to the event of its end.
             if let Err(failure) = self.start_iteration(turn, scope, last_event) {
                 self.abandon_map(turn, scope);
@@ -270,7 +310,7 @@ impl Execution {
     }
 
     /// Calls the iterations off when the state fails by itself.
-    fn abandon_map(&mut self, turn: &mut Turn<'_>, scope: u64) {
+    pub(super) fn abandon_map(&mut self, turn: &mut Turn<'_>, scope: u64) {
         let Some(visit) = self.data.visit_mut(scope) else { return };
         if let Activity::Map(running) = std::mem::replace(&mut visit.activity, Activity::Passing) {
             for child in running.running.into_values() {

@@ -6,9 +6,11 @@
 
 mod choice;
 mod dataflow;
+mod distributed;
 mod failing;
 mod map;
 mod parallel;
+mod redrive;
 mod run;
 mod scopes;
 mod signal;
@@ -42,6 +44,8 @@ const MAX_EVENTS: u64 = 25_000;
 pub struct Execution {
     definition: Arc<Definition>,
     data: Data,
+    /// What a failure that walks outwards leaves behind; empty between signals.
+    aside: redrive::Aside,
 }
 
 /// Why a snapshot cannot be used.
@@ -75,10 +79,23 @@ impl Execution {
         at: Timestamp,
     ) -> (Self, Step) {
         let machine = definition.outermost();
+        Self::start_at(definition, machine, context, input, seed, at)
+    }
+
+    /// Begins a child execution of a Map Run, whose machine is one of the definition's.
+    pub fn start_at(
+        definition: Arc<Definition>,
+        machine: usize,
+        context: ContextObject,
+        input: Payload,
+        seed: Seed,
+        at: Timestamp,
+    ) -> (Self, Step) {
         let mut root = Scope::new(None, machine, 0);
-        root.enter_next(definition.machines[machine].start, input.clone());
+        // The history shows the input as it was written once only, where the execution starts.
+        root.enter_next(definition.machines[machine].start, input.clone().compacted());
         let data = Data::new(context, input, seed, at, root);
-        let mut execution = Self { definition, data };
+        let mut execution = Self { definition, data, aside: redrive::Aside::default() };
         let step = execution.turn(at, |execution, turn| {
             let context = &execution.data.context;
             let details = Details::ExecutionStarted {
@@ -88,7 +105,7 @@ impl Execution {
                 version_arn: context.version_arn.clone(),
             };
             execution.emit_beside(turn, 0, EventType::ExecutionStarted, details);
-            if let Some(seconds) = turn.definition.timeout_seconds {
+            if let Some(seconds) = execution.timeout_seconds(turn.definition) {
                 execution.start_timer(turn, ROOT, Purpose::Execution, turn.at.plus_seconds(seconds));
             }
         });
@@ -97,7 +114,8 @@ impl Execution {
 
     /// Tells it something and runs it as far as it goes, or until it had its share of transitions.
     pub fn handle(&mut self, signal: Signal, at: Timestamp) -> Step {
-        if self.data.status != Status::Running {
+        let redrivable = self.is_redrivable();
+        if self.data.status != Status::Running && !(redrivable && matches!(signal, Signal::Redriven)) {
             return Step::default();
         }
         self.turn(at, |execution, turn| match signal {
@@ -108,6 +126,9 @@ impl Execution {
             Signal::ActivityStarted { task, worker } => execution.activity_started(turn, task, worker),
             Signal::Heartbeat { task } => execution.heartbeat(turn, task),
             Signal::TimerFired { timer } => execution.timer_fired(turn, timer),
+            Signal::MapRunEnded { run, outcome } => execution.map_run_ended(turn, run, outcome),
+            Signal::Redriven if redrivable => execution.redrive(turn),
+            Signal::Redriven => {}
             Signal::StopRequested { error, cause } => execution.stop(turn, error, cause),
         })
     }
@@ -147,7 +168,21 @@ impl Execution {
         if version != VERSION {
             return Err(RestoreError::Version { found: version });
         }
-        Ok(Self { definition, data: serde_json::from_slice(snapshot)? })
+        let data = serde_json::from_slice(snapshot)?;
+        Ok(Self { definition, data, aside: redrive::Aside::default() })
+    }
+
+    /// Whether it ended badly, and its history has room for a redrive and what follows.
+    fn is_redrivable(&self) -> bool {
+        !self.data.context.express
+            && self.data.last_event_id < MAX_EVENTS - 1
+            && !matches!(self.data.status, Status::Running | Status::Succeeded)
+    }
+
+    /// How long the execution may run: only the outermost machine has a limit.
+    fn timeout_seconds(&self, definition: &Definition) -> Option<u64> {
+        let machine = self.data.scopes.get(&ROOT)?.machine;
+        definition.timeout_seconds.filter(|_| machine == definition.outermost())
     }
 
     fn turn(&mut self, at: Timestamp, act: impl FnOnce(&mut Self, &mut Turn<'_>)) -> Step {
@@ -156,6 +191,7 @@ impl Execution {
         let mut turn = Turn { definition: &definition, at, step: Step::default() };
         act(self, &mut turn);
         self.run(&mut turn);
+        self.forget_aside();
         self.enforce_event_limit(&mut turn);
         turn.step
     }
@@ -230,12 +266,12 @@ impl Execution {
     /// Ends the execution: whatever is under way is called off.
     fn end(&mut self, turn: &mut Turn<'_>, outcome: Outcome) {
         self.data.status = outcome.status();
-        self.discard(turn, ROOT, false);
-        let timers: Vec<_> = self.data.timers.keys().copied().collect();
-        for timer in timers {
-            self.cancel_timer(turn, Some(timer));
+        self.call_off(turn);
+        if outcome.status() == Status::Succeeded || self.data.context.express {
+            self.data.scopes.clear();
+        } else {
+            self.keep();
         }
-        self.data.scopes.clear();
         self.data.queue.clear();
         turn.step.outcome = Some(outcome);
         turn.step.more = false;
@@ -256,8 +292,15 @@ impl Execution {
         let details = Details::Failed { error: failure.error.clone(), cause: failure.cause.clone() };
         self.emit_beside(turn, MAX_EVENTS - 1, EventType::ExecutionFailed, details);
         self.end(turn, Outcome::Failed(failure));
-        turn.step
-            .commands
-            .retain(|command| matches!(command, Command::CancelTask { .. } | Command::CancelTimer { .. }));
+        turn.step.commands.retain(|command| match command {
+            Command::CancelTask { .. }
+            | Command::CancelTimer { .. }
+            | Command::StopExecution { .. }
+            | Command::StopMapRun { .. } => true,
+            Command::ScheduleTask(_)
+            | Command::StartTimer { .. }
+            | Command::StartMapRun(_)
+            | Command::RedriveMapRun { .. } => false,
+        });
     }
 }

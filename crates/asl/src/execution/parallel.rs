@@ -74,6 +74,7 @@ impl Execution {
         let Activity::Parallel(parallel) = std::mem::replace(&mut visit.activity, Activity::Passing) else {
             return;
         };
+        self.hold(scope, Activity::Parallel(parallel.clone()));
         let mut last_event = 0;
         for child in parallel.children {
             let last = self.discard(turn, child, true);

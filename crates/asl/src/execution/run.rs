@@ -197,7 +197,10 @@ impl Execution {
                     Some(Activity::Map(_)) => {
                         self.iteration_succeeded(turn, parent, index, last_event, output);
                     }
-                    Some(Activity::Passing | Activity::Waiting(_) | Activity::Task(_)) | None => {}
+                    Some(
+                        Activity::Passing | Activity::Waiting(_) | Activity::Task(_) | Activity::MapRun(_),
+                    )
+                    | None => {}
                 }
             }
         }

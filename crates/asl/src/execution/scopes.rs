@@ -7,8 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Status, TaskId, TimerId, VERSION};
+use super::{Command, Status, TaskId, TimerId, VERSION};
 use crate::{
+    definition::{Pattern, Resource},
+    map_run::MapRunSpec,
     payload::Payload,
     scope::{ContextObject, MapItem, Variables},
     seed::Seed,
@@ -37,6 +39,12 @@ pub(super) struct Data {
     /// The scope that waits for each task.
     pub(super) tasks: BTreeMap<TaskId, u64>,
     pub(super) timers: BTreeMap<TimerId, Timer>,
+    /// The scope that waits for each Map Run.
+    #[serde(default)]
+    pub(super) map_runs: BTreeMap<TaskId, u64>,
+    /// How often it was redriven, and when last.
+    #[serde(default)]
+    pub(super) redriven: (u64, Option<Timestamp>),
 }
 
 impl Data {
@@ -61,6 +69,8 @@ impl Data {
             queue: VecDeque::from([ROOT]),
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            map_runs: BTreeMap::new(),
+            redriven: (0, None),
         }
     }
 
@@ -171,6 +181,14 @@ pub(super) enum Activity {
     Parallel(RunningParallel),
     /// Its iterations run.
     Map(RunningMap),
+    /// Its Map Run runs.
+    MapRun(RunningMapRun),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunningMapRun {
+    pub(super) spec: Arc<MapRunSpec>,
+    pub(super) redrives: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -185,14 +203,30 @@ pub(super) struct RunningTask {
     pub(super) started: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+impl RunningTask {
+    /// What calls the task off: also the execution that it started and waits for.
+    pub(super) fn cancel(&self) -> Vec<Command> {
+        let mut commands = vec![Command::CancelTask { task: self.scheduled.task }];
+        let waits = matches!(
+            &*self.scheduled.resource,
+            Resource::Service { service, pattern: Pattern::Sync | Pattern::Sync2, .. } if service == "states"
+        );
+        let child = self.submitted.as_ref().filter(|_| waits);
+        if let Some(arn) = child.and_then(|answer| answer.value().get("ExecutionArn")?.as_str()) {
+            commands.push(Command::StopExecution { execution: arn.into() });
+        }
+        commands
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunningParallel {
     pub(super) children: Vec<u64>,
     pub(super) results: Vec<Option<Payload>>,
     pub(super) open: usize,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunningMap {
     /// The state's input after InputPath, which ItemSelector works on.
     pub(super) input: Payload,
@@ -206,4 +240,7 @@ pub(super) struct RunningMap {
     pub(super) concurrency: usize,
     pub(super) failed: usize,
     pub(super) tolerated: Option<usize>,
+    /// Iterations before `next` that a redrive starts again.
+    #[serde(default)]
+    pub(super) again: VecDeque<usize>,
 }

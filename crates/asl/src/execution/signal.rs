@@ -5,7 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    definition::Resource, failure::Failure, history::HistoryEvent, payload::Payload, time::Timestamp,
+    definition::Resource,
+    failure::Failure,
+    history::HistoryEvent,
+    map_run::{MapRunOutcome, MapRunSpec},
+    payload::Payload,
+    time::Timestamp,
 };
 
 /// A task of an execution; a retried task is another one.
@@ -64,6 +69,15 @@ pub enum Signal {
         /// Which timer.
         timer: TimerId,
     },
+    /// The Map Run of a distributed Map ended.
+    MapRunEnded {
+        /// Which run.
+        run: TaskId,
+        /// How.
+        outcome: MapRunOutcome,
+    },
+    /// RedriveExecution, of an execution that ended badly.
+    Redriven,
     /// StopExecution.
     StopRequested {
         /// The error given.
@@ -82,6 +96,25 @@ pub enum Command {
     CancelTask {
         /// Which task.
         task: TaskId,
+    },
+    /// Stop an execution that a task which was called off had started and waited for.
+    StopExecution {
+        /// Its ARN.
+        execution: Arc<str>,
+    },
+    /// Start a Map Run; [`Signal::MapRunEnded`] tells of its end.
+    StartMapRun(Arc<MapRunSpec>),
+    /// Let the children of a Map Run that failed go on.
+    RedriveMapRun {
+        /// Which run.
+        run: Arc<MapRunSpec>,
+        /// How often it is redriven with this time.
+        redrives: u64,
+    },
+    /// Nobody waits for a Map Run's end any more.
+    StopMapRun {
+        /// Which run.
+        run: Arc<MapRunSpec>,
     },
     /// Send [`Signal::TimerFired`] at a moment.
     StartTimer {

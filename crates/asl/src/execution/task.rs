@@ -60,7 +60,11 @@ impl Execution {
     fn running_task(&self, scope: u64) -> Option<&RunningTask> {
         match &self.data.visit(scope)?.activity {
             Activity::Task(task) => Some(task),
-            Activity::Passing | Activity::Waiting(_) | Activity::Parallel(_) | Activity::Map(_) => None,
+            Activity::Passing
+            | Activity::Waiting(_)
+            | Activity::Parallel(_)
+            | Activity::Map(_)
+            | Activity::MapRun(_) => None,
         }
     }
 
@@ -68,7 +72,11 @@ impl Execution {
         let scope = *self.data.tasks.get(&task)?;
         match &mut self.data.visit_mut(scope)?.activity {
             Activity::Task(running) => Some((scope, running)),
-            Activity::Passing | Activity::Waiting(_) | Activity::Parallel(_) | Activity::Map(_) => None,
+            Activity::Passing
+            | Activity::Waiting(_)
+            | Activity::Parallel(_)
+            | Activity::Map(_)
+            | Activity::MapRun(_) => None,
         }
     }
 
