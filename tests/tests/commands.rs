@@ -58,5 +58,6 @@ fn the_coverage_page_is_the_one_that_the_command_writes() {
     let tule = Tule::start(&["--executor", "process"]);
     let written = e2e::command(&tule, &["coverage"]);
     let kept = std::fs::read_to_string(e2e::root().join("COVERAGE.md")).expect("the page is there");
-    assert_eq!(String::from_utf8_lossy(&written.stdout), kept, "write it anew: tule coverage > COVERAGE.md");
+    // Both are long: their difference shows in the file once it is written anew.
+    assert!(String::from_utf8_lossy(&written.stdout) == kept, "write it anew: tule coverage > COVERAGE.md");
 }
