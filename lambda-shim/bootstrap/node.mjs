@@ -7,6 +7,7 @@ import net from 'node:net';
 import fs from 'node:fs';
 import path from 'node:path';
 import util from 'node:util';
+import { Writable } from 'node:stream';
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -73,6 +74,31 @@ class Connection {
 
   read() {
     return this.parsed.length ? Promise.resolve(this.parsed.shift()) : new Promise((done) => (this.waiting = done));
+  }
+
+  /// Begins the answer to an invocation, which goes out in chunks as it is written.
+  begin(to, contentType) {
+    this.socket.write(
+      `POST /2018-06-01/runtime/${to} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: ${contentType}\r\n` +
+        'Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n' +
+        'Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n',
+    );
+  }
+
+  chunk(bytes, done) {
+    if (!bytes.length) return done();
+    this.socket.write(Buffer.concat([Buffer.from(bytes.length.toString(16) + '\r\n'), bytes, Buffer.from('\r\n')]), done);
+  }
+
+  /// Ends it, and asks for the next invocation. A failure goes into the trailers.
+  finish(error) {
+    let end = '0\r\n';
+    if (error) {
+      end += `Lambda-Runtime-Function-Error-Type: ${error.errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
+      end += `Lambda-Runtime-Function-Error-Body: ${Buffer.from(JSON.stringify(error)).toString('base64')}\r\n`;
+    }
+    this.socket.write(end + '\r\n' + this.next);
+    return this.read();
   }
 
   post(to, body, type, thenNext, contentType = 'application/json') {
@@ -349,6 +375,71 @@ function call(handler, event, headers) {
   });
 }
 
+/// What a streaming handler writes into. Nothing is sent before its first byte, so that a failure until then is an
+/// error of the invocation and not of its stream.
+class ResponseStream extends Writable {
+  constructor(connection, to) {
+    super({ highWaterMark: 64 * 1024 });
+    this.connection = connection;
+    this.to = to;
+    this.contentType = 'application/octet-stream';
+    this.began = false;
+    this.prelude = undefined;
+  }
+
+  setContentType(type) {
+    if (this.began) throw new Fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+    this.contentType = type;
+  }
+
+  _write(chunk, encoding, done) {
+    this.begin();
+    this.connection.chunk(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding), done);
+  }
+
+  begin() {
+    if (this.began) return;
+    this.began = true;
+    this.connection.begin(this.to, this.contentType);
+    if (this.prelude) this.connection.chunk(this.prelude, () => {});
+  }
+}
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+globalThis.awslambda = {
+  streamifyResponse(handler, options) {
+    handler[STREAMING] = 'response';
+    if (options?.highWaterMark !== undefined) handler[Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')] = options.highWaterMark;
+    return handler;
+  },
+  HttpResponseStream: class {
+    static from(stream, prelude) {
+      stream.setContentType('application/vnd.awslambda.http-integration-response');
+      stream.prelude = Buffer.concat([Buffer.from(JSON.stringify(prelude)), Buffer.alloc(8)]);
+      return stream;
+    }
+  },
+};
+
+/// Runs a streaming handler. Gives Tule's answer, or throws what failed before anything was sent.
+async function runStreaming(handler, event, headers) {
+  const stream = new ResponseStream(connection, `invocation/${requestId}/response`);
+  const ended = new Promise((done, failed) => stream.on('finish', done).on('error', failed));
+  ended.catch(() => {});
+  let failure;
+  try {
+    await handler(event, stream, contextOf(headers, () => {}));
+    if (!stream.writableEnded) stream.end();
+    await ended;
+  } catch (error) {
+    if (!stream.began) throw error;
+    logError('Invoke Error', error);
+    failure = describeError(error);
+  }
+  stream.begin();
+  return connection.finish(failure);
+}
+
 async function fail(error) {
   const described = describeError(error);
   if (requestId === undefined) {
@@ -392,6 +483,11 @@ for (;;) {
   let type;
   try {
     const event = JSON.parse(body.toString('utf8'));
+    if (handler[STREAMING] === 'response') {
+      const { status: taken } = await runStreaming(handler, event, headers);
+      if (taken === 403) process.exit(1);
+      continue;
+    }
     const result = await call(handler, event, headers);
     try {
       answer = JSON.stringify(result === undefined ? null : result);

@@ -20,7 +20,7 @@ use crate::{
     function::table::{Entry, FunctionTable},
     invoke::{
         asynchronous::Events,
-        payload,
+        payload, streaming,
         synchronous::{self, Request},
         target::Target,
     },
@@ -128,25 +128,41 @@ impl Lambda {
         crate::url::serve(self, id, request, peer).await
     }
 
-    pub(crate) async fn invoke_function(
-        &self,
-        ctx: &CallContext,
-        invocation: Invocation,
-    ) -> Result<InvocationOutcome, ServiceError> {
-        let inner = &self.0;
-        let target = Target::find(&inner.table, &ctx.scope, &invocation)?;
+    /// What an invocation runs and with what; refused if it may not.
+    fn checked(&self, ctx: &CallContext, invocation: &Invocation) -> Result<(Target, Request), ServiceError> {
+        let target = Target::find(&self.0.table, &ctx.scope, invocation)?;
         let limit = match invocation.mode {
             InvocationMode::Event => payload::EVENT_LIMIT,
             InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
         };
-        let payload = payload::checked(invocation.payload, limit)?;
+        let payload = payload::checked(invocation.payload.clone(), limit)?;
         if invocation.tenant_id.is_some() {
             return Err(crate::error::invalid_parameter(
                 "The invoked function is not enabled with tenancy configuration.",
             ));
         }
         let client_context = payload::client_context(invocation.client_context.as_deref())?;
-        let request = Request::new(ctx, payload, client_context, invocation.log_tail);
+        Ok((target, Request::new(ctx, payload, client_context, invocation.log_tail)))
+    }
+
+    /// Invokes a function whose response is wanted as it comes. Gives the version that runs, too.
+    pub(crate) async fn stream(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+    ) -> Result<(String, streaming::Response), ServiceError> {
+        let (target, request) = self.checked(ctx, &invocation)?;
+        let version = target.version.clone();
+        Ok((version, streaming::run(&self.0, target, request).await?))
+    }
+
+    pub(crate) async fn invoke_function(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+    ) -> Result<InvocationOutcome, ServiceError> {
+        let inner = &self.0;
+        let (target, request) = self.checked(ctx, &invocation)?;
         let accepted = |status| InvocationOutcome {
             status,
             payload: Bytes::new(),

@@ -6,6 +6,7 @@ mod support;
 
 use std::net::IpAddr;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Request;
 use lambda_shim::ExecutorChoice;
 use runtime::Body;
@@ -171,5 +172,33 @@ async fn urls_outlive_a_restart_and_end_with_their_alias() {
     again.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
     assert!(!again.lambda.has_url(&own));
     again.lambda.shutdown().await;
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test]
+async fn urls_stream_with_status_and_headers() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    let id = mirror(&rig, json!({"InvokeMode": "RESPONSE_STREAM"})).await;
+    let said = ask(&rig, &id, Request::get("/"), "").await;
+    assert_eq!((said.0, &said.1["content-type"]), (200, &"application/octet-stream".parse().unwrap()));
+    rig.settled("f").await;
+    let code = json!({"FunctionName": "f", "ZipFile": BASE64_STANDARD.encode(support::zip(&[("index.js", support::contract::STREAMS)]))});
+    rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Runtime": "nodejs20.x"}))
+        .await
+        .unwrap();
+    rig.settled("f").await;
+    rig.call("UpdateFunctionCode", code).await.unwrap();
+    rig.settled("f").await;
+    let post = || Request::post("/").header("content-type", "application/json");
+    let head = json!({"statusCode": 418, "headers": {"X-Kind": "pot"}, "cookies": ["a=b"]});
+    let wanted = json!({"pieces": ["short", " and stout"], "head": head});
+    let said = ask(&rig, &id, post(), &wanted.to_string()).await;
+    assert_eq!((said.0, said.2.as_str()), (418, "short and stout"));
+    assert_eq!(
+        (&said.1["x-kind"], &said.1["set-cookie"]),
+        (&"pot".parse().unwrap(), &"a=b".parse().unwrap())
+    );
+    let said = ask(&rig, &id, post(), &json!({"pieces": [], "fail": true}).to_string()).await;
+    assert_eq!(said.0, 502);
     rig.lambda.shutdown().await;
 }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
     deployment::Deployment,
@@ -22,7 +22,7 @@ use crate::{
     executor::{ExecutorError, Exit, Running, StartRequest},
     runtime_api::{
         serve::RESPONSE_LIMIT,
-        session::{Answer, Event, Session, Start},
+        session::{Answer, Event, Piece, Session, Start, Stream},
     },
 };
 
@@ -94,8 +94,20 @@ impl StartFailure {
     }
 }
 
+/// Where a streamed response goes as it comes.
+pub(crate) type Sink = mpsc::Sender<Streamed>;
+
+/// What a reader of a streamed response gets before the invocation's own outcome.
+#[derive(Debug)]
+pub(crate) enum Streamed {
+    /// The response begins; its media type.
+    Began(Option<String>),
+    Bytes(Bytes),
+}
+
 /// What came of an invocation.
 pub(crate) struct Completion {
+    /// Nothing, where it was streamed and did not fail.
     pub(crate) payload: Bytes,
     pub(crate) failed: bool,
     /// The last of the log, if it was asked for.
@@ -173,7 +185,12 @@ impl Environment {
     }
 
     /// Runs one request. Gives it back if the environment turns out to be gone before it took it.
-    pub(crate) async fn run(&self, event: Event, tail: bool) -> Result<Completion, Event> {
+    pub(crate) async fn run(
+        &self,
+        event: Event,
+        tail: bool,
+        sink: Option<&Sink>,
+    ) -> Result<Completion, Event> {
         let request_id = event.request_id.clone();
         let first = self.init.lock().unwrap_or_else(PoisonError::into_inner).take();
         if first.is_none() && tail {
@@ -182,11 +199,11 @@ impl Environment {
         self.halves.store(0, Ordering::Release);
         self.line(|lines| lines.start(&request_id));
         let began = Instant::now();
-        let Ok(answer) = self.session.dispatch(event.clone()) else {
+        let Ok(answer) = self.session.dispatch(event.clone(), sink.is_some()) else {
             self.retire();
             return Err(event);
         };
-        let (payload, ended) = self.answer_to(&request_id, answer).await;
+        let (payload, ended) = self.answer_to(&request_id, answer, sink).await;
         let duration = began.elapsed();
         self.running.drain();
         if ended == Ended::Timeout {
@@ -208,12 +225,30 @@ impl Environment {
         Ok(Completion { payload, failed: ended != Ended::Success, tail })
     }
 
-    async fn answer_to(&self, request_id: &str, answer: oneshot::Receiver<Answer>) -> (Bytes, Ended) {
+    async fn answer_to(
+        &self,
+        request_id: &str,
+        answer: oneshot::Receiver<Answer>,
+        sink: Option<&Sink>,
+    ) -> (Bytes, Ended) {
         let timeout = self.deployment.timeout;
-        match tokio::time::timeout(timeout, answer).await {
+        let end = tokio::time::Instant::now() + timeout;
+        let answered = match tokio::time::timeout_at(end, answer).await {
+            Ok(Ok(Answer::Stream(stream))) => match tokio::time::timeout_at(end, forward(stream, sink)).await
+            {
+                Ok(Some(answer)) => Ok(Ok(answer)),
+                Ok(None) => {
+                    return (exited(request_id, &self.exit().await), Ended::Error("Runtime.ExitError"));
+                }
+                Err(elapsed) => Err(elapsed),
+            },
+            other => other,
+        };
+        match answered {
             Ok(Ok(Answer::Response(payload))) => (payload, Ended::Success),
             Ok(Ok(Answer::Error(payload))) => (payload, Ended::Failed),
-            Ok(Ok(Answer::TooLarge)) => (too_large(), Ended::Failed),
+            // A stream has been forwarded by now.
+            Ok(Ok(Answer::TooLarge | Answer::Stream(_))) => (too_large(), Ended::Failed),
             Ok(Err(_)) => (exited(request_id, &self.exit().await), Ended::Error("Runtime.ExitError")),
             Err(_) => {
                 // Nothing of the environment may go on working after its time.
@@ -358,6 +393,27 @@ impl Drop for Environment {
     fn drop(&mut self) {
         self.session.close();
         self.running.stop();
+    }
+}
+
+/// Hands a streamed response to who asked for it. Answers what came of it in the end; `None` if the runtime broke off.
+async fn forward(mut stream: Stream, sink: Option<&Sink>) -> Option<Answer> {
+    let mut sink = sink;
+    let mut hand_on = async |streamed| {
+        // A reader that has gone away misses the rest; the function goes on.
+        if let Some(open) = sink
+            && open.send(streamed).await.is_err()
+        {
+            sink = None;
+        }
+    };
+    hand_on(Streamed::Began(stream.content_type.take())).await;
+    loop {
+        match stream.pieces.recv().await? {
+            Piece::Bytes(bytes) => hand_on(Streamed::Bytes(bytes)).await,
+            Piece::End => return Some(Answer::Response(Bytes::new())),
+            Piece::Failed(error) => return Some(Answer::Error(error)),
+        }
     }
 }
 

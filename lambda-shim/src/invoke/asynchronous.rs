@@ -270,6 +270,7 @@ async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &b
         client_context: None,
         trace_id: stored.trace_id.clone(),
         tail: false,
+        sink: None,
     };
     match synchronous::run(inner, target, request).await {
         Ok(outcome) => Attempt::Answered(outcome),

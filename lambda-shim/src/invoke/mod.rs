@@ -1,9 +1,10 @@
 //! Invocations: from a name and a payload to an environment and back.
 //!
-//! [`target`] finds the version, [`synchronous`] runs one invocation, [`asynchronous`] keeps those nobody waits for.
+//! [`target`] finds the version, [`synchronous`] runs one invocation, [`streaming`] hands its response on as it comes, [`asynchronous`] keeps those nobody waits for.
 
 pub(crate) mod asynchronous;
 pub(crate) mod destination;
 pub(crate) mod payload;
+pub(crate) mod streaming;
 pub(crate) mod synchronous;
 pub(crate) mod target;

@@ -18,7 +18,7 @@ use crate::{
         deployment::Deployment,
         log::EnvironmentLog,
         pool::Pool,
-        running::{self, Completion, StartFailure, StartProblem},
+        running::{self, Completion, Sink, StartFailure, StartProblem},
         system_lines::{Ended, Report, SystemLines},
     },
     error,
@@ -36,12 +36,14 @@ pub(crate) struct Request {
     pub(crate) client_context: Option<String>,
     pub(crate) trace_id: String,
     pub(crate) tail: bool,
+    /// Where the response goes as it comes, if it is to be streamed.
+    pub(crate) sink: Option<Sink>,
 }
 
 impl Request {
     pub(crate) fn new(ctx: &CallContext, payload: Bytes, client_context: Option<String>, tail: bool) -> Self {
         let trace_id = ctx.trace_id.as_deref().map_or_else(new_trace_id, str::to_owned);
-        Self { request_id: ctx.request_id.to_string(), payload, client_context, trace_id, tail }
+        Self { request_id: ctx.request_id.to_string(), payload, client_context, trace_id, tail, sink: None }
     }
 }
 
@@ -66,7 +68,7 @@ async fn run_to_the_end(
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
     let pool = pool(inner, target, &function)?;
-    let Request { request_id, payload, client_context, trace_id, tail } = request;
+    let Request { request_id, payload, client_context, trace_id, tail, sink } = request;
     let mut event = Event {
         request_id,
         payload,
@@ -81,7 +83,7 @@ async fn run_to_the_end(
             Err(failure) => return not_started(&pool, target, &event.request_id, tail, failure),
         };
         event.deadline_ms = deadline(pool.deployment.timeout);
-        match environment.run(event, tail).await {
+        match environment.run(event, tail, sink.as_ref()).await {
             Ok(Completion { payload, failed, tail }) => return Ok(outcome(target, payload, failed, tail)),
             // It had ended before it took the event: another one will.
             Err(back) => event = back,

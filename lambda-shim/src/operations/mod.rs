@@ -62,6 +62,7 @@ operations! {
     "GetFunctionUrlConfig" => get_function_url_config,
     "GetPolicy" => get_policy,
     "Invoke" => invoke,
+    "InvokeWithResponseStream" => invoke_with_response_stream,
     "ListAliases" => list_aliases,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,

@@ -8,12 +8,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
 
-use super::session::{Answer, Event, Refusal, Session};
+use super::session::{Answer, Event, Piece, Refusal, Session};
 
 /// What a buffered response may measure: 6 MiB and 100 bytes.
 pub(crate) const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
+
+/// What a streamed response may measure: 200 MiB.
+const STREAM_LIMIT: usize = 200 << 20;
 
 const PREFIX: &str = "/2018-06-01/";
 
@@ -117,6 +123,14 @@ async fn answer(
             "Invalid response mode header",
         );
     }
+    if mode.is_some() && !failed {
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        match session.begin_stream(request_id, content_type.map(str::to_owned)) {
+            Ok(Some(pieces)) => return stream(session, body, &pieces).await,
+            Ok(None) => {}
+            Err(refusal) => return refused(refusal),
+        }
+    }
     let (payload, trailers) = collect(body, headers).await;
     let given = match payload {
         Err(Unread::TooLarge) => {
@@ -133,6 +147,42 @@ async fn answer(
         },
     };
     accepted(session.answer(request_id, given))
+}
+
+/// Hands a response on as it comes, no faster than it is read.
+async fn stream(session: &Session, mut body: Incoming, pieces: &mpsc::Sender<Piece>) -> Answered {
+    let mut size = 0_usize;
+    let mut last = Piece::End;
+    while let Some(frame) = body.frame().await {
+        // The runtime broke off in the middle; its exit says the rest.
+        let Ok(frame) = frame else { return refused(Refusal::InvalidState) };
+        match frame.into_data() {
+            Ok(data) => {
+                size = size.saturating_add(data.len());
+                if size > STREAM_LIMIT {
+                    last = Piece::Failed(too_long());
+                // Who asked is gone, or the time is over: the rest is read and thrown away.
+                } else if pieces.send(Piece::Bytes(data)).await.is_err() {
+                    continue;
+                }
+            }
+            Err(frame) => {
+                if let Some(error) = frame.into_trailers().ok().as_ref().and_then(streamed_error) {
+                    last = Piece::Failed(error);
+                }
+            }
+        }
+    }
+    // Nobody may read any more.
+    let _ = pieces.send(last).await;
+    accepted(session.end_stream())
+}
+
+fn too_long() -> Bytes {
+    let message =
+        format!("Response payload size exceeded maximum allowed payload size ({STREAM_LIMIT} bytes).");
+    let error = serde_json::json!({"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"});
+    error.to_string().into()
 }
 
 /// The error a streaming response ends with, in its trailers.

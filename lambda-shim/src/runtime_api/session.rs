@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// One invocation as the runtime receives it.
 #[derive(Debug, Clone)]
@@ -27,7 +27,30 @@ pub(crate) enum Answer {
     Response(Bytes),
     Error(Bytes),
     TooLarge,
+    /// The response has begun, and comes in pieces; only where the caller asked for that.
+    Stream(Stream),
 }
+
+/// A response that comes in pieces.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// The media type that the runtime gave.
+    pub(crate) content_type: Option<String>,
+    /// It ends with [`Piece::End`] or [`Piece::Failed`]; without either the runtime broke off.
+    pub(crate) pieces: mpsc::Receiver<Piece>,
+}
+
+/// A part of a streamed response.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Bytes(Bytes),
+    End,
+    /// The error's JSON.
+    Failed(Bytes),
+}
+
+/// As many pieces wait for a slow reader before the runtime has to.
+const PIECES: usize = 16;
 
 /// How an environment's start ended.
 #[derive(Debug)]
@@ -57,7 +80,11 @@ enum State {
     Busy {
         request_id: String,
         answer: oneshot::Sender<Answer>,
+        /// Whether the caller takes the response in pieces.
+        streams: bool,
     },
+    /// The runtime has begun to answer.
+    Streaming,
     /// The runtime has answered and not asked again yet.
     Answered,
     Closed,
@@ -85,10 +112,10 @@ impl Session {
 
     /// Hands an event to the waiting runtime; the answer comes through the receiver, which fails when the
     /// environment ends first.
-    pub(crate) fn dispatch(&self, event: Event) -> Result<oneshot::Receiver<Answer>, Gone> {
+    pub(crate) fn dispatch(&self, event: Event, streams: bool) -> Result<oneshot::Receiver<Answer>, Gone> {
         let mut state = self.lock();
         let (sender, receiver) = oneshot::channel();
-        let busy = State::Busy { request_id: event.request_id.clone(), answer: sender };
+        let busy = State::Busy { request_id: event.request_id.clone(), answer: sender, streams };
         match std::mem::replace(&mut *state, State::Closed) {
             State::Idle(runtime) => {
                 *state = busy;
@@ -131,7 +158,9 @@ impl Session {
             }
             // A runtime whose connection broke may ask again.
             State::Idle(waiting) if waiting.is_closed() => *state = State::Idle(sender),
-            State::Idle(_) | State::Busy { .. } | State::Closed => return Err(Refusal::InvalidState),
+            State::Idle(_) | State::Busy { .. } | State::Streaming | State::Closed => {
+                return Err(Refusal::InvalidState);
+            }
         }
         Ok(receiver)
     }
@@ -158,6 +187,40 @@ impl Session {
             let _ = answer.send(given);
         }
         Ok(())
+    }
+
+    /// The response to `request_id` begins, and is to come in pieces; `None` where the caller wants it whole.
+    pub(crate) fn begin_stream(
+        &self,
+        request_id: &str,
+        content_type: Option<String>,
+    ) -> Result<Option<mpsc::Sender<Piece>>, Refusal> {
+        self.expects(request_id)?;
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Streaming) {
+            State::Busy { answer, streams: true, .. } => {
+                let (sender, pieces) = mpsc::channel(PIECES);
+                // The invocation timed out meanwhile: the environment is about to be stopped.
+                let _ = answer.send(Answer::Stream(Stream { content_type, pieces }));
+                Ok(Some(sender))
+            }
+            other => {
+                *state = other;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The response that began with [`Self::begin_stream`] has come to its end.
+    pub(crate) fn end_stream(&self) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        match &*state {
+            State::Streaming => {
+                *state = State::Answered;
+                Ok(())
+            }
+            _ => Err(Refusal::InvalidState),
+        }
     }
 
     /// `POST …/init/error`.
@@ -199,13 +262,13 @@ mod tests {
         let mut next = session.next().unwrap();
         assert!(matches!(start.try_recv(), Ok(Start::Ready)));
         assert_eq!(session.next().unwrap_err(), Refusal::InvalidState);
-        let mut answer = session.dispatch(event("one")).unwrap();
+        let mut answer = session.dispatch(event("one"), false).unwrap();
         assert_eq!(next.try_recv().unwrap().request_id, "one");
         assert_eq!(session.answer("two", Answer::TooLarge).unwrap_err(), Refusal::InvalidRequestId);
         session.answer("one", Answer::Response(Bytes::from_static(b"1"))).unwrap();
         assert!(matches!(answer.try_recv(), Ok(Answer::Response(_))));
         assert_eq!(session.answer("one", Answer::TooLarge).unwrap_err(), Refusal::InvalidState);
-        assert!(session.dispatch(event("two")).is_err(), "no work before the runtime asks for it");
+        assert!(session.dispatch(event("two"), false).is_err(), "no work before the runtime asks for it");
     }
 
     #[test]
@@ -215,6 +278,25 @@ mod tests {
         assert!(start.try_recv().is_err());
         assert!(session.next().is_err());
         assert!(session.init_error(Bytes::new()).is_err());
-        assert!(session.dispatch(event("one")).is_err());
+        assert!(session.dispatch(event("one"), false).is_err());
+    }
+
+    #[test]
+    fn a_response_comes_in_pieces_only_to_those_who_want_it_so() {
+        let (session, _start) = Session::new();
+        let _next = session.next().unwrap();
+        let mut answer = session.dispatch(event("one"), true).unwrap();
+        assert!(session.begin_stream("two", None).is_err());
+        let pieces = session.begin_stream("one", Some("text/plain".to_owned())).unwrap().unwrap();
+        let Ok(Answer::Stream(mut stream)) = answer.try_recv() else { panic!("the response has begun") };
+        pieces.try_send(Piece::Bytes(Bytes::from_static(b"a"))).unwrap();
+        assert!(matches!(stream.pieces.try_recv(), Ok(Piece::Bytes(_))));
+        assert!(session.next().is_err() && session.answer("one", Answer::TooLarge).is_err());
+        session.end_stream().unwrap();
+        assert!(session.end_stream().is_err());
+        let _next = session.next().unwrap();
+        let _answer = session.dispatch(event("three"), false).unwrap();
+        assert!(session.begin_stream("three", None).unwrap().is_none());
+        session.answer("three", Answer::TooLarge).unwrap();
     }
 }

@@ -1,9 +1,11 @@
 //! Function URLs: requests over HTTP that a function answers.
 //!
-//! [`serve`] is the way of a request: who may ask, the event, the function, its answer. The configurations belong to
+//! [`serve`] is the way of a request: who may ask, the event, the function, its answer; [`stream`] are answers that are sent
+//! as they come. The configurations belong to
 //! functions' records, and are found by the URL's id through the table of functions.
 
 mod serve;
+mod stream;
 
 use serde_json::{Value, json};
 

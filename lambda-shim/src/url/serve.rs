@@ -10,7 +10,7 @@ use proxy_events::{Cors, Incoming, PayloadVersion, Route};
 use runtime::{Body, BodyError, CallContext, Invocation, InvocationOutcome};
 use serde_json::{Value, json};
 
-use super::ERROR_TYPE;
+use super::{ERROR_TYPE, stream};
 use crate::{
     function::{
         name,
@@ -76,21 +76,20 @@ async fn answer(lambda: &Lambda, found: &Found, request: &Incoming) -> Response<
     if !may {
         return forbidden();
     }
-    if found.url.invoke_mode.as_deref() == Some("RESPONSE_STREAM") {
-        return refusal(
-            501,
-            "NotImplemented",
-            "Tule does not stream the answers of function URLs yet (InvokeMode RESPONSE_STREAM)",
-        );
-    }
     let Entry { scope, name, .. } = &*found.entry;
     let event = event(found, request, caller.filter(|_| is_iam));
     let mut ctx = CallContext::internal(scope.clone(), Arc::clone(&lambda.0.endpoint));
     ctx.request_id = Arc::clone(&request.request_id);
     ctx.trace_id = Some(request.trace_id.as_str().into());
     let arn = name::arn(scope, name, found.qualifier.as_deref());
-    match lambda.invoke_function(&ctx, Invocation::request_response(arn, event)).await {
-        Ok(outcome) => read(&outcome),
+    let invocation = Invocation::request_response(arn, event);
+    let answered = if found.url.invoke_mode.as_deref() == Some("RESPONSE_STREAM") {
+        stream::invoke(lambda, &ctx, invocation).await
+    } else {
+        lambda.invoke_function(&ctx, invocation).await.map(|outcome| read(&outcome))
+    };
+    match answered {
+        Ok(response) => response,
         Err(error) if error.status == 429 => {
             let body = json!({
                 "Reason": error.fields.get("Reason"), "Type": "User", "message": error.message,
@@ -164,7 +163,7 @@ fn read(outcome: &InvocationOutcome) -> Response<Body> {
 }
 
 /// The function failed, or what it returned is no response.
-fn failed() -> Response<Body> {
+pub(super) fn failed() -> Response<Body> {
     let mut response = Response::new(Body::Bytes(Bytes::from_static(b"Internal Server Error")));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     set(response.headers_mut(), "content-type", "application/json");
@@ -183,7 +182,7 @@ fn refusal(status: u16, kind: &str, message: &str) -> Response<Body> {
     response
 }
 
-fn set(headers: &mut HeaderMap, name: &str, value: &str) {
+pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
         headers.insert(name, value);
     }

@@ -194,6 +194,47 @@ pub async fn node_errors_are_awss(rig: &Rig) {
     assert_eq!(error["errorMessage"], "late", "{error}");
 }
 
+/// Writes what it is told, piece by piece: `{"pieces": […], "fail": true, "head": {…}}`, each when it is asked to go on.
+pub const STREAMS: &str = r#"
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  const wanted = event.body ? JSON.parse(event.body) : event;
+  if (wanted.head) stream = awslambda.HttpResponseStream.from(stream, wanted.head);
+  for (const piece of wanted.pieces) {
+    stream.write(piece);
+    await new Promise((done) => setTimeout(done, wanted.wait ?? 0));
+  }
+  if (wanted.fail) throw new TypeError('in the middle');
+  stream.end();
+});
+"#;
+
+pub async fn responses_are_streamed(rig: &Rig) {
+    rig.node("f", STREAMS).await;
+    let told = rig.stream("f", json!({"pieces": ["a", "bc", "d"], "wait": 100})).await;
+    assert_eq!(told, [json!("a"), json!("bc"), json!("d"), json!({"InvokeComplete": {}})]);
+    let told = rig.stream("f", json!({"pieces": ["a"], "wait": 20, "fail": true})).await;
+    assert_eq!((&told[0], told.len()), (&json!("a"), 2));
+    let complete = &told[1]["InvokeComplete"];
+    assert_eq!(complete["ErrorCode"], "Unhandled");
+    assert!(complete["ErrorDetails"].as_str().unwrap().contains("in the middle"), "{complete}");
+    let told = rig.stream("f", json!({"pieces": [], "fail": true})).await;
+    assert!(told[0]["InvokeComplete"]["ErrorDetails"].as_str().unwrap().contains("TypeError"), "{told:?}");
+    // Who asks for the whole gets the whole, and a function that does not stream answers in one piece.
+    assert_eq!(rig.invoke("f", json!({"pieces": ["a", "b"]})).await.payload, "ab");
+    rig.python("whole", "def handler(event, context):\n    return event\n").await;
+    assert_eq!(
+        rig.stream("whole", json!({"n": 1})).await,
+        [json!("{\"n\": 1}"), json!({"InvokeComplete": {}})]
+    );
+    // Large, and slower read than written.
+    let large = "x".repeat(1 << 20);
+    let told = rig.stream("f", json!({"pieces": vec![&large; 4]})).await;
+    let size: usize = told.iter().filter_map(serde_json::Value::as_str).map(str::len).sum();
+    assert_eq!((size, told.last().unwrap()), (4 << 20, &json!({"InvokeComplete": {}})));
+    let said = rig.lines.of("f");
+    assert_eq!(said.matches("REPORT RequestId").count(), 5, "{said}");
+}
+
 /// The smallest program that speaks the Runtime API: bash, without curl. It answers with what it was asked.
 pub const PROVIDED: &str = r#"#!/bin/bash
 host=${AWS_LAMBDA_RUNTIME_API%:*}; port=${AWS_LAMBDA_RUNTIME_API#*:}
@@ -327,6 +368,7 @@ macro_rules! contract {
             node_handlers_answer,
             node_errors_are_awss,
             provided_programs_run,
+            responses_are_streamed,
             large_payloads_pass_and_larger_ones_are_refused,
             requests_at_once_have_an_environment_each,
             a_new_deployment_takes_over,

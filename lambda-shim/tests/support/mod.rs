@@ -13,10 +13,11 @@ use std::{
 use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use lambda_shim::{ExecutorChoice, Lambda, Options};
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome,
-    LogSink, LogStream, Output, Scope, Service, ServiceRouter, Timestamp,
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationMode,
+    InvocationOutcome, LogSink, LogStream, Output, Scope, Service, ServiceRouter, Timestamp,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -158,6 +159,22 @@ impl Rig {
         let invocation =
             Invocation { log_tail: true, ..Invocation::request_response(name, payload.to_string()) };
         self.lambda.invoke(&self.fresh(), invocation).await.expect("the invocation is answered")
+    }
+
+    /// The events of an answer as they come: a chunk's text, or what completed it.
+    pub async fn stream(&self, function: &str, payload: Value) -> Vec<Value> {
+        let members = json!({"FunctionName": function});
+        let input = Input {
+            members: members.as_object().unwrap().clone(),
+            body: Body::from(payload.to_string().into_bytes()),
+        };
+        let output = self.lambda.call(&self.fresh(), "InvokeWithResponseStream", input).await.unwrap();
+        let Body::Events(events) = output.body else { panic!("the answer is a stream of events") };
+        let shown = events.map(|event| match event.payload {
+            Some(bytes) => json!(String::from_utf8(bytes.to_vec()).unwrap()),
+            None => json!({ event.name: event.members }),
+        });
+        shown.collect().await
     }
 
     pub async fn refused(&self, invocation: Invocation) -> ServiceError {
