@@ -63,6 +63,14 @@ impl Failure {
         )
     }
 
+    /// `States.ExceedToleratedFailureThreshold`: more iterations of a Map failed than it tolerates.
+    pub fn threshold_exceeded() -> Self {
+        Self::new(
+            EXCEED_TOLERATED_FAILURE_THRESHOLD,
+            "The specified tolerated failure threshold was exceeded",
+        )
+    }
+
     /// The error name, or an empty text.
     pub fn name(&self) -> &str {
         self.error.as_deref().unwrap_or("")

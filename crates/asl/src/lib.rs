@@ -18,6 +18,7 @@ mod template;
 mod time;
 
 pub use definition::{Code, Definition, Diagnostic, Pattern, Resource, Severity};
+pub use execution::probe;
 pub use execution::{
     Command, Execution, Outcome, OutstandingTask, RestoreError, ScheduledTask, Signal, Status, Step, TaskId,
     TimerId, VERSION, task_of_token,

@@ -55,6 +55,13 @@ pub struct MapItem {
     pub value: Payload,
 }
 
+impl MapItem {
+    /// As the context object shows it.
+    fn shown(&self) -> Value {
+        json!({ "Item": { "Index": self.index, "Value": self.value.value() } })
+    }
+}
+
 /// Everything an expression may look at. Cheap to make; the context object is built when first asked for.
 pub struct Environment<'a> {
     input: &'a Value,
@@ -70,6 +77,8 @@ pub struct Environment<'a> {
     pub result: Option<&'a Value>,
     /// `$states.errorOutput` of JSONata states.
     pub error_output: Option<&'a Value>,
+    /// The context object, where it is not the execution's own.
+    given: Option<&'a Value>,
     context: OnceCell<Value>,
 }
 
@@ -98,6 +107,7 @@ impl<'a> Environment<'a> {
             now: started,
             result: None,
             error_output: None,
+            given: None,
             context: OnceCell::new(),
         }
     }
@@ -106,6 +116,13 @@ impl<'a> Environment<'a> {
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         self.now = now;
+        self
+    }
+
+    /// The same with another context object than the execution's own.
+    #[must_use]
+    pub fn with_context(mut self, context: &'a Value) -> Self {
+        self.given = Some(context);
         self
     }
 
@@ -175,12 +192,19 @@ impl<'a> Environment<'a> {
     }
 
     fn build_context(&self) -> Value {
+        if let Some(Value::Object(given)) = self.given {
+            let mut context = given.clone();
+            context.extend(self.map_item.map(|item| (String::from("Map"), item.shown())));
+            return Value::Object(context);
+        }
         let mut execution = Map::new();
         execution.insert("Id".into(), json!(&*self.execution.execution_arn));
         execution.insert("Input".into(), self.execution_input.value().clone());
         execution.insert("StartTime".into(), json!(self.started.rfc3339()));
         execution.insert("Name".into(), json!(&*self.execution.execution_name));
-        execution.insert("RoleArn".into(), json!(&*self.execution.role_arn));
+        // A state that is only tested may have no role.
+        let role_arn = Some(&*self.execution.role_arn).filter(|role_arn| !role_arn.is_empty());
+        execution.insert("RoleArn".into(), json!(role_arn));
         if !self.execution.express {
             execution.insert("RedriveCount".into(), json!(0));
         }
@@ -193,10 +217,7 @@ impl<'a> Environment<'a> {
         let mut context = Map::new();
         context.insert("Execution".into(), Value::Object(execution));
         if let Some(item) = self.map_item {
-            context.insert(
-                "Map".into(),
-                json!({ "Item": { "Index": item.index, "Value": item.value.value() } }),
-            );
+            context.insert("Map".into(), item.shown());
         }
         let machine =
             json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });

@@ -10,6 +10,7 @@ mod state_machine;
 mod sync_execution;
 mod tags;
 mod task;
+mod test_state;
 mod update;
 mod validate;
 mod version;
@@ -68,6 +69,7 @@ operations! {
     "StartSyncExecution" => sync_execution::start,
     "StopExecution" => execution::stop,
     "TagResource" => tags::tag,
+    "TestState" => test_state::test,
     "UntagResource" => tags::untag,
     "UpdateStateMachine" => update::update,
     "UpdateStateMachineAlias" => alias::update,

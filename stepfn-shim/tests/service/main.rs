@@ -4,4 +4,5 @@
 mod crashes;
 mod executions;
 mod full_disk;
+mod test_state;
 mod world;

@@ -9,6 +9,7 @@ mod dataflow;
 mod failing;
 mod map;
 mod parallel;
+pub mod probe;
 mod run;
 mod scopes;
 mod signal;
@@ -42,6 +43,8 @@ const MAX_EVENTS: u64 = 25_000;
 pub struct Execution {
     definition: Arc<Definition>,
     data: Data,
+    /// Present only where one state is tried on its own.
+    probe: Option<Box<probe::Recorder>>,
 }
 
 /// Why a snapshot cannot be used.
@@ -78,7 +81,7 @@ impl Execution {
         let mut root = Scope::new(None, machine, 0);
         root.enter_next(definition.machines[machine].start, input.clone());
         let data = Data::new(context, input, seed, at, root);
-        let mut execution = Self { definition, data };
+        let mut execution = Self { definition, data, probe: None };
         let step = execution.turn(at, |execution, turn| {
             let context = &execution.data.context;
             let details = Details::ExecutionStarted {
@@ -147,7 +150,7 @@ impl Execution {
         if version != VERSION {
             return Err(RestoreError::Version { found: version });
         }
-        Ok(Self { definition, data: serde_json::from_slice(snapshot)? })
+        Ok(Self { definition, data: serde_json::from_slice(snapshot)?, probe: None })
     }
 
     fn turn(&mut self, at: Timestamp, act: impl FnOnce(&mut Self, &mut Turn<'_>)) -> Step {

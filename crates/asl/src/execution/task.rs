@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     Command, Execution, ScheduledTask, TaskId, Turn,
+    probe::Stage,
     scopes::{Activity, Purpose, RunningTask},
 };
 use crate::{
@@ -91,6 +92,7 @@ impl Execution {
         let heartbeat =
             self.task_seconds(scope, state, "HeartbeatSecondsPath", task.heartbeat.as_ref(), &selected)?;
         let input = self.fill(scope, state, state.flow.parameters.as_ref(), selected.clone())?;
+        self.note(state, Stage::Parameters, &input);
         let role_arn = self.role(scope, state, task, &selected)?;
         if input.exceeds_limits() {
             return Err(Failure::data_limit_exceeded(&state.name));
