@@ -52,3 +52,36 @@ fn status_and_functions_are_shown() {
     let (done, text) = said(&tule, &["env"]);
     assert!(done && text.contains(&format!("AWS_ENDPOINT_URL='{}'", tule.endpoint())), "{text}");
 }
+
+#[test]
+fn one_state_is_tested_on_its_own() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("approve.asl.json");
+    let task = json!({
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": { "FunctionName": "f", "Payload.$": "$.order" },
+        "ResultSelector": { "ok.$": "$.Payload.ok" }, "ResultPath": "$.approval",
+        "Retry": [{ "ErrorEquals": ["Busy"], "IntervalSeconds": 3 }], "Next": "Done",
+    });
+    let machine = json!({ "StartAt": "Ask", "States": { "Ask": task, "Done": { "Type": "Succeed" } } });
+    std::fs::write(&file, machine.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let ask = ["test-state", file, "--state", "Ask", "--input", r#"{"order":1}"#];
+    let (done, text) = said(&tule, &[&ask[..], &["--mock-result", r#"{"Payload":{"ok":true}}"#]].concat());
+    assert!(done && text.starts_with("SUCCEEDED") && text.contains("Done"), "{text}");
+    assert!(text.contains(r#"after Parameters      {"FunctionName":"f","Payload":1}"#), "{text}");
+    assert!(text.contains(r#"output                {"order":1,"approval":{"ok":true}}"#), "{text}");
+    let (done, text) = said(&tule, &[&ask[..], &["--mock-error", "Busy=try later"]].concat());
+    assert!(done && text.contains("RETRIABLE Busy: try later"), "{text}");
+    assert!(text.contains("after 3 s, by Retry[0]"), "{text}");
+    let (done, text) = said(&tule, &[&ask[..], &["--mock-error", "Other", "--json"]].concat());
+    let answer: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert!(!done && answer["status"] == "FAILED" && answer["error"] == "Other", "{text}");
+    let (done, text) = said(&tule, &ask);
+    assert!(!done && text.contains("Lambda.ResourceNotFoundException"), "{text}");
+    let (done, text) = said(&tule, &[&ask[..], &["--mock-result", r#"{"StatusCode":"200"}"#]].concat());
+    assert!(!done && text.contains("Field 'StatusCode' must be a number"), "{text}");
+    let (done, text) = said(&tule, &["test-state", "nowhere.json"]);
+    assert!(!done && text.contains("nowhere.json"), "{text}");
+}

@@ -11,6 +11,7 @@ mod run;
 mod start;
 mod status;
 mod style;
+mod test_state;
 mod up;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Logs(logs::Arguments),
     /// Start a workflow and follow it to its end.
     Run(run::Arguments),
+    /// Run one state of a workflow on its own.
+    TestState(test_state::Arguments),
     /// Print which operations are done, as Markdown.
     #[command(hide = true)]
     Coverage,
@@ -74,6 +77,7 @@ async fn run(command: Command) -> Result<ExitCode, String> {
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
+        Command::TestState(arguments) => test_state::run(arguments).await,
         Command::Coverage => coverage::run().await,
         Command::InstallSdks => install_sdks::run().await,
         Command::Reset(arguments) => reset::run(arguments).await,
