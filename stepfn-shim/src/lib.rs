@@ -11,8 +11,10 @@ mod effects;
 mod errors;
 mod logging;
 mod members;
+mod mocks;
 mod operations;
 mod records;
 mod service;
 
+pub use mocks::MockFile;
 pub use service::{Options, StepFunctions};

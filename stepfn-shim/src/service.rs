@@ -1,6 +1,9 @@
 //! The service as others hold it: options in, operations out.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use aws_wire::ServiceError;
 use dashmap::DashMap;
@@ -10,6 +13,7 @@ use store::{Store, StoreError};
 use crate::{
     activities::Activities,
     driver::{Running, Timers},
+    mocks::Mocks,
     operations::{self, catalog::Catalog},
     records::Revision,
 };
@@ -19,6 +23,8 @@ use crate::{
 pub struct Options {
     /// The base under which other services are reached, for the calls that workflows make.
     pub endpoint: Arc<str>,
+    /// The file of mocked integrations, if there is one; [`MockFile::read`](crate::MockFile::read) checks it.
+    pub mock_config: Option<PathBuf>,
 }
 
 /// Step Functions. Cheap to clone.
@@ -41,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) watchers: DashMap<Arc<str>, Vec<(Arc<str>, asl::TaskId)>>,
     pub(crate) timers: Timers,
     pub(crate) activities: Activities,
+    pub(crate) mocks: Mocks,
     /// The place the last execution started got among all.
     pub(crate) last_order: AtomicU64,
 }
@@ -55,6 +62,7 @@ impl StepFunctions {
         router: Arc<dyn ServiceRouter>,
         invoker: Arc<dyn FunctionInvoker>,
     ) -> Result<Self, StoreError> {
+        let mocks = Mocks::new(options.mock_config.clone());
         let inner = Arc::new(Inner {
             options,
             store,
@@ -67,6 +75,7 @@ impl StepFunctions {
             watchers: DashMap::new(),
             timers: Timers::default(),
             activities: Activities::default(),
+            mocks,
             last_order: AtomicU64::new(0),
         });
         inner.load_machines()?;

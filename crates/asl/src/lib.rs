@@ -21,7 +21,7 @@ pub use definition::{Code, Definition, Diagnostic, Pattern, Resource, Severity};
 pub use execution::probe;
 pub use execution::{
     Command, Execution, Outcome, OutstandingTask, RestoreError, ScheduledTask, Signal, Status, Step, TaskId,
-    TimerId, VERSION, task_of_token,
+    TaskPlace, TimerId, VERSION, task_of_token,
 };
 pub use failure::Failure;
 pub use history::{Details, EventType, HistoryEvent};

@@ -31,6 +31,9 @@ pub struct ContextObject {
     pub region: Arc<str>,
     /// Whether the state machine is of the type Express.
     pub express: bool,
+    /// Whether tasks say which attempt of which state they are, for mocked integrations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_attempts: bool,
 }
 
 /// The part of the context object that a state adds.

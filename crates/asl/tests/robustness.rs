@@ -114,6 +114,7 @@ fn start(definition: &Arc<Definition>) -> (Execution, Vec<HistoryEvent>) {
         version_arn: None,
         region: "us-east-1".into(),
         express: false,
+        counts_attempts: false,
     };
     let input = Payload::new(json!({ "a": [1, 2, 3] }));
     let (execution, step) =

@@ -21,6 +21,7 @@ pub(crate) use timers::Timers;
 use crate::{
     effects, errors,
     logging::{self, Logging},
+    mocks::Mocked,
     records::{ExecutionKey, ExecutionRecord},
     service::Inner,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Running {
     pub(crate) logging: Option<Logging>,
     /// Held by the delivery of logs that is under way.
     pub(crate) log_turn: tokio::sync::Mutex<()>,
+    /// What its tasks are mocked by, if it runs as a test case.
+    pub(crate) mocked: Option<Mocked>,
 }
 
 /// The part that changes.

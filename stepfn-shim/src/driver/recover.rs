@@ -132,6 +132,8 @@ impl Inner {
                 break;
             }
         }
+        let case = record.test_case.as_deref();
+        let mocked = case.map(|case| self.mocks.case(&key.machine, case));
         let live = Live { execution, record, next_entry, first_entry, discarded: false };
         let logging = Logging::of(revision.record.logging.as_ref());
         Ok(Some(Running {
@@ -142,6 +144,7 @@ impl Inner {
             changed: Notify::new(),
             logging,
             log_turn: tokio::sync::Mutex::default(),
+            mocked,
         }))
     }
 

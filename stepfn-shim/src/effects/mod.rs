@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use start_execution::child_ended;
 
-use crate::{driver::Running, service::Inner};
+use crate::{driver::Running, mocks, service::Inner};
 
 /// How a task failed.
 #[derive(Debug)]
@@ -32,6 +32,11 @@ pub(crate) type Answer = Result<Value, TaskFailure>;
 
 /// Begins a task's effect.
 pub(crate) fn begin(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask) {
+    if let Some(signal) = mocks::answer(running.mocked.as_ref(), &task) {
+        let (inner, running) = (Arc::clone(inner), Arc::clone(running));
+        tokio::spawn(async move { tell(&inner, &running, signal).await });
+        return;
+    }
     if let Resource::Activity { arn } = &*task.resource {
         return inner.activities.add(&arn.clone(), &running.arn, task);
     }
@@ -46,6 +51,9 @@ fn spawn(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask, repeat
 /// Takes up a task whose effect a restart may have interrupted.
 pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: OutstandingTask) {
     let OutstandingTask { scheduled, submitted, started } = task;
+    if mocks::answer(running.mocked.as_ref(), &scheduled).is_some() {
+        return begin(inner, running, scheduled);
+    }
     let Resource::Service { pattern, .. } = &*scheduled.resource else {
         match &*scheduled.resource {
             Resource::Activity { .. } if started => {}

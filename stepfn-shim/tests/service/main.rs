@@ -4,5 +4,6 @@
 mod crashes;
 mod executions;
 mod full_disk;
+mod mocks;
 mod test_state;
 mod world;

@@ -48,6 +48,12 @@ impl Definition {
         self.machines.len() - 1
     }
 
+    /// The names of its Task states.
+    pub fn tasks(&self) -> impl Iterator<Item = &str> {
+        let states = self.machines.iter().flat_map(|machine| &machine.states);
+        states.filter(|state| matches!(state.kind, StateKind::Task(_))).map(|state| &*state.name)
+    }
+
     /// The variables each state reads, by state, in the order of the definition.
     pub fn variable_references(&self) -> Vec<(&str, Vec<&str>)> {
         let states = self.machines.iter().flat_map(|machine| &machine.states);

@@ -18,7 +18,7 @@ mod wait;
 
 use std::sync::Arc;
 
-pub use signal::{Command, Outcome, ScheduledTask, Signal, Status, Step, TaskId, TimerId};
+pub use signal::{Command, Outcome, ScheduledTask, Signal, Status, Step, TaskId, TaskPlace, TimerId};
 pub use task::{OutstandingTask, task_of_token};
 
 use crate::{

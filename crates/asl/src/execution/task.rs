@@ -105,6 +105,7 @@ impl Execution {
             token,
             request_token,
             role_arn,
+            place: self.data.next_attempt(&state.name),
         };
         self.emit_scheduled(turn, scope, &scheduled, timeout, heartbeat);
         let timeout =

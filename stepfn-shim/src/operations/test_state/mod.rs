@@ -180,6 +180,7 @@ fn context_object(scope: &Scope, members: &Members) -> ContextObject {
         version_arn: None,
         region: Arc::clone(&scope.region),
         express: true,
+        counts_attempts: false,
     }
 }
 
