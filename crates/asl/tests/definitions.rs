@@ -149,11 +149,13 @@ fn the_work_of_drawing_grows_with_what_is_drawn() {
             let state = serde_json::json!({ "Type": "Choice", "Choices": choices, "Default": format!("S{}", count - 1) });
             states.insert(format!("S{at}"), state);
         }
+        states.insert("End".into(), serde_json::json!({ "Type": "Succeed" }));
+        states[&format!("S{}", count / 2)]["Default"] = "End".into();
         let definition = serde_json::json!({ "StartAt": "S0", "States": states }).to_string();
         Definition::parse(&definition, false).0.unwrap()
     };
     let layout = Layout::of(&machine(3000));
-    assert_eq!(layout.nodes.len(), 3002);
+    assert_eq!(layout.nodes.len(), 3003);
     // Points stand for work: were every long transition led past all layers between, there would be millions.
     let points: usize = layout.edges.iter().map(|edge| edge.points.len()).sum();
     assert!(points < 100_000, "{points}");

@@ -46,6 +46,7 @@ impl<'a> Fields<'a, '_> {
 
     /// Notes all fields that are not among `known`.
     pub(super) fn only(&mut self, known: &[&[&str]]) {
+        self.string("Comment");
         for name in self.members.keys() {
             if name != "Comment" && !known.iter().any(|list| list.contains(&name.as_str())) {
                 let location = self.at(name);
@@ -136,6 +137,17 @@ impl<'a> Fields<'a, '_> {
                 self.unexpected(name, "INTEGER", value);
                 None
             }
+        }
+    }
+
+    /// Notes a number that is larger than `most`.
+    pub(super) fn at_most(&mut self, name: &str, most: u64) {
+        if self.members.get(name).and_then(Value::as_f64).is_some_and(|number| {
+            #[expect(clippy::cast_precision_loss, reason = "no limit of the language is beyond 2^53")]
+            let most = most as f64;
+            number > most
+        }) {
+            self.wrong(name, format!("Value is higher than the maximum allowed value {most}"));
         }
     }
 

@@ -11,6 +11,7 @@ mod reachability;
 mod resource;
 mod state;
 mod task;
+mod whole;
 
 use std::sync::Arc;
 
