@@ -157,20 +157,24 @@ fn wrapped(fields: &Map<String, Value>, jsonata: bool) -> Value {
 
 /// The state as it is run: nothing within it runs, and what a Map reads and writes elsewhere is left out.
 fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
-    let stub = || json!({ "StartAt": "Stub", "States": { "Stub": { "Type": "Succeed" } } });
+    // Names that no state of the definition can be expected to have: all names of a machine differ.
+    let stub = |place: usize| {
+        let name = format!("\u{0}{place}");
+        json!({ "StartAt": name, "States": { name.clone(): { "Type": "Succeed" } } })
+    };
     let mut fields = fields.clone();
     match fields.get("Type").and_then(Value::as_str) {
         Some("Map") => {
             for name in ["ItemProcessor", "Iterator"] {
                 if let Some(processor) = fields.get_mut(name) {
-                    *processor = stub();
+                    *processor = stub(0);
                 }
             }
             fields.retain(|name, _| !DISTRIBUTED.contains(&name.as_str()));
         }
         Some("Parallel") => {
             if let Some(Value::Array(branches)) = fields.get_mut("Branches") {
-                branches.iter_mut().for_each(|branch| *branch = stub());
+                branches.iter_mut().enumerate().for_each(|(place, branch)| *branch = stub(place));
             }
         }
         _ => {}
