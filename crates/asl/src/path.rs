@@ -87,6 +87,11 @@ impl Path {
         &self.text
     }
 
+    /// Whether it leads to at most one place.
+    pub fn is_definite(&self) -> bool {
+        self.steps.is_definite()
+    }
+
     /// Whether it is `$`.
     pub fn is_whole_input(&self) -> bool {
         self.text == "$"

@@ -78,6 +78,14 @@ fn fields_and_their_values() {
             r#""A":{"Type":"Wait","Seconds":1,"SecondsPath":"$.a","End":true}"#,
         ),
         (
+            "ERROR SCHEMA_VALIDATION_FAILED /States/A/SecondsPath: Value is not a Reference Path: Path must lead to one place",
+            r#""A":{"Type":"Wait","SecondsPath":"$.a[*]","End":true}"#,
+        ),
+        (
+            "ERROR SCHEMA_VALIDATION_FAILED /States/A/Parameters/a.$: The field 'a' is given twice: as it stands and as 'a.$'",
+            r#""A":{"Type":"Pass","Parameters":{"a":1,"a.$":"$"},"End":true}"#,
+        ),
+        (
             "ERROR SCHEMA_VALIDATION_FAILED /States/A/QueryLanguage: The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]",
             r#""A":{"Type":"Pass","QueryLanguage":"SQL","End":true}"#,
         ),

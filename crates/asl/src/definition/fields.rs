@@ -181,6 +181,15 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// A path that leads to one place.
+    pub(super) fn reference(&mut self, name: &str) -> Option<Path> {
+        let path = self.path(name)?;
+        if !path.is_definite() {
+            self.wrong(name, "Value is not a Reference Path: Path must lead to one place");
+        }
+        Some(path)
+    }
+
     /// A number, or the path of one under the name with `Path` behind it.
     pub(super) fn number(&mut self, name: &str, least: u64) -> Option<Number> {
         if self.jsonata && self.members.get(name).is_some_and(Value::is_string) {
@@ -190,7 +199,7 @@ impl<'a> Fields<'a, '_> {
         self.either(&[name, &by_path]);
         #[expect(clippy::cast_precision_loss, reason = "no field of the language takes numbers beyond 2^53")]
         let literal = self.whole(name, least).map(|number| Number::Literal(number as f64));
-        literal.or_else(|| self.path(&by_path).map(Number::Path))
+        literal.or_else(|| self.reference(&by_path).map(Number::Path))
     }
 
     pub(super) fn selection(&mut self, name: &str) -> Selection {

@@ -159,8 +159,8 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
         }
         return at.map(WaitFor::Timestamp);
     }
-    let seconds = fields.path("SecondsPath").map(WaitFor::SecondsPath);
-    seconds.or_else(|| fields.path("TimestampPath").map(WaitFor::TimestampPath))
+    let seconds = fields.reference("SecondsPath").map(WaitFor::SecondsPath);
+    seconds.or_else(|| fields.reference("TimestampPath").map(WaitFor::TimestampPath))
 }
 
 fn fail_text(fields: &mut Fields<'_, '_>, literal: &'static str, by_path: &'static str) -> FailText {
