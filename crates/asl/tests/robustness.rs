@@ -114,7 +114,10 @@ fn named(machine: &Value, prefix: &str) -> Value {
     });
     let states: serde_json::Map<String, Value> = states.collect();
     let start = machine["StartAt"].as_str().unwrap_or_default();
-    json!({ "StartAt": format!("{prefix}{start}"), "States": states })
+    let mut machine = machine.clone();
+    machine["StartAt"] = json!(format!("{prefix}{start}"));
+    machine["States"] = Value::Object(states);
+    machine
 }
 
 fn signal() -> impl Strategy<Value = Signal> {
