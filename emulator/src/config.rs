@@ -57,6 +57,9 @@ pub(crate) struct Flags {
     /// Refuse requests whose signature was not made with the secret `test`.
     #[arg(long, env = "TULE_VERIFY_SIGNATURES")]
     verify_signatures: bool,
+    /// File of mocked integrations for workflows, in the format of Step Functions Local.
+    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    mock_config: Option<PathBuf>,
     /// Settings file (default: tule.toml, where there is one).
     #[arg(long, env = "TULE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -88,6 +91,7 @@ struct File {
     allowed_host: Vec<String>,
     allowed_origin: Vec<String>,
     verify_signatures: bool,
+    mock_config: Option<PathBuf>,
     images: BTreeMap<String, String>,
 }
 
@@ -102,6 +106,8 @@ pub(crate) struct Config {
     pub(crate) region: String,
     pub(crate) allowed: Allowed,
     pub(crate) verify_signatures: bool,
+    /// Mocked integrations.
+    pub(crate) mock_config: Option<PathBuf>,
     /// Images by runtime, where they are not AWS's.
     pub(crate) images: BTreeMap<String, String>,
 }
@@ -133,6 +139,7 @@ impl Config {
                 origins: either(flags.allowed_origin, file.allowed_origin),
             },
             verify_signatures: flags.verify_signatures || file.verify_signatures,
+            mock_config: flags.mock_config.or(file.mock_config).filter(|path| !path.as_os_str().is_empty()),
             images: file.images,
         })
     }

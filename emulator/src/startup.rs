@@ -74,6 +74,10 @@ struct Setup {
 
 /// Listens, opens the store, makes every service and serves.
 pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, String> {
+    // A mock configuration that is wrong is said at once, not when the first test case is started.
+    if let Some(file) = &config.mock_config {
+        stepfn_shim::MockFile::read(file)?;
+    }
     let listener = listen(config).await?;
     let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
     let endpoint: Arc<str> = format!("http://{}", shown(address)).into();
@@ -137,7 +141,7 @@ impl Setup {
         let lambda = self.lambda(&logs, &router).await?;
         let invoker: Arc<dyn FunctionInvoker> = Arc::new(lambda.clone());
         let states = StepFunctions::new(
-            stepfn_shim::Options { endpoint: endpoint.clone() },
+            stepfn_shim::Options { endpoint: endpoint.clone(), mock_config: self.config.mock_config.clone() },
             store.clone(),
             clock.clone(),
             router.clone(),

@@ -12,8 +12,10 @@ mod errors;
 mod logging;
 mod map_runs;
 mod members;
+mod mocks;
 mod operations;
 mod records;
 mod service;
 
+pub use mocks::MockFile;
 pub use service::{Options, StepFunctions};

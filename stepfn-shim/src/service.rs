@@ -1,6 +1,9 @@
 //! The service as others hold it: options in, operations out.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use aws_wire::ServiceError;
 use dashmap::DashMap;
@@ -11,6 +14,7 @@ use crate::{
     activities::Activities,
     driver::{Running, Timers},
     map_runs::MapRuns,
+    mocks::Mocks,
     operations::{self, catalog::Catalog},
     records::Revision,
 };
@@ -20,6 +24,8 @@ use crate::{
 pub struct Options {
     /// The base under which other services are reached, for the calls that workflows make.
     pub endpoint: Arc<str>,
+    /// The file of mocked integrations, if there is one; [`MockFile::read`](crate::MockFile::read) checks it.
+    pub mock_config: Option<PathBuf>,
 }
 
 /// Step Functions. Cheap to clone.
@@ -43,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) map_runs: MapRuns,
     pub(crate) timers: Timers,
     pub(crate) activities: Activities,
+    pub(crate) mocks: Mocks,
     /// The place the last execution started got among all.
     pub(crate) last_order: AtomicU64,
 }
@@ -57,6 +64,7 @@ impl StepFunctions {
         router: Arc<dyn ServiceRouter>,
         invoker: Arc<dyn FunctionInvoker>,
     ) -> Result<Self, StoreError> {
+        let mocks = Mocks::new(options.mock_config.clone());
         let inner = Arc::new(Inner {
             options,
             store,
@@ -70,6 +78,7 @@ impl StepFunctions {
             map_runs: MapRuns::default(),
             timers: Timers::default(),
             activities: Activities::default(),
+            mocks,
             last_order: AtomicU64::new(0),
         });
         inner.load_machines()?;

@@ -22,6 +22,7 @@ fn run(definition: &Arc<Definition>, input: &Payload) -> Payload {
         version_arn: None,
         region: "us-east-1".into(),
         express: true,
+        counts_attempts: false,
     };
     let (mut execution, mut step) =
         Execution::start(Arc::clone(definition), context, input.clone(), Seed::new(1), Timestamp(0));

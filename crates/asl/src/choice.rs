@@ -113,6 +113,30 @@ impl Test {
         Some(Self::operand(kind, operand, by_path).map(|operand| Self::Compare(kind, relation, operand)))
     }
 
+    /// The test in a few words: `>= 3`, `is null`.
+    fn summary(&self) -> String {
+        match self {
+            Self::Matches(pattern) => format!("like {pattern}"),
+            Self::Is(property, wanted) => {
+                let property = format!("{property:?}").to_lowercase();
+                format!("is {}{property}", if *wanted { "" } else { "not " })
+            }
+            Self::Compare(_, relation, operand) => {
+                let sign = match relation {
+                    Relation::Equals => "=",
+                    Relation::LessThan => "<",
+                    Relation::GreaterThan => ">",
+                    Relation::LessThanEquals => "≤",
+                    Relation::GreaterThanEquals => "≥",
+                };
+                match operand {
+                    Operand::Literal(value) => format!("{sign} {value}"),
+                    Operand::Path(path) => format!("{sign} {}", path.text()),
+                }
+            }
+        }
+    }
+
     fn operand(kind: Kind, operand: &Value, by_path: bool) -> Result<Operand, String> {
         if by_path {
             let text = operand.as_str().ok_or_else(|| expected("STRING", operand))?;
@@ -170,6 +194,25 @@ impl Rule {
                 if let Test::Compare(_, _, Operand::Path(path)) = test {
                     found.extend(path.variable());
                 }
+            }
+        }
+    }
+
+    /// The condition in a few words, for a picture.
+    pub fn summary(&self) -> String {
+        let joined =
+            |rules: &[Rule], with: &str| rules.iter().map(Self::summary).collect::<Vec<_>>().join(with);
+        match self {
+            Self::And(rules) => joined(rules, " and "),
+            Self::Or(rules) => joined(rules, " or "),
+            Self::Not(rule) => format!("not {}", rule.summary()),
+            Self::Query(query) => query.expression.source().to_owned(),
+            Self::Always(always) => always.to_string(),
+            Self::Test { variable, test } => {
+                // The last step says most.
+                let text = variable.text();
+                let name = text.rsplit('.').next().unwrap_or(text);
+                format!("{name} {}", test.summary())
             }
         }
     }

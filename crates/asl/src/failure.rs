@@ -63,6 +63,14 @@ impl Failure {
         )
     }
 
+    /// `States.ExceedToleratedFailureThreshold`: more iterations of a Map failed than it tolerates.
+    pub fn threshold_exceeded() -> Self {
+        Self::new(
+            EXCEED_TOLERATED_FAILURE_THRESHOLD,
+            "The specified tolerated failure threshold was exceeded",
+        )
+    }
+
     /// `States.ItemReaderFailed`.
     pub fn item_reader(cause: impl Into<String>) -> Self {
         Self::new(ITEM_READER_FAILED, cause)

@@ -10,6 +10,7 @@ mod execution;
 mod failure;
 mod history;
 mod intrinsic;
+pub mod layout;
 pub mod map_run;
 mod path;
 mod payload;
@@ -19,9 +20,10 @@ mod template;
 mod time;
 
 pub use definition::{Code, Definition, Diagnostic, Pattern, Resource, Severity};
+pub use execution::probe;
 pub use execution::{
     Command, Execution, Outcome, OutstandingTask, RestoreError, ScheduledTask, Signal, Status, Step, TaskId,
-    TimerId, VERSION, task_of_token,
+    TaskPlace, TimerId, VERSION, task_of_token,
 };
 pub use failure::Failure;
 pub use history::{Details, EventType, HistoryEvent};

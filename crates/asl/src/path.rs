@@ -29,6 +29,40 @@ pub struct NotFound {
     pub reason: String,
 }
 
+/// Compiles the steps of a path. Definitions that AWS publishes compare with words that stand without quotes
+/// (`[?(@.code==es)]`), which are taken for texts where the path says nothing otherwise.
+fn compile(steps: &str) -> Result<JsonPath, String> {
+    JsonPath::parse(steps).or_else(|error| {
+        let quoted = quote_words(steps).and_then(|quoted| JsonPath::parse(&quoted).ok());
+        quoted.ok_or_else(|| error.to_string())
+    })
+}
+
+/// The path with quotes around the words that a filter compares with; none if there are no such words.
+fn quote_words(path: &str) -> Option<String> {
+    let (mut out, mut rest, mut changed) = (String::new(), path, false);
+    while let Some(at) = rest.find("==").or_else(|| rest.find("!=")) {
+        let (before, after) = rest.split_at(at + 2);
+        let blanks = after.len() - after.trim_start().len();
+        let (blanks, after) = after.split_at(blanks);
+        let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(after.len());
+        let (word, after) = after.split_at(end);
+        out.push_str(before);
+        out.push_str(blanks);
+        let bare =
+            word.starts_with(|c: char| c.is_alphabetic()) && !["true", "false", "null"].contains(&word);
+        if bare {
+            changed = true;
+            out.push_str(&format!("'{word}'"));
+        } else {
+            out.push_str(word);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    changed.then_some(out)
+}
+
 impl Path {
     /// Compiles a path; the error is a reason in words.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -44,13 +78,18 @@ impl Path {
                 _ => (Root::Input, rest),
             }
         };
-        let steps = JsonPath::parse(&format!("${steps}")).map_err(|error| error.to_string())?;
+        let steps = compile(&format!("${steps}"))?;
         Ok(Self { text: text.to_owned(), root, steps })
     }
 
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it leads to at most one place.
+    pub fn is_definite(&self) -> bool {
+        self.steps.is_definite()
     }
 
     /// Whether it is `$`.
@@ -81,5 +120,19 @@ impl Path {
             Err(_) if !self.steps.is_definite() => Ok(Cow::Owned(Value::Array(Vec::new()))),
             Err(error) => Err(NotFound { reason: error.to_string() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_without_quotes_are_texts_in_comparisons() {
+        let quoted = quote_words("$[?(@.a== es && @.b != fr)].c").unwrap_or_default();
+        assert_eq!(quoted, "$[?(@.a== 'es' && @.b != 'fr')].c");
+        assert_eq!(quote_words("$[?(@.a == 1 || @.b == true || @.c == 'x')]"), None);
+        assert!(Path::parse("$[?(@.a==es)].c").is_ok());
+        assert!(Path::parse("$[?(@.a==)].c").is_err());
     }
 }

@@ -31,6 +31,9 @@ pub struct ContextObject {
     pub region: Arc<str>,
     /// Whether the state machine is of the type Express.
     pub express: bool,
+    /// Whether tasks say which attempt of which state they are, for mocked integrations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_attempts: bool,
 }
 
 /// The part of the context object that a state adds.
@@ -61,6 +64,20 @@ pub struct MapItem {
     pub source: Option<String>,
 }
 
+impl MapItem {
+    /// As the context object shows it.
+    fn shown(&self) -> Value {
+        let mut shown = json!({ "Index": self.index, "Value": self.value.value() });
+        if let Some(key) = &self.key {
+            shown["Key"] = json!(key);
+        }
+        if let Some(source) = &self.source {
+            shown["Source"] = json!(source);
+        }
+        json!({ "Item": shown })
+    }
+}
+
 /// Everything an expression may look at. Cheap to make; the context object is built when first asked for.
 pub struct Environment<'a> {
     input: &'a Value,
@@ -77,6 +94,8 @@ pub struct Environment<'a> {
     pub result: Option<&'a Value>,
     /// `$states.errorOutput` of JSONata states.
     pub error_output: Option<&'a Value>,
+    /// The context object, where it is not the execution's own.
+    given: Option<&'a Value>,
     context: OnceCell<Value>,
 }
 
@@ -106,6 +125,7 @@ impl<'a> Environment<'a> {
             redriven: (0, None),
             result: None,
             error_output: None,
+            given: None,
             context: OnceCell::new(),
         }
     }
@@ -114,6 +134,13 @@ impl<'a> Environment<'a> {
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         self.now = now;
+        self
+    }
+
+    /// The same with another context object than the execution's own.
+    #[must_use]
+    pub fn with_context(mut self, context: &'a Value) -> Self {
+        self.given = Some(context);
         self
     }
 
@@ -190,12 +217,19 @@ impl<'a> Environment<'a> {
     }
 
     fn build_context(&self) -> Value {
+        if let Some(Value::Object(given)) = self.given {
+            let mut context = given.clone();
+            context.extend(self.map_item.map(|item| (String::from("Map"), item.shown())));
+            return Value::Object(context);
+        }
         let mut execution = Map::new();
         execution.insert("Id".into(), json!(&*self.execution.execution_arn));
         execution.insert("Input".into(), self.execution_input.value().clone());
         execution.insert("StartTime".into(), json!(self.started.rfc3339()));
         execution.insert("Name".into(), json!(&*self.execution.execution_name));
-        execution.insert("RoleArn".into(), json!(&*self.execution.role_arn));
+        // A state that is only tested may have no role.
+        let role_arn = Some(&*self.execution.role_arn).filter(|role_arn| !role_arn.is_empty());
+        execution.insert("RoleArn".into(), json!(role_arn));
         if !self.execution.express {
             let (count, at) = self.redriven;
             execution.insert("RedriveCount".into(), json!(count));
@@ -212,14 +246,7 @@ impl<'a> Environment<'a> {
         let mut context = Map::new();
         context.insert("Execution".into(), Value::Object(execution));
         if let Some(item) = self.map_item {
-            let mut shown = json!({ "Index": item.index, "Value": item.value.value() });
-            if let Some(key) = &item.key {
-                shown["Key"] = json!(key);
-            }
-            if let Some(source) = &item.source {
-                shown["Source"] = json!(source);
-            }
-            context.insert("Map".into(), json!({ "Item": shown }));
+            context.insert("Map".into(), item.shown());
         }
         let machine =
             json!({ "Id": &*self.execution.state_machine_arn, "Name": &*self.execution.state_machine_name });

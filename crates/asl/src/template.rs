@@ -46,6 +46,12 @@ impl Template {
             Value::Object(members) => {
                 let mut compiled = Vec::with_capacity(members.len());
                 for (name, member) in members {
+                    let computed = name.strip_suffix(".$").filter(|bare| members.contains_key(*bare));
+                    if let Some(bare) = computed {
+                        let message =
+                            format!("The field '{bare}' is given twice: as it stands and as '{name}'");
+                        return Err(TemplateError { location: format!("/{name}"), message });
+                    }
                     let (name, template) = Self::compile_member(name, member)?;
                     compiled.push((name, template));
                 }

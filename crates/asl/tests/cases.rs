@@ -61,6 +61,7 @@ fn begin(case: &Case, definition: &Arc<Definition>) -> (Execution, Step) {
         version_arn: None,
         region: "us-east-1".into(),
         express: case.express,
+        counts_attempts: false,
     };
     let input = Payload::from_text(&case.input).expect("the input is JSON");
     Execution::start(Arc::clone(definition), context, input, Seed::new(42), START)

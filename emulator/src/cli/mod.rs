@@ -3,6 +3,7 @@
 mod client;
 mod coverage;
 mod env;
+mod graph;
 mod install_sdks;
 mod invoke;
 mod logs;
@@ -11,6 +12,7 @@ mod run;
 mod start;
 mod status;
 mod style;
+mod test_state;
 mod up;
 
 use std::process::ExitCode;
@@ -39,6 +41,10 @@ enum Command {
     Logs(logs::Arguments),
     /// Start a workflow and follow it to its end.
     Run(run::Arguments),
+    /// Draw a workflow as SVG.
+    Graph(graph::Arguments),
+    /// Run one state of a workflow on its own.
+    TestState(test_state::Arguments),
     /// Print which operations are done, as Markdown.
     #[command(hide = true)]
     Coverage,
@@ -74,6 +80,8 @@ async fn run(command: Command) -> Result<ExitCode, String> {
         Command::Invoke(arguments) => invoke::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
+        Command::Graph(arguments) => graph::run(&arguments),
+        Command::TestState(arguments) => test_state::run(arguments).await,
         Command::Coverage => coverage::run().await,
         Command::InstallSdks => install_sdks::run().await,
         Command::Reset(arguments) => reset::run(arguments).await,

@@ -23,6 +23,7 @@ pub(crate) use timers::Timers;
 use crate::{
     effects, errors,
     logging::{self, Logging},
+    mocks::{Mocked, TestCase},
     records::{ExecutionKey, ExecutionRecord},
     service::Inner,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Running {
     pub(crate) logging: Option<Logging>,
     /// Held by the delivery of logs that is under way.
     pub(crate) log_turn: tokio::sync::Mutex<()>,
+    /// What its tasks are mocked by, if it runs as a test case.
+    pub(crate) mocked: Option<Mocked>,
 }
 
 /// The part that changes.
@@ -59,6 +62,13 @@ pub(crate) struct Live {
 impl Running {
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The test case it runs under, if what it mocks could be read.
+    pub(crate) fn test_case(&self) -> Option<(String, Arc<TestCase>)> {
+        let name = self.live().record.test_case.clone()?;
+        let case = self.mocked.as_ref()?.as_ref().ok()?;
+        Some((name, Arc::clone(case)))
     }
 
     /// Completes when the execution has ended.

@@ -144,6 +144,8 @@ impl Inner {
                 break;
             }
         }
+        let case = record.test_case.as_deref();
+        let mocked = case.map(|case| self.mocks.case(&key.machine, case));
         let interrupted = execution.outstanding_tasks().map(|task| task.scheduled.task).collect();
         let live = Live { execution, record, next_entry, first_entry, discarded: false, interrupted };
         let logging = Logging::of(revision.record.logging.as_ref());
@@ -155,6 +157,7 @@ impl Inner {
             changed: Notify::new(),
             logging,
             log_turn: tokio::sync::Mutex::default(),
+            mocked,
         }))
     }
 

@@ -13,6 +13,7 @@ use super::{Live, Running};
 use crate::{
     errors,
     logging::Logging,
+    mocks::TestCase,
     records::{self, ChildOf, ExecutionKey, ExecutionRecord, Machine, Revision},
     service::Inner,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Start {
     pub(crate) trace_header: Option<String>,
     pub(crate) alias_arn: Option<Arc<str>>,
     pub(crate) version_arn: Option<Arc<str>>,
+    /// The test case it runs under.
+    pub(crate) test_case: Option<(String, Arc<TestCase>)>,
     /// The Map Run that starts it.
     pub(crate) child: Option<ChildOf>,
 }
@@ -137,6 +140,7 @@ impl Inner {
             trace_header: start.trace_header.clone(),
             alias_arn: start.alias_arn.clone(),
             version_arn: start.version_arn.clone(),
+            test_case: start.test_case.as_ref().map(|(name, _)| name.clone()),
             interpreter: asl::VERSION,
             child: start.child.clone(),
             redrives: 0,
@@ -168,6 +172,7 @@ impl Inner {
             changed: Notify::new(),
             logging,
             log_turn: tokio::sync::Mutex::default(),
+            mocked: start.test_case.as_ref().map(|(_, case)| Ok(Arc::clone(case))),
         };
         (Arc::new(running), step)
     }
@@ -199,6 +204,7 @@ pub(super) fn context_object(
         version_arn: record.version_arn.clone(),
         region: Arc::clone(&key.scope.region),
         express,
+        counts_attempts: record.test_case.is_some(),
     }
 }
 

@@ -10,7 +10,7 @@ use runtime::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// The model that an SDK's name for a service stands for.
-pub(super) fn model_name(service: &str) -> &str {
+pub(crate) fn model_name(service: &str) -> &str {
     match service {
         "sfn" | "states" => "stepfunctions",
         "cloudwatchlogs" => "logs",
@@ -20,12 +20,12 @@ pub(super) fn model_name(service: &str) -> &str {
 }
 
 /// The model's name of an operation: `sendMessage` is `SendMessage`.
-pub(super) fn operation(action: &str) -> String {
+pub(crate) fn operation(action: &str) -> String {
     change_first(action, char::to_ascii_uppercase)
 }
 
 /// A service's model and one of its operations, where they are known.
-pub(super) fn find(model: &str, operation: &str) -> Option<(&'static ServiceModel, &'static Operation)> {
+pub(crate) fn find(model: &str, operation: &str) -> Option<(&'static ServiceModel, &'static Operation)> {
     let model = aws_model::service(model)?;
     Some((model, model.operation(operation)?))
 }

@@ -86,6 +86,14 @@ pub(super) fn missing_parameter(name: &str) -> TaskFailure {
     }
 }
 
+/// The task of an activity, where only a worker could do it.
+pub(super) fn no_worker(arn: &str) -> TaskFailure {
+    TaskFailure {
+        error: String::from("States.Runtime"),
+        cause: format!("The task of the activity {arn} can only be done by a worker"),
+    }
+}
+
 /// A pattern that Tule does not have for a service.
 pub(super) fn no_sync(service: &str, action: &str) -> TaskFailure {
     TaskFailure {

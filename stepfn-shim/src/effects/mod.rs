@@ -3,7 +3,7 @@
 //! An effect runs at least once: after a crash it is repeated with the token it had. Whatever comes of it goes back to
 //! the execution as a signal.
 
-mod casing;
+pub(crate) mod casing;
 mod failures;
 mod lambda;
 mod metadata;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use start_execution::child_ended;
 
-use crate::{driver::Running, service::Inner};
+use crate::{driver::Running, mocks, service::Inner};
 
 /// How a task failed.
 #[derive(Debug)]
@@ -32,6 +32,11 @@ pub(crate) type Answer = Result<Value, TaskFailure>;
 
 /// Begins a task's effect.
 pub(crate) fn begin(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask) {
+    if let Some(signal) = mocks::answer(running.mocked.as_ref(), &task) {
+        let (inner, running) = (Arc::clone(inner), Arc::clone(running));
+        tokio::spawn(async move { tell(&inner, &running, signal).await });
+        return;
+    }
     if let Resource::Activity { arn } = &*task.resource {
         return inner.activities.add(&arn.clone(), &running.arn, task);
     }
@@ -46,6 +51,9 @@ fn spawn(inner: &Arc<Inner>, running: &Arc<Running>, task: ScheduledTask, repeat
 /// Takes up a task whose effect a restart may have interrupted.
 pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: OutstandingTask) {
     let OutstandingTask { scheduled, submitted, started } = task;
+    if mocks::answer(running.mocked.as_ref(), &scheduled).is_some() {
+        return begin(inner, running, scheduled);
+    }
     let Resource::Service { pattern, .. } = &*scheduled.resource else {
         match &*scheduled.resource {
             Resource::Activity { .. } if started => {}
@@ -67,25 +75,14 @@ pub(crate) fn resume(inner: &Arc<Inner>, running: &Arc<Running>, task: Outstandi
 }
 
 async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTask, repeated: bool) {
-    let ctx = CallContext::internal(scope_of(running, task), Arc::clone(&inner.options.endpoint));
-    let (answer, pattern) = match &*task.resource {
-        Resource::Lambda { arn } => {
-            (lambda::by_arn(inner, &ctx, arn, &task.input).await, Pattern::RequestResponse)
-        }
+    let ctx = CallContext::internal(scope_of(&running.key.scope, task), Arc::clone(&inner.options.endpoint));
+    let pattern = match &*task.resource {
+        Resource::Lambda { .. } => Pattern::RequestResponse,
         // Workers fetch the tasks of activities; nothing is to be done for them.
         Resource::Activity { .. } => return,
-        Resource::Service { service, action, pattern } => {
-            let answer = match (service.as_str(), action.as_str()) {
-                ("lambda", "invoke") => lambda::invoke(inner, &ctx, &task.input, *pattern).await,
-                ("states", "startExecution") => start_execution::start(inner, &ctx, task, repeated).await,
-                _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => {
-                    Err(failures::no_sync(service, action))
-                }
-                _ => service_call::call(inner, &ctx, service, action, &task.input).await,
-            };
-            (answer, *pattern)
-        }
+        Resource::Service { pattern, .. } => *pattern,
     };
+    let answer = attempt(inner, &ctx, task, repeated).await;
     let task_id = task.task;
     let signal = match (answer, pattern) {
         (Err(TaskFailure { error, cause }), _) => {
@@ -106,9 +103,27 @@ async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTas
     tell(inner, running, signal).await;
 }
 
+/// Does a task's call, and answers what it gave at once.
+pub(crate) async fn attempt(
+    inner: &Arc<Inner>,
+    ctx: &CallContext,
+    task: &ScheduledTask,
+    repeated: bool,
+) -> Answer {
+    match &*task.resource {
+        Resource::Lambda { arn } => lambda::by_arn(inner, ctx, arn, &task.input).await,
+        Resource::Activity { arn } => Err(failures::no_worker(arn)),
+        Resource::Service { service, action, pattern } => match (service.as_str(), action.as_str()) {
+            ("lambda", "invoke") => lambda::invoke(inner, ctx, &task.input, *pattern).await,
+            ("states", "startExecution") => start_execution::start(inner, ctx, task, repeated).await,
+            _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => Err(failures::no_sync(service, action)),
+            _ => service_call::call(inner, ctx, service, action, &task.input).await,
+        },
+    }
+}
+
 /// Where a task's calls go: with Credentials, to the account of their role.
-fn scope_of(running: &Running, task: &ScheduledTask) -> Scope {
-    let own = &running.key.scope;
+pub(crate) fn scope_of(own: &Scope, task: &ScheduledTask) -> Scope {
     let account =
         task.role_arn.as_deref().and_then(|arn| arn.split(':').nth(4)).filter(|account| !account.is_empty());
     account.map_or_else(|| own.clone(), |account| Scope::new(account, &own.region))

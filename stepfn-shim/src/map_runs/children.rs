@@ -67,6 +67,8 @@ impl Actor {
                 attempt,
                 suffix,
             };
+            // Children run under the test case of the execution they belong to.
+            let parent = inner.find(&run.parent)?;
             let start = Start {
                 scope: run.key.scope.clone(),
                 machine: Arc::clone(&run.key.machine),
@@ -78,6 +80,7 @@ impl Actor {
                 alias_arn: None,
                 version_arn: None,
                 child: Some(child),
+                test_case: parent.and_then(|parent| parent.test_case()),
             };
             inner.start(start).await.map(|_| ())
         }

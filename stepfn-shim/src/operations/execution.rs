@@ -1,6 +1,6 @@
 //! StartExecution, DescribeExecution, DescribeStateMachineForExecution, StopExecution.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use asl::{MAX_BYTES, Payload, Signal, Status};
 use aws_wire::ServiceError;
@@ -14,6 +14,7 @@ use crate::{
     driver::Start,
     errors,
     members::{Members, is_valid_name},
+    mocks::TestCase,
     records::{ExecutionKey, ExecutionRecord, Machine},
     service::Inner,
 };
@@ -21,6 +22,8 @@ use crate::{
 /// What an execution is started with, from a request.
 pub(super) fn start_of(inner: &Inner, members: &Members) -> Result<(Arc<Machine>, Start), ServiceError> {
     let given = members.text("stateMachineArn");
+    // `ARN#TestCase` starts an execution whose tasks are mocked, as Step Functions Local has it.
+    let (given, case) = given.split_once('#').map_or((given, None), |(arn, case)| (arn, Some(case)));
     let (machine, qualifier) = inner.machine_of(given)?;
     let name = members.optional_text("name");
     if let Some(name) = name.filter(|name| !is_valid_name(name)) {
@@ -54,9 +57,23 @@ pub(super) fn start_of(inner: &Inner, members: &Members) -> Result<(Arc<Machine>
         trace_header: members.optional_text("traceHeader").map(str::to_owned),
         alias_arn: by_alias.then(|| Arc::from(given)),
         version_arn,
+        test_case: case.map(|case| test_case(inner, &machine, case)).transpose()?,
         child: None,
     };
     Ok((machine, start))
+}
+
+/// The test case that an execution is started as.
+fn test_case(inner: &Inner, machine: &Machine, name: &str) -> Result<(String, Arc<TestCase>), ServiceError> {
+    let case = inner.mocks.case(&machine.name, name).map_err(ServiceError::validation)?;
+    let tasks: BTreeSet<&str> = machine.revision.definition.tasks().collect();
+    for state in case.states().filter(|state| !tasks.contains(state)) {
+        tracing::warn!(
+            machine = &*machine.name,
+            "the test case {name} mocks {state}, which is no Task state of the machine"
+        );
+    }
+    Ok((name.to_owned(), case))
 }
 
 pub(super) async fn start(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {

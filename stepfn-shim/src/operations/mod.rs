@@ -12,6 +12,7 @@ mod state_machine;
 mod sync_execution;
 mod tags;
 mod task;
+mod test_state;
 mod update;
 mod validate;
 mod version;
@@ -73,6 +74,7 @@ operations! {
     "StartSyncExecution" => sync_execution::start,
     "StopExecution" => execution::stop,
     "TagResource" => tags::tag,
+    "TestState" => test_state::test,
     "UntagResource" => tags::untag,
     "UpdateMapRun" => map_run::update,
     "UpdateStateMachine" => update::update,

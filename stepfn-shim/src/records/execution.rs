@@ -56,6 +56,9 @@ pub(crate) struct ExecutionRecord {
     pub(crate) trace_header: Option<String>,
     pub(crate) alias_arn: Option<Arc<str>>,
     pub(crate) version_arn: Option<Arc<str>>,
+    /// The test case it runs under, whose states are mocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) test_case: Option<String>,
     /// The interpreter that began it.
     pub(crate) interpreter: u32,
     /// The Map Run it is a child of.

@@ -5,5 +5,7 @@ mod crashes;
 mod executions;
 mod full_disk;
 mod map_runs;
+mod mocks;
 mod redrive;
+mod test_state;
 mod world;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
@@ -148,9 +149,13 @@ impl World {
     }
 
     pub fn over(store: Store, clock: Arc<VirtualClock>) -> Self {
+        Self::mocked(store, clock, None)
+    }
+
+    pub fn mocked(store: Store, clock: Arc<VirtualClock>, mock_config: Option<PathBuf>) -> Self {
         let (functions, router) = (Arc::new(Functions::default()), Arc::new(Router::default()));
         let service = StepFunctions::new(
-            Options { endpoint: "http://127.0.0.1:4566".into() },
+            Options { endpoint: "http://127.0.0.1:4566".into(), mock_config },
             store,
             Clock::Virtual(Arc::clone(&clock)),
             Arc::clone(&router) as Arc<dyn ServiceRouter>,

@@ -33,6 +33,20 @@ pub enum Code {
     SchemaValidationFailed,
     /// A transition leads nowhere.
     MissingTransitionTarget,
+    /// A machine has no state at which it could end.
+    MissingEndState,
+    /// Two states have the same name.
+    DuplicateStateName,
+    /// A state's name is not as names must be.
+    InvalidStateName,
+    /// Machines are nested too deeply in each other.
+    TooDeeplyNested,
+    /// A value looks like a path, but the field's name does not end in `.$`.
+    NoDollar,
+    /// A value looks like a path, but the field's name does not end in `Path`.
+    NoPath,
+    /// The result of a Pass state looks like a path.
+    PassResultIsStatic,
     /// The definition is right, but Tule cannot run it.
     NotImplemented,
 }
@@ -44,6 +58,13 @@ impl Code {
             Self::InvalidJson => "INVALID_JSON_DESCRIPTION",
             Self::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
             Self::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Self::MissingEndState => "MISSING_END_STATE",
+            Self::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Self::InvalidStateName => "INVALID_STATE_NAME",
+            Self::TooDeeplyNested => "TOO_DEEPLY_NESTED",
+            Self::NoDollar => "NO_DOLLAR",
+            Self::NoPath => "NO_PATH",
+            Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Self::NotImplemented => "NOT_IMPLEMENTED",
         }
     }

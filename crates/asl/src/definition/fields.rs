@@ -46,6 +46,7 @@ impl<'a> Fields<'a, '_> {
 
     /// Notes all fields that are not among `known`.
     pub(super) fn only(&mut self, known: &[&[&str]]) {
+        self.string("Comment");
         for name in self.members.keys() {
             if name != "Comment" && !known.iter().any(|list| list.contains(&name.as_str())) {
                 let location = self.at(name);
@@ -139,6 +140,17 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// Notes a number that is larger than `most`.
+    pub(super) fn at_most(&mut self, name: &str, most: u64) {
+        if self.members.get(name).and_then(Value::as_f64).is_some_and(|number| {
+            #[expect(clippy::cast_precision_loss, reason = "no limit of the language is beyond 2^53")]
+            let most = most as f64;
+            number > most
+        }) {
+            self.wrong(name, format!("Value is higher than the maximum allowed value {most}"));
+        }
+    }
+
     /// A number of at least `least`.
     pub(super) fn float(&mut self, name: &str, least: f64) -> Option<f64> {
         let value = self.members.get(name)?;
@@ -169,6 +181,15 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// A path that leads to one place.
+    pub(super) fn reference(&mut self, name: &str) -> Option<Path> {
+        let path = self.path(name)?;
+        if !path.is_definite() {
+            self.wrong(name, "Value is not a Reference Path: Path must lead to one place");
+        }
+        Some(path)
+    }
+
     /// A number, or the path of one under the name with `Path` behind it.
     pub(super) fn number(&mut self, name: &str, least: u64) -> Option<Number> {
         if self.jsonata && self.members.get(name).is_some_and(Value::is_string) {
@@ -178,7 +199,7 @@ impl<'a> Fields<'a, '_> {
         self.either(&[name, &by_path]);
         #[expect(clippy::cast_precision_loss, reason = "no field of the language takes numbers beyond 2^53")]
         let literal = self.whole(name, least).map(|number| Number::Literal(number as f64));
-        literal.or_else(|| self.path(&by_path).map(Number::Path))
+        literal.or_else(|| self.reference(&by_path).map(Number::Path))
     }
 
     pub(super) fn selection(&mut self, name: &str) -> Selection {

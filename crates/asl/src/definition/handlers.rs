@@ -84,9 +84,16 @@ fn retrier(fields: &mut Fields<'_, '_>) -> Option<Retrier> {
     if attempts.is_some_and(|attempts| attempts > 99_999_999) {
         fields.wrong("MaxAttempts", "Value is higher than the maximum allowed value 99999999");
     }
+    let interval = fields.whole("IntervalSeconds", 1);
+    fields.at_most("IntervalSeconds", 99_999_999);
+    fields.at_most("MaxDelaySeconds", 31_622_400);
+    let most = fields.members.get("MaxDelaySeconds").and_then(Value::as_u64);
+    if most.is_some_and(|most| most <= interval.unwrap_or(1) && most > 0) {
+        fields.wrong("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds");
+    }
     Some(Retrier {
         error_equals: error_equals(fields)?,
-        interval_seconds: fields.whole("IntervalSeconds", 1).unwrap_or(1),
+        interval_seconds: interval.unwrap_or(1),
         max_attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(3),
         backoff_rate: fields.float("BackoffRate", 1.0).unwrap_or(2.0),
         max_delay_seconds: fields.whole("MaxDelaySeconds", 1),

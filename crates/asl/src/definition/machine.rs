@@ -8,7 +8,7 @@ use super::{
     Definition, Machine, Next, State,
     diagnostic::{Code, Diagnostic, Severity},
     fields::{Fields, Findings},
-    reachability, state,
+    reachability, state, whole,
 };
 
 /// What is needed to compile a machine and everything in it.
@@ -80,15 +80,17 @@ pub(super) fn parse(text: &str, express: bool) -> (Option<Definition>, Vec<Diagn
     let mut fields =
         Fields { members: &value, location: String::from("/"), findings: &mut findings, jsonata: false };
     let timeout_seconds = fields.whole("TimeoutSeconds", 1);
+    fields.at_most("TimeoutSeconds", 99_999_999);
     if let Some(version) = fields.string("Version")
         && version != "1.0"
     {
         fields.wrong("Version", "Value must be 1.0");
     }
-    query_language(&mut fields);
+    query_language(&mut fields, false);
     fields.only(&[&["StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"]]);
     let mut compiler = Compiler { machines: Vec::new(), express, jsonata: fields.jsonata, depth: 0 };
     let machine = compiler.machine(&mut fields);
+    whole::check(&value, compiler.jsonata, &mut findings);
     let definition = machine.map(|machine| {
         let mut machines = compiler.machines;
         machines.push(machine);
@@ -99,9 +101,13 @@ pub(super) fn parse(text: &str, express: bool) -> (Option<Definition>, Vec<Diagn
 }
 
 /// Reads the query language that holds from here on.
-pub(super) fn query_language(fields: &mut Fields<'_, '_>) {
+pub(super) fn query_language(fields: &mut Fields<'_, '_>, machine_is_jsonata: bool) {
     match fields.string("QueryLanguage") {
         None => {}
+        Some("JSONPath") if machine_is_jsonata => fields.wrong(
+            "QueryLanguage",
+            "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+        ),
         Some("JSONPath") => fields.jsonata = false,
         Some("JSONata") => fields.jsonata = true,
         Some(_) => fields.wrong(
@@ -121,7 +127,9 @@ impl Compiler {
             return None;
         }
         if self.depth > MAX_NESTING {
-            fields.wrong("States", format!("States cannot be nested deeper than {MAX_NESTING} levels"));
+            let location = fields.at("States");
+            let message = format!("States cannot be nested deeper than {MAX_NESTING} levels");
+            fields.findings.error(Code::TooDeeplyNested, location, message);
             return None;
         }
         let targets = Targets {
@@ -132,6 +140,7 @@ impl Compiler {
         let compiled = self.states(states, &base, &targets, fields.findings);
         let machine = Machine { start: start?, states: compiled? };
         reachability::check(&machine, &base, fields.findings);
+        whole::check_end(&machine, &base, fields.findings);
         complete.then_some(machine)
     }
 
@@ -146,7 +155,8 @@ impl Compiler {
         for (name, state) in states {
             let location = format!("{base}/{name}");
             if name.chars().count() > 80 || name.is_empty() {
-                findings.schema(
+                findings.error(
+                    Code::InvalidStateName,
                     location.clone(),
                     "The length of a state's name must be between 1 and 80 characters",
                 );

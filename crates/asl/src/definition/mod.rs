@@ -13,6 +13,7 @@ mod reachability;
 mod resource;
 mod state;
 mod task;
+mod whole;
 
 use std::sync::Arc;
 
@@ -50,6 +51,12 @@ impl Definition {
     /// The place of the outermost machine.
     pub fn outermost(&self) -> usize {
         self.machines.len() - 1
+    }
+
+    /// The names of its Task states.
+    pub fn tasks(&self) -> impl Iterator<Item = &str> {
+        let states = self.machines.iter().flat_map(|machine| &machine.states);
+        states.filter(|state| matches!(state.kind, StateKind::Task(_))).map(|state| &*state.name)
     }
 
     /// The variables each state reads, by state, in the order of the definition.

@@ -33,7 +33,7 @@ pub(super) fn parse(
     if !fields.required(&["Type"]) {
         return None;
     }
-    query_language(fields);
+    query_language(fields, compiler.jsonata);
     let type_name = fields.string("Type")?;
     let Some(known) = known_fields(type_name, fields.jsonata) else {
         const TYPES: &str = "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]";
@@ -148,6 +148,7 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
             return fields.query("Timestamp").map(WaitFor::TimestampQuery);
         }
     }
+    fields.at_most("Seconds", 99_999_999);
     if let Some(seconds) = fields.whole("Seconds", 0) {
         return Some(WaitFor::Seconds(seconds));
     }
@@ -158,8 +159,8 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<WaitFor> {
         }
         return at.map(WaitFor::Timestamp);
     }
-    let seconds = fields.path("SecondsPath").map(WaitFor::SecondsPath);
-    seconds.or_else(|| fields.path("TimestampPath").map(WaitFor::TimestampPath))
+    let seconds = fields.reference("SecondsPath").map(WaitFor::SecondsPath);
+    seconds.or_else(|| fields.reference("TimestampPath").map(WaitFor::TimestampPath))
 }
 
 fn fail_text(fields: &mut Fields<'_, '_>, literal: &'static str, by_path: &'static str) -> FailText {

@@ -22,6 +22,8 @@ pub(super) fn parse(compiler: &Compiler, fields: &mut Fields<'_, '_>, targets: &
     {
         fields.wrong("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
     }
+    fields.at_most("TimeoutSeconds", 99_999_999);
+    fields.at_most("HeartbeatSeconds", 99_999_999);
     let credentials = credentials(fields);
     if !fields.required(&["Resource"]) {
         return None;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Execution, Turn};
+use super::{Execution, Turn, probe::Stage};
 use crate::{
     definition::{FailText, Number, ResultPath, Selection, State},
     failure::{self, Failure},
@@ -72,6 +72,9 @@ impl Execution {
         )
         .at(data.now)
         .redriven(data.redriven);
+        if let Some(context) = self.context_given() {
+            env = env.with_context(context);
+        }
         match after {
             After::Nothing => {}
             After::Result(result) => env.result = Some(result),
@@ -87,13 +90,17 @@ impl Execution {
 
     /// The input after InputPath.
     pub(super) fn selected_input(&self, scope: u64, state: &State) -> Result<Payload, Failure> {
-        self.select(scope, state, &state.flow.input_path, self.raw_input(scope))
+        let selected = self.select(scope, state, &state.flow.input_path, self.raw_input(scope))?;
+        self.note(state, Stage::InputPath, &selected);
+        Ok(selected)
     }
 
     /// The input after InputPath and Parameters.
     pub(super) fn effective_input(&self, scope: u64, state: &State) -> Result<Payload, Failure> {
         let input = self.selected_input(scope, state)?;
-        self.fill(scope, state, state.flow.parameters.as_ref(), input)
+        let filled = self.fill(scope, state, state.flow.parameters.as_ref(), input)?;
+        self.note(state, Stage::Parameters, &filled);
+        Ok(filled)
     }
 
     /// A state's output from what it has before OutputPath.
@@ -168,13 +175,16 @@ impl Execution {
         state: &State,
         result: Payload,
     ) -> Result<(), Failure> {
+        self.note(state, Stage::Result, &result);
         if state.flow.jsonata {
             return self.complete_query(turn, scope, state, &result);
         }
         let flow = &state.flow;
         let result = self.fill(scope, state, flow.result_selector.as_ref(), result)?;
+        self.note(state, Stage::ResultSelector, &result);
         let assigned = self.assigned(scope, state, flow.assign.as_ref(), &result)?;
         let merged = Self::merge(&flow.result_path, self.raw_input(scope), result)?;
+        self.note(state, Stage::ResultPath, &merged);
         let output = self.output(scope, state, merged)?;
         self.leave(turn, scope, state, state.next, output, assigned)
     }

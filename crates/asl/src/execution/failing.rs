@@ -39,6 +39,7 @@ impl Execution {
     /// The failure with a cause that says in which state it happened.
     fn located(&self, turn: &Turn<'_>, scope: u64, mut failure: Failure) -> Failure {
         if failure.name() != failure::DATA_LIMIT_EXCEEDED
+            && !self.is_probe()
             && let (Some(state), Some(visit)) = (self.state(turn, scope), self.data.visit(scope))
         {
             let (name, event, cause) =
@@ -107,12 +108,15 @@ impl Execution {
         let retrier = &handlers.retry[index];
         let Some(visit) = self.data.visit_mut(scope) else { return false };
         visit.retries.resize(handlers.retry.len(), 0);
-        let used = visit.retries[index];
+        let counted = visit.retries[index];
+        let used = self.retries_used(counted);
         if used >= retrier.max_attempts {
             return false;
         }
+        let Some(visit) = self.data.visit_mut(scope) else { return false };
         visit.retries[index] += 1;
         let millis = self.delay(retrier, used);
+        self.note_retry(index, millis, failure);
         let timer = self.start_timer(turn, scope, Purpose::Backoff, turn.at.plus_millis(millis));
         if let Some(visit) = self.data.visit_mut(scope) {
             visit.activity = Activity::Waiting(timer);
@@ -156,9 +160,11 @@ impl Execution {
         failure: &Failure,
     ) -> Result<bool, Failure> {
         let catchers = state.handlers().map_or(&[][..], |handlers| &handlers.catch);
-        let Some(catcher) = catchers.iter().find(|catcher| failure.matches(&catcher.error_equals)) else {
+        let Some(index) = catchers.iter().position(|catcher| failure.matches(&catcher.error_equals)) else {
             return Ok(false);
         };
+        let catcher = &catchers[index];
+        self.note_caught(index, failure);
         let error = Payload::new(failure.output());
         if state.flow.jsonata {
             let after = After::Error(error.value());

@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::{
     Execution, Turn,
     dataflow::After,
+    probe::{Limit, Stage},
     scopes::{Activity, RunningMap, Scope},
 };
 use crate::{
     definition::{Map, Number, State, StateKind},
-    failure::{self, Failure},
+    failure::Failure,
     history::{Details, EventType},
     payload::Payload,
     scope::MapItem,
@@ -71,6 +72,9 @@ impl Execution {
         map: &Map,
         input: &Payload,
     ) -> Result<Payload, Failure> {
+        if let Some(items) = self.items_given() {
+            return Ok(items.clone());
+        }
         if let Some(items) = &map.items {
             let found = self.query_output(scope, state, Some(items), After::Nothing, input)?;
             return match items {
@@ -85,6 +89,7 @@ impl Execution {
             Some(path) => self.look_up(scope, state, path, input).map(Payload::new)?,
         };
         if found.value().is_array() {
+            self.note(state, Stage::ItemsPath, &found);
             return Ok(found);
         }
         if state.flow.jsonata {
@@ -92,6 +97,8 @@ impl Execution {
             return Err(Failure::query_evaluation(None, cause));
         }
         let path = map.items_path.as_ref().map_or("$", |path| path.text());
+        // A path into the context object is shown as if it led into the input.
+        let path = if path.starts_with("$$") { &path[1..] } else { path };
         Err(Failure::runtime(format!("Reference path \"{path}\" must point to array.")))
     }
 
@@ -102,8 +109,11 @@ impl Execution {
         map: &Map,
         input: &Payload,
     ) -> Result<usize, Failure> {
-        let Some(number) = &map.max_concurrency else { return Ok(MAX_CONCURRENCY) };
-        let wanted = self.whole(scope, state, "MaxConcurrencyPath", number, input)?;
+        let wanted = match &map.max_concurrency {
+            None => 0,
+            Some(number) => self.whole(scope, state, "MaxConcurrencyPath", number, input)?,
+        };
+        self.note_limit(Limit::MaxConcurrency(wanted));
         match usize::try_from(wanted) {
             Ok(0) => Ok(MAX_CONCURRENCY),
             Ok(wanted) => Ok(wanted.min(MAX_CONCURRENCY)),
@@ -146,11 +156,13 @@ impl Execution {
         let mut tolerance = (None, None);
         if let Some(number) = &map.tolerated_failure_count {
             let count = self.whole(scope, state, "ToleratedFailureCountPath", number, input)?;
+            self.note_limit(Limit::ToleratedFailureCount(count));
             let negative = |_| Failure::runtime("ToleratedFailureCount cannot be negative.");
             tolerance.0 = Some(u64::try_from(count).map_err(negative)?);
         }
         if let Some(number) = &map.tolerated_failure_percentage {
             let percentage = self.float(scope, state, "ToleratedFailurePercentagePath", number, input)?;
+            self.note_limit(Limit::ToleratedFailurePercentage(percentage));
             if !(0.0..=100.0).contains(&percentage) {
                 return Err(Failure::runtime("ToleratedFailurePercentage must be between 0 and 100."));
             }
@@ -213,6 +225,9 @@ impl Execution {
         if input.exceeds_limits() {
             return Err(Failure::data_limit_exceeded(&state.name));
         }
+        if map.item_selector.is_some() {
+            self.note(state, Stage::ItemSelector, &input);
+        }
         let mut child = Scope::new(Some((scope, index)), map.processor, started);
         child.item = Some(item);
         child.enter_next(turn.definition.machines[map.processor].start, input);
@@ -257,10 +272,7 @@ impl Execution {
                 self.forget_aside();
                 return self.iteration_ended(turn, scope, index, last_event, EventType::MapIterationFailed);
             }
-            Some(_) => Failure::new(
-                failure::EXCEED_TOLERATED_FAILURE_THRESHOLD,
-                "The specified tolerated failure threshold was exceeded",
-            ),
+            Some(_) => Failure::threshold_exceeded(),
             None => failure,
         };
         let mut held = running.clone();

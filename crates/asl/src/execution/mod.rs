@@ -10,6 +10,7 @@ mod distributed;
 mod failing;
 mod map;
 mod parallel;
+pub mod probe;
 mod redrive;
 mod run;
 mod scopes;
@@ -19,7 +20,7 @@ mod wait;
 
 use std::sync::Arc;
 
-pub use signal::{Command, Outcome, ScheduledTask, Signal, Status, Step, TaskId, TimerId};
+pub use signal::{Command, Outcome, ScheduledTask, Signal, Status, Step, TaskId, TaskPlace, TimerId};
 pub use task::{OutstandingTask, task_of_token};
 
 use crate::{
@@ -44,6 +45,8 @@ const MAX_EVENTS: u64 = 25_000;
 pub struct Execution {
     definition: Arc<Definition>,
     data: Data,
+    /// Present only where one state is tried on its own.
+    probe: Option<Box<probe::Recorder>>,
     /// What a failure that walks outwards leaves behind; empty between signals.
     aside: redrive::Aside,
 }
@@ -95,7 +98,7 @@ impl Execution {
         // The history shows the input as it was written once only, where the execution starts.
         root.enter_next(definition.machines[machine].start, input.clone().compacted());
         let data = Data::new(context, input, seed, at, root);
-        let mut execution = Self { definition, data, aside: redrive::Aside::default() };
+        let mut execution = Self { definition, data, aside: redrive::Aside::default(), probe: None };
         let step = execution.turn(at, |execution, turn| {
             let context = &execution.data.context;
             let details = Details::ExecutionStarted {
@@ -169,7 +172,7 @@ impl Execution {
             return Err(RestoreError::Version { found: version });
         }
         let data = serde_json::from_slice(snapshot)?;
-        Ok(Self { definition, data, aside: redrive::Aside::default() })
+        Ok(Self { definition, data, aside: redrive::Aside::default(), probe: None })
     }
 
     /// Whether it ended badly, and its history has room for a redrive and what follows.

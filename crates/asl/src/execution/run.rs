@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Execution, Outcome, Status, Turn,
     dataflow::After,
+    probe::Stage,
     scopes::{Activity, ROOT, Visit},
 };
 use crate::{
@@ -128,6 +129,7 @@ impl Execution {
         error: &FailText,
         cause: &FailText,
     ) -> Result<(), Failure> {
+        self.note(state, Stage::InputPath, &self.raw_input(scope));
         let error = self.fail_text(scope, state, error)?;
         let cause = self.fail_text(scope, state, cause)?;
         self.fail(turn, scope, Failure::given(error, cause), None);
@@ -159,6 +161,9 @@ impl Execution {
                 assigned: (!shown.is_empty()).then_some(shown),
             };
             self.emit(turn, scope, exited, details);
+        }
+        if self.note_left(next, &output, &assigned) {
+            return Ok(());
         }
         let Some(found) = self.data.scopes.get_mut(&scope) else { return Ok(()) };
         found.variables.extend(assigned);

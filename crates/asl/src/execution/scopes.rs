@@ -39,6 +39,9 @@ pub(super) struct Data {
     /// The scope that waits for each task.
     pub(super) tasks: BTreeMap<TaskId, u64>,
     pub(super) timers: BTreeMap<TimerId, Timer>,
+    /// How many tasks each state has had, where attempts are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) attempts: BTreeMap<Arc<str>, u64>,
     /// The scope that waits for each Map Run.
     #[serde(default)]
     pub(super) map_runs: BTreeMap<TaskId, u64>,
@@ -69,6 +72,7 @@ impl Data {
             queue: VecDeque::from([ROOT]),
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             map_runs: BTreeMap::new(),
             redriven: (0, None),
         }
@@ -78,6 +82,16 @@ impl Data {
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Which attempt of a state its next task is, where attempts are counted.
+    pub(super) fn next_attempt(&mut self, state: &Arc<str>) -> Option<super::TaskPlace> {
+        if !self.context.counts_attempts {
+            return None;
+        }
+        let count = self.attempts.entry(Arc::clone(state)).or_default();
+        *count += 1;
+        Some(super::TaskPlace { state: Arc::clone(state), attempt: *count - 1 })
     }
 
     /// Adds a scope that can go on at once.

@@ -147,6 +147,18 @@ pub struct ScheduledTask {
     pub request_token: Arc<str>,
     /// The role of Credentials.
     pub role_arn: Option<Arc<str>>,
+    /// Whose task it is, where attempts are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<TaskPlace>,
+}
+
+/// Which attempt of which state a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPlace {
+    /// The state's name.
+    pub state: Arc<str>,
+    /// How many tasks the state has had before in the execution: retries, iterations and later visits count alike.
+    pub attempt: u64,
 }
 
 /// What became of a signal.

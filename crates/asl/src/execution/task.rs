@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     Command, Execution, ScheduledTask, TaskId, Turn,
+    probe::Stage,
     scopes::{Activity, Purpose, RunningTask},
 };
 use crate::{
@@ -99,6 +100,7 @@ impl Execution {
         let heartbeat =
             self.task_seconds(scope, state, "HeartbeatSecondsPath", task.heartbeat.as_ref(), &selected)?;
         let input = self.fill(scope, state, state.flow.parameters.as_ref(), selected.clone())?;
+        self.note(state, Stage::Parameters, &input);
         let role_arn = self.role(scope, state, task, &selected)?;
         if input.exceeds_limits() {
             return Err(Failure::data_limit_exceeded(&state.name));
@@ -111,6 +113,7 @@ impl Execution {
             token,
             request_token,
             role_arn,
+            place: self.data.next_attempt(&state.name),
         };
         self.emit_scheduled(turn, scope, &scheduled, timeout, heartbeat);
         let timeout =

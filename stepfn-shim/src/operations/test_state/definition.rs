@@ -1,0 +1,203 @@
+//! Which state is tested, and its definition: a state on its own, or one of a whole state machine.
+//!
+//! The state is run as the only one of a machine, under AWS's name for it; the states it may go to are stubs there.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use asl::{Code, Definition, Pattern, Resource, Severity};
+use aws_wire::ServiceError;
+use serde_json::{Map, Value, json};
+
+/// What AWS calls the state that is tested.
+const NAME: &str = "StateName";
+
+/// Fields of a Map in the mode DISTRIBUTED. What they do is done here, or is a mock's to say.
+const DISTRIBUTED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
+
+/// How deep definitions nest at most; deeper ones have been refused when they were compiled.
+const MAX_DEPTH: usize = 200;
+
+/// The state to be tested.
+#[derive(Debug)]
+pub(super) struct Tested {
+    /// Its fields.
+    pub(super) fields: Map<String, Value>,
+    /// Whether its query language is JSONata.
+    pub(super) jsonata: bool,
+    /// Whether it is within a Map.
+    pub(super) in_map: bool,
+    /// A machine of which it is the first state.
+    pub(super) definition: Arc<Definition>,
+}
+
+impl Tested {
+    /// Whether it is of a type.
+    pub(super) fn is(&self, type_name: &str) -> bool {
+        self.type_name() == type_name
+    }
+
+    pub(super) fn type_name(&self) -> &str {
+        self.fields.get("Type").and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// The resource, if it is a Task.
+    pub(super) fn resource(&self) -> Option<Resource> {
+        self.fields.get("Resource").and_then(Value::as_str).and_then(Resource::parse)
+    }
+
+    /// How many branches it has, if it is a Parallel.
+    pub(super) fn branches(&self) -> usize {
+        self.fields.get("Branches").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+}
+
+/// Finds the state in a request's definition, which must be right as a whole.
+pub(super) fn find(text: &str, name: Option<&str>) -> Result<Tested, ServiceError> {
+    let Some(name) = name else {
+        let state = serde_json::from_str::<Value>(text).map_err(|_| refusal(text))?;
+        let Value::Object(fields) = state else { return Err(refusal(text)) };
+        check(&wrapped(&fields, false).to_string())?;
+        return tested(fields, false, false);
+    };
+    check(text)?;
+    let missing = || ServiceError::validation("State not found in definition");
+    let machine: Value = serde_json::from_str(text).map_err(|_| missing())?;
+    let jsonata = machine.get("QueryLanguage").and_then(Value::as_str) == Some("JSONata");
+    let (fields, in_map) = search(&machine, name, false, 0).ok_or_else(missing)?;
+    tested(fields.clone(), jsonata, in_map)
+}
+
+fn tested(fields: Map<String, Value>, jsonata: bool, in_map: bool) -> Result<Tested, ServiceError> {
+    let definition = compile(&wrapped(&runnable(&fields), jsonata))?;
+    let own = fields.get("QueryLanguage").and_then(Value::as_str);
+    let jsonata = own.map_or(jsonata, |language| language == "JSONata");
+    Ok(Tested { fields, jsonata, in_map, definition })
+}
+
+/// A template as the only work of a state.
+pub(super) fn template(template: &Value, jsonata: bool) -> Result<Arc<Definition>, ServiceError> {
+    let field = if jsonata { "Output" } else { "Parameters" };
+    let state = Map::from_iter([
+        ("Type".to_owned(), json!("Pass")),
+        (field.to_owned(), template.clone()),
+        ("End".to_owned(), json!(true)),
+    ]);
+    compile(&wrapped(&state, jsonata))
+}
+
+/// Without a mock only what ends by itself can be tested.
+pub(super) fn check_can_run(tested: &Tested) -> Result<(), ServiceError> {
+    let refused = |what: &str| {
+        Err(ServiceError::bad_request("InvalidDefinition", format!("TestState API does not support {what}")))
+    };
+    match tested.resource() {
+        Some(Resource::Activity { .. }) => refused("Activity tasks without a mock."),
+        Some(Resource::Service { pattern, .. }) if pattern != Pattern::RequestResponse => {
+            refused("'.sync' or '.waitForTaskToken' integration patterns.")
+        }
+        Some(Resource::Lambda { .. } | Resource::Service { .. }) | None => Ok(()),
+    }
+}
+
+/// Whether it is an HTTP task, whose request may carry secrets of a connection.
+pub(super) fn is_http(tested: &Tested) -> bool {
+    matches!(tested.resource(), Some(Resource::Service { service, .. }) if service == "http")
+}
+
+/// The state an error comes from must be one of those within a Map or Parallel.
+pub(super) fn check_inner(tested: &Tested, name: &str) -> Result<(), ServiceError> {
+    // The state itself has no name here that could be given.
+    let machine = json!({ "States": { "": Value::Object(tested.fields.clone()) } });
+    if search(&machine, name, false, 0).is_some() {
+        return Ok(());
+    }
+    Err(ServiceError::validation(format!("The state '{name}' given as errorCausedByState was not found")))
+}
+
+/// A state by its name, wherever in a machine, and whether it is within a Map.
+fn search<'v>(
+    machine: &'v Value,
+    name: &str,
+    in_map: bool,
+    depth: usize,
+) -> Option<(&'v Map<String, Value>, bool)> {
+    let states = machine.get("States")?.as_object().filter(|_| depth < MAX_DEPTH)?;
+    if let Some(Value::Object(found)) = states.get(name) {
+        return Some((found, in_map));
+    }
+    states.values().find_map(|state| {
+        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+        let processor = state.get("ItemProcessor").or_else(|| state.get("Iterator"));
+        let mut branches = branches.map(|branch| (branch, in_map)).chain(processor.map(|it| (it, true)));
+        branches.find_map(|(machine, in_map)| search(machine, name, in_map, depth + 1))
+    })
+}
+
+/// The state as the first one of a machine, and stubs for all states it may go to.
+fn wrapped(fields: &Map<String, Value>, jsonata: bool) -> Value {
+    let mut targets = BTreeSet::new();
+    let mut lead = |from: &Value, field: &str| {
+        targets.extend(from.get(field).and_then(Value::as_str).map(str::to_owned));
+    };
+    let state = Value::Object(fields.clone());
+    lead(&state, "Next");
+    lead(&state, "Default");
+    for list in ["Choices", "Catch"] {
+        let items = fields.get(list).and_then(Value::as_array);
+        items.into_iter().flatten().for_each(|item| lead(item, "Next"));
+    }
+    let mut states = Map::new();
+    states.insert(NAME.to_owned(), state);
+    for target in targets {
+        states.entry(target).or_insert_with(|| json!({ "Type": "Succeed" }));
+    }
+    let language = if jsonata { "JSONata" } else { "JSONPath" };
+    json!({ "QueryLanguage": language, "StartAt": NAME, "States": states })
+}
+
+/// The state as it is run: nothing within it runs, and what a Map reads and writes elsewhere is left out.
+fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
+    // Names that no state of the definition can be expected to have: all names of a machine differ.
+    let stub = |place: usize| {
+        let name = format!("\u{0}{place}");
+        json!({ "StartAt": name, "States": { name.clone(): { "Type": "Succeed" } } })
+    };
+    let mut fields = fields.clone();
+    match fields.get("Type").and_then(Value::as_str) {
+        Some("Map") => {
+            for name in ["ItemProcessor", "Iterator"] {
+                if let Some(processor) = fields.get_mut(name) {
+                    *processor = stub(0);
+                }
+            }
+            fields.retain(|name, _| !DISTRIBUTED.contains(&name.as_str()));
+        }
+        Some("Parallel") => {
+            if let Some(Value::Array(branches)) = fields.get_mut("Branches") {
+                branches.iter_mut().enumerate().for_each(|(place, branch)| *branch = stub(place));
+            }
+        }
+        _ => {}
+    }
+    fields
+}
+
+/// Refuses a definition that is wrong. One that only cannot be run here can be tested nevertheless.
+fn check(text: &str) -> Result<(), ServiceError> {
+    let (_, diagnostics) = Definition::parse(text, false);
+    let wrong = diagnostics
+        .iter()
+        .any(|found| found.severity == Severity::Error && found.code != Code::NotImplemented);
+    if wrong { Err(refusal(text)) } else { Ok(()) }
+}
+
+fn refusal(text: &str) -> ServiceError {
+    match crate::operations::validate::compile(text, false) {
+        Err(refused) => refused,
+        Ok(_) => ServiceError::bad_request("InvalidDefinition", "Definition must be a valid JSON object"),
+    }
+}
+
+fn compile(machine: &Value) -> Result<Arc<Definition>, ServiceError> {
+    crate::operations::validate::compile(&machine.to_string(), false)
+}

@@ -1,0 +1,202 @@
+//! TestState: one state on its own, with what its task really does or with what is supposed of it.
+//!
+//! This file is the order in which a request is checked and the state is run; `definition` finds the state, `mock` and
+//! `context` check what is supposed, `map` makes what only Map states show, `answer` tells what came of it. The state
+//! itself is run by the interpreter ([`asl::probe`]).
+
+mod answer;
+mod context;
+mod definition;
+mod map;
+mod mock;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use asl::{
+    ContextObject, Failure, MAX_BYTES, Payload, ScheduledTask,
+    probe::{Awaits, Ending, Probe, Setting, Supposed},
+};
+use aws_wire::ServiceError;
+use runtime::{CallContext, Output, Scope};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use self::{definition::Tested, mock::Mock};
+use super::Request;
+use crate::{effects, members::Members, service::Inner};
+
+/// How long a state may run, as AWS documents it.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
+
+pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
+    let members = &request.members;
+    let tested = definition::find(members.text("definition"), members.optional_text("stateName"))?;
+    let mock = mock::of(members, &tested)?;
+    let configuration = members.get("stateConfiguration");
+    let items = map::items_read(&tested, configuration)?;
+    if tested.is("Task") && mock.is_none() {
+        definition::check_can_run(&tested)?;
+        if members.boolean("revealSecrets") == Some(true) && definition::is_http(&tested) {
+            let message = "TestState cannot show what a connection adds to a request (revealSecrets)";
+            return Err(ServiceError::not_implemented(message));
+        }
+        if members.optional_text("roleArn").is_none() {
+            return Err(ServiceError::validation("RoleArn must be specified when testing a Task state"));
+        }
+    }
+    let number = |name: &str| configuration.and_then(|it| it.get(name)).and_then(Value::as_u64).unwrap_or(0);
+    let setting = Setting {
+        context: context_object(request.scope, members),
+        context_object: context::of(members, &tested)?,
+        input: input(members)?,
+        variables: variables(members)?,
+        in_map: tested.in_map,
+        retries: u32::try_from(number("retrierRetryCount")).unwrap_or(u32::MAX),
+        failed_iterations: number("mapIterationFailureCount"),
+        items,
+        seed: Uuid::new_v4().as_u64_pair().0,
+    };
+    if let Some(Value::String(name)) = configuration.and_then(|it| it.get("errorCausedByState")) {
+        definition::check_inner(&tested, name)?;
+    }
+    let trial = Trial { inner, scope: request.scope, tested: &tested, setting };
+    let level = members.optional_text("inspectionLevel").unwrap_or("INFO");
+    let (probe, exchange) = trial.run(mock).await;
+    let Awaits::Nothing(ending) = probe.awaits() else {
+        return Err(ServiceError::internal("The state under test did not come to an end"));
+    };
+    let shown = if level == "INFO" {
+        None
+    } else {
+        let batches = map::batches(&trial, &probe.inspection())?;
+        let exchange = exchange.as_ref().filter(|_| level == "TRACE");
+        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, batches, exchange))
+    };
+    Ok(Output::of(answer::of(&ending, shown.as_ref())))
+}
+
+/// A state, and what it is tried with.
+struct Trial<'t> {
+    inner: &'t Arc<Inner>,
+    scope: &'t Scope,
+    tested: &'t Tested,
+    setting: Setting,
+}
+
+/// A task that was really done, and what came of it.
+struct Exchange {
+    task: ScheduledTask,
+    answer: Value,
+}
+
+impl Trial<'_> {
+    /// Runs the state to its end.
+    async fn run(&self, mock: Option<Mock>) -> (Probe, Option<Exchange>) {
+        let clock = &self.inner.clock;
+        let began = self.inner.now();
+        let deadline = asl::Timestamp(clock.now().plus(LONGEST).0);
+        let mut probe = Probe::begin(Arc::clone(&self.tested.definition), self.setting.clone(), began);
+        let mut mock = mock;
+        let mut exchange = None;
+        loop {
+            match probe.awaits() {
+                Awaits::Nothing(_) => return (probe, exchange),
+                Awaits::Task(_) | Awaits::Children if mock.is_some() => {
+                    if let Some(mock) = mock.take() {
+                        probe.suppose(mock.supposed(), self.inner.now());
+                    }
+                }
+                Awaits::Children => probe.suppose(Supposed::Failed(Failure::runtime("")), began),
+                Awaits::Time(at) => {
+                    clock.sleep_until(runtime::Timestamp(at.min(deadline).0)).await;
+                    if at > deadline {
+                        probe.time_out();
+                    } else {
+                        probe.pass_time(self.inner.now().max(at));
+                    }
+                }
+                Awaits::Task(task) => {
+                    exchange = self.perform(&mut probe, *task, deadline).await;
+                }
+            }
+        }
+    }
+
+    /// Has the task really done, as long as it may take.
+    async fn perform(
+        &self,
+        probe: &mut Probe,
+        task: ScheduledTask,
+        deadline: asl::Timestamp,
+    ) -> Option<Exchange> {
+        let ctx = CallContext::internal(
+            effects::scope_of(self.scope, &task),
+            Arc::clone(&self.inner.options.endpoint),
+        );
+        let due = probe.next_timer().map_or(deadline, |at| at.min(deadline));
+        tokio::select! {
+            answer = effects::attempt(self.inner, &ctx, &task, false) => {
+                let (supposed, shown) = match answer {
+                    Ok(answer) => (Supposed::Result(Payload::new(answer.clone())), answer),
+                    Err(failure) => {
+                        let shown = Value::String(failure.cause.clone());
+                        (Supposed::Failed(Failure::new(failure.error, failure.cause)), shown)
+                    }
+                };
+                probe.suppose(supposed, self.inner.now());
+                Some(Exchange { task, answer: shown })
+            }
+            () = self.inner.clock.sleep_until(runtime::Timestamp(due.0)) => {
+                probe.pass_time(self.inner.now().max(due));
+                if !matches!(probe.awaits(), Awaits::Nothing(_)) {
+                    probe.time_out();
+                }
+                None
+            }
+        }
+    }
+
+    /// What a template gives in this state's place: a Pass state has nothing but its templates.
+    fn evaluate(&self, template: &Value) -> Result<Value, ServiceError> {
+        let definition = definition::template(template, self.tested.jsonata)?;
+        let setting = Setting { items: None, ..self.setting.clone() };
+        match Probe::begin(definition, setting, self.inner.now()).awaits() {
+            Awaits::Nothing(Ending::Succeeded { output, .. }) => Ok(output.into_value()),
+            _ => Ok(Value::Null),
+        }
+    }
+}
+
+/// What is known of the execution that a test stands for: an Express one, of a machine that nobody else sees.
+fn context_object(scope: &Scope, members: &Members) -> ContextObject {
+    let (machine, name) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    ContextObject {
+        execution_arn: scope.arn("states", &format!("express:{machine}:{name}")).into(),
+        execution_name: name.into(),
+        role_arn: members.optional_text("roleArn").unwrap_or("").into(),
+        state_machine_arn: scope.arn("states", &format!("stateMachine:{machine}")).into(),
+        state_machine_name: machine.into(),
+        alias_arn: None,
+        version_arn: None,
+        region: Arc::clone(&scope.region),
+        express: true,
+        counts_attempts: false,
+    }
+}
+
+fn input(members: &Members) -> Result<Payload, ServiceError> {
+    let text = members.optional_text("input").unwrap_or("{}");
+    let refused = |what: String| ServiceError::bad_request("InvalidExecutionInput", what);
+    if text.len() > MAX_BYTES {
+        return Err(refused(format!("Invalid execution input: the input is longer than {MAX_BYTES} bytes")));
+    }
+    let input = Payload::from_text(text);
+    input.map_err(|error| refused(format!("Invalid State Machine Execution Input: '{error}'")))
+}
+
+fn variables(members: &Members) -> Result<BTreeMap<String, Payload>, ServiceError> {
+    let Some(text) = members.optional_text("variables") else { return Ok(BTreeMap::new()) };
+    let refused = || ServiceError::validation("Variables must be a valid JSON object");
+    let values: Map<String, Value> = serde_json::from_str(text).map_err(|_| refused())?;
+    Ok(values.into_iter().map(|(name, value)| (name, Payload::new(value))).collect())
+}
