@@ -15,4 +15,4 @@ mod operations;
 mod records;
 mod service;
 
-pub use service::{Options, StepFunctions};
+pub use service::{Integrations, Options, StepFunctions};

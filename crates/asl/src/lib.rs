@@ -10,6 +10,7 @@ mod execution;
 mod failure;
 mod history;
 mod intrinsic;
+mod parameters;
 mod path;
 mod payload;
 mod scope;

@@ -3,8 +3,11 @@
 //! An effect runs at least once: after a crash it is repeated with the token it had. Whatever comes of it goes back to
 //! the execution as a signal.
 
+mod api_gateway;
 mod casing;
 mod failures;
+mod http;
+mod http_answer;
 mod lambda;
 mod metadata;
 mod service_call;
@@ -77,11 +80,13 @@ async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTas
         Resource::Service { service, action, pattern } => {
             let answer = match (service.as_str(), action.as_str()) {
                 ("lambda", "invoke") => lambda::invoke(inner, &ctx, &task.input, *pattern).await,
+                ("apigateway", "invoke") => api_gateway::invoke(inner, &ctx, &task.input).await,
+                ("http", "invoke") => http::invoke(inner, &task.input).await,
                 ("states", "startExecution") => start_execution::start(inner, &ctx, task, repeated).await,
                 _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => {
                     Err(failures::no_sync(service, action))
                 }
-                _ => service_call::call(inner, &ctx, service, action, &task.input).await,
+                _ => service_call::call(inner, &ctx, service, action, &task.input, &running.arn).await,
             };
             (answer, *pattern)
         }

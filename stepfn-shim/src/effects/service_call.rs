@@ -20,6 +20,7 @@ pub(super) async fn call(
     service: &str,
     action: &str,
     input: &Payload,
+    execution: &str,
 ) -> Answer {
     let sdk = service.strip_prefix("aws-sdk:");
     let name = casing::model_name(sdk.unwrap_or(service));
@@ -33,7 +34,13 @@ pub(super) async fn call(
     }
     let known = casing::find(name, &operation);
     let request = match known {
-        Some((model, operation)) => request(model, operation, input.value()),
+        Some((model, operation)) => {
+            let mut parameters = input.value().clone();
+            if service == "events" {
+                name_execution(&mut parameters, execution);
+            }
+            request(model, operation, parameters)
+        }
         // The router says which service or operation is not there.
         None => Input::default(),
     };
@@ -61,14 +68,32 @@ pub(super) async fn call(
     }
     if sdk.is_none() {
         add_metadata(&mut members, ctx, name, length);
+        if name == "events" && members.get("FailedEntryCount").is_some_and(|count| count != 0) {
+            // AWS fails the task with the whole answer, if one entry was not taken.
+            let cause = Value::Object(members).to_string();
+            return Err(TaskFailure { error: String::from("EventBridge.FailedEntry"), cause });
+        }
     }
     Ok(Value::Object(members))
 }
 
+/// The entries of `events:putEvents` name the execution and its machine among their resources, so that rules can tell
+/// whose they are ("Call EventBridge", Step Functions developer guide).
+fn name_execution(parameters: &mut Value, execution: &str) {
+    let machine = execution.replacen(":execution:", ":stateMachine:", 1);
+    let machine = machine.rsplit_once(':').map_or("", |(machine, _)| machine);
+    for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(entry) = entry.as_object_mut() else { continue };
+        let resources = entry.entry("Resources").or_insert_with(|| json!([]));
+        if let Some(resources) = resources.as_array_mut() {
+            resources.extend([json!(execution), json!(machine)]);
+        }
+    }
+}
+
 /// The request of an operation; a member that is its HTTP payload is the JSON of what the parameter says, also where
 /// that is a text, as AWS writes objects to S3.
-fn request(model: &'static ServiceModel, operation: &Operation, parameters: &Value) -> Input {
-    let mut parameters = parameters.clone();
+fn request(model: &'static ServiceModel, operation: &Operation, mut parameters: Value) -> Input {
     let mut body = Body::Empty;
     if let (Some(name), Some(members)) = (casing::payload(model, operation.input), parameters.as_object_mut())
         && let Some(value) = members.remove(&casing::operation(name))
@@ -88,7 +113,6 @@ fn add_metadata(members: &mut Map<String, Value>, ctx: &CallContext, model: &str
         metadata::Http { status: 200, content_type, content_length, connection: "connection", extra: &[] };
     metadata::add(members, ctx, &http);
     if model == "events" {
-        // AWS fails the task if an entry was not taken; an answer says how many were not.
         members.entry("FailedEntryCount").or_insert(json!(0));
     }
 }
