@@ -127,7 +127,7 @@ impl FrontDoor {
                 };
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };
-                let request = Request::from_parts(parts, from_http(incoming, false));
+                let request = Request::from_parts(parts, from_http(incoming, None));
                 world.apis.execute(addressed, request, peer.ip()).await.map(to_http)
             }
             Destination::FunctionUrl { id } => refuse(&Refusal {

@@ -99,6 +99,14 @@ fn request(model: &'static ServiceModel, operation: &Operation, mut parameters: 
         && let Some(value) = members.remove(&casing::operation(name))
     {
         body = Body::Bytes(value.to_string().into_bytes().into());
+        if model.name == "s3" {
+            // What AWS's SDK says of a text by itself.
+            members.entry("ContentType").or_insert_with(|| json!("text/plain; charset=UTF-8"));
+            let has_checksum = members.keys().any(|name| name.starts_with("Checksum"));
+            if !has_checksum {
+                members.insert("ChecksumAlgorithm".into(), json!("CRC32"));
+            }
+        }
     }
     Input { members: casing::to_model(model, operation.input, parameters), body }
 }

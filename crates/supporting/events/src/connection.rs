@@ -135,10 +135,12 @@ fn shown_parameters(given: &Members) -> Value {
         match value {
             Value::Object(members) => {
                 let secret = members.get("IsValueSecret").and_then(Value::as_bool).unwrap_or_default();
-                let kept = members.iter().filter(|(name, _)| {
-                    !matches!(name.as_str(), "Password" | "ApiKeyValue" | "ClientSecret")
-                        && !(secret && *name == "Value")
-                });
+                let is_hidden = |name: &str| match name {
+                    "Password" | "ApiKeyValue" | "ClientSecret" => true,
+                    "Value" => secret,
+                    _ => false,
+                };
+                let kept = members.iter().filter(|(name, _)| !is_hidden(name));
                 Value::Object(kept.map(|(name, value)| (name.clone(), without_secrets(value))).collect())
             }
             Value::Array(items) => items.iter().map(without_secrets).collect(),
