@@ -10,6 +10,7 @@ use logs::Logs;
 use outbound::Outbound;
 use runtime::{Clock, FunctionInvoker, LogSink, Service, ServiceRouter};
 use s3::S3;
+use secretsmanager::SecretsManager;
 use sns::Sns;
 use sqs::Sqs;
 use stepfn_shim::{Integrations, StepFunctions};
@@ -162,6 +163,7 @@ impl Setup {
             Arc::new(lambda.clone()),
             Arc::new(logs),
             Arc::new(S3::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(SecretsManager::new(store, clock.clone()).map_err(stored)?),
             Arc::new(Sns::new(store, clock.clone(), router.clone(), outbound).map_err(stored)?),
             Arc::new(Sqs::new(store, clock.clone()).map_err(stored)?),
             Arc::new(states.clone()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use asl::Payload;
 use aws_model::{Operation, ServiceModel};
+use aws_wire::checksum::{Algorithm, Hasher};
 use runtime::{Body, CallContext, Input};
 use serde_json::{Map, Value, json};
 
@@ -80,8 +81,12 @@ pub(super) async fn call(
 /// The entries of `events:putEvents` name the execution and its machine among their resources, so that rules can tell
 /// whose they are ("Call EventBridge", Step Functions developer guide).
 fn name_execution(parameters: &mut Value, execution: &str) {
-    let machine = execution.replacen(":execution:", ":stateMachine:", 1);
-    let machine = machine.rsplit_once(':').map_or("", |(machine, _)| machine);
+    // `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`, or `…:express:MACHINE:NAME:ID`.
+    let parts: Vec<&str> = execution.split(':').collect();
+    let machine = match parts[..] {
+        [a, b, c, d, e, _, machine, ..] => [a, b, c, d, e, "stateMachine", machine].join(":"),
+        _ => String::new(),
+    };
     for entry in parameters.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(entry) = entry.as_object_mut() else { continue };
         let resources = entry.entry("Resources").or_insert_with(|| json!([]));
@@ -117,8 +122,15 @@ fn add_metadata(members: &mut Map<String, Value>, ctx: &CallContext, model: &str
         "events" | "glue" => "application/x-amz-json-1.1",
         _ => "application/x-amz-json-1.0",
     };
-    let http =
-        metadata::Http { status: 200, content_type, content_length, connection: "connection", extra: &[] };
+    let mut extra = Vec::new();
+    if model == "dynamodb" {
+        let mut checksum = Hasher::new(Algorithm::Crc32);
+        checksum.update(Value::Object(members.clone()).to_string().as_bytes());
+        let number = checksum.finish().iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+        extra = vec![("Server", String::from("Server")), ("x-amz-crc32", number.to_string())];
+    }
+    let connection = if model == "dynamodb" { "Connection" } else { "connection" };
+    let http = metadata::Http { status: 200, content_type, content_length, connection, extra: &extra };
     metadata::add(members, ctx, &http);
     if model == "events" {
         members.entry("FailedEntryCount").or_insert(json!(0));
