@@ -45,12 +45,25 @@ impl ApiDestination {
         Scope::new(&self.account, &self.region).arn("events", &resource)
     }
 
+    /// What is answered to who makes or changes it.
+    fn state(&self, state: &State) -> Value {
+        let shown = self.listed(state);
+        let names = ["ApiDestinationArn", "ApiDestinationState", "CreationTime", "LastModifiedTime"];
+        Value::Object(names.iter().map(|name| ((*name).to_owned(), shown[*name].clone())).collect())
+    }
+
+    /// All of it.
     fn shown(&self, state: &State) -> Value {
+        let mut shown = self.listed(state);
+        shown["Description"] = json!(self.description);
+        shown
+    }
+
+    fn listed(&self, state: &State) -> Value {
         let active = state.live.contains_key(&self.connection);
         json!({
             "ApiDestinationArn": self.arn(),
             "Name": self.name,
-            "Description": self.description,
             "ApiDestinationState": if active { "ACTIVE" } else { "INACTIVE" },
             "ConnectionArn": self.connection,
             "InvocationEndpoint": self.endpoint,
@@ -104,7 +117,7 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
         modified: now,
     };
     let made = state.api_destinations.put(key, made).await.map_err(storage)?;
-    Ok(Output::of(made.shown(state)))
+    Ok(Output::of(made.state(state)))
 }
 
 pub(crate) async fn update(state: &State, ctx: &CallContext, members: &Members) -> Answer {
@@ -121,7 +134,7 @@ pub(crate) async fn update(state: &State, ctx: &CallContext, members: &Members) 
     changed.description = given("Description").or(changed.description);
     changed.modified = state.clock.now();
     let changed = state.api_destinations.put(changed.key(), changed).await.map_err(storage)?;
-    Ok(Output::of(changed.shown(state)))
+    Ok(Output::of(changed.state(state)))
 }
 
 pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) -> Answer {
@@ -140,7 +153,7 @@ pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Answe
     let prefix = text(members, "NamePrefix");
     let within = scope_key(&ctx.scope);
     let found = page(&state.api_destinations, members, &within, "ListApiDestinations", prefix, |it| {
-        (it.name.clone(), it.shown(state))
+        (it.name.clone(), it.listed(state))
     })?;
     Ok(listed("ApiDestinations", found))
 }

@@ -51,8 +51,14 @@ impl Record {
             "ConnectionState": self.state(),
             "CreationTime": self.created.epoch_seconds(),
             "LastModifiedTime": self.modified.epoch_seconds(),
-            "LastAuthorizedTime": self.modified.epoch_seconds(),
         })
+    }
+
+    /// The same, as it is shown of a connection that is there.
+    fn all_times(&self) -> Value {
+        let mut times = self.times();
+        times["LastAuthorizedTime"] = json!(self.modified.epoch_seconds());
+        times
     }
 }
 
@@ -200,7 +206,7 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
 
 pub(crate) fn describe(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let record = find(state, ctx, members)?;
-    let mut shown = record.times();
+    let mut shown = record.all_times();
     let secret = format!("secret:events!connection/{}/{}", record.name, record.id);
     shown["Name"] = json!(record.name);
     shown["Description"] = json!(record.description);
@@ -222,7 +228,7 @@ async fn change(
     record.modified = state.clock.now();
     let record = state.connections.put(record.key(), record).await.map_err(storage)?;
     revive(state, &record);
-    Ok(Output::of(record.times()))
+    Ok(Output::of(record.all_times()))
 }
 
 pub(crate) async fn update(state: &State, ctx: &CallContext, members: &Members) -> Answer {
@@ -273,7 +279,7 @@ pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) 
     let record = find(state, ctx, members)?;
     state.connections.remove(&record.key()).await.map_err(storage)?;
     state.live.remove(&record.arn());
-    let mut shown = record.times();
+    let mut shown = record.all_times();
     shown["ConnectionState"] = json!("DELETING");
     Ok(Output::of(shown))
 }
@@ -283,7 +289,7 @@ pub(crate) fn list(state: &State, ctx: &CallContext, members: &Members) -> Answe
     let prefix = text(members, "NamePrefix");
     let within = scope_key(&ctx.scope);
     let found = page(&state.connections, members, &within, "ListConnections", prefix, |record| {
-        let mut shown = record.times();
+        let mut shown = record.all_times();
         shown["Name"] = json!(record.name);
         shown["AuthorizationType"] = json!(record.authorization_type);
         (record.name.clone(), shown)

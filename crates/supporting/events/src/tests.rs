@@ -71,6 +71,7 @@ async fn call(events: &Events, operation: &str, members: Value) -> Result<Value,
     let Value::Object(members) = members else { panic!("members are an object") };
     let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
     let output = events.call(&ctx, operation, Input { members, ..Input::default() }).await?;
+    fits("events", operation, &output);
     Ok(Value::Object(output.members))
 }
 
@@ -367,4 +368,11 @@ async fn what_is_wrong_or_not_done_is_refused() {
     let rules = rig.done("ListRules", json!({})).await;
     assert_eq!(rules["Rules"].as_array().unwrap().len(), 1);
     assert_eq!(rig.done("ListTargetsByRule", json!({ "Rule": "r" })).await["Targets"], json!([]));
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }

@@ -12,6 +12,9 @@ async fn call(s3: &S3, operation: &str, members: Value, body: Body) -> Result<Ou
     let Value::Object(members) = members else { panic!("members are an object") };
     let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
     let answer = s3.call(&ctx, operation, Input { members, body }).await;
+    if let Ok(output) = &answer {
+        fits("s3", operation, output);
+    }
     answer.map_err(|error| error.code.into_owned())
 }
 
@@ -168,4 +171,11 @@ async fn no_object_outlives_its_bucket() {
         let put = put.await.unwrap();
         assert!(put.is_ok() != removed.is_ok(), "one of the two: {put:?} {removed:?}");
     }
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }

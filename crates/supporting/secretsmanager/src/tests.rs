@@ -25,6 +25,9 @@ impl Client {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
         let answer = self.service.call(&ctx, operation, Input { members, ..Input::default() }).await;
+        if let Ok(output) = &answer {
+            fits("secretsmanager", operation, output);
+        }
         answer.map(|output| Value::Object(output.members)).map_err(|error| error.code.into_owned())
     }
 }
@@ -109,4 +112,11 @@ async fn what_is_wrong_or_not_done_is_refused() {
         }
     }
     assert_eq!(seen, 251);
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }

@@ -91,7 +91,9 @@ impl Rig {
 async fn call(service: &dyn Service, operation: &str, members: Value) -> Result<Value, ServiceError> {
     let Value::Object(members) = members else { panic!("members are an object") };
     let input = Input { members, ..Input::default() };
-    service.call(&ctx(), operation, input).await.map(|output| Value::Object(output.members))
+    let output = service.call(&ctx(), operation, input).await?;
+    fits(service.name(), operation, &output);
+    Ok(Value::Object(output.members))
 }
 
 #[tokio::test]
@@ -277,4 +279,11 @@ async fn lists_go_on_where_they_ended() {
         (100, 50)
     );
     assert_eq!(second.get("NextToken"), None);
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use runtime::{CallContext, Clock, Input, Scope, Service as _, Timestamp, VirtualClock};
+use runtime::{CallContext, Clock, Input, Output, Scope, Service as _, Timestamp, VirtualClock};
 use serde_json::{Value, json};
 use store::Store;
 
@@ -24,6 +24,9 @@ impl Client {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
         let answer = self.sqs.call(&ctx, operation, Input { members, ..Input::default() }).await;
+        if let Ok(output) = &answer {
+            fits("sqs", operation, output);
+        }
         answer.map(|output| Value::Object(output.members)).map_err(|error| error.code.into_owned())
     }
 }
@@ -253,4 +256,11 @@ async fn attributes_of_messages_are_checked() {
     let entries = json!([{"Id": "1", "MessageBody": long}, {"Id": "2", "MessageBody": long}]);
     let batch = json!({"QueueUrl": url, "Entries": entries});
     assert_eq!(client.call("SendMessageBatch", batch).await.unwrap_err(), "BatchRequestTooLong");
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }
