@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "patterns are written where they are used")]
 fn check(pattern: Value, matching: &[Value], others: &[Value]) {
     let compiled = Pattern::of(&pattern).unwrap();
     for event in matching {
