@@ -11,6 +11,7 @@ mod http_api;
 mod http_operations;
 mod id;
 mod integrate;
+mod invoked;
 mod mapping;
 mod members;
 mod operations;
@@ -22,6 +23,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
 use http::{Request, Response};
+use outbound::Outbound;
 use runtime::{Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Service, ServiceRouter};
 use store::{Store, StoreError};
 
@@ -47,6 +49,8 @@ pub(crate) struct State {
     pub router: Arc<dyn ServiceRouter>,
     pub invoker: Arc<dyn FunctionInvoker>,
     pub apis: Apis,
+    /// The way to HTTP servers of the user's.
+    pub outbound: Outbound,
 }
 
 impl ApiGateway {
@@ -60,7 +64,8 @@ impl ApiGateway {
         invoker: Arc<dyn FunctionInvoker>,
     ) -> Result<Self, StoreError> {
         let apis = Apis::load(&store)?;
-        Ok(Self(Arc::new(State { options, clock, router, invoker, apis })))
+        let outbound = Outbound::new(&options.endpoint);
+        Ok(Self(Arc::new(State { options, clock, router, invoker, apis, outbound })))
     }
 
     /// The control plane of REST APIs, the service `apigateway`.

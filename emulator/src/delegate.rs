@@ -83,7 +83,12 @@ impl Delegates {
             )
             .body(to_http(Body::Bytes(body.into())))
             .map_err(|error| ServiceError::internal(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| unreachable(endpoint, &error))?;
+        let answer = self.client.request(request).await.map_err(|error| {
+            // As an SDK fails that reaches no endpoint: the call is one that Tule makes as a client.
+            let mut error = unreachable(endpoint, &error);
+            error.code = "SdkClientException".into();
+            error
+        })?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
         let body = body.map_err(|error| ServiceError::internal(format!("{endpoint}: {error}")))?.to_bytes();

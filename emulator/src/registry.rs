@@ -91,8 +91,11 @@ impl ServiceRouter for Registry {
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
         Box::pin(async move {
-            let model = aws_model::service(service)
-                .ok_or_else(|| ServiceError::not_implemented(format!("Tule knows no service {service}")))?;
+            let model = aws_model::service(service).ok_or_else(|| {
+                ServiceError::not_implemented(format!(
+                    "Tule has no model of the service {service}, so cannot call it"
+                ))
+            })?;
             let known = model.operation(operation).ok_or_else(|| {
                 ServiceError::bad_request(
                     "UnknownOperationException",

@@ -8,12 +8,16 @@ use std::{
 
 use apigw_shim::ApiGateway;
 use arc_swap::ArcSwap;
+use events::Events;
 use lambda_shim::{ExecutorChoice, Lambda};
 use logs::Logs;
+use outbound::Outbound;
 use runtime::{Clock, FunctionInvoker, LogSink, Service, ServiceRouter};
 use s3::S3;
+use secretsmanager::SecretsManager;
+use sns::Sns;
 use sqs::Sqs;
-use stepfn_shim::StepFunctions;
+use stepfn_shim::{Integrations, StepFunctions};
 use store::Store;
 use sts_iam::{Iam, Sts};
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
@@ -156,18 +160,30 @@ impl Setup {
             invoker,
         )
         .map_err(stored)?;
+        let outbound = Outbound::new(endpoint);
+        let events = Events::new(store, clock.clone(), endpoint.clone(), router.clone(), outbound.clone())
+            .map_err(stored)?;
+        states.connect(Integrations {
+            apis: Arc::new(apis.clone()),
+            outbound: outbound.clone(),
+            connections: Arc::new(events.clone()),
+        });
         let services: Vec<Arc<dyn Service>> = vec![
             Arc::new(apis.rest_service()),
             Arc::new(apis.http_service()),
+            Arc::new(events.clone()),
             Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
             Arc::new(lambda.clone()),
             Arc::new(logs),
             Arc::new(S3::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(SecretsManager::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(Sns::new(store, clock.clone(), router.clone(), outbound).map_err(stored)?),
             Arc::new(Sqs::new(store, clock.clone()).map_err(stored)?),
             Arc::new(states.clone()),
             Arc::new(Sts::new(clock.clone())),
         ];
         registry.fill(services);
+        events.run_schedules();
         states.resume().await.map_err(|error| error.to_string())?;
         Ok(World { registry, lambda, apis })
     }

@@ -18,4 +18,4 @@ mod records;
 mod service;
 
 pub use mocks::MockFile;
-pub use service::{Options, StepFunctions};
+pub use service::{Integrations, Options, StepFunctions};

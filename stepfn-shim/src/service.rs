@@ -2,12 +2,15 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use aws_wire::ServiceError;
 use dashmap::DashMap;
-use runtime::{BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Scope, Service, ServiceRouter};
+use outbound::{Outbound, connection::Connections};
+use runtime::{
+    ApiInvoker, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Scope, Service, ServiceRouter,
+};
 use store::{Store, StoreError};
 
 use crate::{
@@ -28,6 +31,17 @@ pub struct Options {
     pub mock_config: Option<PathBuf>,
 }
 
+/// Ways to the rest of the world that some integrations need.
+#[derive(Clone)]
+pub struct Integrations {
+    /// `apigateway:invoke`.
+    pub apis: Arc<dyn ApiInvoker>,
+    /// `http:invoke`.
+    pub outbound: Outbound,
+    /// Whose authorisation `http:invoke` goes with.
+    pub connections: Arc<dyn Connections>,
+}
+
 /// Step Functions. Cheap to clone.
 #[derive(Clone)]
 pub struct StepFunctions(pub(crate) Arc<Inner>);
@@ -39,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) router: Arc<dyn ServiceRouter>,
     pub(crate) invoker: Arc<dyn FunctionInvoker>,
+    /// Set once, by [`StepFunctions::connect`].
+    pub(crate) integrations: OnceLock<Integrations>,
     pub(crate) machines: Catalog,
     /// Compiled definitions by scope, machine and revision.
     pub(crate) revisions: DashMap<(Scope, Arc<str>, Arc<str>), Arc<Revision>>,
@@ -71,6 +87,7 @@ impl StepFunctions {
             clock,
             router,
             invoker,
+            integrations: OnceLock::new(),
             machines: Catalog::default(),
             revisions: DashMap::new(),
             running: DashMap::new(),
@@ -86,6 +103,13 @@ impl StepFunctions {
         inner.load_timers()?;
         Timers::run(&inner);
         Ok(Self(inner))
+    }
+
+    /// Gives the ways that `apigateway:invoke` and `http:invoke` take; without them these fail. Services need each other,
+    /// so this comes after all are made.
+    pub fn connect(&self, integrations: Integrations) {
+        // The first one stays: there is one composition.
+        let _ = self.0.integrations.set(integrations);
     }
 
     /// Takes up the effects that a restart interrupted: tasks are done again with the token they had.

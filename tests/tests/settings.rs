@@ -37,6 +37,83 @@ fn a_delegated_service_is_served_elsewhere_for_clients_and_for_workflows() {
     assert!(gone.body.contains("does not answer"), "{}", gone.body);
 }
 
+/// A table of one item, as far as two operations of DynamoDB tell: what it was asked comes back when it is dropped.
+fn table() -> (String, std::sync::mpsc::Receiver<String>) {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let endpoint = format!("http://{}", listener.local_addr().expect("it has an address"));
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut reader = BufReader::new(stream.try_clone().expect("a socket can be shared"));
+            let (mut target, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+                    break;
+                }
+                let (name, value) = line.trim().split_once(": ").unwrap_or_default();
+                match name.to_ascii_lowercase().as_str() {
+                    "x-amz-target" => value.clone_into(&mut target),
+                    "content-length" => length = value.parse().unwrap_or(0),
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            if reader.read_exact(&mut body).is_err() {
+                continue;
+            }
+            let _ = sender.send(format!("{target} {}", String::from_utf8_lossy(&body)));
+            let (status, answer) = match target.as_str() {
+                "DynamoDB_20120810.GetItem" => ("200 OK", r#"{"Item":{"id":{"S":"1"},"n":{"N":"5"}}}"#),
+                _ => (
+                    "400 Bad Request",
+                    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
+                ),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(answer.as_bytes()));
+        }
+    });
+    (endpoint, asked)
+}
+
+/// Runs a definition of one task to its end.
+fn run_task(tule: &Tule, name: &str, resource: &str, parameters: &Value) -> Value {
+    let task = json!({ "Type": "Task", "Resource": resource, "Parameters": parameters, "End": true });
+    let definition = json!({ "StartAt": "A", "States": { "A": task } }).to_string();
+    let role = "arn:aws:iam::000000000000:role/r";
+    let made = json!({ "name": name, "roleArn": role, "definition": definition, "type": "EXPRESS" });
+    let machine = tule.states("CreateStateMachine", &made)["stateMachineArn"].clone();
+    tule.states("StartSyncExecution", &json!({ "stateMachineArn": machine }))
+}
+
+#[test]
+fn workflows_reach_delegated_tables_and_say_how_to_delegate() {
+    let (endpoint, asked) = table();
+    let delegate = format!("dynamodb={endpoint}");
+    let tule = Tule::start(&["--executor", "process", "--delegate", &delegate]);
+    let key = json!({ "TableName": "t", "Key": { "id": { "S": "1" } } });
+    let got = run_task(&tule, "get", "arn:aws:states:::dynamodb:getItem", &key);
+    let output: Value = serde_json::from_str(got["output"].as_str().unwrap_or_default()).unwrap_or_default();
+    assert_eq!(output["Item"], json!({ "id": { "S": "1" }, "n": { "N": "5" } }), "{got}");
+    assert_eq!(output["SdkHttpMetadata"]["HttpStatusCode"], 200);
+    let first = asked.recv().expect("it was asked");
+    assert_eq!(first, format!("DynamoDB_20120810.GetItem {key}"));
+    let item = json!({ "TableName": "t", "Item": { "id": { "S": "1" } }, "ConditionExpression": "attribute_not_exists(id)" });
+    let put = run_task(&tule, "put", "arn:aws:states:::dynamodb:putItem", &item);
+    assert_eq!(put["error"], "DynamoDB.ConditionalCheckFailedException", "{put}");
+    let sdk = run_task(&tule, "sdk", "arn:aws:states:::aws-sdk:dynamodb:putItem", &item);
+    assert_eq!(sdk["error"], "DynamoDb.ConditionalCheckFailedException", "{sdk}");
+    let nobody =
+        run_task(&tule, "nobody", "arn:aws:states:::aws-sdk:ssm:getParameter", &json!({ "Name": "p" }));
+    assert_eq!(nobody["error"], "Ssm.SdkClientException", "{nobody}");
+    assert!(nobody["cause"].to_string().contains("--delegate ssm=URL"), "{nobody}");
+}
+
 #[test]
 fn signatures_are_checked_where_that_is_asked_for() {
     let tule = Tule::start(&["--executor", "process", "--verify-signatures"]);

@@ -55,11 +55,9 @@ pub(super) fn check_target(target: &str) -> Result<(), ServiceError> {
 }
 
 fn check_url(uri: &str) -> Result<(), ServiceError> {
-    if uri.starts_with("http://") || uri.contains("${stageVariables.") {
+    let is_address = uri.starts_with("http://") || uri.starts_with("https://");
+    if is_address || uri.contains("${stageVariables.") {
         return Ok(());
-    }
-    if uri.starts_with("https://") {
-        return Err(not_yet("https:// endpoints of HTTP_PROXY integrations"));
     }
     Err(bad_request("HttpIntegration URI should be a valid URL"))
 }

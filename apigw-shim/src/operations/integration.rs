@@ -80,11 +80,8 @@ fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
     }
     if kind.starts_with("HTTP") {
         let is_variable = uri.contains("${stageVariables.");
-        if uri.starts_with("http://") || is_variable {
+        if uri.starts_with("http://") || uri.starts_with("https://") || is_variable {
             return Ok(());
-        }
-        if uri.starts_with("https://") {
-            return Err(not_yet("https:// endpoints of HTTP and HTTP_PROXY integrations"));
         }
         return Err(bad_request("Invalid HTTP endpoint specified for URI"));
     }

@@ -101,19 +101,13 @@ async fn what_cannot_be_kept_is_refused_by_name() {
         .await;
     assert!(error.status >= 400);
     rig.rest("PutMethod", with(&of, json!({"authorizationType": "NONE"}))).await;
-    for (integration, named) in [
-        (
-            json!({"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "https://example.com"}),
-            "https://",
-        ),
-        (
-            json!({
-                "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://a",
-                "connectionType": "VPC_LINK", "connectionId": "v1",
-            }),
-            "VPC_LINK",
-        ),
-    ] {
+    for (integration, named) in [(
+        json!({
+            "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://a",
+            "connectionType": "VPC_LINK", "connectionId": "v1",
+        }),
+        "VPC_LINK",
+    )] {
         let error = rig.rest_refuses("PutIntegration", with(&of, integration)).await;
         assert!(error.message.contains(named), "{}", error.message);
     }

@@ -12,6 +12,7 @@ mod history;
 mod intrinsic;
 pub mod layout;
 pub mod map_run;
+mod parameters;
 mod path;
 mod payload;
 mod scope;

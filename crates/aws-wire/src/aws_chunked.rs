@@ -2,11 +2,14 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-/// Takes the encoding off as bytes arrive. Signatures of chunks and trailers are read over.
+use crate::checksum::{Algorithm, Hasher};
+
+/// Takes the encoding off as bytes arrive. Signatures of chunks are read over.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: BytesMut,
     state: State,
+    trailers: Vec<(String, String)>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -25,6 +28,8 @@ pub struct Malformed;
 
 /// A size line with its signature is about 90 bytes, a trailer less.
 const LONGEST_LINE: usize = 4_096;
+/// A checksum and its signature are two.
+const MOST_TRAILERS: usize = 16;
 
 impl Decoder {
     /// Takes what has arrived and gives the content in it.
@@ -57,9 +62,16 @@ impl Decoder {
                     self.state = State::Size;
                 }
                 State::Trailers => {
-                    if self.line()?.is_none() {
-                        break;
+                    let Some(line) = self.line()? else { break };
+                    let Some((name, value)) =
+                        str::from_utf8(&line).ok().and_then(|line| line.split_once(':'))
+                    else {
+                        continue;
+                    };
+                    if self.trailers.len() == MOST_TRAILERS {
+                        return Err(Malformed);
                     }
+                    self.trailers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
                 }
             }
         }
@@ -71,6 +83,11 @@ impl Decoder {
         matches!(self.state, State::Trailers)
     }
 
+    /// What stood behind the last chunk: names in lower case, with their values.
+    pub fn trailers(&self) -> &[(String, String)] {
+        &self.trailers
+    }
+
     fn line(&mut self) -> Result<Option<Bytes>, Malformed> {
         let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") else {
             return if self.buffer.len() > LONGEST_LINE { Err(Malformed) } else { Ok(None) };
@@ -78,6 +95,72 @@ impl Decoder {
         let line = self.buffer.split_to(end).freeze();
         self.buffer.advance(2);
         Ok(Some(line))
+    }
+}
+
+/// Why an upload cannot be what its sender meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// It breaks the encoding.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It is shorter or longer than its headers say, or was cut off.
+    #[error("the body has another length than its headers say")]
+    Length,
+    /// The checksum that the headers promised did not come.
+    #[error("the trailer that the headers promise is not there")]
+    NoTrailer,
+    /// The checksum behind it is another's.
+    #[error("the {0} you specified did not match the calculated checksum.")]
+    Checksum(&'static str),
+}
+
+/// A decoder that holds the content to what the headers and the trailer say of it.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    decoder: Decoder,
+    /// The content's length, as `x-amz-decoded-content-length` has it.
+    length: Option<u64>,
+    seen: u64,
+    /// The checksum that `x-amz-trailer` promises.
+    promised: Option<(Algorithm, Hasher)>,
+}
+
+impl Verifier {
+    /// For a request with these headers.
+    pub fn new(headers: &http::HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let algorithm = text("x-amz-trailer").and_then(Algorithm::of_header);
+        Self {
+            length: text("x-amz-decoded-content-length").and_then(|length| length.trim().parse().ok()),
+            promised: algorithm.map(|algorithm| (algorithm, Hasher::new(algorithm))),
+            ..Self::default()
+        }
+    }
+
+    /// Takes what has arrived and gives the content in it.
+    pub fn push(&mut self, arrived: &[u8]) -> Result<Bytes, Broken> {
+        let content = self.decoder.push(arrived)?;
+        self.seen += content.len() as u64;
+        if self.length.is_some_and(|length| self.seen > length) {
+            return Err(Broken::Length);
+        }
+        if let Some((_, hasher)) = &mut self.promised {
+            hasher.update(&content);
+        }
+        Ok(content)
+    }
+
+    /// To be asked when nothing more comes.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        if !self.decoder.is_done() || self.length.is_some_and(|length| self.seen != length) {
+            return Err(Broken::Length);
+        }
+        let Some((algorithm, hasher)) = self.promised.take() else { return Ok(()) };
+        let mut trailers = self.decoder.trailers().iter();
+        let sent = trailers.find(|(name, _)| Algorithm::of_header(name) == Some(algorithm));
+        let (_, sent) = sent.ok_or(Broken::NoTrailer)?;
+        if *sent == hasher.finish_base64() { Ok(()) } else { Err(Broken::Checksum(algorithm.name())) }
     }
 }
 
@@ -106,6 +189,28 @@ mod tests {
             assert_eq!(content, b"hello world");
             assert!(decoder.is_done());
         }
+    }
+
+    #[test]
+    fn uploads_are_held_to_what_is_said_of_them() {
+        let check = |trailer: &str, headers: &[(&'static str, &'static str)]| {
+            let mut map = http::HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, http::HeaderValue::from_static(value));
+            }
+            let mut verifier = Verifier::new(&map);
+            let body = format!("9\r\n123456789\r\n0\r\n{trailer}\r\n");
+            verifier.push(body.as_bytes()).and_then(|_| verifier.finish())
+        };
+        let crc = ("x-amz-trailer", "x-amz-checksum-crc32");
+        let length = ("x-amz-decoded-content-length", "9");
+        assert_eq!(check("x-amz-checksum-crc32:y/Q5Jg==\r\n", &[crc, length]), Ok(()));
+        assert_eq!(check("X-Amz-Checksum-Crc32: y/Q5Jg==\r\n", &[crc]), Ok(()));
+        assert_eq!(check("", &[]), Ok(()));
+        assert_eq!(check("x-amz-checksum-crc32:AAAAAA==\r\n", &[crc]), Err(Broken::Checksum("CRC32")));
+        assert_eq!(check("", &[crc]), Err(Broken::NoTrailer));
+        assert_eq!(check("", &[("x-amz-decoded-content-length", "8")]), Err(Broken::Length));
+        assert_eq!(check("", &[("x-amz-decoded-content-length", "10")]), Err(Broken::Length));
     }
 
     #[test]

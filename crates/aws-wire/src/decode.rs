@@ -43,6 +43,16 @@ pub(crate) fn input_of(target: &Target) -> Option<&'static StructureShape> {
     }
 }
 
+/// An address of S3 is UTF-8, percent-encoded. What is not would otherwise become a key that nobody asked for.
+fn refuse_other_text(target: &Target, parts: &Parts) -> Result<(), ServiceError> {
+    let is_text = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().is_ok();
+    let address = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    if target.model.name == "s3" && !is_text(address) {
+        return Err(ServiceError::bad_request("InvalidURI", "Couldn't parse the specified URI."));
+    }
+    Ok(())
+}
+
 fn rest(
     target: &Target,
     input: &'static StructureShape,
@@ -50,6 +60,7 @@ fn rest(
     body: &[u8],
 ) -> Result<Map<String, Value>, ServiceError> {
     let model = target.model;
+    refuse_other_text(target, parts)?;
     let mut members = rest_body(model, input, body)?;
     for field in &input.fields {
         let value = match field.location {

@@ -5,6 +5,7 @@
 //! [`decode`] and [`validate`]; the way out is [`encode_output`] or [`encode_error`].
 
 pub mod aws_chunked;
+pub mod checksum;
 pub mod event_stream;
 pub mod sigv4;
 

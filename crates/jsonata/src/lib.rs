@@ -1,29 +1,24 @@
 //! JSONata as Step Functions has it: a facade over the engine, AWS's extra functions, AWS's restrictions.
 //!
-//! Pure: the moment and the seed are arguments, and what stops an expression is a count of steps, not a clock. Nothing
-//! of the engine shows outside this crate. Start at [`Expression::compile`].
+//! Pure: the moment and the seed are arguments, and what stops an expression is a count of steps; a clock stops only what
+//! that count does not see. Nothing of the engine shows outside this crate. Start at [`Expression::compile`].
 
 mod functions;
 mod lint;
+mod program;
 
 use std::borrow::Cow;
 
-use jlens_core::{Bindings, Options, reads::Reads};
-use serde_json::{Map, Number, Value};
+use jlens_core::reads::Reads;
+use serde_json::Value;
 
-/// How many steps one expression may take. AWS stops it after a second.
-const MAX_STEPS: u64 = 5_000_000;
-/// How deep calls may go, so that the host's stack is never at risk.
-const MAX_DEPTH: usize = 2_000;
-/// The most bytes of a text or a result, and the most items of an array, that an expression may build.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
-const MAX_ITEMS: usize = 1_000_000;
+pub use program::Program;
 
 /// An expression, compiled.
 #[derive(Debug, Clone)]
 pub struct Expression {
     source: String,
-    compiled: jlens_core::Expression,
+    program: Program,
     reads: Reads,
     /// Names of variables it reads that it does not bind itself, without the functions every expression has.
     variables: Vec<String>,
@@ -87,15 +82,12 @@ impl Part<'_> {
 impl Expression {
     /// Compiles what stands between `{%` and `%}`.
     pub fn compile(source: &str) -> Result<Self, CompileError> {
-        let compiled = jlens_core::Expression::compile(source).map_err(|error| CompileError::Syntax {
-            code: error.code().to_owned(),
-            message: error.message(),
-        })?;
-        let reads = compiled.reads_with(functions::pure());
-        let names = lint::check(&compiled)?;
+        let program = Program::compile(source)?;
+        let reads = program.reads();
+        let names = program.check()?;
         let draws = functions::Draws::of(&names);
         let variables = lint::free_variables(&reads);
-        Ok(Self { source: source.to_owned(), compiled, reads, variables, draws })
+        Ok(Self { source: source.to_owned(), program, reads, variables, draws })
     }
 
     /// As it was written.
@@ -128,43 +120,6 @@ impl Expression {
                 bindings = bindings.var(name.clone(), value.into_owned());
             }
         }
-        self.run(&bindings, moment)
-    }
-
-    fn run(&self, bindings: &Bindings, moment: Moment) -> Result<Option<Value>, EvaluateError> {
-        let options = Options::new()
-            .now(moment.now)
-            .seed(moment.seed)
-            .max_steps(MAX_STEPS)
-            .max_depth(MAX_DEPTH)
-            .max_string_length(MAX_BYTES)
-            .max_result_size(MAX_BYTES)
-            .max_array_length(MAX_ITEMS);
-        let value = self.compiled.evaluate_with(None, bindings, &options);
-        let value = value
-            .map_err(|error| EvaluateError { code: error.code().to_owned(), message: error.message() })?;
-        Ok(value.map(normalise))
-    }
-}
-
-/// Whole numbers without a fraction, as AWS writes them.
-fn normalise(value: Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(whole(number)),
-        Value::Array(items) => items.into_iter().map(normalise).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(name, member)| (name, normalise(member))).collect::<Map<_, _>>().into()
-        }
-        other => other,
-    }
-}
-
-fn whole(number: Number) -> Number {
-    match number.as_f64() {
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and within 64 bits")]
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e18 => {
-            Number::from(float as i64)
-        }
-        _ => number,
+        self.program.run(None, &bindings, moment)
     }
 }

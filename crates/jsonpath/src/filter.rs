@@ -272,7 +272,31 @@ impl FilterCompiler {
             }
         }
         let operator = Operator::parse(&self.cursor.slice(start, self.cursor.position()))?;
-        Ok((operator, self.read_value()?.operand()))
+        let value = match self.read_word() {
+            Some(word) => Operand::Text(word),
+            None => self.read_value()?.operand(),
+        };
+        Ok((operator, value))
+    }
+
+    /// A text without quotes, as AWS takes it behind an operator and Jayway does not any more: published workflows have
+    /// `$[?(@.TargetLanguageCode==es)]`.
+    fn read_word(&mut self) -> Option<String> {
+        self.cursor.skip_blanks();
+        let start = self.cursor.position();
+        let belongs = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+        let mut end = start;
+        while self.cursor.is_inside(end) && self.cursor.at(end).is_ok_and(belongs) {
+            end += 1;
+        }
+        let word = self.cursor.slice(start, end);
+        let ends = self.cursor.at(end).is_ok_and(|next| matches!(next, ' ' | ')' | '&' | '|'));
+        let is_word = word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        if !ends || !is_word || matches!(word.as_str(), "true" | "false" | "null") {
+            return None;
+        }
+        self.cursor.set_position(end);
+        Some(word)
     }
 
     fn read_value(&mut self) -> Compiled<Read> {

@@ -3,6 +3,7 @@
 //!
 //! Knows no service, no listener and no storage. Start at [`ServiceRouter`].
 
+mod api_invoker;
 mod body;
 mod clock;
 mod context;
@@ -10,6 +11,7 @@ mod invoker;
 mod log_sink;
 mod router;
 
+pub use api_invoker::{ApiAnswer, ApiInvoker};
 pub use body::{Body, BodyError, ByteStream, Event, EventStream};
 pub use clock::{Clock, Timestamp, VirtualClock};
 pub use context::{CallContext, Scope, new_request_id};

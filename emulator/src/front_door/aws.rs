@@ -54,20 +54,22 @@ async fn call(
     door: &FrontDoor,
     world: &World,
     identified: &Identified,
-    parts: Parts,
+    mut parts: Parts,
     incoming: Incoming,
     request_id: &Arc<str>,
 ) -> Result<(Response<HttpBody>, &'static ServiceModel), Failure> {
     let model = identified.model();
     if let Some(endpoint) = world.registry.delegates().endpoint(model.name) {
-        let request = Request::from_parts(parts, to_http(from_http(incoming, false)));
+        let request = Request::from_parts(parts, to_http(from_http(incoming, None)));
         let answer =
             world.registry.delegates().forward(endpoint, request).await.map_err(|error| (model, error))?;
-        let answer = answer.map(|body| to_http(from_http(body, false)));
+        let answer = answer.map(|body| to_http(from_http(body, None)));
         return Ok((answer, model));
     }
-    let chunked = aws_chunked::is_encoded(&parts.headers);
-    let mut body = from_http(incoming, chunked);
+    let verifier =
+        aws_chunked::is_encoded(&parts.headers).then(|| aws_chunked::Verifier::new(&parts.headers));
+    let mut body = from_http(incoming, verifier);
+    tell_algorithm(&mut parts);
     let mut form = None;
     if identified.names_operation_in_body(&parts) {
         let read = read_whole(body, model, &parts).await.map_err(|error| (model, error))?;
@@ -82,6 +84,16 @@ async fn call(
     let output = world.registry.call(&ctx, model.name, name, Input { members, body }).await;
     let output = output.map_err(|error| (model, error))?;
     Ok((encode(&target, output, request_id), model))
+}
+
+/// The algorithm of a checksum that comes behind the body, where no header but the trailer's own names it.
+fn tell_algorithm(parts: &mut Parts) {
+    const NAMED: &str = "x-amz-sdk-checksum-algorithm";
+    let trailer = parts.headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
+    let algorithm = trailer.and_then(aws_wire::checksum::Algorithm::of_header);
+    if let Some(algorithm) = algorithm.filter(|_| !parts.headers.contains_key(NAMED)) {
+        parts.headers.insert(NAMED, HeaderValue::from_static(algorithm.name()));
+    }
 }
 
 fn context(door: &FrontDoor, identified: &Identified, parts: &Parts, request_id: &Arc<str>) -> CallContext {

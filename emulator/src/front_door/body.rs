@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use aws_wire::aws_chunked::Decoder;
+use aws_wire::aws_chunked::Verifier;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use http_body::{Body as _, Frame, SizeHint};
@@ -59,34 +59,29 @@ pub(crate) fn to_http(body: Body) -> HttpBody {
     }
 }
 
-/// A request's body as ours; trailers are dropped, and the `aws-chunked` encoding is taken off.
-pub(crate) fn from_http(incoming: Incoming, aws_chunked: bool) -> Body {
-    if incoming.is_end_stream() {
+/// A request's body as ours. With a verifier the `aws-chunked` encoding is taken off, and a body that is not what its
+/// headers and its trailer say ends in an error.
+pub(crate) fn from_http(incoming: Incoming, verifier: Option<Verifier>) -> Body {
+    if incoming.is_end_stream() && verifier.is_none() {
         return Body::Empty;
     }
     let chunks = http_body_util::BodyDataStream::new(incoming).map(|chunk| chunk.map_err(io::Error::other));
-    if !aws_chunked {
-        return Body::Stream(Box::pin(chunks));
-    }
-    let decoded = futures::stream::unfold(
-        (chunks, Decoder::default(), false),
-        |(mut chunks, mut decoder, ended)| async move {
+    let Some(verifier) = verifier else { return Body::Stream(Box::pin(chunks)) };
+    let decoded =
+        futures::stream::unfold((chunks, verifier, false), |(mut chunks, mut verifier, ended)| async move {
             if ended {
                 return None;
             }
+            let broken = |error| io::Error::new(io::ErrorKind::InvalidData, error);
             match chunks.next().await {
                 Some(Ok(chunk)) => {
-                    let content = decoder
-                        .push(&chunk)
-                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+                    let content = verifier.push(&chunk).map_err(broken);
                     let failed = content.is_err();
-                    Some((content, (chunks, decoder, failed)))
+                    Some((content, (chunks, verifier, failed)))
                 }
-                Some(Err(error)) => Some((Err(error), (chunks, decoder, true))),
-                None if decoder.is_done() => None,
-                None => Some((Err(io::ErrorKind::UnexpectedEof.into()), (chunks, decoder, true))),
+                Some(Err(error)) => Some((Err(error), (chunks, verifier, true))),
+                None => verifier.finish().err().map(|error| (Err(broken(error)), (chunks, verifier, true))),
             }
-        },
-    );
+        });
     Body::Stream(Box::pin(decoded))
 }

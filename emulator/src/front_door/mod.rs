@@ -154,13 +154,13 @@ impl FrontDoor {
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;
                 let addressed = Addressed { api_id: id, stage };
-                let request = Request::from_parts(parts, from_http(incoming, false));
+                let request = Request::from_parts(parts, from_http(incoming, None));
                 world.apis.execute(addressed, request, peer).await.map(to_http)
             }
             Destination::FunctionUrl { id, path_and_query } => {
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;
-                let request = Request::from_parts(parts, from_http(incoming, false));
+                let request = Request::from_parts(parts, from_http(incoming, None));
                 world.lambda.serve_url(&id, request, peer).await.map(to_http)
             }
         }

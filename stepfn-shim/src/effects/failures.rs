@@ -19,10 +19,21 @@ const OPTIMISED: &[(&str, &str, &str)] = &[
     ("states", "StepFunctions", "AWSStepFunctions"),
 ];
 
+/// An error that no service gave, since there is none that answers: AWS's SDKs fail so where they reach no endpoint.
+fn unreachable(prefix: &str, error: &ServiceError) -> Option<TaskFailure> {
+    matches!(&*error.code, "NotImplemented" | "SdkClientException").then(|| TaskFailure {
+        error: format!("{prefix}.SdkClientException"),
+        cause: format!("Unable to execute HTTP request: {}", error.message),
+    })
+}
+
 /// An error of a service that is called through an optimised integration.
 pub(super) fn optimised(service: &str, ctx: &CallContext, error: &ServiceError) -> TaskFailure {
     let names = OPTIMISED.iter().find(|(name, ..)| *name == service);
     let (prefix, long) = names.map_or((service, service), |(_, prefix, long)| (*prefix, *long));
+    if let Some(failure) = unreachable(prefix, error) {
+        return failure;
+    }
     let code = error_name(&error.code);
     // The first SDK has no class of its own for what the model does not name.
     let name = if error.code == "ValidationException" && service == "dynamodb" {
@@ -40,6 +51,9 @@ pub(super) fn optimised(service: &str, ctx: &CallContext, error: &ServiceError) 
 /// An error of a service that is called as `aws-sdk:NAME`.
 pub(super) fn sdk(service: &str, ctx: &CallContext, error: &ServiceError) -> TaskFailure {
     let prefix = sdk_name(service);
+    if let Some(failure) = unreachable(&prefix, error) {
+        return failure;
+    }
     let name = format!("{prefix}.{}", error_name(&error.code));
     let (message, status, id) = (&error.message, error.status, &ctx.request_id);
     let cause = if service == "s3" {
@@ -68,6 +82,7 @@ fn sdk_name(service: &str) -> String {
         "secretsmanager" => String::from("SecretsManager"),
         "eventbridge" => String::from("EventBridge"),
         "apigateway" => String::from("ApiGateway"),
+        "apigatewayv2" => String::from("ApiGatewayV2"),
         "cloudformation" => String::from("CloudFormation"),
         other => {
             let mut characters = other.chars();

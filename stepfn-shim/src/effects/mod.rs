@@ -3,8 +3,11 @@
 //! An effect runs at least once: after a crash it is repeated with the token it had. Whatever comes of it goes back to
 //! the execution as a signal.
 
+mod api_gateway;
 pub(crate) mod casing;
 mod failures;
+mod http;
+mod http_answer;
 mod lambda;
 mod metadata;
 mod service_call;
@@ -82,7 +85,7 @@ async fn perform(inner: &Arc<Inner>, running: &Arc<Running>, task: &ScheduledTas
         Resource::Activity { .. } => return,
         Resource::Service { pattern, .. } => *pattern,
     };
-    let answer = attempt(inner, &ctx, task, repeated).await;
+    let answer = attempt(inner, &ctx, task, Some(&running.arn), repeated).await;
     let task_id = task.task;
     let signal = match (answer, pattern) {
         (Err(TaskFailure { error, cause }), _) => {
@@ -108,6 +111,7 @@ pub(crate) async fn attempt(
     inner: &Arc<Inner>,
     ctx: &CallContext,
     task: &ScheduledTask,
+    execution: Option<&str>,
     repeated: bool,
 ) -> Answer {
     match &*task.resource {
@@ -115,9 +119,11 @@ pub(crate) async fn attempt(
         Resource::Activity { arn } => Err(failures::no_worker(arn)),
         Resource::Service { service, action, pattern } => match (service.as_str(), action.as_str()) {
             ("lambda", "invoke") => lambda::invoke(inner, ctx, &task.input, *pattern).await,
+            ("apigateway", "invoke") => api_gateway::invoke(inner, ctx, &task.input).await,
+            ("http", "invoke") => http::invoke(inner, &task.input).await,
             ("states", "startExecution") => start_execution::start(inner, ctx, task, repeated).await,
             _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => Err(failures::no_sync(service, action)),
-            _ => service_call::call(inner, ctx, service, action, &task.input).await,
+            _ => service_call::call(inner, ctx, service, action, &task.input, execution).await,
         },
     }
 }

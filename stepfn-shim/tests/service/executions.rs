@@ -164,7 +164,7 @@ async fn an_unknown_service_fails_the_task_and_is_named() {
         .await;
     let execution = world.start(&machine, &json!({})).await;
     let found = world.finish(&execution).await;
-    assert_eq!(found["error"], "Polly.NotImplementedException");
+    assert_eq!(found["error"], "Polly.SdkClientException");
     assert!(found["cause"].as_str().unwrap().contains("polly ListLexicons"), "{found}");
 }
 

@@ -14,6 +14,7 @@ use crate::{
     definition::{Number, Resource, State, Task},
     failure::{self, Failure},
     history::{Details, EventType, Text},
+    parameters,
     payload::{MAX_BYTES, Payload},
 };
 
@@ -105,6 +106,7 @@ impl Execution {
         if input.exceeds_limits() {
             return Err(Failure::data_limit_exceeded(&state.name));
         }
+        parameters::check(&task.resource, &input)?;
         let request_token: Arc<str> = self.data.seed.uuid().into();
         let scheduled = ScheduledTask {
             task: id,

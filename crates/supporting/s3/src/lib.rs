@@ -3,6 +3,8 @@
 //! Owns buckets and objects; knows no other service. Objects live in the store, contents as blobs, so an object's size
 //! costs no memory on disk-backed stores. Start at [`S3`].
 
+#[cfg(test)]
+mod checksum_tests;
 mod operations;
 mod record;
 #[cfg(test)]
@@ -34,6 +36,8 @@ struct State {
     parts: Collection<Part>,
     /// Turns to change what is under a key.
     keys: Lanes,
+    /// Held by those who put objects into buckets, and alone by who removes a bucket.
+    emptying: tokio::sync::RwLock<()>,
     /// Turns to change an upload. Whoever needs both takes this one first.
     uploading: Lanes,
 }
@@ -45,7 +49,9 @@ impl S3 {
         let parts = Collection::load(store, PARTS, VERSION)?;
         let uploads = Collection::load(store, UPLOADS, VERSION)?;
         let (keys, uploading) = (Lanes::default(), Lanes::default());
-        Ok(Self(Arc::new(State { store: store.clone(), clock, buckets, uploads, parts, keys, uploading })))
+        let emptying = tokio::sync::RwLock::default();
+        let store = store.clone();
+        Ok(Self(Arc::new(State { store, clock, buckets, uploads, parts, keys, emptying, uploading })))
     }
 }
 

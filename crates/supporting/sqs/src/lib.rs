@@ -4,7 +4,9 @@
 //! Owns queues and messages. FIFO queues, dead-letter redrive and policies are refused by name. Start at [`Sqs`].
 
 mod attributes;
+mod line;
 mod message;
+mod message_attributes;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -12,11 +14,13 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_wire::ServiceError;
+use bytes::Bytes;
+use dashmap::DashMap;
 use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
 use serde_json::{Map, Value};
-use store::{Collection, Lanes, Store, StoreError, Table};
-use tokio::sync::Notify;
+use store::{Collection, Key, Lanes, Store, StoreError, Table};
 
+use line::Line;
 use message::Message;
 use queue::Queue;
 
@@ -32,25 +36,26 @@ struct State {
     clock: Clock,
     queues: Collection<Queue>,
     messages: Collection<Message>,
-    /// Woken whenever a message comes or becomes visible again; receivers that wait look again.
-    arrival: Notify,
-    /// One receiver at a time takes messages, so that none is given out twice.
-    taking: tokio::sync::Mutex<()>,
-    /// Turns to change a queue.
+    /// The order of each queue's messages, by the queue's key.
+    lines: DashMap<Bytes, Arc<Line>>,
+    /// Turns to change a queue, or a message.
     changing: Lanes,
 }
 
 impl Sqs {
     /// Loads what the store holds.
     pub fn new(store: &Store, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(State {
+        let state = State {
             clock,
             queues: Collection::load(store, QUEUES, VERSION)?,
             messages: Collection::load(store, MESSAGES, VERSION)?,
-            arrival: Notify::new(),
-            taking: tokio::sync::Mutex::default(),
+            lines: DashMap::new(),
             changing: Lanes::default(),
-        })))
+        };
+        for queue in state.queues.page(&Key::new(), None, usize::MAX) {
+            message::line_up(&state, &queue);
+        }
+        Ok(Self(Arc::new(state)))
     }
 }
 

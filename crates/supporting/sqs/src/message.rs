@@ -14,13 +14,19 @@ use serde_json::{Map, Value, json};
 use store::Key;
 use uuid::Uuid;
 
-use crate::{Answer, Members, State, number, queue, queue::Queue, storage, text};
+use crate::{
+    Answer, Members, State,
+    line::{Counts, Hidden, Line, Sequence},
+    message_attributes, number, queue,
+    queue::Queue,
+    storage, text,
+};
 
 /// A message, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Message {
     /// Orders messages within a queue: the moment it was sent and a random tail.
-    sequence: (u64, u64),
+    sequence: Sequence,
     id: String,
     body: String,
     attributes: BTreeMap<String, Value>,
@@ -35,43 +41,59 @@ pub(crate) struct Message {
     receipt: Option<String>,
 }
 
-/// How many messages a queue has, as its attributes tell.
-pub(crate) struct Counts {
-    pub(crate) visible: usize,
-    pub(crate) taken: usize,
-    pub(crate) delayed: usize,
-}
-
 impl Message {
     fn key(&self, queue: &Queue) -> Key {
-        queue.key().number(self.sequence.0).number(self.sequence.1)
+        key(queue, self.sequence)
     }
+
+    fn hidden(&self) -> Hidden {
+        if self.receives > 0 { Hidden::Taken } else { Hidden::Delayed }
+    }
+}
+
+fn key(queue: &Queue, (moment, tail): Sequence) -> Key {
+    queue.key().number(moment).number(tail)
 }
 
 fn all(state: &State, queue: &Queue) -> Vec<Arc<Message>> {
     state.messages.page(&queue.key(), None, usize::MAX)
 }
 
-pub(crate) fn counts(state: &State, queue: &Queue) -> Counts {
-    let now = state.clock.now();
-    let mut counts = Counts { visible: 0, taken: 0, delayed: 0 };
+/// The order of a queue's messages.
+fn line(state: &State, queue: &Queue) -> Arc<Line> {
+    Arc::clone(&state.lines.entry(queue.key().into()).or_default())
+}
+
+/// Makes the order of a queue that was stored.
+pub(crate) fn line_up(state: &State, queue: &Queue) {
+    let (line, now) = (line(state, queue), state.clock.now());
     for message in all(state, queue) {
-        match () {
-            () if message.visible <= now => counts.visible += 1,
-            () if message.receives > 0 => counts.taken += 1,
-            () => counts.delayed += 1,
-        }
+        line.place(message.sequence, message.visible, message.hidden(), now);
     }
-    counts
+}
+
+pub(crate) fn counts(state: &State, queue: &Queue) -> Counts {
+    line(state, queue).counts(state.clock.now())
+}
+
+/// Removes a message, in its turn.
+async fn remove(state: &State, queue: &Queue, message: &Message) -> Result<(), ServiceError> {
+    state.messages.remove(&message.key(queue)).await.map_err(storage)?;
+    line(state, queue).remove(message.sequence);
+    Ok(())
 }
 
 pub(crate) async fn remove_all(state: &State, queue: &Queue) -> Result<(), ServiceError> {
-    // Who is taking a message would put it back.
-    let _alone = state.taking.lock().await;
     for message in all(state, queue) {
-        state.messages.remove(&message.key(queue)).await.map_err(storage)?;
+        let _turn = state.changing.turn(&message.key(queue)).await;
+        remove(state, queue, &message).await?;
     }
     Ok(())
+}
+
+/// Forgets the order of a queue that is gone.
+pub(crate) fn forget(state: &State, queue: &Queue) {
+    state.lines.remove(queue.key().as_bytes());
 }
 
 fn md5(text: &[u8]) -> String {
@@ -145,8 +167,8 @@ async fn store(
     if let Some(md5) = md5_of_attributes(&message.attributes) {
         answer["MD5OfMessageAttributes"] = Value::from(md5);
     }
-    state.messages.put(message.key(queue), message).await.map_err(storage)?;
-    state.arrival.notify_waiters();
+    let stored = state.messages.put(message.key(queue), message).await.map_err(storage)?;
+    line(state, queue).place(stored.sequence, stored.visible, Hidden::Delayed, state.clock.now());
     Ok(answer)
 }
 
@@ -155,8 +177,8 @@ fn check(queue: &Queue, body: &str, attributes: &BTreeMap<String, Value>) -> Res
         let message = "The request must contain the parameter MessageBody.";
         return Err(ServiceError::bad_request("MissingParameter", message));
     }
-    let size: usize = body.len()
-        + attributes.iter().map(|(name, value)| name.len() + value.to_string().len()).sum::<usize>();
+    message_attributes::check(attributes)?;
+    let size = body.len() + message_attributes::size(attributes);
     let most = queue.number("MaximumMessageSize");
     if size as u64 > most {
         let message =
@@ -237,8 +259,23 @@ impl Results {
     }
 }
 
+/// The most that the messages of a batch may have together.
+const MOST_BYTES_OF_A_BATCH: usize = 1_048_576;
+
+fn size_of_entry(entry: &Members) -> usize {
+    let attributes = entry.get("MessageAttributes").and_then(Value::as_object).cloned().unwrap_or_default();
+    text(entry, "MessageBody").len() + message_attributes::size(&attributes.into_iter().collect())
+}
+
 pub(crate) async fn send_batch(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let queue = queue::by_url(state, ctx, members)?;
+    let size: usize = entries(members)?.map(size_of_entry).sum();
+    if size > MOST_BYTES_OF_A_BATCH {
+        let message = format!(
+            "Batch requests cannot be longer than {MOST_BYTES_OF_A_BATCH} bytes. You have sent {size} bytes."
+        );
+        return Err(ServiceError::bad_request("BatchRequestTooLong", message));
+    }
     let mut results = Results::default();
     for entry in entries(members)? {
         results.add(entry, store(state, ctx, &queue, entry).await);
@@ -254,61 +291,70 @@ pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members)
     let wait = number(members, "WaitTimeSeconds", 0, 20)?
         .unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
     let until = state.clock.now().plus(Duration::from_secs(wait));
+    let line = line(state, &queue);
     loop {
-        let arrival = state.arrival.notified();
-        let taken = take(state, &queue, most, hidden).await?;
-        let now = state.clock.now();
-        if !taken.is_empty() || now >= until {
+        let arrival = line.arrival();
+        let taken = take(state, &queue, &line, most, hidden).await?;
+        if !taken.is_empty() || state.clock.now() >= until {
             let shown: Vec<Value> = taken.iter().map(|message| shown(message, members)).collect();
             return Ok(Output::of(if shown.is_empty() { json!({}) } else { json!({ "Messages": shown }) }));
         }
-        let next = all(state, &queue).iter().map(|message| message.visible).filter(|at| *at > now).min();
-        let wake = next.map_or(until, |next| next.min(until));
+        line.watch(&state.clock);
         tokio::select! {
             () = arrival => {}
-            () = state.clock.sleep_until(wake) => {}
+            () = state.clock.sleep_until(until) => {}
         }
     }
 }
 
-/// Messages looked at at a time.
-const LOOKED_AT: usize = 64;
-
+/// Takes up to `most` messages that are free.
 async fn take(
     state: &State,
     queue: &Queue,
+    line: &Line,
     most: u64,
     hidden: Duration,
 ) -> Result<Vec<Arc<Message>>, ServiceError> {
-    let _alone = state.taking.lock().await;
     let now = state.clock.now();
     let kept = Duration::from_secs(queue.number("MessageRetentionPeriod"));
+    let visible = now.plus(hidden);
+    // A message that is not hidden at all must not be given out twice in one answer.
+    let claimed_until = visible.max(now.plus(Duration::from_millis(1)));
     let mut taken = Vec::new();
-    let mut position = None;
-    loop {
-        // Most often the first few are free: a receiver does not look at all of a long queue.
-        let found = state.messages.page(&queue.key(), position.as_ref(), LOOKED_AT);
-        let Some(last) = found.last() else { return Ok(taken) };
-        position = Some(last.key(queue));
-        for message in found {
-            if message.sent.plus(kept) <= now {
-                state.messages.remove(&message.key(queue)).await.map_err(storage)?;
-                continue;
-            }
-            if message.visible > now {
-                continue;
-            }
-            let mut message = (*message).clone();
-            message.visible = now.plus(hidden);
-            message.receives += 1;
-            message.first_received.get_or_insert(now);
-            message.receipt = Some(receipt(&message));
-            taken.push(state.messages.put(message.key(queue), message).await.map_err(storage)?);
-            if taken.len() as u64 == most {
-                return Ok(taken);
+    while (taken.len() as u64) < most
+        && let Some(sequence) = line.claim(now, claimed_until)
+    {
+        let key = key(queue, sequence);
+        let _turn = state.changing.turn(&key).await;
+        // It may have been deleted by an older receipt just now.
+        let Some(found) = state.messages.get(&key) else {
+            line.remove(sequence);
+            continue;
+        };
+        if found.sent.plus(kept) <= now {
+            remove(state, queue, &found).await?;
+            continue;
+        }
+        let mut message = (*found).clone();
+        message.visible = visible;
+        message.receives += 1;
+        message.first_received.get_or_insert(now);
+        message.receipt = Some(receipt(&message));
+        match state.messages.put(key, message).await {
+            Ok(message) => taken.push(message),
+            Err(error) => {
+                // Nobody has it: it is as free as it was.
+                line.place(sequence, found.visible, found.hidden(), now);
+                return Err(storage(error));
             }
         }
     }
+    if visible < claimed_until {
+        for message in &taken {
+            line.place(message.sequence, visible, Hidden::Taken, now);
+        }
+    }
+    Ok(taken)
 }
 
 /// A receipt names its message's place, so that deleting needs no search.
@@ -366,21 +412,27 @@ fn shown(message: &Message, members: &Members) -> Value {
     out
 }
 
-/// The message of a receipt, and whether the receipt is its latest.
-fn by_receipt(state: &State, queue: &Queue, receipt: &str) -> Result<Option<Arc<Message>>, ServiceError> {
+/// The key that a receipt names.
+fn key_of(queue: &Queue, receipt: &str) -> Result<Key, ServiceError> {
     let invalid = || {
         let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
         ServiceError::new("ReceiptHandleIsInvalid", 404, message)
     };
     let mut parts = receipt.split('-');
     let mut number = || parts.next().and_then(|part| u64::from_str_radix(part, 16).ok()).ok_or_else(invalid);
-    let key = queue.key().number(number()?).number(number()?);
-    Ok(state.messages.get(&key).filter(|message| message.receipt.as_deref() == Some(receipt)))
+    Ok(key(queue, (number()?, number()?)))
+}
+
+/// The message of a receipt, if the receipt is its latest.
+fn by_receipt(state: &State, queue: &Queue, receipt: &str) -> Result<Option<Arc<Message>>, ServiceError> {
+    let found = state.messages.get(&key_of(queue, receipt)?);
+    Ok(found.filter(|message| message.receipt.as_deref() == Some(receipt)))
 }
 
 async fn delete_one(state: &State, queue: &Queue, receipt: &str) -> Result<Value, ServiceError> {
+    let _turn = state.changing.turn(&key_of(queue, receipt)?).await;
     if let Some(message) = by_receipt(state, queue, receipt)? {
-        state.messages.remove(&message.key(queue)).await.map_err(storage)?;
+        remove(state, queue, &message).await?;
     }
     Ok(json!({}))
 }
@@ -402,15 +454,16 @@ pub(crate) async fn delete_batch(state: &State, ctx: &CallContext, members: &Mem
 pub(crate) async fn change_visibility(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let queue = queue::by_url(state, ctx, members)?;
     let seconds = number(members, "VisibilityTimeout", 0, 43_200)?.unwrap_or_default();
-    let _alone = state.taking.lock().await;
-    let found = by_receipt(state, &queue, text(members, "ReceiptHandle"))?;
+    let receipt = text(members, "ReceiptHandle");
+    let _turn = state.changing.turn(&key_of(&queue, receipt)?).await;
+    let found = by_receipt(state, &queue, receipt)?;
     let now = state.clock.now();
     let found = found.filter(|message| message.visible > now).ok_or_else(|| {
         let message = "The specified message isn't in flight or the receipt handle has expired.";
         ServiceError::bad_request("MessageNotInflight", message)
     })?;
     let message = Message { visible: now.plus(Duration::from_secs(seconds)), ..(*found).clone() };
-    state.messages.put(message.key(&queue), message).await.map_err(storage)?;
-    state.arrival.notify_waiters();
+    let message = state.messages.put(message.key(&queue), message).await.map_err(storage)?;
+    line(state, &queue).place(message.sequence, message.visible, Hidden::Taken, now);
     Ok(Output::empty())
 }

@@ -114,6 +114,7 @@ pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) 
     let queue = by_url(state, ctx, members)?;
     state.queues.remove(&queue.key()).await.map_err(storage)?;
     message::remove_all(state, &queue).await?;
+    message::forget(state, &queue);
     Ok(Output::empty())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use runtime::{CallContext, Clock, Input, Scope, Service as _, Timestamp, VirtualClock};
+use runtime::{CallContext, Clock, Input, Output, Scope, Service as _, Timestamp, VirtualClock};
 use serde_json::{Value, json};
 use store::Store;
 
@@ -24,6 +24,9 @@ impl Client {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
         let answer = self.sqs.call(&ctx, operation, Input { members, ..Input::default() }).await;
+        if let Ok(output) = &answer {
+            fits("sqs", operation, output);
+        }
         answer.map(|output| Value::Object(output.members)).map_err(|error| error.code.into_owned())
     }
 }
@@ -165,4 +168,99 @@ async fn attributes_set_side_by_side_are_all_kept() {
     for name in ["DelaySeconds", "VisibilityTimeout", "ReceiveMessageWaitTimeSeconds"] {
         assert_eq!(shown["Attributes"][name], "7", "{name}");
     }
+}
+
+#[tokio::test]
+async fn each_message_wakes_one_receiver_and_none_is_missed() {
+    let client = Arc::new(Client::new());
+    let made = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap();
+    let url = made["QueueUrl"].clone();
+    let wait = json!({"QueueUrl": url, "WaitTimeSeconds": 20});
+    let receivers: Vec<_> = (0..5)
+        .map(|_| {
+            let (client, wait) = (client.clone(), wait.clone());
+            tokio::spawn(async move { client.call("ReceiveMessage", wait).await.unwrap() })
+        })
+        .collect();
+    while client.clock.next_wakeup().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let entries: Vec<Value> =
+        (0..3).map(|id| json!({"Id": id.to_string(), "MessageBody": id.to_string()})).collect();
+    client.call("SendMessageBatch", json!({"QueueUrl": url, "Entries": entries})).await.unwrap();
+    let late = json!({"QueueUrl": url, "MessageBody": "late", "DelaySeconds": 5});
+    client.call("SendMessage", late).await.unwrap();
+    let mut got = Vec::new();
+    for step in 0..40 {
+        tokio::task::yield_now().await;
+        if step > 30 {
+            client.clock.advance(Duration::from_secs(3));
+        }
+    }
+    for receiver in receivers {
+        let answer = receiver.await.unwrap();
+        got.push(answer["Messages"][0]["Body"].as_str().unwrap_or("nothing").to_owned());
+    }
+    got.sort();
+    assert_eq!(got, ["0", "1", "2", "late", "nothing"]);
+}
+
+#[tokio::test]
+async fn counts_are_right_after_a_restart() {
+    let (store, clock) = (Store::memory(), VirtualClock::starting_at(Timestamp(1_000_000)));
+    let made = |sqs: Sqs| Client { sqs, clock: clock.clone() };
+    let client = made(Sqs::new(&store, Clock::Virtual(clock.clone())).unwrap());
+    let url = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap()["QueueUrl"].clone();
+    for delay in [0, 0, 60] {
+        let message = json!({"QueueUrl": url, "MessageBody": "m", "DelaySeconds": delay});
+        client.call("SendMessage", message).await.unwrap();
+    }
+    client.call("ReceiveMessage", json!({"QueueUrl": url})).await.unwrap();
+    for client in [client, made(Sqs::new(&store, Clock::Virtual(clock.clone())).unwrap())] {
+        let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
+        let counted = client.call("GetQueueAttributes", asked).await.unwrap();
+        let count = |name: &str| counted["Attributes"][format!("ApproximateNumberOfMessages{name}")].clone();
+        assert_eq!([count(""), count("NotVisible"), count("Delayed")], ["1", "1", "1"]);
+    }
+}
+
+#[tokio::test]
+async fn attributes_of_messages_are_checked() {
+    let client = Client::new();
+    let url = client.call("CreateQueue", json!({"QueueName": "q"})).await.unwrap()["QueueUrl"].clone();
+    let of = |kind: &str, value: &str| json!({"DataType": kind, "StringValue": value});
+    let many: serde_json::Map<String, Value> =
+        (0..11).map(|number| (format!("a{number}"), of("String", "x"))).collect();
+    for attributes in [
+        Value::Object(many),
+        json!({"AWS.x": of("String", "x")}),
+        json!({"a b": of("String", "x")}),
+        json!({"a..b": of("String", "x")}),
+        json!({"a": of("Boolean", "x")}),
+        json!({"a": of("String", "")}),
+        json!({"a": of("Number", "x")}),
+        json!({"a": {"DataType": "Binary", "StringValue": "x"}}),
+    ] {
+        let message = json!({"QueueUrl": url, "MessageBody": "m", "MessageAttributes": attributes});
+        assert_eq!(
+            client.call("SendMessage", message).await.unwrap_err(),
+            "InvalidParameterValue",
+            "{attributes}"
+        );
+    }
+    let good =
+        json!({"a.b-c_1": of("Number.int", "-1.5e3"), "b": {"DataType": "Binary", "BinaryValue": "AAEC"}});
+    let message = json!({"QueueUrl": url, "MessageBody": "m", "MessageAttributes": good});
+    assert!(client.call("SendMessage", message).await.is_ok());
+    let long = "x".repeat(600_000);
+    let entries = json!([{"Id": "1", "MessageBody": long}, {"Id": "2", "MessageBody": long}]);
+    let batch = json!({"QueueUrl": url, "Entries": entries});
+    assert_eq!(client.call("SendMessageBatch", batch).await.unwrap_err(), "BatchRequestTooLong");
+}
+
+/// Encodes an answer, which panics at members that its shape has not.
+fn fits(service: &str, operation: &str, output: &Output) {
+    let model = aws_model::service(service).expect("it has a model");
+    let operation = model.operation(operation).expect("the model has it");
+    aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }

@@ -135,7 +135,7 @@ impl Trial<'_> {
         );
         let due = probe.next_timer().map_or(deadline, |at| at.min(deadline));
         tokio::select! {
-            answer = effects::attempt(self.inner, &ctx, &task, false) => {
+            answer = effects::attempt(self.inner, &ctx, &task, None, false) => {
                 let (supposed, shown) = match answer {
                     Ok(answer) => (Supposed::Result(Payload::new(answer.clone())), answer),
                     Err(failure) => {

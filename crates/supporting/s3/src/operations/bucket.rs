@@ -69,6 +69,7 @@ fn check_name(name: &str) -> Result<(), ServiceError> {
 
 pub(super) async fn delete(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
     let name = text(members, "Bucket");
+    let _alone = state.emptying.write().await;
     state.bucket(name)?;
     let first = state.store.scan(OBJECTS, &Key::new().text(name), None, 1).map_err(storage)?;
     if !first.is_empty() {

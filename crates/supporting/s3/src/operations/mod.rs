@@ -5,6 +5,7 @@ mod list;
 mod multipart;
 mod object;
 mod read;
+mod upload;
 
 use std::sync::Arc;
 
@@ -73,6 +74,7 @@ fn text<'m>(members: &'m Map<String, Value>, name: &str) -> &'m str {
 
 /// Members that are kept with an object and given back with it.
 const KEPT: &[&str] = &[
+    "BucketKeyEnabled",
     "CacheControl",
     "ContentDisposition",
     "ContentEncoding",
@@ -80,6 +82,8 @@ const KEPT: &[&str] = &[
     "ContentType",
     "Expires",
     "Metadata",
+    "SSEKMSKeyId",
+    "ServerSideEncryption",
     "WebsiteRedirectLocation",
 ];
 
@@ -100,6 +104,16 @@ fn kept(members: &Map<String, Value>) -> Map<String, Value> {
     }
     kept.entry("ContentType").or_insert_with(|| Value::from("binary/octet-stream"));
     kept
+}
+
+/// How an object is said to be encrypted: as its client asked, else as S3 does by itself. Nothing is encrypted here.
+fn encryption(headers: &Map<String, Value>, members: &mut Map<String, Value>) {
+    for name in ["ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"] {
+        if let Some(value) = headers.get(name) {
+            members.insert(name.to_owned(), value.clone());
+        }
+    }
+    members.entry("ServerSideEncryption").or_insert_with(|| Value::from("AES256"));
 }
 
 /// Settings that would change what S3 does and are not there yet: refused, by name.

@@ -3,19 +3,12 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use futures::stream;
-use md5::{Digest as _, Md5};
 use runtime::{Body, Output};
 use serde_json::{Map, Value, json};
 use store::{Batch, BlobId};
 
-use super::{kept, read, text};
+use super::{encryption, kept, read, text, upload};
 use crate::{OBJECTS, State, object_key, record::Object, storage};
-
-/// S3's limit of one put.
-const LARGEST: u64 = 5 << 30;
 
 pub(super) async fn put(
     state: &Arc<State>,
@@ -24,28 +17,34 @@ pub(super) async fn put(
 ) -> Result<Output, ServiceError> {
     super::refuse_settings(
         members,
-        &["Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "WriteOffsetBytes"],
+        &["Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "SSECustomerKey", "WriteOffsetBytes"],
     )?;
     let (bucket, key) = (text(members, "Bucket"), text(members, "Key"));
     state.bucket(bucket)?;
     check_key(key)?;
     check_conditions(state, members)?;
-    let stored = store_body(state, members, body).await?;
+    let stored = upload::store_body(state, members, body).await?;
     let object = Object {
         blobs: vec![(stored.blob.as_str().to_owned(), stored.size)],
         size: stored.size,
         etag: stored.etag.clone(),
         modified: state.clock.now(),
         headers: kept(members),
+        checksum: Some(stored.checksum),
     };
     if let Err(error) = save(state, members, bucket, key, &object).await {
         drop_content(state, Some(object), &[]).await;
         return Err(error);
     }
-    Ok(Output::of(json!({ "ETag": stored.etag })))
+    let mut output = Output::of(json!({ "ETag": stored.etag }));
+    encryption(&object.headers, &mut output.members);
+    if let Some(checksum) = &object.checksum {
+        checksum.show(&mut output.members);
+    }
+    Ok(output)
 }
 
-fn check_key(key: &str) -> Result<(), ServiceError> {
+pub(super) fn check_key(key: &str) -> Result<(), ServiceError> {
     if key.len() <= 1024 {
         return Ok(());
     }
@@ -73,52 +72,6 @@ fn check_conditions(state: &Arc<State>, members: &Map<String, Value>) -> Result<
     Err(read::precondition_failed())
 }
 
-/// Content that has been stored.
-pub(super) struct Stored {
-    pub(super) blob: BlobId,
-    pub(super) size: u64,
-    /// With its quotes.
-    pub(super) etag: String,
-}
-
-/// Stores a body as it arrives and checks it against the digest that the client may have sent.
-pub(super) async fn store_body(
-    state: &Arc<State>,
-    members: &Map<String, Value>,
-    body: Body,
-) -> Result<Stored, ServiceError> {
-    let mut digest = Md5::new();
-    let stream: runtime::ByteStream = match body {
-        Body::Empty | Body::Events(_) => Box::pin(stream::empty()),
-        Body::Bytes(bytes) => Box::pin(stream::once(std::future::ready(Ok::<Bytes, std::io::Error>(bytes)))),
-        Body::Stream(stream) => stream,
-    };
-    let (blob, size) = state
-        .store
-        .blobs()
-        .put_stream(stream, LARGEST, |chunk| digest.update(chunk))
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::FileTooLarge => ServiceError::bad_request(
-                "EntityTooLarge",
-                "Your proposed upload exceeds the maximum allowed size",
-            ),
-            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => ServiceError::bad_request(
-                "IncompleteBody",
-                "You did not provide the number of bytes specified by the Content-Length HTTP header.",
-            ),
-            _ => storage(error),
-        })?;
-    let digest = digest.finalize();
-    let sent = members.get("ContentMD5").and_then(Value::as_str);
-    if sent.is_some_and(|sent| sent != STANDARD.encode(digest)) {
-        state.store.blobs().delete(&blob).await.map_err(storage)?;
-        let message = "The Content-MD5 you specified did not match what we received.";
-        return Err(ServiceError::bad_request("BadDigest", message));
-    }
-    Ok(Stored { blob, size, etag: format!("\"{}\"", aws_wire::sigv4::hex(&digest)) })
-}
-
 /// Makes an object visible, if the request's conditions still hold, and removes the content of what it replaces.
 pub(super) async fn save(
     state: &Arc<State>,
@@ -127,6 +80,9 @@ pub(super) async fn save(
     key: &str,
     object: &Object,
 ) -> Result<(), ServiceError> {
+    // The bucket stays while an object is put into it.
+    let _there = state.emptying.read().await;
+    state.bucket(bucket)?;
     let _turn = state.keys.turn(&object_key(bucket, key)).await;
     check_conditions(state, members)?;
     let replaced = state.object(bucket, key).ok();
@@ -150,7 +106,19 @@ async fn drop_content(state: &Arc<State>, object: Option<Object>, kept: &[(Strin
 }
 
 pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
-    super::refuse_settings(members, &["Tagging", "CopySourceIfMatch", "CopySourceIfNoneMatch"])?;
+    super::refuse_settings(
+        members,
+        &[
+            "ChecksumAlgorithm",
+            "CopySourceIfMatch",
+            "CopySourceIfModifiedSince",
+            "CopySourceIfNoneMatch",
+            "CopySourceIfUnmodifiedSince",
+            "CopySourceSSECustomerKey",
+            "SSECustomerKey",
+            "Tagging",
+        ],
+    )?;
     let source = aws_wire::decode_percent(text(members, "CopySource")).into_owned();
     let source = source.trim_start_matches('/');
     let (from_bucket, from_key) = source.split_once('/').ok_or_else(|| {
@@ -165,7 +133,8 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
     state.bucket(bucket)?;
     check_key(key)?;
     let content = content.stream(0, found.size);
-    let (blob, _) = state.store.blobs().put_stream(content, LARGEST, |_| {}).await.map_err(storage)?;
+    let (blob, _) =
+        state.store.blobs().put_stream(content, upload::LARGEST, |_| {}).await.map_err(storage)?;
     let replaces = text(members, "MetadataDirective") == "REPLACE";
     let object = Object {
         blobs: vec![(blob.as_str().to_owned(), found.size)],
@@ -173,25 +142,51 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
         headers: if replaces { kept(members) } else { found.headers.clone() },
         ..found
     };
-    save(state, members, bucket, key, &object).await?;
-    let result = json!({ "ETag": object.etag, "LastModified": object.modified.epoch_seconds() });
-    Ok(Output::of(json!({ "CopyObjectResult": result })))
+    if let Err(error) = save(state, members, bucket, key, &object).await {
+        drop_content(state, Some(object), &[]).await;
+        return Err(error);
+    }
+    let mut result = json!({ "ETag": object.etag, "LastModified": object.modified.epoch_seconds() });
+    if let (Some(checksum), Some(result)) = (&object.checksum, result.as_object_mut()) {
+        checksum.show(result);
+    }
+    let mut output = Output::of(json!({ "CopyObjectResult": result }));
+    encryption(&object.headers, &mut output.members);
+    Ok(output)
 }
 
 pub(super) async fn delete(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
-    super::refuse_settings(members, &["IfMatch", "IfMatchLastModifiedTime", "IfMatchSize"])?;
-    remove(state, text(members, "Bucket"), text(members, "Key")).await?;
+    super::refuse_settings(
+        members,
+        &["BypassGovernanceRetention", "IfMatchLastModifiedTime", "IfMatchSize", "MFA"],
+    )?;
+    check_version(members.get("VersionId"))?;
+    let etag = members.get("IfMatch").and_then(Value::as_str);
+    remove(state, text(members, "Bucket"), text(members, "Key"), etag).await?;
     Ok(Output { status: Some(204), ..Output::default() })
 }
 
-/// Removes an object; one that is not there is no error.
-async fn remove(state: &Arc<State>, bucket: &str, key: &str) -> Result<(), ServiceError> {
+/// Buckets here keep no versions: the one there is is `null`.
+fn check_version(version: Option<&Value>) -> Result<(), ServiceError> {
+    match version.and_then(Value::as_str) {
+        None | Some("null") => Ok(()),
+        Some(version) => Err(ServiceError::bad_request("InvalidArgument", "Invalid version id specified")
+            .with_field("ArgumentName", "versionId")
+            .with_field("ArgumentValue", version)),
+    }
+}
+
+/// Removes an object, if it has the tag that is asked for; one that is not there is no error unless a tag is.
+async fn remove(state: &Arc<State>, bucket: &str, key: &str, etag: Option<&str>) -> Result<(), ServiceError> {
     let _turn = state.keys.turn(&object_key(bucket, key)).await;
     let found = match state.object(bucket, key) {
         Ok(found) => found,
-        Err(error) if error.code == "NoSuchKey" => return Ok(()),
+        Err(error) if error.code == "NoSuchKey" && etag.is_none() => return Ok(()),
         Err(error) => return Err(error),
     };
+    if etag.is_some_and(|etag| etag != "*" && etag.trim_matches('"') != found.etag.trim_matches('"')) {
+        return Err(read::precondition_failed());
+    }
     let mut batch = Batch::new();
     batch.delete(OBJECTS, object_key(bucket, key));
     state.store.commit(batch).await.map_err(storage)?;
@@ -203,6 +198,7 @@ pub(super) async fn delete_many(
     state: &Arc<State>,
     members: &Map<String, Value>,
 ) -> Result<Output, ServiceError> {
+    super::refuse_settings(members, &["BypassGovernanceRetention", "MFA"])?;
     let bucket = text(members, "Bucket");
     state.bucket(bucket)?;
     let asked = members.get("Delete");
@@ -213,11 +209,37 @@ pub(super) async fn delete_many(
             "The XML you provided was not well-formed or did not validate against our published schema";
         ServiceError::bad_request("MalformedXML", message)
     })?;
-    let mut deleted = Vec::new();
+    let (mut deleted, mut failed) = (Vec::new(), Vec::new());
     for object in objects {
         let key = object.get("Key").and_then(Value::as_str).unwrap_or_default();
-        remove(state, bucket, key).await?;
-        deleted.push(json!({ "Key": key }));
+        match remove_listed(state, bucket, key, object).await {
+            Ok(()) => deleted.push(json!({ "Key": key, "VersionId": object.get("VersionId") })),
+            Err(error) if error.status >= 500 && error.code != "NotImplemented" => return Err(error),
+            Err(error) => failed.push(json!({
+                "Key": key, "VersionId": object.get("VersionId"), "Code": error.code, "Message": error.message,
+            })),
+        }
     }
-    Ok(Output::of(if quiet { json!({}) } else { json!({ "Deleted": deleted }) }))
+    let mut out = Map::new();
+    if !quiet && !deleted.is_empty() {
+        out.insert("Deleted".into(), Value::Array(deleted));
+    }
+    if !failed.is_empty() {
+        out.insert("Errors".into(), Value::Array(failed));
+    }
+    Ok(Output { members: out, ..Output::default() })
+}
+
+/// Removes one object of a list, under the conditions that stand beside it.
+async fn remove_listed(
+    state: &Arc<State>,
+    bucket: &str,
+    key: &str,
+    object: &Value,
+) -> Result<(), ServiceError> {
+    if let Some(object) = object.as_object() {
+        super::refuse_settings(object, &["LastModifiedTime", "Size"])?;
+    }
+    check_version(object.get("VersionId"))?;
+    remove(state, bucket, key, object.get("ETag").and_then(Value::as_str)).await
 }

@@ -61,6 +61,12 @@ fn found(state: &Arc<State>, members: &Map<String, Value>) -> Result<(Object, Ou
         "LastModified": object.modified.epoch_seconds(),
     });
     output.members.extend(head.as_object().cloned().unwrap_or_default());
+    super::encryption(&object.headers, &mut output.members);
+    // Of a part of an object nothing is known.
+    let asked = members.get("ChecksumMode").is_some_and(|mode| mode == "ENABLED");
+    if let Some(checksum) = object.checksum.as_ref().filter(|_| asked && !members.contains_key("Range")) {
+        checksum.show(&mut output.members);
+    }
     Ok((object, output))
 }
 

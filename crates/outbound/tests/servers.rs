@@ -1,0 +1,166 @@
+//! Requests to servers in this process, with and without TLS.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, header};
+use outbound::{
+    Outbound, OutboundError,
+    connection::{Authorization, Connection, Parameters},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::mpsc,
+};
+use tokio_rustls::{TlsAcceptor, rustls};
+
+const OWN: &str = "http://127.0.0.1:4566";
+
+/// Reads one request (its head, and as much body as it says) and answers.
+async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &str) -> String {
+    let mut seen = Vec::new();
+    let mut chunk = [0; 4_096];
+    loop {
+        let read = stream.read(&mut chunk).await.unwrap_or(0);
+        seen.extend_from_slice(&chunk[..read]);
+        let text = String::from_utf8_lossy(&seen);
+        let length =
+            text.to_ascii_lowercase().split("content-length: ").nth(1).map_or(0, |rest| {
+                rest.split("\r\n").next().and_then(|it| it.parse::<usize>().ok()).unwrap_or(0)
+            });
+        if read == 0 || text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length) {
+            break;
+        }
+    }
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nx-from: server\r\n\r\n", answer.len());
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+async fn server(
+    answer: &'static str,
+    tls: Option<TlsAcceptor>,
+) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    let (sender, requests) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let seen = match &tls {
+                None => serve_one(stream, answer).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve_one(stream, answer).await,
+                    Err(_) => continue,
+                },
+            };
+            let _ = sender.send(seen);
+        }
+    });
+    (address, requests)
+}
+
+fn certificate() -> (TlsAcceptor, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).expect("it can be made");
+    let der = made.cert.der().to_vec();
+    let key =
+        rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("it is a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("there are ciphers")
+        .with_no_client_auth()
+        .with_single_cert(vec![der.clone().into()], key)
+        .expect("key and certificate fit");
+    (TlsAcceptor::from(Arc::new(config)), der)
+}
+
+fn get(uri: &str) -> Request<Bytes> {
+    Request::get(uri).body(Bytes::new()).expect("it is a request")
+}
+
+#[tokio::test]
+async fn plain_servers_answer() {
+    let (address, mut requests) = server("hello", None).await;
+    let answer = Outbound::new(OWN).send(get(&format!("http://{address}/a%20b?c=d"))).await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.body()[..]), (200, &b"hello"[..]));
+    let seen = requests.recv().await.unwrap();
+    assert!(seen.starts_with("GET /a%20b?c=d HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("host: {address}")), "{seen}");
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_whom_is_trusted_and_nobody_else() {
+    let (acceptor, der) = certificate();
+    let (address, _requests) = server("secret", Some(acceptor)).await;
+    let uri = format!("https://localhost:{}/", address.port());
+    let answer = Outbound::trusting(OWN, vec![der.clone()]).send(get(&uri)).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    let refused = Outbound::trusting(OWN, Vec::new()).send(get(&uri)).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+    // The name is part of it.
+    let other = format!("https://127.0.0.1:{}/", address.port());
+    let refused = Outbound::trusting(OWN, vec![der]).send(get(&other)).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_must_not_be_reached_is_not() {
+    let client = Outbound::new(OWN);
+    for uri in [
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fd00:ec2::254]/",
+        "http://127.0.0.1:4566/_tule/reset",
+    ] {
+        let answer = client.send(get(uri)).await;
+        assert!(matches!(answer, Err(OutboundError::Refused(_))), "{uri}: {answer:?}");
+    }
+    for uri in ["ftp://localhost/", "/path"] {
+        let answer = client.send(get(uri)).await;
+        assert!(matches!(answer, Err(OutboundError::NoAddress(_))), "{uri}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_become_headers() {
+    let client = Outbound::new(OWN);
+    let basic = Authorization::Basic { username: "Aladdin".into(), password: "open sesame".into() };
+    let (name, value) = Connection::new(basic, Parameters::default()).header(&client).await.unwrap();
+    assert_eq!(
+        (name, value.to_str().unwrap()),
+        (header::AUTHORIZATION, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+    );
+    let key = Authorization::ApiKey { name: "X-Key".into(), value: "k".into() };
+    let (name, value) = Connection::new(key, Parameters::default()).header(&client).await.unwrap();
+    assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-key", "k"));
+}
+
+#[tokio::test]
+async fn tokens_are_fetched_kept_and_fetched_again() {
+    let (address, mut requests) =
+        server(r#"{"access_token":"t0","token_type":"Bearer","expires_in":3600}"#, None).await;
+    let oauth = Authorization::OAuth {
+        client_id: "me".into(),
+        client_secret: "a&b".into(),
+        endpoint: format!("http://{address}/token"),
+        method: "POST".into(),
+        parameters: Parameters { body: vec![("scope".into(), "all".into())], ..Parameters::default() },
+    };
+    let connection = Connection::new(oauth, Parameters::default());
+    let client = Outbound::new(OWN);
+    for _ in 0..2 {
+        let (_, value) = connection.header(&client).await.unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer t0");
+    }
+    let seen = requests.recv().await.unwrap();
+    assert!(
+        seen.ends_with("grant_type=client_credentials&client_id=me&client_secret=a%26b&scope=all"),
+        "{seen}"
+    );
+    assert!(requests.try_recv().is_err(), "the token is kept");
+    connection.forget_token();
+    connection.header(&client).await.unwrap();
+    assert!(requests.recv().await.is_some());
+}
