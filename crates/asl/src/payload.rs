@@ -53,25 +53,6 @@ impl Payload {
         self.0.text.get_or_init(|| Arc::from(self.0.value.to_string()))
     }
 
-    /// The same with its text made compact, where the caller wrote it otherwise.
-    #[must_use]
-    pub fn compacted(self) -> Self {
-        let is_compact = self.0.text.get().is_none_or(|text| {
-            let (mut quoted, mut escaped) = (false, false);
-            text.bytes().all(|byte| {
-                match byte {
-                    _ if escaped => escaped = false,
-                    b'\\' if quoted => escaped = true,
-                    b'"' => quoted = !quoted,
-                    b' ' | b'\t' | b'\n' | b'\r' if !quoted => return false,
-                    _ => {}
-                }
-                true
-            })
-        });
-        if is_compact { self } else { Self::new(self.into_value()) }
-    }
-
     /// Whether it is larger, or nests deeper, than a workflow may carry.
     pub fn exceeds_limits(&self) -> bool {
         self.0.text.get().is_none() && depth_exceeds(&self.0.value, MAX_DEPTH)

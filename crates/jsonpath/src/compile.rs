@@ -198,7 +198,11 @@ impl PathCompiler {
                         )));
                     }
                     end = index;
-                    names.push(unescape(&self.cursor.slice(start, end))?);
+                    let written = self.cursor.slice(start, end);
+                    // AWS looks for the backslash of `\"` where single quotes make it needless (recorded in
+                    // test_escape_sequence_parsing); Jayway alone would take it away.
+                    let written = if quote == '\'' { written.replace("\\\"", "\\\\\"") } else { written };
+                    names.push(unescape(&written)?);
                 } else {
                     start = index + 1;
                     after_comma = false;

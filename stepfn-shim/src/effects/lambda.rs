@@ -102,7 +102,7 @@ fn answer(ctx: &CallContext, outcome: &InvocationOutcome, payload: Value, patter
     if !outcome.payload.is_empty() {
         answer.insert("Payload".into(), payload);
     }
-    let extra = [
+    let mut extra = vec![
         ("X-Amz-Executed-Version", outcome.executed_version.clone()),
         ("x-amzn-Remapped-Content-Length", String::from("0")),
         (
@@ -113,6 +113,7 @@ fn answer(ctx: &CallContext, outcome: &InvocationOutcome, payload: Value, patter
                 .to_owned(),
         ),
     ];
+    extra.extend(outcome.log_result.clone().map(|log| ("X-Amz-Log-Result", log)));
     let http = metadata::Http {
         status: outcome.status,
         content_type: "application/json",

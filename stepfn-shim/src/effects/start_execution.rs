@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Pattern, Payload, Resource, ScheduledTask, Signal, Status, TaskId};
-use runtime::{CallContext, Input};
+use runtime::{CallContext, Input, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, TaskFailure, casing, failures, metadata, outstanding, tell};
@@ -108,7 +108,7 @@ pub(crate) async fn child_ended(inner: &Arc<Inner>, parent: &str, task: TaskId, 
     let Some(scheduled) = outstanding(&parent, task) else { return };
     let Some((key, record)) = record(inner, child) else { return };
     let parsed = matches!(&*scheduled.resource, Resource::Service { pattern: Pattern::Sync2, .. });
-    let output = describe(&key, &record, parsed);
+    let output = describe(&key, &record, parsed, inner.clock.now());
     let signal = if record.status == Status::Succeeded {
         Signal::TaskSucceeded { task, output: Payload::new(output) }
     } else {
@@ -120,7 +120,7 @@ pub(crate) async fn child_ended(inner: &Arc<Inner>, parent: &str, task: TaskId, 
 }
 
 /// DescribeExecution as the language shows it; input and output as JSON where `parsed`.
-fn describe(key: &ExecutionKey, record: &ExecutionRecord, parsed: bool) -> Value {
+fn describe(key: &ExecutionKey, record: &ExecutionRecord, parsed: bool, now: Timestamp) -> Value {
     let data = |text: &str| {
         if parsed { serde_json::from_str(text).unwrap_or_else(|_| json!(text)) } else { json!(text) }
     };
@@ -138,6 +138,10 @@ fn describe(key: &ExecutionKey, record: &ExecutionRecord, parsed: bool) -> Value
     put("Name", Some(json!(&*key.name)));
     put("Output", record.output.as_deref().map(data));
     put("OutputDetails", record.output.as_ref().map(|_| json!({ "Included": true })));
+    let (redrivable, reason) = record.redrive_status(now);
+    put("RedriveCount", Some(json!(record.redrives)));
+    put("RedriveStatus", Some(json!(redrivable)));
+    put("RedriveStatusReason", reason.map(|reason| json!(reason)));
     put("StartDate", Some(json!(record.started.0)));
     put("StateMachineArn", Some(json!(Machine::arn(&key.scope, &key.machine))));
     put("Status", Some(json!(record.status.as_str())));

@@ -200,15 +200,21 @@ impl ExecutionRecord {
             }
             members["outputDetails"] = json!({ "included": with_data });
         }
-        match self.redrivable(now) {
-            Redrivable::Yes => members["redriveStatus"] = json!("REDRIVABLE"),
-            Redrivable::ByMapRun => members["redriveStatus"] = json!("REDRIVABLE_BY_MAP_RUN"),
-            Redrivable::No(reason) => {
-                members["redriveStatus"] = json!("NOT_REDRIVABLE");
-                members["redriveStatusReason"] = json!(reason);
-            }
+        let (status, reason) = self.redrive_status(now);
+        members["redriveStatus"] = json!(status);
+        if let Some(reason) = reason {
+            members["redriveStatusReason"] = json!(reason);
         }
         members
+    }
+
+    /// Whether it can be redriven, in AWS's word, and why not.
+    pub(crate) fn redrive_status(&self, now: Timestamp) -> (&'static str, Option<&'static str>) {
+        match self.redrivable(now) {
+            Redrivable::Yes => ("REDRIVABLE", None),
+            Redrivable::ByMapRun => ("REDRIVABLE_BY_MAP_RUN", None),
+            Redrivable::No(reason) => ("NOT_REDRIVABLE", Some(reason)),
+        }
     }
 }
 

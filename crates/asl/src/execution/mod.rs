@@ -95,8 +95,7 @@ impl Execution {
         at: Timestamp,
     ) -> (Self, Step) {
         let mut root = Scope::new(None, machine, 0);
-        // The history shows the input as it was written once only, where the execution starts.
-        root.enter_next(definition.machines[machine].start, input.clone().compacted());
+        root.enter_next(definition.machines[machine].start, input.clone());
         let data = Data::new(context, input, seed, at, root);
         let mut execution = Self { definition, data, aside: redrive::Aside::default(), probe: None };
         let step = execution.turn(at, |execution, turn| {
