@@ -133,6 +133,28 @@ fn signatures_are_checked_where_that_is_asked_for() {
     let wrong = client(&tule, "python", &["-c", ask, "wrong"]).unwrap_or_default();
     let codes = ["(SignatureDoesNotMatch)", "(SignatureDoesNotMatch)", "(InvalidSignatureException)"];
     assert!(wrong.lines().zip(codes).all(|(line, code)| line.contains(code)), "{wrong}");
+    // The right signature, of another body, and of another day.
+    let altered = "import http.client, os, urllib.parse\n\
+               from botocore.auth import S3SigV4Auth\n\
+               from botocore.awsrequest import AWSRequest\n\
+               from botocore.credentials import Credentials\n\
+               host = urllib.parse.urlparse(os.environ['AWS_ENDPOINT_URL']).netloc\n\
+               for sent, day in ((b'signed', None), (b'forged', None), (b'signed', '20200101T000000Z')):\n\
+               \x20   request = AWSRequest('PUT', f'http://{host}/signed/key', data=b'signed')\n\
+               \x20   S3SigV4Auth(Credentials('test', 'test'), 's3', 'us-east-1').add_auth(request)\n\
+               \x20   headers = dict(request.headers.items()) | ({'X-Amz-Date': day} if day else {})\n\
+               \x20   connection = http.client.HTTPConnection(host)\n\
+               \x20   connection.request('PUT', '/signed/key', sent, headers)\n\
+               \x20   answer = connection.getresponse()\n\
+               \x20   print(answer.status, answer.read().decode())\n";
+    let answers = client(&tule, "python", &["-c", altered]).unwrap_or_default();
+    for said in ["200", "XAmzContentSHA256Mismatch"] {
+        assert!(answers.contains(said), "{answers}");
+    }
+    assert!(
+        answers.contains("SignatureDoesNotMatch") || answers.contains("RequestTimeTooSkewed"),
+        "{answers}"
+    );
     let unsigned = tule.request("GET", "/2015-03-31/functions", &[], "");
     assert_eq!(unsigned.status, 403, "{}", unsigned.body);
 }

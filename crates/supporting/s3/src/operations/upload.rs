@@ -123,6 +123,10 @@ fn broken(error: std::io::Error) -> ServiceError {
             Broken::Length | Broken::Malformed(_) => incomplete(),
         };
     }
+    // Whoever reads the body in front of us may have found it to be another than was signed.
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<ServiceError>()) {
+        return refusal.clone();
+    }
     match error.kind() {
         std::io::ErrorKind::FileTooLarge => {
             let message = "Your proposed upload exceeds the maximum allowed size";
