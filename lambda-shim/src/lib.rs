@@ -12,6 +12,7 @@ mod executor;
 mod function;
 mod hex;
 mod invoke;
+mod layer;
 mod operations;
 mod options;
 mod runtime_api;

@@ -24,6 +24,7 @@ use crate::{
         synchronous::{self, Request},
         target::Target,
     },
+    layer::table::Layers,
     operations,
     options::Options,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) router: Arc<dyn ServiceRouter>,
     pub(crate) table: FunctionTable,
+    pub(crate) layers: Layers,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -58,6 +60,9 @@ pub enum StartError {
     /// Stored records could not be read.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// What was left of deleted layers could not be removed.
+    #[error("deleted layers could not be removed: {0}")]
+    Layers(ServiceError),
 }
 
 impl Lambda {
@@ -74,6 +79,7 @@ impl Lambda {
         host.spawn_reaper();
         let inner = Arc::new(Inner {
             table: FunctionTable::load(options.store.clone())?,
+            layers: Layers::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,
@@ -86,6 +92,9 @@ impl Lambda {
         });
         for entry in inner.table.all() {
             operations::activate::resume(&inner, &entry);
+        }
+        for arn in inner.layers.deleted() {
+            inner.layers.release(&arn, &inner.table).await.map_err(StartError::Layers)?;
         }
         Events::resume(&inner)?;
         Ok(Self(inner))

@@ -17,12 +17,19 @@ use crate::{
 /// AWS's limit of a package from S3, compressed.
 const ARCHIVE_LIMIT: usize = 250 << 20;
 
+/// An archive that has been checked.
+pub(crate) struct Package {
+    pub(crate) archive: Bytes,
+    /// Bytes of what it holds.
+    pub(crate) unzipped: u64,
+}
+
 /// Fetches the package that `members` (of `Code`, or of UpdateFunctionCode) name, and checks it.
 pub(crate) async fn fetch(
     ctx: &CallContext,
     router: &dyn ServiceRouter,
     members: &Map<String, Value>,
-) -> Result<Bytes, ServiceError> {
+) -> Result<Package, ServiceError> {
     if members.get("ImageUri").is_some_and(|uri| !uri.is_null()) {
         return Err(error::unsupported("ImageUri (functions from container images)"));
     }
@@ -41,11 +48,11 @@ pub(crate) async fn fetch(
         (None, ..) => return Err(error::invalid_parameter("Please provide a source for function code.")),
     };
     let checked = package.clone();
-    tokio::task::spawn_blocking(move || archive::check(&checked))
+    let unzipped = tokio::task::spawn_blocking(move || archive::check(&checked))
         .await
         .map_err(|failure| error::service(failure.to_string()))?
         .map_err(|refusal| error::invalid_parameter(refusal.to_string()))?;
-    Ok(package)
+    Ok(Package { archive: package, unzipped })
 }
 
 const UNREADABLE: &str = "Could not unzip uploaded file. Please check your file, then try to upload again.";
@@ -73,20 +80,21 @@ async fn from_s3(
 }
 
 /// What is recorded of a package before it is stored.
-pub(crate) fn describe(package: &Bytes) -> Code {
+pub(crate) fn describe(package: &Package) -> Code {
     Code {
-        sha256: BASE64_STANDARD.encode(Sha256::digest(package)),
-        size: package.len() as u64,
+        sha256: BASE64_STANDARD.encode(Sha256::digest(&package.archive)),
+        size: package.archive.len() as u64,
         blob: String::new(),
+        unzipped: package.unzipped,
     }
 }
 
 /// Stores a package; the code that names it can be put into a record now.
-pub(crate) async fn keep(store: &Store, package: Bytes) -> Result<Code, ServiceError> {
+pub(crate) async fn keep(store: &Store, package: Package) -> Result<Code, ServiceError> {
     let code = describe(&package);
     let blob = store
         .blobs()
-        .put(package)
+        .put(package.archive)
         .await
         .map_err(|failure| error::service(format!("The package could not be stored: {failure}")))?;
     Ok(Code { blob: blob.as_str().to_owned(), ..code })

@@ -32,6 +32,8 @@ pub(crate) struct Deployment {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    /// Archives below `/opt`, in the order in which they are merged.
+    pub(crate) layers: Vec<Code>,
 }
 
 impl Deployment {
@@ -57,6 +59,7 @@ impl Deployment {
                 .collect(),
             logging: configuration.logging.clone(),
             code: configuration.code.clone(),
+            layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),
         })
     }
 

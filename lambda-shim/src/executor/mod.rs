@@ -3,10 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use runtime::BoxFuture;
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::{
     environment::{deployment::Deployment, log::EnvironmentLog},
+    function::record::Code,
     runtime_api::session::Session,
 };
 
@@ -116,4 +118,14 @@ pub(crate) enum ExecutorError {
     /// The engine, the machine or the package is at fault.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What several layers in their order are known by.
+pub(crate) fn layers_hash(layers: &[Code]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for layer in layers {
+        hash.update(&layer.sha256);
+        hash.update([0]);
+    }
+    hash.finalize().into()
 }

@@ -94,6 +94,10 @@ fn described(
     if let Some(environment) = &shown.environment {
         put("Environment", json!({"Variables": environment}));
     }
+    if !shown.layers.is_empty() {
+        let layers = shown.layers.iter().map(|layer| json!({"Arn": layer.arn, "CodeSize": layer.code.size}));
+        put("Layers", layers.collect());
+    }
     for (name, value) in &shown.echoed {
         put(name, value.clone());
     }

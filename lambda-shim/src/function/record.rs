@@ -66,6 +66,9 @@ pub(crate) struct Configuration {
     pub(crate) ephemeral_storage: u32,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    /// In the order in which they are merged.
+    #[serde(default)]
+    pub(crate) layers: Vec<LayerOfFunction>,
     /// Members that are shown again and have no effect here: see [`ECHOED`].
     pub(crate) echoed: Map<String, Value>,
     /// `2026-11-22T13:05:00.000+0000`.
@@ -91,6 +94,17 @@ pub(crate) struct Code {
     pub(crate) size: u64,
     /// The blob that holds the archive.
     pub(crate) blob: String,
+    /// Bytes of what the archive holds; 0 in records from before layers.
+    #[serde(default)]
+    pub(crate) unzipped: u64,
+}
+
+/// A layer that a version has. It is found here and not looked up: it stays when the layer's version is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerOfFunction {
+    /// Of the layer's version.
+    pub(crate) arn: String,
+    pub(crate) code: Code,
 }
 
 /// How a function logs.
@@ -181,6 +195,13 @@ impl Function {
             Some(alias) => self.version(&alias.version),
             None => self.version(qualifier),
         }
+    }
+
+    /// The ARNs of every layer version that is referred to.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.latest)
+            .chain(self.versions.values())
+            .flat_map(|configuration| configuration.layers.iter().map(|layer| &*layer.arn))
     }
 
     /// Every archive that is still referred to.

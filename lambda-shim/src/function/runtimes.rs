@@ -39,6 +39,25 @@ pub(crate) fn parse(identifier: &str) -> Result<Runtime, ServiceError> {
     })
 }
 
+/// Every runtime AWS ever named, as it lists them in the error for a filter of layers, in its order.
+const EVER_NAMED: &str = "ruby3.5, ruby2.6, dotnetcore1.0, python3.7, nodejs8.10, nasa, ruby2.7, python2.7-greengrass, \
+     dotnetcore2.0, python3.8, java21, dotnet6, dotnetcore2.1, python3.9, java11, nodejs6.10, provided, dotnetcore3.1, \
+     dotnet8, java25, java17, nodejs, nodejs4.3, java8.al2, go1.x, dotnet10, nodejs20.x, go1.9, byol, nodejs10.x, \
+     provided.al2023, nodejs22.x, python3.10, java8, nodejs12.x, python3.11, nodejs24.x, nodejs8.x, python3.12, \
+     nodejs14.x, nodejs8.9, nodejs26.x, python3.13, python3.14, nodejs16.x, python3.15, provided.al2, nodejs4.3-edge, \
+     nodejs18.x, ruby3.2, python3.4, ruby3.3, ruby3.4, ruby2.5, python3.6, python2.7";
+
+/// Checks the runtime that listed layers must suit: any that ever was.
+pub(crate) fn parse_filter(identifier: &str) -> Result<(), ServiceError> {
+    if known(identifier).is_some() || EVER_NAMED.split(", ").any(|named| named == identifier) {
+        return Ok(());
+    }
+    Err(ServiceError::validation(format!(
+        "1 validation error detected: Value '{identifier}' at 'compatibleRuntime' failed to satisfy constraint: Member \
+         must satisfy enum value set: [{EVER_NAMED}]"
+    )))
+}
+
 /// The runtime of an identifier, if it is one.
 pub(crate) fn known(identifier: &str) -> Option<Runtime> {
     let runtime = |family, image, version: &str| Runtime { family, version: version.to_owned(), image };

@@ -142,6 +142,11 @@ impl FunctionTable {
         }
     }
 
+    /// Whether any version of any function has a layer's version.
+    pub(crate) fn refers_to_layer(&self, arn: &str) -> bool {
+        self.by_name.iter().any(|entry| entry.function().layers().any(|layer| layer == arn))
+    }
+
     /// Everything there is, for start-up and shutdown.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.by_name.iter().map(|entry| Arc::clone(entry.value())).collect()

@@ -82,7 +82,7 @@ fn statement(members: &Map<String, Value>, resource: &str) -> Value {
 }
 
 /// A principal as policies write it.
-fn principal(given: &str) -> Value {
+pub(super) fn principal(given: &str) -> Value {
     if given == "*" {
         return given.into();
     }

@@ -12,6 +12,7 @@ use crate::{
         answer, configure,
         record::{Function, new_id},
     },
+    layer::reference,
     service::Lambda,
 };
 
@@ -46,6 +47,10 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let none = Map::new();
     let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
     let package = source::fetch(ctx, &*inner.router, code).await?;
+    // While the function is being stored nobody removes a layer that it has.
+    let _referring = inner.layers.referring.read().await;
+    reference::apply(&mut configuration, &ctx.scope, &inner.layers, &members)?;
+    reference::must_fit(&source::describe(&package), &configuration.layers)?;
     configuration.code = source::keep(&inner.store, package).await?;
     let mut function = Function::new(configuration, tags.into_iter().collect());
     let mut shown = function.latest.clone();

@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{drop_blobs, named};
+use super::{drop_blobs, named, release_layers};
 use crate::{
     error,
     function::name::{self, LATEST},
@@ -26,6 +26,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             }
             stop(&entry);
             drop_blobs(inner, &before, None).await;
+            release_layers(inner, &before).await;
         }
         Some(qualifier) => {
             if before.aliases.contains_key(qualifier) {
@@ -54,6 +55,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                 pool.retire();
             }
             drop_blobs(inner, &before, Some(&after)).await;
+            release_layers(inner, &before).await;
         }
     }
     Ok(Output::empty())

@@ -43,6 +43,7 @@ macro_rules! operations {
 }
 
 operations! {
+    "AddLayerVersionPermission" => add_layer_version_permission,
     "AddPermission" => add_permission,
     "CreateAlias" => create_alias,
     "CreateFunction" => create_function,
@@ -52,6 +53,7 @@ operations! {
     "DeleteFunctionConcurrency" => delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig" => delete_function_event_invoke_config,
     "DeleteFunctionUrlConfig" => delete_function_url_config,
+    "DeleteLayerVersion" => delete_layer_version,
     "GetAccountSettings" => get_account_settings,
     "GetAlias" => get_alias,
     "GetFunction" => get_function,
@@ -60,17 +62,24 @@ operations! {
     "GetFunctionConfiguration" => get_function_configuration,
     "GetFunctionEventInvokeConfig" => get_function_event_invoke_config,
     "GetFunctionUrlConfig" => get_function_url_config,
+    "GetLayerVersion" => get_layer_version,
+    "GetLayerVersionByArn" => get_layer_version_by_arn,
+    "GetLayerVersionPolicy" => get_layer_version_policy,
     "GetPolicy" => get_policy,
     "Invoke" => invoke,
     "ListAliases" => list_aliases,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,
     "ListFunctions" => list_functions,
+    "ListLayerVersions" => list_layer_versions,
+    "ListLayers" => list_layers,
     "ListTags" => list_tags,
     "ListVersionsByFunction" => list_versions_by_function,
+    "PublishLayerVersion" => publish_layer_version,
     "PublishVersion" => publish_version,
     "PutFunctionConcurrency" => put_function_concurrency,
     "PutFunctionEventInvokeConfig" => put_function_event_invoke_config,
+    "RemoveLayerVersionPermission" => remove_layer_version_permission,
     "RemovePermission" => remove_permission,
     "TagResource" => tag_resource,
     "UntagResource" => untag_resource,
@@ -193,6 +202,15 @@ async fn drop_blobs(inner: &Inner, before: &Function, after: Option<&Function>) 
             && let Err(failure) = inner.store.blobs().delete(&id).await
         {
             tracing::warn!(%failure, "a package that is not needed any more could not be removed");
+        }
+    }
+}
+
+/// Removes deleted layer versions that only `before` referred to.
+async fn release_layers(inner: &Inner, before: &Function) {
+    for arn in before.layers() {
+        if let Err(failure) = inner.layers.release(arn, &inner.table).await {
+            tracing::warn!(%failure, arn, "a layer version that is not needed any more could not be removed");
         }
     }
 }

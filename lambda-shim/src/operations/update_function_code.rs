@@ -11,6 +11,7 @@ use crate::{
         answer, configure,
         record::{Code, Function, State, Update},
     },
+    layer::reference,
     service::{Lambda, stop},
 };
 
@@ -31,6 +32,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         shown.code = Code { blob: shown.code.blob, ..described };
         return Ok(Output { members: answer::configuration(&ctx.scope, &named.name, &shown, None), ..Output::default() });
     }
+    reference::must_fit(&source::describe(&package), &before.latest.layers)?;
     let code = source::keep(&inner.store, package).await?;
     let now = inner.clock.now();
     let (members, after) = inner

@@ -138,6 +138,8 @@ impl DockerExecutor {
             (self.volumes.init(image).await?, INIT_FOLDER),
             (self.volumes.package(&deployment.code, image).await?, "/var/task"),
         ];
+        let layers = self.volumes.layers(&deployment.layers, image).await?;
+        mounts.extend(layers.map(|volume| (volume, "/opt")));
         if let (Family::Node, Some(sdk)) = (deployment.runtime.family, &self.node_sdk) {
             let volume = self.volumes.node_sdk(image, sdk).await?;
             mounts.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));

@@ -12,6 +12,7 @@ use crate::{environment::deployment::Deployment, function::runtimes::Family, opt
 mod child;
 mod command;
 mod interpreter;
+mod merge;
 mod packages;
 mod system;
 
@@ -48,11 +49,13 @@ impl ProcessExecutor {
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
         let package = self.packages.unpacked(&deployment.code).await?;
+        let layers = self.packages.merged(&deployment.layers).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
         let address = listener.local_addr().map_err(failed("listen for the function"))?;
         let scratch = self.packages.scratch().map_err(failed("make the function's folder"))?;
         let site = command::Site {
             package: &package,
+            layers: layers.as_deref(),
             scratch: scratch.path(),
             runtime_api: &address.to_string(),
             stream: &start.stream,
@@ -114,7 +117,8 @@ impl Executor for ProcessExecutor {
                 Family::Provided => {}
                 Family::Other => return Err(unsupported(deployment)),
             }
-            self.packages.unpacked(&deployment.code).await.map(drop)
+            self.packages.unpacked(&deployment.code).await?;
+            self.packages.merged(&deployment.layers).await.map(drop)
         })
     }
 
