@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::AtomicU32},
+    sync::{Arc, PoisonError, atomic::AtomicU32},
 };
 
 use aws_wire::ServiceError;
@@ -17,7 +17,10 @@ use crate::{
     code::download,
     environment::host::Host,
     executor,
-    function::table::{Entry, FunctionTable},
+    function::{
+        name::LATEST,
+        table::{Entry, FunctionTable},
+    },
     invoke::{
         asynchronous::Events,
         payload,
@@ -92,6 +95,7 @@ impl Lambda {
         });
         for entry in inner.table.all() {
             operations::activate::resume(&inner, &entry);
+            operations::provision::apply(&inner, &entry);
         }
         for arn in inner.layers.deleted() {
             inner.layers.release(&arn, &inner.table).await.map_err(StartError::Layers)?;
@@ -176,6 +180,14 @@ impl Lambda {
                 Ok(accepted(202))
             }
         }
+    }
+}
+
+/// Ends the environments of `$LATEST`; published versions do not change.
+pub(crate) fn stop_latest(entry: &Entry) {
+    let latest = entry.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(LATEST);
+    if let Some(pool) = latest {
+        pool.retire();
     }
 }
 

@@ -9,6 +9,33 @@ use crate::function::{
     runtimes::{self, Runtime},
 };
 
+/// Why an environment is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Initialization {
+    /// A request waits for it.
+    OnDemand,
+    /// It is kept ready ahead of requests.
+    Provisioned,
+}
+
+impl Initialization {
+    /// As functions and logs are told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
+
+    /// How long a start may take whose function may run for `timeout`.
+    pub(crate) fn limit(self, timeout: Duration) -> Duration {
+        match self {
+            Self::OnDemand => Duration::from_secs(10),
+            Self::Provisioned => timeout.clamp(Duration::from_secs(130), Duration::from_secs(900)),
+        }
+    }
+}
+
 /// One version's code and configuration, as its environments run it.
 #[derive(Debug)]
 pub(crate) struct Deployment {
@@ -64,7 +91,12 @@ impl Deployment {
     }
 
     /// The variables that Lambda sets, the same in every executor; what depends on paths is the executor's.
-    pub(crate) fn lambda_variables(&self, stream: &str, endpoint: &str) -> Vec<(String, String)> {
+    pub(crate) fn lambda_variables(
+        &self,
+        initialization: Initialization,
+        stream: &str,
+        endpoint: &str,
+    ) -> Vec<(String, String)> {
         let mut variables = Vec::with_capacity(32);
         let mut put = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
         put("AWS_REGION", &self.scope.region);
@@ -78,7 +110,7 @@ impl Deployment {
         put("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &self.memory.to_string());
         put("AWS_LAMBDA_LOG_GROUP_NAME", &self.logging.group);
         put("AWS_LAMBDA_LOG_STREAM_NAME", stream);
-        put("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+        put("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.name());
         put("_HANDLER", &self.handler);
         put("TZ", ":UTC");
         put("LANG", "en_US.UTF-8");

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::{
-    environment::{deployment::Deployment, log::EnvironmentLog},
+    environment::{
+        deployment::{Deployment, Initialization},
+        log::EnvironmentLog,
+    },
     function::record::Code,
     runtime_api::session::Session,
 };
@@ -36,6 +39,7 @@ pub(crate) trait Executor: Send + Sync {
 /// What an executor needs to start one environment.
 pub(crate) struct StartRequest {
     pub(crate) deployment: Arc<Deployment>,
+    pub(crate) initialization: Initialization,
     /// The log stream's name.
     pub(crate) stream: String,
     /// What the environment's connections are served by.

@@ -29,6 +29,20 @@ pub(crate) struct Function {
     /// Function URLs, by alias; the function's own under the empty text.
     #[serde(default)]
     pub(crate) urls: BTreeMap<String, FunctionUrl>,
+    /// `Allow` or `Terminate`; nothing said is `Terminate`.
+    #[serde(default)]
+    pub(crate) recursive_loop: Option<String>,
+    /// Provisioned concurrency, by version or alias.
+    #[serde(default)]
+    pub(crate) provisioned: BTreeMap<String, ProvisionedConfig>,
+}
+
+/// How many environments of a version, or of an alias's version, are kept ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProvisionedConfig {
+    pub(crate) requested: u32,
+    /// `2026-11-22T13:05:00.000+0000`.
+    pub(crate) modified: String,
 }
 
 /// A function URL.
@@ -175,6 +189,8 @@ impl Function {
             tags,
             reserved_concurrency: None,
             policies: BTreeMap::new(),
+            recursive_loop: None,
+            provisioned: BTreeMap::new(),
             event_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
         }

@@ -17,7 +17,7 @@ use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::watch;
 
 use super::record::{Function, RECORD_VERSION};
-use crate::{environment::pool::Pool, error};
+use crate::{environment::pool::Pool, error, invoke::lineage};
 
 const FUNCTIONS: Table = Table("lambda.functions");
 
@@ -46,14 +46,18 @@ pub(crate) struct Entry {
     pub(crate) pools: Mutex<HashMap<String, Arc<Pool>>>,
     /// Invocations under way.
     pub(crate) in_flight: AtomicU32,
+    /// What it is counted by in chains of invocations.
+    pub(crate) lineage: String,
     /// Counts invocations through aliases, for weighted routing.
     pub(crate) routed: AtomicU64,
 }
 
 impl Entry {
     fn new(scope: Scope, name: &str, function: Function) -> Self {
+        let lineage = lineage::hash(&super::name::arn(&scope, name, None));
         Self {
             scope,
+            lineage,
             name: name.into(),
             current: RwLock::new(Arc::new(function)),
             writing: tokio::sync::Mutex::new(()),

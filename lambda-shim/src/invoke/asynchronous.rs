@@ -194,6 +194,9 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
                     (true, Some(wait)) => *wait,
                 }
             }
+            Attempt::Recursive => {
+                return end(inner, stored, &payload, Condition::RetriesExhausted, count, last.as_ref()).await;
+            }
             Attempt::Refused => {
                 refused = (refused + 1).min(9);
                 Duration::from_secs((1_u64 << (refused - 1)).min(300))
@@ -256,6 +259,8 @@ enum Attempt {
     /// It did not come to run.
     Refused,
     Gone,
+    /// It would be one more turn of a loop.
+    Recursive,
 }
 
 async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &bytes::Bytes) -> Attempt {
@@ -274,6 +279,7 @@ async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &b
     match synchronous::run(inner, target, request).await {
         Ok(outcome) => Attempt::Answered(outcome),
         Err(refusal) if refusal.code == "ResourceNotFoundException" => Attempt::Gone,
+        Err(refusal) if refusal.code == "RecursiveInvocationException" => Attempt::Recursive,
         Err(refusal) => {
             tracing::debug!(%refusal, "an event is tried again later");
             Attempt::Refused

@@ -4,6 +4,7 @@
 
 pub(crate) mod asynchronous;
 pub(crate) mod destination;
+pub(crate) mod lineage;
 pub(crate) mod payload;
 pub(crate) mod synchronous;
 pub(crate) mod target;

@@ -12,7 +12,10 @@ use bytes::Bytes;
 use runtime::{CallContext, InvocationOutcome};
 use serde_json::json;
 
-use super::target::{Slot, Target};
+use super::{
+    lineage,
+    target::{Slot, Target},
+};
 use crate::{
     environment::{
         deployment::Deployment,
@@ -23,7 +26,7 @@ use crate::{
     },
     error,
     executor::{ExecutorError, Exit},
-    function::record::Function,
+    function::{name, record::Function, table::Entry},
     runtime_api::session::Event,
     service::Inner,
 };
@@ -65,8 +68,10 @@ async fn run_to_the_end(
 ) -> Result<InvocationOutcome, ServiceError> {
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
-    let pool = pool(inner, target, &function)?;
+    let pool = pool(inner, &target.entry, &target.version, &function)?;
     let Request { request_id, payload, client_context, trace_id, tail } = request;
+    let allow = function.recursive_loop.as_deref().is_some_and(|says| says != lineage::TERMINATE);
+    let trace_id = lineage::follow(&trace_id, &target.entry.lineage, allow)?;
     let mut event = Event {
         request_id,
         payload,
@@ -90,19 +95,23 @@ async fn run_to_the_end(
 }
 
 /// The environments of the version as it is now; those of an older deployment are retired.
-fn pool(inner: &Inner, target: &Target, function: &Function) -> Result<Arc<Pool>, ServiceError> {
-    let gone = || error::function_not_found(&target.invoked_arn);
-    let configuration = function.version(&target.version).ok_or_else(gone)?;
-    let mut pools = target.entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&target.version)
+pub(crate) fn pool(
+    inner: &Inner,
+    entry: &Entry,
+    version: &str,
+    function: &Function,
+) -> Result<Arc<Pool>, ServiceError> {
+    let gone = || error::function_not_found(&name::arn(&entry.scope, &entry.name, Some(version)));
+    let configuration = function.version(version).ok_or_else(gone)?;
+    let mut pools = entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(version)
         && pool.deployment.id == configuration.deployment
     {
         return Ok(Arc::clone(pool));
     }
-    let deployment =
-        Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
+    let deployment = Deployment::of(&entry.scope, &entry.name, configuration).ok_or_else(gone)?;
     let pool = Pool::new(Arc::new(deployment), &inner.host);
-    match pools.entry(target.version.clone()) {
+    match pools.entry(version.to_owned()) {
         Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
         Place::Vacant(place) => {
             place.insert(Arc::clone(&pool));

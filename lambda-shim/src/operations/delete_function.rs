@@ -47,6 +47,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                     function.versions.remove(&number);
                     function.policies.remove(qualifier);
                     function.event_configs.remove(qualifier);
+                    function.provisioned.remove(qualifier);
                     Ok(function.clone())
                 })
                 .await?;

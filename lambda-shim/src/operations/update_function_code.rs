@@ -12,7 +12,7 @@ use crate::{
         record::{Code, Function, State, Update},
     },
     layer::reference,
-    service::{Lambda, stop},
+    service::{Lambda, stop_latest},
 };
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -53,7 +53,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok((answer::configuration(&ctx.scope, &named.name, shown, qualifier.as_deref()), function.clone()))
         })
         .await?;
-    stop(&entry);
+    stop_latest(&entry);
     activate::spawn(inner, &entry);
     drop_blobs(inner, &before, Some(&after)).await;
     Ok(Output { members, ..Output::default() })

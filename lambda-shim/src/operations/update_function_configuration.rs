@@ -7,7 +7,7 @@ use super::{activate, entry, must_be_revision, must_be_settled, named, release_l
 use crate::{
     function::{answer, configure, record::Update},
     layer::reference,
-    service::{Lambda, stop},
+    service::{Lambda, stop_latest},
 };
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -35,7 +35,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         .await?;
     drop(referring);
     release_layers(inner, &before).await;
-    stop(&entry);
+    stop_latest(&entry);
     activate::spawn(inner, &entry);
     Ok(Output { members, ..Output::default() })
 }

@@ -153,7 +153,7 @@ impl DockerExecutor {
         self.make_present(&image).await?;
         let volumes = self.mounts(deployment, &image).await?;
         let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
-        let mut environment = deployment.lambda_variables(&start.stream, &endpoint);
+        let mut environment = deployment.lambda_variables(start.initialization, &start.stream, &endpoint);
         environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));
         environment.push(("LAMBDA_TASK_ROOT".to_owned(), "/var/task".to_owned()));
         environment.push(("LAMBDA_RUNTIME_DIR".to_owned(), "/var/runtime".to_owned()));

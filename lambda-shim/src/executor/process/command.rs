@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::interpreter::Interpreter;
-use crate::{environment::deployment::Deployment, executor::ExecutorError};
+use crate::{
+    environment::deployment::{Deployment, Initialization},
+    executor::ExecutorError,
+};
 
 /// Where an environment stands.
 pub(crate) struct Site<'a> {
@@ -17,6 +20,7 @@ pub(crate) struct Site<'a> {
     pub(crate) scratch: &'a Path,
     /// `127.0.0.1:PORT`.
     pub(crate) runtime_api: &'a str,
+    pub(crate) initialization: Initialization,
     pub(crate) stream: &'a str,
     pub(crate) endpoint: &'a str,
 }
@@ -110,5 +114,5 @@ fn surround(command: &mut Command, deployment: &Deployment, site: &Site<'_>, pro
     command.env("LAMBDA_TASK_ROOT", site.package);
     command.env("LAMBDA_RUNTIME_DIR", site.scratch);
     command.env("TMPDIR", site.scratch);
-    command.envs(deployment.lambda_variables(site.stream, site.endpoint));
+    command.envs(deployment.lambda_variables(site.initialization, site.stream, site.endpoint));
 }

@@ -58,6 +58,7 @@ impl ProcessExecutor {
             layers: layers.as_deref(),
             scratch: scratch.path(),
             runtime_api: &address.to_string(),
+            initialization: start.initialization,
             stream: &start.stream,
             endpoint: &self.endpoint,
         };
