@@ -6,6 +6,7 @@
 //! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`. Start at [`Lambda::start`].
 
 mod code;
+mod code_signing;
 mod environment;
 mod error;
 mod executor;

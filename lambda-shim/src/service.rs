@@ -15,6 +15,7 @@ use store::{BlobId, Store};
 
 use crate::{
     code::download,
+    code_signing::CodeSigning,
     environment::host::Host,
     executor,
     function::{
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) router: Arc<dyn ServiceRouter>,
     pub(crate) table: FunctionTable,
     pub(crate) layers: Layers,
+    pub(crate) code_signing: CodeSigning,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -83,6 +85,7 @@ impl Lambda {
         let inner = Arc::new(Inner {
             table: FunctionTable::load(options.store.clone())?,
             layers: Layers::load(&options.store)?,
+            code_signing: CodeSigning::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,

@@ -94,6 +94,9 @@ fn described(
     if let Some(environment) = &shown.environment {
         put("Environment", json!({"Variables": environment}));
     }
+    if let Some(target) = &shown.dead_letters {
+        put("DeadLetterConfig", json!({"TargetArn": target}));
+    }
     if !shown.layers.is_empty() {
         let layers = shown.layers.iter().map(|layer| json!({"Arn": layer.arn, "CodeSize": layer.code.size}));
         put("Layers", layers.collect());

@@ -15,11 +15,9 @@ use crate::error;
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 8] = [
+const UNSUPPORTED: [&str; 6] = [
     "FileSystemConfigs",
     "ImageConfig",
-    "CodeSigningConfigArn",
-    "DeadLetterConfig",
     "CapacityProviderConfig",
     "PublishTo",
     "DurableConfig",
@@ -79,6 +77,7 @@ pub(crate) fn create(
         },
         code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0 },
         layers: Vec::new(),
+        dead_letters: None,
         echoed: Map::new(),
         last_modified: last_modified(now),
         revision_id: new_id(),
@@ -147,6 +146,10 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
     if let Some(logging) = members.get("LoggingConfig").and_then(Value::as_object) {
         configuration.logging = self::logging(&configuration.logging, function, logging)?;
     }
+    if let Some(target) = members.get("DeadLetterConfig").and_then(|config| config["TargetArn"].as_str()) {
+        // An empty one takes it away.
+        configuration.dead_letters = Some(target.to_owned()).filter(|target| !target.is_empty());
+    }
     for name in ECHOED {
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);
@@ -160,10 +163,6 @@ fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
         let given = match members.get(name) {
             None | Some(Value::Null) => false,
             Some(Value::Array(items)) => !items.is_empty(),
-            // An empty target is how a dead letter queue is taken away, and there never is one.
-            Some(Value::Object(fields)) => {
-                fields.values().any(|value| value.as_str() != Some("") && !value.is_null())
-            }
             Some(_) => true,
         };
         if given {

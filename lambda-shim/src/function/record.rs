@@ -35,6 +35,21 @@ pub(crate) struct Function {
     /// Provisioned concurrency, by version or alias.
     #[serde(default)]
     pub(crate) provisioned: BTreeMap<String, ProvisionedConfig>,
+    /// The ARN of the code signing configuration.
+    #[serde(default)]
+    pub(crate) code_signing: Option<String>,
+    /// When runtimes are updated, by version.
+    #[serde(default)]
+    pub(crate) runtime_management: BTreeMap<String, RuntimeManagement>,
+}
+
+/// When a version's runtime is updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RuntimeManagement {
+    /// `Auto`, `FunctionUpdate` or `Manual`.
+    pub(crate) update_on: String,
+    /// With `Manual`.
+    pub(crate) version_arn: Option<String>,
 }
 
 /// How many environments of a version, or of an alias's version, are kept ready.
@@ -83,6 +98,9 @@ pub(crate) struct Configuration {
     /// In the order in which they are merged.
     #[serde(default)]
     pub(crate) layers: Vec<LayerOfFunction>,
+    /// The ARN of the dead letter queue.
+    #[serde(default)]
+    pub(crate) dead_letters: Option<String>,
     /// Members that are shown again and have no effect here: see [`ECHOED`].
     pub(crate) echoed: Map<String, Value>,
     /// `2026-11-22T13:05:00.000+0000`.
@@ -161,6 +179,9 @@ pub(crate) struct Alias {
 pub(crate) struct Policy {
     pub(crate) revision_id: String,
     pub(crate) statements: Vec<Value>,
+    /// The document's `Id`, where it is not the one that Lambda gives.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
 }
 
 /// How events are worked off.
@@ -191,6 +212,8 @@ impl Function {
             policies: BTreeMap::new(),
             recursive_loop: None,
             provisioned: BTreeMap::new(),
+            code_signing: None,
+            runtime_management: BTreeMap::new(),
             event_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
         }

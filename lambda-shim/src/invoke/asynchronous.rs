@@ -17,6 +17,7 @@ use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::Semaphore;
 
 use super::{
+    dead_letter,
     destination::{self, Condition, Ending},
     synchronous::{self, Request},
     target::Target,
@@ -223,13 +224,14 @@ async fn end(
     let scope = Scope::new(&stored.account, &stored.region);
     let config = configuration(inner, &scope, stored);
     let destination = if condition == Condition::Success { config.on_success } else { config.on_failure };
-    let Some(destination) = destination else {
+    let dead_letters = dead_letters(inner, &scope, stored).filter(|_| condition != Condition::Success);
+    if destination.is_none() && dead_letters.is_none() {
         if condition != Condition::Success {
             let (function, request_id) = (&stored.function, &stored.request_id);
             tracing::warn!(function, request_id, attempts, ?condition, "an event failed and was dropped");
         }
         return;
-    };
+    }
     let ending = Ending {
         condition,
         request_id: &stored.request_id,
@@ -243,7 +245,18 @@ async fn end(
         outcome,
         at: inner.clock.now(),
     };
-    destination::tell(inner, &destination, &ending).await;
+    if let Some(destination) = destination {
+        destination::tell(inner, &destination, &ending).await;
+    }
+    if let Some(queue) = dead_letters {
+        dead_letter::tell(inner, &queue, &ending).await;
+    }
+}
+
+/// The dead letter queue of the version that was invoked.
+fn dead_letters(inner: &Inner, scope: &Scope, stored: &Stored) -> Option<String> {
+    let function = inner.table.get(scope, &stored.function)?.function();
+    function.qualified(stored.qualifier.as_deref())?.dead_letters.clone()
 }
 
 /// How the function has its events worked off, as it says now.

@@ -3,6 +3,7 @@
 //! [`target`] finds the version, [`synchronous`] runs one invocation, [`asynchronous`] keeps those nobody waits for.
 
 pub(crate) mod asynchronous;
+pub(crate) mod dead_letter;
 pub(crate) mod destination;
 pub(crate) mod lineage;
 pub(crate) mod payload;

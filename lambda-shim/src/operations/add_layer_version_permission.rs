@@ -25,7 +25,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let sid = text(&members, "StatementId").unwrap_or_default();
     let add = lambda.0.layers.change((&layer, number), || missing(&arn), |version| {
         let policy =
-            version.policy.get_or_insert_with(|| Policy { revision_id: new_id(), statements: Vec::new() });
+            version.policy.get_or_insert_with(|| Policy { revision_id: new_id(), statements: Vec::new(), id: None });
         if policy.statements.iter().any(|statement| statement["Sid"] == sid) {
             return Err(error::conflict(format!(
                 "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the \

@@ -48,6 +48,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                     function.policies.remove(qualifier);
                     function.event_configs.remove(qualifier);
                     function.provisioned.remove(qualifier);
+                    function.runtime_management.remove(qualifier);
                     Ok(function.clone())
                 })
                 .await?;

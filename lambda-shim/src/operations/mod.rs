@@ -5,6 +5,7 @@ use runtime::{BoxFuture, CallContext, Input, Output};
 use serde_json::{Map, Value};
 
 use crate::{
+    code_signing::CodeSigningConfig,
     error,
     function::{
         configure::text,
@@ -47,19 +48,24 @@ operations! {
     "AddLayerVersionPermission" => add_layer_version_permission,
     "AddPermission" => add_permission,
     "CreateAlias" => create_alias,
+    "CreateCodeSigningConfig" => create_code_signing_config,
     "CreateEventSourceMapping" => create_event_source_mapping,
     "CreateFunction" => create_function,
     "CreateFunctionUrlConfig" => create_function_url_config,
     "DeleteAlias" => delete_alias,
+    "DeleteCodeSigningConfig" => delete_code_signing_config,
     "DeleteEventSourceMapping" => delete_event_source_mapping,
     "DeleteFunction" => delete_function,
+    "DeleteFunctionCodeSigningConfig" => delete_function_code_signing_config,
     "DeleteFunctionConcurrency" => delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig" => delete_function_event_invoke_config,
     "DeleteFunctionUrlConfig" => delete_function_url_config,
     "DeleteLayerVersion" => delete_layer_version,
     "DeleteProvisionedConcurrencyConfig" => delete_provisioned_concurrency_config,
+    "DeleteResourcePolicy" => delete_resource_policy,
     "GetAccountSettings" => get_account_settings,
     "GetAlias" => get_alias,
+    "GetCodeSigningConfig" => get_code_signing_config,
     "GetEventSourceMapping" => get_event_source_mapping,
     "GetFunction" => get_function,
     "GetFunctionCodeSigningConfig" => get_function_code_signing_config,
@@ -73,12 +79,17 @@ operations! {
     "GetLayerVersionPolicy" => get_layer_version_policy,
     "GetPolicy" => get_policy,
     "GetProvisionedConcurrencyConfig" => get_provisioned_concurrency_config,
+    "GetResourcePolicy" => get_resource_policy,
+    "GetRuntimeManagementConfig" => get_runtime_management_config,
     "Invoke" => invoke,
+    "InvokeAsync" => invoke_async,
     "ListAliases" => list_aliases,
+    "ListCodeSigningConfigs" => list_code_signing_configs,
     "ListEventSourceMappings" => list_event_source_mappings,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,
     "ListFunctions" => list_functions,
+    "ListFunctionsByCodeSigningConfig" => list_functions_by_code_signing_config,
     "ListLayerVersions" => list_layer_versions,
     "ListLayers" => list_layers,
     "ListProvisionedConcurrencyConfigs" => list_provisioned_concurrency_configs,
@@ -86,15 +97,19 @@ operations! {
     "ListVersionsByFunction" => list_versions_by_function,
     "PublishLayerVersion" => publish_layer_version,
     "PublishVersion" => publish_version,
+    "PutFunctionCodeSigningConfig" => put_function_code_signing_config,
     "PutFunctionConcurrency" => put_function_concurrency,
     "PutFunctionEventInvokeConfig" => put_function_event_invoke_config,
     "PutFunctionRecursionConfig" => put_function_recursion_config,
     "PutProvisionedConcurrencyConfig" => put_provisioned_concurrency_config,
+    "PutResourcePolicy" => put_resource_policy,
+    "PutRuntimeManagementConfig" => put_runtime_management_config,
     "RemoveLayerVersionPermission" => remove_layer_version_permission,
     "RemovePermission" => remove_permission,
     "TagResource" => tag_resource,
     "UntagResource" => untag_resource,
     "UpdateAlias" => update_alias,
+    "UpdateCodeSigningConfig" => update_code_signing_config,
     "UpdateEventSourceMapping" => update_event_source_mapping,
     "UpdateFunctionCode" => update_function_code,
     "UpdateFunctionConfiguration" => update_function_configuration,
@@ -182,9 +197,7 @@ fn tagged(
         Some("capacity-provider") => {
             return Err(error::not_found(format!("Capacity provider not found: {arn}")));
         }
-        Some("code-signing-config") => {
-            return Err(error::not_found(format!("Code signing config not found: {arn}")));
-        }
+        Some("code-signing-config") => return Err(no_code_signing_config(arn)),
         Some("layer") => return Err(error::not_found(format!("Layer not found: {arn}"))),
         _ => return Err(error::unsupported("tags of this kind of resource")),
     }
@@ -195,6 +208,18 @@ fn tagged(
         ));
     }
     entry(inner, ctx, &named)
+}
+
+/// The code signing configuration whose ARN is a tag operation's `Resource`, if it is one.
+fn tagged_code_signing_config(
+    inner: &Inner,
+    members: &Map<String, Value>,
+) -> Option<std::sync::Arc<CodeSigningConfig>> {
+    inner.code_signing.get(text(members, "Resource")?)
+}
+
+fn no_code_signing_config(arn: &str) -> ServiceError {
+    error::not_found(format!("Code signing config not found: {arn}"))
 }
 
 /// How many items a page has.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::publish};
 use crate::{
     code::source,
+    code_signing,
     function::{
         answer, configure,
         record::{Code, Function, State, Update},
@@ -23,6 +24,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let before = entry.function();
     must_be_revision(&members, &before.latest.revision_id)?;
     must_be_settled(&entry, &before)?;
+    code_signing::must_not_enforce_on(inner, &before)?;
     let architecture = configure::architecture(&members)?;
     let flag = |name: &str| members.get(name).and_then(Value::as_bool) == Some(true);
     let package = source::fetch(ctx, &*inner.router, &members).await?;

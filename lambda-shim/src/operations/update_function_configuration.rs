@@ -5,7 +5,9 @@ use runtime::{CallContext, Input, Output};
 
 use super::{activate, entry, must_be_revision, must_be_settled, named, release_layers};
 use crate::{
+    code_signing,
     function::{answer, configure, record::Update},
+    invoke::dead_letter,
     layer::reference,
     service::{Lambda, stop_latest},
 };
@@ -16,6 +18,10 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
     let entry = entry(inner, ctx, &named)?;
     let now = inner.clock.now();
+    if members.contains_key("Layers") {
+        code_signing::must_not_enforce_on(inner, &entry.function())?;
+    }
+    dead_letter::check(inner, ctx, &members).await?;
     // While the function is being stored nobody removes a layer that it has.
     let referring = inner.layers.referring.read().await;
     let before = entry.function();
