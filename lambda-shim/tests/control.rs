@@ -286,3 +286,89 @@ async fn invoke_async_takes_events() {
     assert_eq!(call("f", b"{").await.unwrap_err().code, "InvalidRequestContentException");
     assert_eq!(call("g", b"{}").await.unwrap_err().status, 404);
 }
+
+#[tokio::test]
+async fn functions_from_images_need_docker_and_are_checked_all_the_same() {
+    let rig = rig().await;
+    let of = |extra: Value| {
+        let mut members =
+            json!({"FunctionName": "f", "Role": "r", "PackageType": "Image", "Code": {"ImageUri": "app:1"}});
+        members.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        members
+    };
+    for (extra, text) in [
+        (
+            json!({"Runtime": "python3.11"}),
+            "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+        ),
+        (json!({"Code": {}}), "Please provide ImageUri when creating a function with packageType Image."),
+        (
+            json!({"Code": {"ImageUri": "app:1", "S3Bucket": "b"}}),
+            "Please do not provide other FunctionCode parameters when providing an ImageUri.",
+        ),
+    ] {
+        assert_eq!(
+            refusal(&rig, "CreateFunction", of(extra)).await,
+            ("InvalidParameterValueException".to_owned(), text.to_owned())
+        );
+    }
+    rig.call("CreateFunction", of(json!({}))).await.unwrap();
+    let shown = rig.settled("f").await;
+    assert_eq!(shown["State"], "Failed");
+    assert!(shown["StateReason"].as_str().unwrap().contains("needs the docker executor"), "{shown}");
+    assert_eq!(
+        (&shown["PackageType"], &shown["Handler"], &shown["CodeSha256"].as_str().unwrap().len()),
+        (&json!("Image"), &Value::Null, &64)
+    );
+    let zip = json!({"FunctionName": "f", "ZipFile": BASE64_STANDARD.encode(zip(&[("a", "")]))});
+    assert_eq!(
+        refusal(&rig, "UpdateFunctionCode", zip).await.1,
+        "Please provide ImageUri when updating a function with packageType Image."
+    );
+    rig.python("z", "").await;
+    rig.settled("z").await;
+    assert_eq!(
+        refusal(&rig, "UpdateFunctionCode", json!({"FunctionName": "z", "ImageUri": "app:1"})).await.1,
+        "Please don't provide ImageUri when updating a function with packageType Zip."
+    );
+}
+
+#[tokio::test]
+async fn programs_for_another_machine_are_refused_before_they_start() {
+    let rig = rig().await;
+    let (machine, name) =
+        if cfg!(target_arch = "aarch64") { ("\u{3e}", "x86_64") } else { ("\u{28}", "32-bit ARM") };
+    let program = format!("\u{7f}ELF\u{1}\u{1}\u{1}{}\u{3}\0{machine}\0", "\0".repeat(9));
+    rig.create("f", "provided.al2023", &[("bootstrap", &program)], json!({})).await;
+    let shown = rig.settled("f").await;
+    assert_eq!(shown["State"], "Failed");
+    let why = shown["StateReason"].as_str().unwrap();
+    assert!(
+        why.starts_with(&format!("The bootstrap of f is built for {name}, and functions run on ")),
+        "{why}"
+    );
+    // The same in a layer, unless the function brings its own.
+    let layer = rig.layer("l", &[("bootstrap", &program)]).await;
+    rig.create("g", "provided.al2023", &[("x", "")], json!({"Layers": [layer]})).await;
+    assert_eq!(rig.settled("g").await["State"], "Failed");
+    rig.create(
+        "h",
+        "provided.al2023",
+        &[("bootstrap", "#!/bin/sh\n")],
+        json!({"Layers": [layer], "Architectures": ["arm64"]}),
+    )
+    .await;
+    assert_eq!(rig.settled("h").await["State"], "Active");
+}
+
+#[tokio::test]
+async fn runtimes_that_are_no_longer_supported_are_refused() {
+    let rig = rig().await;
+    let members = json!({"FunctionName": "f", "Role": "r", "Handler": "a.b", "Runtime": "nodejs14.x", "Code": {"ZipFile": BASE64_STANDARD.encode(zip(&[("a", "")]))}});
+    let (code, text) = refusal(&rig, "CreateFunction", members).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert_eq!(
+        text,
+        "The runtime parameter of nodejs14.x is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
+    );
+}

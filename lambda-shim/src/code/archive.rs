@@ -67,6 +67,14 @@ pub(crate) fn check(archive: &Bytes) -> Result<u64, ArchiveError> {
     Ok(rules.total)
 }
 
+/// The beginning of one file of an archive; `None` where there is none of that name.
+pub(crate) fn head(archive: &Bytes, name: &str, most: u64) -> Option<Vec<u8>> {
+    let mut zip = ZipArchive::new(Cursor::new(archive)).ok()?;
+    let mut head = Vec::new();
+    zip.by_name(name).ok()?.take(most).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
 /// Everything in an archive, one after the other, under the rules.
 pub(crate) fn read(
     archive: &Bytes,

@@ -11,7 +11,11 @@ use store::Store;
 use super::archive;
 use crate::{
     error,
-    function::{configure::text, record::Code},
+    function::{
+        configure::text,
+        record::{Code, Image},
+    },
+    service::Inner,
 };
 
 /// AWS's limit of a package from S3, compressed.
@@ -31,7 +35,9 @@ pub(crate) async fn fetch(
     members: &Map<String, Value>,
 ) -> Result<Package, ServiceError> {
     if members.get("ImageUri").is_some_and(|uri| !uri.is_null()) {
-        return Err(error::unsupported("ImageUri (functions from container images)"));
+        return Err(error::invalid_parameter(
+            "Please don't provide ImageUri when updating a function with packageType Zip.",
+        ));
     }
     let package = match (text(members, "ZipFile"), text(members, "S3Bucket"), text(members, "S3Key")) {
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
@@ -77,6 +83,30 @@ async fn from_s3(
         ))
     })?;
     answer.body.read(ARCHIVE_LIMIT).await.map_err(|failure| error::invalid_parameter(failure.to_string()))
+}
+
+/// Finds the image that `members` name for a function from an image: what it is on this machine now, as long as it is
+/// on it. The code's hash is the image's.
+pub(crate) async fn of_image(
+    inner: &Inner,
+    image: &mut Image,
+    members: &Map<String, Value>,
+) -> Result<Code, ServiceError> {
+    let Some(uri) = text(members, "ImageUri").filter(|uri| !uri.is_empty()) else {
+        return Err(error::invalid_parameter(
+            "Please provide ImageUri when updating a function with packageType Image.",
+        ));
+    };
+    if ["ZipFile", "S3Bucket", "S3Key"].iter().any(|name| text(members, name).is_some()) {
+        return Err(error::invalid_parameter(
+            "Please do not provide other FunctionCode parameters when providing an ImageUri.",
+        ));
+    }
+    image.id = inner.host.executor.image_id(uri).await;
+    uri.clone_into(&mut image.uri);
+    let hash = image.id.as_deref().and_then(|id| id.strip_prefix("sha256:")).map(str::to_owned);
+    let hash = hash.unwrap_or_else(|| crate::hex::hex(&Sha256::digest(uri)));
+    Ok(Code { sha256: hash, size: 0, blob: String::new(), unzipped: 0 })
 }
 
 /// What is recorded of a package before it is stored.

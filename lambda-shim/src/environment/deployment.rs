@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtime::Scope;
 
 use crate::function::{
-    record::{Code, Configuration, Logging},
+    record::{Code, Configuration, Image, Logging},
     runtimes::{self, Runtime},
 };
 
@@ -59,6 +59,7 @@ pub(crate) struct Deployment {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    pub(crate) image: Option<Image>,
     /// Archives below `/opt`, in the order in which they are merged.
     pub(crate) layers: Vec<Code>,
 }
@@ -66,14 +67,21 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// The deployment of a version; `None` where its runtime is not one, which creation refuses.
     pub(crate) fn of(scope: &Scope, function: &str, configuration: &Configuration) -> Option<Self> {
-        let runtime_name = configuration.runtime.clone()?;
+        let (runtime_name, runtime) = match &configuration.image {
+            Some(_) => (String::new(), runtimes::of_image()),
+            None => {
+                let name = configuration.runtime.clone()?;
+                let runtime = runtimes::known(&name)?;
+                (name, runtime)
+            }
+        };
         let environment = configuration.environment.iter().flatten();
         Some(Self {
             id: configuration.deployment.clone(),
             scope: scope.clone(),
             function: function.to_owned(),
             version: configuration.version.clone(),
-            runtime: runtimes::known(&runtime_name)?,
+            runtime,
             runtime_version_arn: crate::function::answer::runtime_version_arn(scope, configuration),
             runtime_name,
             handler: configuration.handler.clone().unwrap_or_default(),
@@ -86,6 +94,7 @@ impl Deployment {
                 .collect(),
             logging: configuration.logging.clone(),
             code: configuration.code.clone(),
+            image: configuration.image.clone(),
             layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),
         })
     }
@@ -111,14 +120,16 @@ impl Deployment {
         put("AWS_LAMBDA_LOG_GROUP_NAME", &self.logging.group);
         put("AWS_LAMBDA_LOG_STREAM_NAME", stream);
         put("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.name());
-        put("_HANDLER", &self.handler);
+        if self.image.is_none() {
+            put("_HANDLER", &self.handler);
+        }
         put("TZ", ":UTC");
         put("LANG", "en_US.UTF-8");
         put("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
         put("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000");
         put("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1");
         put("_AWS_XRAY_DAEMON_PORT", "2000");
-        if self.runtime.family != runtimes::Family::Provided {
+        if !matches!(self.runtime.family, runtimes::Family::Provided | runtimes::Family::Image) {
             put("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", self.runtime_name));
         }
         if self.logging.json {

@@ -46,6 +46,9 @@ impl SystemLines<'_> {
     /// Before an environment starts.
     pub(crate) fn init_start(&self, initialization: Initialization) -> Option<String> {
         let deployment = self.deployment;
+        if deployment.image.is_some() {
+            return self.image_init_start(initialization);
+        }
         // AWS counts its builds of a runtime (`python:3.12.v11`); here there is one.
         let name = match &deployment.runtime.version {
             version if version.is_empty() => deployment.runtime.image.to_owned(),
@@ -66,6 +69,22 @@ impl SystemLines<'_> {
                 })
             },
         )
+    }
+
+    /// The same for a container image, which has no version of a runtime: text says nothing then.
+    fn image_init_start(&self, initialization: Initialization) -> Option<String> {
+        let deployment = self.deployment;
+        if !deployment.logging.json {
+            return None;
+        }
+        self.either(String::new, "platform.initStart", || {
+            json!({
+                "initializationType": initialization.name(),
+                "phase": "init",
+                "functionName": deployment.function,
+                "functionVersion": deployment.version,
+            })
+        })
     }
 
     /// When a start failed in a phase: `init`, or `invoke` for the one that an invocation makes.

@@ -29,6 +29,9 @@ pub(crate) trait Executor: Send + Sync {
     /// Makes ready what environments of a deployment share: unpacked code, an image. Cheap when it has been done.
     fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>>;
 
+    /// The id of a container image that is on this machine; `None` where it is not, or where no images run.
+    fn image_id<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Option<String>>;
+
     /// Starts one environment.
     fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>>;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     name::LATEST,
-    record::{Code, Configuration, ECHOED, Logging, State, last_modified, new_id},
+    record::{Code, Configuration, ECHOED, Image, Logging, State, last_modified, new_id},
     runtimes,
 };
 use crate::error;
@@ -15,14 +15,8 @@ use crate::error;
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 6] = [
-    "FileSystemConfigs",
-    "ImageConfig",
-    "CapacityProviderConfig",
-    "PublishTo",
-    "DurableConfig",
-    "TenancyConfig",
-];
+const UNSUPPORTED: [&str; 5] =
+    ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig", "TenancyConfig"];
 
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
@@ -76,6 +70,7 @@ pub(crate) fn create(
             group: format!("/aws/lambda/{function}"),
         },
         code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0 },
+        image: None,
         layers: Vec::new(),
         dead_letters: None,
         echoed: Map::new(),
@@ -85,8 +80,11 @@ pub(crate) fn create(
         state: State::Pending,
         last_update: None,
     };
+    if text(members, "PackageType") == Some("Image") {
+        configuration.image = Some(image(members)?);
+    }
     apply(&mut configuration, function, members)?;
-    if configuration.runtime.is_none() || configuration.handler.is_none() {
+    if configuration.image.is_none() && (configuration.runtime.is_none() || configuration.handler.is_none()) {
         return Err(error::invalid_parameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
@@ -105,6 +103,7 @@ pub(crate) fn update(
 }
 
 fn apply(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
+    image_config(configuration, members)?;
     if let Some(runtime) = text(members, "Runtime") {
         runtimes::parse(runtime)?;
         configuration.runtime = Some(runtime.to_owned());
@@ -154,6 +153,49 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);
         }
+    }
+    Ok(())
+}
+
+/// The image of a new function. What it is called on this machine the caller finds out.
+fn image(members: &Members) -> Result<Image, ServiceError> {
+    let uri = members.get("Code").and_then(|code| code["ImageUri"].as_str()).unwrap_or_default();
+    if uri.is_empty() {
+        return Err(error::invalid_parameter(
+            "Please provide ImageUri when creating a function with packageType Image.",
+        ));
+    }
+    Ok(Image { uri: uri.to_owned(), id: None, entry_point: None, command: None, working_directory: None })
+}
+
+/// Takes `ImageConfig` over, and refuses what is not for functions of this kind.
+fn image_config(configuration: &mut Configuration, members: &Members) -> Result<(), ServiceError> {
+    let given = members.get("ImageConfig").and_then(Value::as_object);
+    let Some(image) = &mut configuration.image else {
+        return if given.is_some_and(|given| !given.is_empty()) {
+            Err(error::invalid_parameter(
+                "Please don't provide ImageConfig when the intended function PackageType is Zip.",
+            ))
+        } else {
+            Ok(())
+        };
+    };
+    let layers = members.get("Layers").and_then(Value::as_array).is_some_and(|layers| !layers.is_empty());
+    if layers || text(members, "Runtime").is_some() || text(members, "Handler").is_some() {
+        return Err(error::invalid_parameter(
+            "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+        ));
+    }
+    if let Some(given) = given {
+        let list = |name: &str| {
+            let words: Vec<String> =
+                given.get(name)?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            Some(words).filter(|words| !words.is_empty())
+        };
+        image.entry_point = list("EntryPoint");
+        image.command = list("Command");
+        let directory = text(given, "WorkingDirectory").filter(|directory| !directory.is_empty());
+        image.working_directory = directory.map(str::to_owned);
     }
     Ok(())
 }

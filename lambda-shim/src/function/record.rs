@@ -95,6 +95,9 @@ pub(crate) struct Configuration {
     pub(crate) ephemeral_storage: u32,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    /// `None` for functions from archives.
+    #[serde(default)]
+    pub(crate) image: Option<Image>,
     /// In the order in which they are merged.
     #[serde(default)]
     pub(crate) layers: Vec<LayerOfFunction>,
@@ -129,6 +132,37 @@ pub(crate) struct Code {
     /// Bytes of what the archive holds; 0 in records from before layers.
     #[serde(default)]
     pub(crate) unzipped: u64,
+}
+
+/// A container image that is a version's code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    /// As it was given: `name:tag`, with a registry or without.
+    pub(crate) uri: String,
+    /// The image's own id when it was given, `sha256:…`: a tag that moves later does not change the function. `None`
+    /// where it was not on this machine then.
+    pub(crate) id: Option<String>,
+    /// `ImageConfig`: what it says in place of the image.
+    pub(crate) entry_point: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) working_directory: Option<String>,
+}
+
+impl Image {
+    /// `ImageConfig` as it is shown, if it says anything.
+    pub(crate) fn config(&self) -> Option<Value> {
+        let mut config = Map::new();
+        if let Some(entry_point) = &self.entry_point {
+            config.insert("EntryPoint".into(), entry_point.clone().into());
+        }
+        if let Some(command) = &self.command {
+            config.insert("Command".into(), command.clone().into());
+        }
+        if let Some(directory) = &self.working_directory {
+            config.insert("WorkingDirectory".into(), directory.as_str().into());
+        }
+        (!config.is_empty()).then_some(Value::Object(config))
+    }
 }
 
 /// A layer that a version has. It is found here and not looked up: it stays when the layer's version is deleted.

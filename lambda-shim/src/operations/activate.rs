@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use store::BlobId;
+
 use crate::{
+    code::machine::{self, NATIVE},
     environment::deployment::Deployment,
+    executor::ExecutorError,
     function::{
         record::{Function, State, Update},
+        runtimes::Family,
         table::Entry,
     },
     service::Inner,
 };
-
-/// This machine's architecture as Lambda names it.
-const NATIVE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// Makes `$LATEST` as it is now ready in the background, and then marks it, and what was published from it.
 pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
@@ -28,7 +30,10 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             );
         }
         let began = tokio::time::Instant::now();
-        let prepared = inner.host.executor.prepare(&deployment).await;
+        let prepared = match foreign(&inner, &deployment).await {
+            Some(why) => Err(ExecutorError::Unsupported(why)),
+            None => inner.host.executor.prepare(&deployment).await,
+        };
         if let Err(why) = &prepared {
             tracing::warn!(function = %entry.name, %why, "a function could not be made ready");
         }
@@ -47,6 +52,19 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
         }
     });
+}
+
+/// Why a program of a package cannot run here, if it is for another machine.
+async fn foreign(inner: &Inner, deployment: &Deployment) -> Option<String> {
+    if deployment.runtime.family != Family::Provided {
+        return None;
+    }
+    let mut archives = Vec::new();
+    for code in std::iter::once(&deployment.code).chain(deployment.layers.iter().rev()) {
+        // One that cannot be read is the executor's to say.
+        archives.push(inner.store.blobs().get(&BlobId::parse(&code.blob)?).await.ok()?);
+    }
+    machine::foreign(deployment, &archives)
 }
 
 /// Goes on with a function that was not settled when the process ended.

@@ -35,9 +35,6 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     if named.qualifier.is_some() {
         return Err(error::invalid_parameter("A function is created without a version or an alias in its name."));
     }
-    if members.get("PackageType").and_then(Value::as_str) == Some("Image") {
-        return Err(error::unsupported("PackageType Image"));
-    }
     let mut configuration = configure::create(&named.name, &members, inner.clock.now())?;
     let tags = tags(&members);
     if tags.len() > TAG_LIMIT {
@@ -57,9 +54,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     dead_letter::check(inner, ctx, &members).await?;
     let none = Map::new();
     let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
-    let package = source::fetch(ctx, &*inner.router, code).await?;
-    reference::must_fit(&source::describe(&package), &configuration.layers)?;
-    configuration.code = source::keep(&inner.store, package).await?;
+    if let Some(image) = &mut configuration.image {
+        configuration.code = source::of_image(inner, image, code).await?;
+    } else {
+        let package = source::fetch(ctx, &*inner.router, code).await?;
+        reference::must_fit(&source::describe(&package), &configuration.layers)?;
+        configuration.code = source::keep(&inner.store, package).await?;
+    }
     let mut function = Function::new(configuration, tags.into_iter().collect());
     function.code_signing = signing;
     let mut shown = function.latest.clone();

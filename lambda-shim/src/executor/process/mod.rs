@@ -48,6 +48,9 @@ impl ProcessExecutor {
 
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
+        if deployment.image.is_some() {
+            return Err(unsupported(deployment));
+        }
         let package = self.packages.unpacked(&deployment.code).await?;
         let layers = self.packages.merged(&deployment.layers).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
@@ -86,7 +89,7 @@ impl ProcessExecutor {
                 )
             }
             Family::Provided => command::provided(deployment, &site)?,
-            Family::Other => return Err(unsupported(deployment)),
+            Family::Other | Family::Image => return Err(unsupported(deployment)),
         };
         let (running, connection) = child::spawn(command, scratch, start.log)?;
         let mut served = tokio::task::JoinSet::new();
@@ -116,11 +119,15 @@ impl Executor for ProcessExecutor {
                 Family::Python => drop(self.interpreters.python(&deployment.runtime.version).await?),
                 Family::Node => drop(self.interpreters.node(&deployment.runtime.version).await?),
                 Family::Provided => {}
-                Family::Other => return Err(unsupported(deployment)),
+                Family::Other | Family::Image => return Err(unsupported(deployment)),
             }
             self.packages.unpacked(&deployment.code).await?;
             self.packages.merged(&deployment.layers).await.map(drop)
         })
+    }
+
+    fn image_id<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
     }
 
     fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>> {
@@ -134,6 +141,13 @@ impl Executor for ProcessExecutor {
 }
 
 fn unsupported(deployment: &Deployment) -> ExecutorError {
+    if let Some(image) = &deployment.image {
+        return ExecutorError::Unsupported(format!(
+            "The function's code is the container image {}, which needs the docker executor. Start a Docker engine, or \
+             use --executor docker.",
+            image.uri
+        ));
+    }
     ExecutorError::Unsupported(format!(
         "{} functions need the docker executor; the process executor runs Python, Node.js and provided binaries. \
          Start a Docker engine, or use --executor docker.",
