@@ -5,7 +5,10 @@ use std::sync::Arc;
 use store::BlobId;
 
 use crate::{
-    code::machine::{self, NATIVE},
+    code::{
+        archive,
+        machine::{self, NATIVE},
+    },
     environment::deployment::Deployment,
     executor::ExecutorError,
     function::{
@@ -29,6 +32,7 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
                 deployment.architecture
             );
         }
+        warn_of_extensions(&inner, &deployment).await;
         let began = tokio::time::Instant::now();
         let prepared = match foreign(&inner, &deployment).await {
             Some(why) => Err(ExecutorError::Unsupported(why)),
@@ -65,6 +69,20 @@ async fn foreign(inner: &Inner, deployment: &Deployment) -> Option<String> {
         archives.push(inner.store.blobs().get(&BlobId::parse(&code.blob)?).await.ok()?);
     }
     machine::foreign(deployment, &archives)
+}
+
+/// Says which layers bring extensions: nothing starts those yet.
+async fn warn_of_extensions(inner: &Inner, deployment: &Deployment) {
+    for code in &deployment.layers {
+        let Some(id) = BlobId::parse(&code.blob) else { continue };
+        let Ok(archive) = inner.store.blobs().get(&id).await else { continue };
+        if archive::has_files_below(&archive, "extensions/") {
+            tracing::warn!(
+                function = deployment.function,
+                "a layer brings extensions, which are not started: Tule has no Extensions API yet"
+            );
+        }
+    }
 }
 
 /// Goes on with a function that was not settled when the process ended.

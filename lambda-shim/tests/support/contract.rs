@@ -354,6 +354,22 @@ pub async fn layers_are_merged_into_opt(rig: &Rig) {
     assert_eq!(value(&rig.invoke("p", json!({})).await)["errorType"], "Runtime.ImportModuleError");
 }
 
+pub async fn environments_are_made_ready_ahead(rig: &Rig) {
+    let source = "import os\nprint('init', flush=True)\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
+    rig.create("ahead", "python3.11", &[("index.py", source)], json!({"Publish": true})).await;
+    let of = json!({"FunctionName": "ahead", "Qualifier": "1"});
+    let mut put = of.clone();
+    put["ProvisionedConcurrentExecutions"] = json!(2);
+    rig.call("PutProvisionedConcurrencyConfig", put).await.unwrap();
+    while rig.call("GetProvisionedConcurrencyConfig", of.clone()).await.unwrap()["Status"] != "READY" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2);
+    let outcome = rig.invoke("ahead:1", json!({})).await;
+    assert_eq!(value(&outcome), "provisioned-concurrency");
+    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2, "nothing had to be started");
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -382,6 +398,7 @@ macro_rules! contract {
             a_new_deployment_takes_over,
             the_log_holds_what_was_printed_in_order,
             layers_are_merged_into_opt,
+            environments_are_made_ready_ahead,
             callers_that_go_away_do_not_break_the_environment,
         }
     };
