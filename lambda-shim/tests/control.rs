@@ -372,3 +372,20 @@ async fn runtimes_that_are_no_longer_supported_are_refused() {
         "The runtime parameter of nodejs14.x is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
     );
 }
+
+#[tokio::test]
+async fn snap_start_is_kept_and_shows_on_published_versions() {
+    let rig = rig().await;
+    let snap_start = json!({"SnapStart": {"ApplyOn": "PublishedVersions"}});
+    rig.create("f", "python3.12", &[("index.py", "")], snap_start.clone()).await;
+    let latest = rig.settled("f").await;
+    assert_eq!(latest["SnapStart"], json!({"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}));
+    let version = rig.call("PublishVersion", json!({"FunctionName": "f"})).await.unwrap();
+    assert_eq!(version["SnapStart"], json!({"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}));
+    let mut members = json!({"FunctionName": "g", "Role": "r", "Handler": "a.b", "Runtime": "nodejs20.x", "Code": {"ZipFile": BASE64_STANDARD.encode(zip(&[("a", "")]))}});
+    members["SnapStart"] = snap_start["SnapStart"].clone();
+    assert_eq!(
+        refusal(&rig, "CreateFunction", members).await.1,
+        "nodejs20.x is not supported for SnapStart enabled functions."
+    );
+}

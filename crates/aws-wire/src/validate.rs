@@ -207,7 +207,9 @@ impl Complaints<'_> {
     /// Runtimes in lists: AWS says those that it still has, not those that it takes, and says so first.
     fn runtimes(&mut self, list: ShapeRef, value: &Value, path: &str) {
         self.add(Some(value), list, path, &format!("Member must satisfy enum value set: [{RUNTIMES}]"));
-        self.texts.rotate_right(1);
+        if self.count == self.texts.len() {
+            self.texts.rotate_right(1);
+        }
     }
 }
 
@@ -399,6 +401,27 @@ mod tests {
                 .contains("at 'name' failed to satisfy constraint: Member must")
         );
         assert_eq!(complaint("lambda", "GetFunction", json!({"FunctionName": "f"})), "fine");
+    }
+
+    #[test]
+    fn runtimes_in_lists_are_told_first() {
+        let members = json!({"LayerName": "l", "Content": {}, "CompatibleArchitectures": ["vax"],
+            "CompatibleRuntimes": ["cobol", "nodejs20.x"]});
+        let said = complaint("lambda", "PublishLayerVersion", members);
+        assert!(
+            said.starts_with(
+                "2 validation errors detected: Value '[cobol, nodejs20.x]' at 'compatibleRuntimes' failed to satisfy \
+                 constraint: Member must satisfy enum value set: [nodejs20.x, python3.14, "
+            ),
+            "{said}"
+        );
+        assert!(
+            said.contains("; Value '[vax]' at 'compatibleArchitectures' failed to satisfy constraint: "),
+            "{said}"
+        );
+        let fine =
+            json!({"LayerName": "l", "Content": {}, "CompatibleRuntimes": ["go1.x", "java8", "python3.14"]});
+        assert_eq!(complaint("lambda", "PublishLayerVersion", fine), "fine");
     }
 
     #[test]

@@ -149,12 +149,30 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         // An empty one takes it away.
         configuration.dead_letters = Some(target.to_owned()).filter(|target| !target.is_empty());
     }
+    must_suit_snap_start(configuration, members)?;
     for name in ECHOED {
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);
         }
     }
     Ok(())
+}
+
+/// Refuses SnapStart where AWS has no snapshots of the runtime.
+fn must_suit_snap_start(configuration: &Configuration, members: &Members) -> Result<(), ServiceError> {
+    let asked = members.get("SnapStart").or_else(|| configuration.echoed.get("SnapStart"));
+    if asked.is_none_or(|asked| asked["ApplyOn"] != "PublishedVersions") {
+        return Ok(());
+    }
+    match &configuration.runtime {
+        Some(runtime) if !runtimes::has_snap_start(runtime) => Err(error::invalid_parameter(format!(
+            "{runtime} is not supported for SnapStart enabled functions."
+        ))),
+        Some(_) => Ok(()),
+        None => Err(error::invalid_parameter(
+            "Container images are not supported for SnapStart enabled functions.",
+        )),
+    }
 }
 
 /// The image of a new function. What it is called on this machine the caller finds out.

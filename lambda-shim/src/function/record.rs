@@ -291,6 +291,17 @@ impl Configuration {
         self.revision_id = new_id();
     }
 
+    /// What changes in a configuration when it is published under a number.
+    pub(crate) fn publish_as(&mut self, number: u64) {
+        self.version = number.to_string();
+        self.revise();
+        if let Some(snap_start) = self.echoed.get_mut("SnapStart")
+            && snap_start["ApplyOn"] == "PublishedVersions"
+        {
+            snap_start["OptimizationStatus"] = "On".into();
+        }
+    }
+
     /// Marks a change of code or configuration at `now`: environments made before are not used any more.
     pub(crate) fn redeploy(&mut self, now: Timestamp) {
         self.revise();

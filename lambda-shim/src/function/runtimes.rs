@@ -72,6 +72,19 @@ pub(crate) fn parse(identifier: &str) -> Result<Runtime, ServiceError> {
     })
 }
 
+/// Whether AWS makes snapshots of functions of this runtime: Java from 11, Python from 3.12, .NET from 8.
+pub(crate) fn has_snap_start(identifier: &str) -> bool {
+    let Some(runtime) = known(identifier) else { return false };
+    let mut numbers = runtime.version.split('.').map_while(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    match runtime.image {
+        "java" => major >= 11,
+        "python" => minor >= 12,
+        "dotnet" => major >= 8,
+        _ => false,
+    }
+}
+
 /// What runs a container image.
 pub(crate) fn of_image() -> Runtime {
     Runtime { family: Family::Image, version: String::new(), image: "image" }
@@ -125,6 +138,18 @@ pub(crate) fn known(identifier: &str) -> Option<Runtime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snapshots_are_made_of_some_runtimes() {
+        for identifier in
+            ["java11", "java21", "java17.al2023", "python3.12", "python3.14", "dotnet8", "dotnet10"]
+        {
+            assert!(has_snap_start(identifier), "{identifier}");
+        }
+        for identifier in ["java8.al2", "python3.11", "nodejs22.x", "provided.al2023", "ruby3.4", "dotnet6"] {
+            assert!(!has_snap_start(identifier), "{identifier}");
+        }
+    }
 
     #[test]
     fn deprecated_runtimes_are_refused_in_awss_words() {

@@ -60,6 +60,12 @@ impl Layers {
         self.layers.page(&prefix, after.as_ref(), limit)
     }
 
+    /// Bytes of all archives of an account in a region.
+    pub(crate) fn code_size(&self, scope: &Scope) -> u64 {
+        let all = self.versions.page(&Key::new().text(&scope.account).text(&scope.region), None, usize::MAX);
+        all.iter().map(|version| version.code.size).sum()
+    }
+
     /// Adds a version: `make` gets its number.
     pub(crate) async fn publish(
         &self,

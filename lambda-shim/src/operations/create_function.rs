@@ -11,7 +11,7 @@ use crate::{
     function::{
         answer,
         configure::{self, text},
-        record::{Function, new_id},
+        record::Function,
     },
     invoke::dead_letter,
     layer::reference,
@@ -65,8 +65,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     function.code_signing = signing;
     let mut shown = function.latest.clone();
     if members.get("Publish").and_then(Value::as_bool) == Some(true) {
-        shown.version = "1".to_owned();
-        shown.revision_id = new_id();
+        shown.publish_as(1);
         function.last_version = 1;
         function.versions.insert(1, shown.clone());
     }
