@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, PoisonError, atomic::AtomicU32},
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use aws_wire::ServiceError;
@@ -27,6 +27,7 @@ use crate::{
         payload,
         synchronous::{self, Request},
         target::Target,
+        tenant,
     },
     layer::table::Layers,
     operations,
@@ -156,13 +157,12 @@ impl Lambda {
             InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
         };
         let payload = payload::checked(invocation.payload, limit)?;
-        if invocation.tenant_id.is_some() {
-            return Err(crate::error::invalid_parameter(
-                "The invoked function is not enabled with tenancy configuration.",
-            ));
-        }
+        let function = target.entry.function();
+        let isolated = function.version(&target.version).is_some_and(|found| found.tenancy.is_some());
+        tenant::must_suit(isolated, invocation.tenant_id.as_deref())?;
         let client_context = payload::client_context(invocation.client_context.as_deref())?;
-        let request = Request::new(ctx, payload, client_context, invocation.log_tail);
+        let mut request = Request::new(ctx, payload, client_context, invocation.log_tail);
+        request.tenant_id = invocation.tenant_id;
         let accepted = |status| InvocationOutcome {
             status,
             payload: Bytes::new(),
@@ -188,8 +188,7 @@ impl Lambda {
 
 /// Ends the environments of `$LATEST`; published versions do not change.
 pub(crate) fn stop_latest(entry: &Entry) {
-    let latest = entry.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(LATEST);
-    if let Some(pool) = latest {
+    for pool in entry.take_version(LATEST) {
         pool.retire();
     }
 }

@@ -235,3 +235,41 @@ async fn loops_end_after_sixteen_turns() {
         .unwrap();
     assert!(rig.lambda.invoke(&ctx, Invocation::request_response("f", "{}")).await.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_never_share_an_environment() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    let source = "import os\nseen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    print('seen', seen, flush=True)\n    return [os.getpid(), seen]\n";
+    let tenancy = json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}});
+    rig.create("f", "python3.11", &[("index.py", source)], tenancy.clone()).await;
+    assert_eq!(rig.settled("f").await["TenancyConfig"], tenancy["TenancyConfig"]);
+    let of = |tenant: Option<&str>| Invocation {
+        tenant_id: tenant.map(str::to_owned),
+        ..Invocation::request_response("f", "{}")
+    };
+    let as_tenant =
+        async |tenant: &str| value(&rig.lambda.invoke(&rig.fresh(), of(Some(tenant))).await.unwrap());
+    let (a, b) = (as_tenant("a").await, as_tenant("b").await);
+    assert_eq!((&a[1], &b[1]), (&json!(["a"]), &json!(["b"])));
+    assert_ne!(a[0], b[0]);
+    assert_eq!(as_tenant("a").await, json!([a[0], ["a", "a"]]), "one tenant's environment is used again");
+    let event = Invocation { mode: runtime::InvocationMode::Event, ..of(Some("b")) };
+    rig.lambda.invoke(&rig.fresh(), event).await.unwrap();
+    until(|| rig.lines.of("f").contains("seen ['b', 'b']")).await;
+    for wrong in [None, Some(""), Some("a\nb"), Some("\u{e4}")] {
+        let refused = rig.refused(of(wrong)).await;
+        assert!(
+            refused.message.starts_with("The invoked function is enabled with tenancy configuration."),
+            "{refused}"
+        );
+    }
+    rig.python("plain", SOURCE).await;
+    let refused = rig.refused(Invocation { function: "plain".to_owned(), ..of(Some("a")) }).await;
+    assert_eq!(refused.message, "The invoked function is not enabled with tenancy configuration.");
+    // A new deployment ends the environments of all tenants.
+    rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Timeout": 5})).await.unwrap();
+    until(|| !alive(&a[0]) && !alive(&b[0])).await;
+    assert_eq!(as_tenant("a").await[1], json!(["a"]));
+    let url = json!({"FunctionName": "f", "AuthType": "NONE"});
+    assert!(rig.call("CreateFunctionUrlConfig", url).await.unwrap_err().message.contains("tenancy"));
+}

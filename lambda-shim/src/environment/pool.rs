@@ -136,6 +136,12 @@ impl Pool {
         environment.retire();
     }
 
+    /// Whether there is no environment, and nobody waits for one.
+    pub(crate) fn is_unused(&self) -> bool {
+        let state = self.lock();
+        state.alive == 0 && state.waiting.is_empty()
+    }
+
     /// Counts an environment out that has ended. Requests that waited for it get another one.
     pub(crate) fn forget(self: &Arc<Self>, environment: &Environment) {
         let stranded = {

@@ -99,6 +99,9 @@ fn described(
     if let Some(environment) = &shown.environment {
         put("Environment", json!({"Variables": environment}));
     }
+    if let Some(tenancy) = &shown.tenancy {
+        put("TenancyConfig", tenancy.clone());
+    }
     if let Some(target) = &shown.dead_letters {
         put("DeadLetterConfig", json!({"TargetArn": target}));
     }

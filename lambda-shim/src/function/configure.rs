@@ -15,8 +15,7 @@ use crate::error;
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 5] =
-    ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig", "TenancyConfig"];
+const UNSUPPORTED: [&str; 4] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig"];
 
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
@@ -72,6 +71,8 @@ pub(crate) fn create(
         code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0 },
         image: None,
         layers: Vec::new(),
+        // It is given once and for all.
+        tenancy: members.get("TenancyConfig").filter(|given| given.is_object()).cloned(),
         dead_letters: None,
         echoed: Map::new(),
         last_modified: last_modified(now),
@@ -150,6 +151,12 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         configuration.dead_letters = Some(target.to_owned()).filter(|target| !target.is_empty());
     }
     must_suit_snap_start(configuration, members)?;
+    let snap_start = members.get("SnapStart").is_some_and(|asked| asked["ApplyOn"] == "PublishedVersions");
+    if snap_start && configuration.tenancy.is_some() {
+        return Err(error::invalid_parameter(
+            "SnapStart is not supported for functions with tenancy configuration.",
+        ));
+    }
     for name in ECHOED {
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);

@@ -101,6 +101,9 @@ pub(crate) struct Configuration {
     /// In the order in which they are merged.
     #[serde(default)]
     pub(crate) layers: Vec<LayerOfFunction>,
+    /// `TenancyConfig`, of functions whose environments serve one tenant each.
+    #[serde(default)]
+    pub(crate) tenancy: Option<Value>,
     /// The ARN of the dead letter queue.
     #[serde(default)]
     pub(crate) dead_letters: Option<String>,

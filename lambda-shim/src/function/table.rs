@@ -17,7 +17,11 @@ use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::watch;
 
 use super::record::{Function, RECORD_VERSION};
-use crate::{environment::pool::Pool, error, invoke::lineage};
+use crate::{
+    environment::pool::Pool,
+    error,
+    invoke::{lineage, tenant::TenantPools},
+};
 
 const FUNCTIONS: Table = Table("lambda.functions");
 
@@ -44,6 +48,8 @@ pub(crate) struct Entry {
     changed: watch::Sender<u64>,
     /// Environments, by version.
     pub(crate) pools: Mutex<HashMap<String, Arc<Pool>>>,
+    /// The same of functions that are isolated by tenants.
+    pub(crate) tenants: Mutex<TenantPools>,
     /// Invocations under way.
     pub(crate) in_flight: AtomicU32,
     /// What it is counted by in chains of invocations.
@@ -63,6 +69,7 @@ impl Entry {
             writing: tokio::sync::Mutex::new(()),
             changed: watch::Sender::new(0),
             pools: Mutex::default(),
+            tenants: Mutex::default(),
             in_flight: AtomicU32::new(0),
             routed: AtomicU64::new(0),
         }
@@ -86,7 +93,18 @@ impl Entry {
 
     /// Takes the environments of all versions out, to be stopped.
     pub(crate) fn take_pools(&self) -> Vec<Arc<Pool>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, pool)| pool).collect()
+        let tenants = std::mem::take(&mut *self.tenants.lock().unwrap_or_else(PoisonError::into_inner));
+        let pools = std::mem::take(&mut *self.pools.lock().unwrap_or_else(PoisonError::into_inner));
+        pools.into_values().chain(tenants.into_values()).collect()
+    }
+
+    /// Takes the environments of one version out, to be stopped.
+    pub(crate) fn take_version(&self, version: &str) -> Vec<Arc<Pool>> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = tenants.extract_if(|(of, _), _| of == version).map(|(_, pool)| pool);
+        let own: Vec<_> = own.collect();
+        let shared = self.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(version);
+        own.into_iter().chain(shared).collect()
     }
 
     fn set(&self, function: Function) {

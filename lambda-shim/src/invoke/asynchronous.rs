@@ -63,6 +63,8 @@ struct Stored {
     qualifier: Option<String>,
     request_id: String,
     trace_id: String,
+    #[serde(default)]
+    tenant_id: Option<String>,
     /// Base64.
     payload: String,
     at: Timestamp,
@@ -101,6 +103,7 @@ impl Events {
             qualifier: qualifier.map(str::to_owned),
             request_id: request.request_id.clone(),
             trace_id: request.trace_id.clone(),
+            tenant_id: request.tenant_id.clone(),
             payload: BASE64_STANDARD.encode(&request.payload),
             at: inner.clock.now(),
         };
@@ -288,6 +291,7 @@ async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &b
         client_context: None,
         trace_id: stored.trace_id.clone(),
         tail: false,
+        tenant_id: stored.tenant_id.clone(),
     };
     match synchronous::run(inner, target, request).await {
         Ok(outcome) => Attempt::Answered(outcome),

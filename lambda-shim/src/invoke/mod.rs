@@ -9,3 +9,4 @@ pub(crate) mod lineage;
 pub(crate) mod payload;
 pub(crate) mod synchronous;
 pub(crate) mod target;
+pub(crate) mod tenant;

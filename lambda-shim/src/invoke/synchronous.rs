@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{
     lineage,
     target::{Slot, Target},
+    tenant,
 };
 use crate::{
     environment::{
@@ -39,12 +40,21 @@ pub(crate) struct Request {
     pub(crate) client_context: Option<String>,
     pub(crate) trace_id: String,
     pub(crate) tail: bool,
+    /// For functions that are isolated by tenants.
+    pub(crate) tenant_id: Option<String>,
 }
 
 impl Request {
     pub(crate) fn new(ctx: &CallContext, payload: Bytes, client_context: Option<String>, tail: bool) -> Self {
         let trace_id = ctx.trace_id.as_deref().map_or_else(new_trace_id, str::to_owned);
-        Self { request_id: ctx.request_id.to_string(), payload, client_context, trace_id, tail }
+        Self {
+            request_id: ctx.request_id.to_string(),
+            payload,
+            client_context,
+            trace_id,
+            tail,
+            tenant_id: None,
+        }
     }
 }
 
@@ -68,8 +78,11 @@ async fn run_to_the_end(
 ) -> Result<InvocationOutcome, ServiceError> {
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
-    let pool = pool(inner, &target.entry, &target.version, &function)?;
-    let Request { request_id, payload, client_context, trace_id, tail } = request;
+    let Request { request_id, payload, client_context, trace_id, tail, tenant_id } = request;
+    let pool = match &tenant_id {
+        Some(tenant) => tenant::pool(inner, &target.entry, (&target.version, tenant), &function)?,
+        None => pool(inner, &target.entry, &target.version, &function)?,
+    };
     let allow = function.recursive_loop.as_deref().is_some_and(|says| says != lineage::TERMINATE);
     let trace_id = lineage::follow(&trace_id, &target.entry.lineage, allow)?;
     let mut event = Event {
@@ -79,6 +92,7 @@ async fn run_to_the_end(
         invoked_function_arn: target.invoked_arn.clone(),
         trace_id,
         client_context,
+        tenant_id,
     };
     loop {
         let environment = match pool.acquire().await {

@@ -52,8 +52,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                     Ok(function.clone())
                 })
                 .await?;
-            let retired = entry.pools.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(qualifier);
-            if let Some(pool) = retired {
+            for pool in entry.take_version(qualifier) {
                 pool.retire();
             }
             drop_blobs(inner, &before, Some(&after)).await;

@@ -24,6 +24,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let (entry, qualifier) = qualified(inner, ctx, &input.members, refusal)?;
     let requested = input.members.get("ProvisionedConcurrentExecutions").and_then(Value::as_u64);
     let requested = requested.and_then(|many| u32::try_from(many).ok()).unwrap_or(u32::MAX);
+    must_not_be_isolated(&entry.function(), "Provisioned concurrency is")?;
     must_be_free(&entry.function(), &qualifier)?;
     within_limits(inner, ctx, &entry.name, &qualifier, requested)?;
     let config = ProvisionedConfig { requested, modified: last_modified(inner.clock.now()) };
@@ -44,6 +45,16 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         "LastModified": config.modified,
     });
     Ok(Output::of(members))
+}
+
+/// What functions cannot have that are isolated by tenants: AWS's documentation names both.
+pub(super) fn must_not_be_isolated(function: &Function, what: &str) -> Result<(), ServiceError> {
+    match function.latest.tenancy {
+        None => Ok(()),
+        Some(_) => Err(error::invalid_parameter(format!(
+            "{what} not supported for functions with tenancy configuration."
+        ))),
+    }
 }
 
 /// A version is provisioned by itself or by one alias.
