@@ -124,6 +124,9 @@ fn listen(port: u16) -> TcpListener {
 /// Starts the function's runtime with Lambda's environment and one pipe for both of its outputs.
 fn start(program: &[String]) -> (std::io::PipeReader, i32) {
     let Some((name, arguments)) = program.split_first() else { exit(127) };
+    // A function without a program of its own may have one in a layer.
+    let of_layer = name == "/var/task/bootstrap" && !std::path::Path::new(name).exists();
+    let name = if of_layer { "/opt/bootstrap" } else { name };
     let pipes = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
     let Ok((reader, first, second)) = pipes else { exit(125) };
     let mut command = Command::new(name);

@@ -6,12 +6,14 @@
 //! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`. Start at [`Lambda::start`].
 
 mod code;
+mod code_signing;
 mod environment;
 mod error;
 mod executor;
 mod function;
 mod hex;
 mod invoke;
+mod layer;
 mod operations;
 mod options;
 mod runtime_api;

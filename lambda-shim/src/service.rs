@@ -15,15 +15,21 @@ use store::{BlobId, Store};
 
 use crate::{
     code::download,
+    code_signing::CodeSigning,
     environment::host::Host,
     executor,
-    function::table::{Entry, FunctionTable},
+    function::{
+        name::LATEST,
+        table::{Entry, FunctionTable},
+    },
     invoke::{
         asynchronous::Events,
         payload, streaming,
         synchronous::{self, Request},
         target::Target,
+        tenant,
     },
+    layer::table::Layers,
     operations,
     options::Options,
 };
@@ -38,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) router: Arc<dyn ServiceRouter>,
     pub(crate) table: FunctionTable,
+    pub(crate) layers: Layers,
+    pub(crate) code_signing: CodeSigning,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -58,6 +66,9 @@ pub enum StartError {
     /// Stored records could not be read.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// What was left of deleted layers could not be removed.
+    #[error("deleted layers could not be removed: {0}")]
+    Layers(ServiceError),
 }
 
 impl Lambda {
@@ -74,6 +85,8 @@ impl Lambda {
         host.spawn_reaper();
         let inner = Arc::new(Inner {
             table: FunctionTable::load(options.store.clone())?,
+            layers: Layers::load(&options.store)?,
+            code_signing: CodeSigning::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,
@@ -86,6 +99,10 @@ impl Lambda {
         });
         for entry in inner.table.all() {
             operations::activate::resume(&inner, &entry);
+            operations::provision::apply(&inner, &entry);
+        }
+        for arn in inner.layers.deleted() {
+            inner.layers.release(&arn, &inner.table).await.map_err(StartError::Layers)?;
         }
         Events::resume(&inner)?;
         Ok(Self(inner))
@@ -136,13 +153,13 @@ impl Lambda {
             InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
         };
         let payload = payload::checked(invocation.payload.clone(), limit)?;
-        if invocation.tenant_id.is_some() {
-            return Err(crate::error::invalid_parameter(
-                "The invoked function is not enabled with tenancy configuration.",
-            ));
-        }
+        let function = target.entry.function();
+        let isolated = function.version(&target.version).is_some_and(|found| found.tenancy.is_some());
+        tenant::must_suit(isolated, invocation.tenant_id.as_deref())?;
         let client_context = payload::client_context(invocation.client_context.as_deref())?;
-        Ok((target, Request::new(ctx, payload, client_context, invocation.log_tail)))
+        let mut request = Request::new(ctx, payload, client_context, invocation.log_tail);
+        request.tenant_id.clone_from(&invocation.tenant_id);
+        Ok((target, request))
     }
 
     /// Invokes a function whose response is wanted as it comes. Gives the version that runs, too.
@@ -183,6 +200,13 @@ impl Lambda {
                 Ok(accepted(202))
             }
         }
+    }
+}
+
+/// Ends the environments of `$LATEST`; published versions do not change.
+pub(crate) fn stop_latest(entry: &Entry) {
+    for pool in entry.take_version(LATEST) {
+        pool.retire();
     }
 }
 

@@ -5,6 +5,7 @@
 mod support;
 
 use lambda_shim::ExecutorChoice;
+use sha2::Digest as _;
 use support::Rig;
 
 /// A rig over the engine; where none answers, the test is skipped aloud, or fails in CI.
@@ -233,5 +234,167 @@ async fn images_without_the_sdk_get_one() {
     assert_eq!(support::value(&rig.invoke("m", serde_json::json!({})).await), "sdk");
     rig.node("c", "const { from } = require('@aws-sdk/client-x'); exports.handler = async () => from;").await;
     assert_eq!(support::value(&rig.invoke("c", serde_json::json!({})).await), "sdk");
+    rig.lambda.shutdown().await;
+}
+
+/// An image made from one of the bases, and removed with this.
+struct TestImage(String);
+
+impl TestImage {
+    /// Files into an image's `/var/task`, committed with changes of its configuration.
+    fn commit(tag: &str, files: &[(&str, &str)], changes: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let helper = docker(&["create", "public.ecr.aws/lambda/python:3.11", "x"]);
+        docker(&["cp", &format!("{}/.", folder.path().display()), &format!("{helper}:/var/task")]);
+        let changes = changes.iter().flat_map(|change| ["--change", change]).collect::<Vec<_>>();
+        docker(&[&["commit"], &changes[..], &[&helper, tag]].concat());
+        docker(&["rm", &helper]);
+        Self(tag.to_owned())
+    }
+}
+
+impl TestImage {
+    /// An image of nothing, for an architecture.
+    fn load(tag: &str, arch: &str) -> Self {
+        let layer = [0; 1024];
+        let hash: String = sha2::Sha256::digest(layer).iter().map(|byte| format!("{byte:02x}")).collect();
+        let config = serde_json::json!({"architecture": arch, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{hash}")]}});
+        let manifest =
+            serde_json::json!([{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]);
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, content) in [
+            ("config.json", config.to_string().as_bytes()),
+            ("manifest.json", manifest.to_string().as_bytes()),
+            ("layer.tar", &layer),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, content).unwrap();
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), archive.into_inner().unwrap()).unwrap();
+        docker(&["load", "--input", file.path().to_str().unwrap()]);
+        Self(tag.to_owned())
+    }
+}
+
+impl Drop for TestImage {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("docker").args(["rmi", "--force", &self.0]).output();
+    }
+}
+
+async fn create_image(rig: &Rig, name: &str, uri: &str, config: serde_json::Value) -> serde_json::Value {
+    let members = serde_json::json!({"FunctionName": name, "Role": "arn:aws:iam::000000000000:role/r", "PackageType": "Image", "Code": {"ImageUri": uri}, "ImageConfig": config});
+    rig.call("CreateFunction", members).await.unwrap()
+}
+
+const APP: &str = "import os, sys\ndef handler(event, context):\n    return ['one', os.getcwd(), event, context.function_name, os.environ.get('_HANDLER')]\ndef other(event, context):\n    return ['other', os.getcwd()]\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_are_functions() {
+    let Some(rig) = rig().await else { return };
+    let tag = format!("tule-test-image:{}", uuid(&std::process::id().to_string()));
+    let image = TestImage::commit(
+        &tag,
+        &[("app.py", APP)],
+        &["CMD [\"app.handler\"]", "ENTRYPOINT [\"/lambda-entrypoint.sh\"]"],
+    );
+    create_image(&rig, "f", &tag, serde_json::json!({})).await;
+    let answer = support::value(&rig.invoke("f", serde_json::json!(7)).await);
+    assert_eq!(answer, serde_json::json!(["one", "/var/task", 7, "f", "app.handler"]));
+    let shown = rig.call("GetFunction", serde_json::json!({"FunctionName": "f"})).await.unwrap();
+    let id = docker(&["image", "inspect", "--format", "{{.Id}}", &tag]);
+    let configuration = &shown["Configuration"];
+    assert_eq!(
+        (&configuration["PackageType"], &configuration["Runtime"], &configuration["CodeSize"]),
+        (&"Image".into(), &serde_json::Value::Null, &0.into())
+    );
+    assert_eq!(format!("sha256:{}", configuration["CodeSha256"].as_str().unwrap()), id);
+    assert_eq!(
+        shown["Code"],
+        serde_json::json!({"RepositoryType": "ECR", "ImageUri": tag, "ResolvedImageUri": format!("tule-test-image@{id}")})
+    );
+    // ImageConfig speaks in place of the image.
+    let config = serde_json::json!({"Command": ["app.other"], "WorkingDirectory": "/tmp"});
+    create_image(&rig, "g", &tag, config.clone()).await;
+    let refused = support::value(&rig.invoke("g", serde_json::json!({})).await);
+    assert_eq!(refused, serde_json::json!(["other", "/tmp"]));
+    assert_eq!(rig.settled("g").await["ImageConfigResponse"]["ImageConfig"], config);
+    let entry = serde_json::json!({"FunctionName": "g", "ImageConfig": {"EntryPoint": ["/bin/sh", "-c", "export _HANDLER=app.other; exec /var/runtime/bootstrap"]}});
+    rig.call("UpdateFunctionConfiguration", entry).await.unwrap();
+    assert_eq!(
+        support::value(&rig.invoke("g", serde_json::json!({})).await),
+        serde_json::json!(["other", "/var/task"])
+    );
+    // A tag that moves changes nothing until the function is told.
+    let _newer = TestImage::commit(
+        &tag,
+        &[("app.py", &APP.replace("'one'", "'two'"))],
+        &["CMD [\"app.handler\"]", "ENTRYPOINT [\"/lambda-entrypoint.sh\"]"],
+    );
+    rig.settled("f").await;
+    rig.call("UpdateFunctionConfiguration", serde_json::json!({"FunctionName": "f", "Timeout": 5}))
+        .await
+        .unwrap();
+    assert_eq!(support::value(&rig.invoke("f", serde_json::json!(1)).await)[0], "one");
+    rig.settled("f").await;
+    rig.call("UpdateFunctionCode", serde_json::json!({"FunctionName": "f", "ImageUri": tag})).await.unwrap();
+    assert_eq!(support::value(&rig.invoke("f", serde_json::json!(1)).await)[0], "two");
+    rig.lambda.shutdown().await;
+    drop((image, TestImage(id)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_that_cannot_run_say_why() {
+    let Some(rig) = rig().await else { return };
+    let unique = uuid(&std::process::id().to_string());
+    let (foreign, ours) = if cfg!(target_arch = "aarch64") { ("amd64", "arm64") } else { ("arm64", "amd64") };
+    let (other, empty) = (
+        TestImage::load(&format!("tule-test-other:{unique}"), foreign),
+        TestImage::load(&format!("tule-test-empty:{unique}"), ours),
+    );
+    for (name, image, why) in [
+        (
+            "other",
+            other.0.as_str(),
+            format!(
+                "is for {foreign}, and the Docker engine runs {ours} containers. Build it for linux/{ours}."
+            ),
+        ),
+        ("empty", empty.0.as_str(), "has neither an entry point nor a command.".to_owned()),
+        ("missing", "127.0.0.1:9/no/such:image", "is not on this machine and could not be pulled".to_owned()),
+    ] {
+        create_image(&rig, name, image, serde_json::json!({})).await;
+        let shown = rig.settled(name).await;
+        assert_eq!(shown["State"], "Failed");
+        assert!(shown["StateReason"].as_str().unwrap().contains(&why), "{shown}");
+    }
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_runtimes_are_run_by_their_images() {
+    if rig().await.is_none() {
+        return;
+    }
+    // There is no image of Java's here: what is tested is that the runtime's image runs the function, whatever it is.
+    let rig = Rig::with(ExecutorChoice::Docker, |options| {
+        for runtime in ["java21", "ruby3.4", "dotnet8"] {
+            options.images.insert(runtime.to_owned(), "public.ecr.aws/lambda/python:3.11".to_owned());
+        }
+    })
+    .await;
+    let source = "import os\ndef handler(event, context):\n    return os.environ['AWS_EXECUTION_ENV']\n";
+    for runtime in ["java21", "ruby3.4", "dotnet8"] {
+        let name = runtime.replace('.', "-");
+        rig.create(&name, runtime, &[("index.py", source)], serde_json::json!({})).await;
+        let answer = support::value(&rig.invoke(&name, serde_json::json!({})).await);
+        assert_eq!(answer, format!("AWS_Lambda_{runtime}"));
+    }
     rig.lambda.shutdown().await;
 }

@@ -187,6 +187,10 @@ impl Complaints<'_> {
             return;
         }
         if items.iter().any(|entry| !entry.is_null() && !broken(kind, entry).is_empty()) {
+            if is_runtime(self.model, item) {
+                self.runtimes(list, value, path);
+                return;
+            }
             let mut all = constraints(kind);
             if top && self.model.name == "lambda" {
                 all.push("Member must not be null".to_owned());
@@ -199,7 +203,20 @@ impl Complaints<'_> {
             );
         }
     }
+
+    /// Runtimes in lists: AWS says those that it still has, not those that it takes, and says so first.
+    fn runtimes(&mut self, list: ShapeRef, value: &Value, path: &str) {
+        self.add(Some(value), list, path, &format!("Member must satisfy enum value set: [{RUNTIMES}]"));
+        if self.count == self.texts.len() {
+            self.texts.rotate_right(1);
+        }
+    }
 }
+
+/// The runtimes Lambda names where one of a list is none, in its order: taken from a recorded answer.
+const RUNTIMES: &str = "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, \
+     python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, \
+     dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2";
 
 fn is_runtime(model: &ServiceModel, shape: ShapeRef) -> bool {
     model.name == "lambda" && model.shape(shape).name == "Runtime"
@@ -384,6 +401,27 @@ mod tests {
                 .contains("at 'name' failed to satisfy constraint: Member must")
         );
         assert_eq!(complaint("lambda", "GetFunction", json!({"FunctionName": "f"})), "fine");
+    }
+
+    #[test]
+    fn runtimes_in_lists_are_told_first() {
+        let members = json!({"LayerName": "l", "Content": {}, "CompatibleArchitectures": ["vax"],
+            "CompatibleRuntimes": ["cobol", "nodejs20.x"]});
+        let said = complaint("lambda", "PublishLayerVersion", members);
+        assert!(
+            said.starts_with(
+                "2 validation errors detected: Value '[cobol, nodejs20.x]' at 'compatibleRuntimes' failed to satisfy \
+                 constraint: Member must satisfy enum value set: [nodejs20.x, python3.14, "
+            ),
+            "{said}"
+        );
+        assert!(
+            said.contains("; Value '[vax]' at 'compatibleArchitectures' failed to satisfy constraint: "),
+            "{said}"
+        );
+        let fine =
+            json!({"LayerName": "l", "Content": {}, "CompatibleRuntimes": ["go1.x", "java8", "python3.14"]});
+        assert_eq!(complaint("lambda", "PublishLayerVersion", fine), "fine");
     }
 
     #[test]

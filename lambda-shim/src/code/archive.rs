@@ -52,7 +52,8 @@ pub(crate) enum ItemKind {
 }
 
 /// Reads through an archive without writing: whether it may be taken.
-pub(crate) fn check(archive: &Bytes) -> Result<(), ArchiveError> {
+/// Answers how many bytes it holds.
+pub(crate) fn check(archive: &Bytes) -> Result<u64, ArchiveError> {
     let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|_| ArchiveError::Unreadable)?;
     if zip.is_empty() {
         return Err(ArchiveError::Unreadable);
@@ -63,7 +64,21 @@ pub(crate) fn check(archive: &Bytes) -> Result<(), ArchiveError> {
         let name = entry.name().map_err(|_| ArchiveError::Unreadable)?;
         rules.admit(&name, entry.size(), entry.unix_mode())?;
     }
-    Ok(())
+    Ok(rules.total)
+}
+
+/// The beginning of one file of an archive; `None` where there is none of that name.
+pub(crate) fn head(archive: &Bytes, name: &str, most: u64) -> Option<Vec<u8>> {
+    let mut zip = ZipArchive::new(Cursor::new(archive)).ok()?;
+    let mut head = Vec::new();
+    zip.by_name(name).ok()?.take(most).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
+/// Whether an archive has files in a folder; `folder` ends with a slash.
+pub(crate) fn has_files_below(archive: &Bytes, folder: &str) -> bool {
+    let Ok(zip) = ZipArchive::new(Cursor::new(archive)) else { return false };
+    zip.file_names().filter_map(Result::ok).any(|name| name.starts_with(folder) && !name.ends_with('/'))
 }
 
 /// Everything in an archive, one after the other, under the rules.
@@ -259,7 +274,8 @@ pub(crate) mod tests {
         zip.add_symlink("link.txt", "lib/a.txt", SimpleFileOptions::default()).unwrap();
         let archive: Bytes = zip.finish().unwrap().into_inner().into();
         let folder = tempfile::tempdir().unwrap();
-        check(&archive).unwrap();
+        assert_eq!(check(&archive).unwrap(), 7 + 9, "the content, and the link's target");
+        assert!(has_files_below(&archive, "lib/") && !has_files_below(&archive, "a/"));
         unpack(&archive, folder.path()).unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("link.txt")).unwrap(), "content");
     }

@@ -2,4 +2,5 @@
 
 pub(crate) mod archive;
 pub(crate) mod download;
+pub(crate) mod machine;
 pub(crate) mod source;

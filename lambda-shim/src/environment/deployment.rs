@@ -5,9 +5,36 @@ use std::time::Duration;
 use runtime::Scope;
 
 use crate::function::{
-    record::{Code, Configuration, Logging},
+    record::{Code, Configuration, Image, Logging},
     runtimes::{self, Runtime},
 };
+
+/// Why an environment is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Initialization {
+    /// A request waits for it.
+    OnDemand,
+    /// It is kept ready ahead of requests.
+    Provisioned,
+}
+
+impl Initialization {
+    /// As functions and logs are told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
+
+    /// How long a start may take whose function may run for `timeout`.
+    pub(crate) fn limit(self, timeout: Duration) -> Duration {
+        match self {
+            Self::OnDemand => Duration::from_secs(10),
+            Self::Provisioned => timeout.clamp(Duration::from_secs(130), Duration::from_secs(900)),
+        }
+    }
+}
 
 /// One version's code and configuration, as its environments run it.
 #[derive(Debug)]
@@ -32,19 +59,29 @@ pub(crate) struct Deployment {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    pub(crate) image: Option<Image>,
+    /// Archives below `/opt`, in the order in which they are merged.
+    pub(crate) layers: Vec<Code>,
 }
 
 impl Deployment {
     /// The deployment of a version; `None` where its runtime is not one, which creation refuses.
     pub(crate) fn of(scope: &Scope, function: &str, configuration: &Configuration) -> Option<Self> {
-        let runtime_name = configuration.runtime.clone()?;
+        let (runtime_name, runtime) = match &configuration.image {
+            Some(_) => (String::new(), runtimes::of_image()),
+            None => {
+                let name = configuration.runtime.clone()?;
+                let runtime = runtimes::known(&name)?;
+                (name, runtime)
+            }
+        };
         let environment = configuration.environment.iter().flatten();
         Some(Self {
             id: configuration.deployment.clone(),
             scope: scope.clone(),
             function: function.to_owned(),
             version: configuration.version.clone(),
-            runtime: runtimes::known(&runtime_name)?,
+            runtime,
             runtime_version_arn: crate::function::answer::runtime_version_arn(scope, configuration),
             runtime_name,
             handler: configuration.handler.clone().unwrap_or_default(),
@@ -57,11 +94,18 @@ impl Deployment {
                 .collect(),
             logging: configuration.logging.clone(),
             code: configuration.code.clone(),
+            image: configuration.image.clone(),
+            layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),
         })
     }
 
     /// The variables that Lambda sets, the same in every executor; what depends on paths is the executor's.
-    pub(crate) fn lambda_variables(&self, stream: &str, endpoint: &str) -> Vec<(String, String)> {
+    pub(crate) fn lambda_variables(
+        &self,
+        initialization: Initialization,
+        stream: &str,
+        endpoint: &str,
+    ) -> Vec<(String, String)> {
         let mut variables = Vec::with_capacity(32);
         let mut put = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
         put("AWS_REGION", &self.scope.region);
@@ -75,15 +119,17 @@ impl Deployment {
         put("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &self.memory.to_string());
         put("AWS_LAMBDA_LOG_GROUP_NAME", &self.logging.group);
         put("AWS_LAMBDA_LOG_STREAM_NAME", stream);
-        put("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
-        put("_HANDLER", &self.handler);
+        put("AWS_LAMBDA_INITIALIZATION_TYPE", initialization.name());
+        if self.image.is_none() {
+            put("_HANDLER", &self.handler);
+        }
         put("TZ", ":UTC");
         put("LANG", "en_US.UTF-8");
         put("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
         put("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000");
         put("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1");
         put("_AWS_XRAY_DAEMON_PORT", "2000");
-        if self.runtime.family != runtimes::Family::Provided {
+        if !matches!(self.runtime.family, runtimes::Family::Provided | runtimes::Family::Image) {
             put("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", self.runtime_name));
         }
         if self.logging.json {

@@ -9,10 +9,13 @@ use std::{
 };
 
 use runtime::{Clock, LogSink};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::pool::Pool;
 use crate::executor::Executor;
+
+/// How many environments are started ahead at the same time.
+const PROVISIONED_AT_ONCE: usize = 4;
 
 /// See the module.
 pub(crate) struct Host {
@@ -22,6 +25,11 @@ pub(crate) struct Host {
     /// How long an environment may stand idle.
     idle_time: Duration,
     permits: Arc<Semaphore>,
+    max_environments: usize,
+    /// Environments that are to be kept ready, over all pools.
+    provisioned: AtomicUsize,
+    /// Few are started ahead at the same time: requests that wait come first.
+    provisioning: Semaphore,
     /// Starts that wait for a permit.
     starved: AtomicUsize,
     pools: Mutex<Vec<Weak<Pool>>>,
@@ -41,6 +49,9 @@ impl Host {
             clock,
             idle_time,
             permits: Arc::new(Semaphore::new(max_environments)),
+            max_environments,
+            provisioned: AtomicUsize::new(0),
+            provisioning: Semaphore::new(PROVISIONED_AT_ONCE),
             starved: AtomicUsize::new(0),
             pools: Mutex::default(),
         })
@@ -60,6 +71,26 @@ impl Host {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         self.starved.fetch_sub(1, Ordering::Relaxed);
         permit.expect("the semaphore is never closed")
+    }
+
+    /// Takes room for environments that are kept ready; the error is how many there is room for. One place is left for
+    /// everything else.
+    pub(super) fn take_provisioned(&self, wanted: usize) -> Result<(), usize> {
+        let most = self.max_environments.saturating_sub(1);
+        let take = |taken: usize| taken.checked_add(wanted).filter(|sum| *sum <= most);
+        self.provisioned
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .map(drop)
+            .map_err(|taken| most.saturating_sub(taken))
+    }
+
+    pub(super) fn give_back_provisioned(&self, many: usize) {
+        self.provisioned.fetch_sub(many, Ordering::AcqRel);
+    }
+
+    /// Waits until it may start one environment ahead.
+    pub(super) async fn turn_to_provision(&self) -> SemaphorePermit<'_> {
+        self.provisioning.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Whether some start waits for an environment to end.

@@ -7,5 +7,6 @@ pub(crate) mod deployment;
 pub(crate) mod host;
 pub(crate) mod log;
 pub(crate) mod pool;
+pub(crate) mod provisioned;
 pub(crate) mod running;
 pub(crate) mod system_lines;

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    deployment::Deployment,
+    deployment::{Deployment, Initialization},
     host::Host,
     running::{Environment, StartFailure},
 };
@@ -47,6 +47,28 @@ struct State {
     starting: usize,
     /// Nothing is kept warm any more: there is a newer deployment, or the function is gone.
     retired: bool,
+    provisioned: Provisioned,
+}
+
+/// Environments that are kept ready ahead of requests.
+#[derive(Default)]
+pub(super) struct Provisioned {
+    /// How many there are to be.
+    pub(super) wanted: usize,
+    /// How many were started, or are being started.
+    pub(super) started: usize,
+    /// How many of them can take requests, or have taken one.
+    pub(super) ready: usize,
+    /// Why the last start failed. Nothing more is started until something else is wanted.
+    pub(super) failure: Option<String>,
+}
+
+impl State {
+    /// The environment that was used last; one that was made ready ahead comes before all others.
+    fn take_idle(&mut self) -> Option<Arc<Environment>> {
+        let provisioned = self.idle.iter().rposition(|idle| idle.is_provisioned());
+        provisioned.map(|at| self.idle.remove(at)).or_else(|| self.idle.pop())
+    }
 }
 
 impl Pool {
@@ -65,7 +87,7 @@ impl Pool {
     pub(crate) async fn acquire(self: &Arc<Self>) -> Granted {
         let (mut granted, patience) = {
             let mut state = self.lock();
-            while let Some(environment) = state.idle.pop() {
+            while let Some(environment) = state.take_idle() {
                 if environment.is_alive() {
                     return Ok(environment);
                 }
@@ -100,7 +122,12 @@ impl Pool {
                 Err(Err(_)) => return,
             }
         }
-        if !state.retired && environment.is_alive() && !self.host.is_full() {
+        let kept = if environment.is_provisioned() {
+            state.provisioned.started <= state.provisioned.wanted
+        } else {
+            !self.host.is_full()
+        };
+        if !state.retired && environment.is_alive() && kept {
             environment.mark_idle();
             state.idle.push(environment);
             return;
@@ -109,16 +136,29 @@ impl Pool {
         environment.retire();
     }
 
+    /// Whether there is no environment, and nobody waits for one.
+    pub(crate) fn is_unused(&self) -> bool {
+        let state = self.lock();
+        state.alive == 0 && state.waiting.is_empty()
+    }
+
     /// Counts an environment out that has ended. Requests that waited for it get another one.
     pub(crate) fn forget(self: &Arc<Self>, environment: &Environment) {
         let stranded = {
             let mut state = self.lock();
             state.idle.retain(|idle| !std::ptr::eq(&raw const **idle, environment));
             state.alive = state.alive.saturating_sub(1);
+            if environment.is_provisioned() {
+                state.provisioned.started = state.provisioned.started.saturating_sub(1);
+                state.provisioned.ready = state.provisioned.ready.saturating_sub(1);
+            }
             state.alive == 0 && !state.waiting.is_empty()
         };
         if stranded {
             self.start_what_is_missing();
+        }
+        if environment.is_provisioned() {
+            self.provision_what_is_missing();
         }
     }
 
@@ -127,6 +167,7 @@ impl Pool {
         let idle = {
             let mut state = self.lock();
             state.retired = true;
+            self.host.give_back_provisioned(std::mem::take(&mut state.provisioned.wanted));
             std::mem::take(&mut state.idle)
         };
         for environment in idle {
@@ -161,7 +202,9 @@ impl Pool {
             let mut state = self.lock();
             state
                 .idle
-                .extract_if(.., |idle| now.saturating_duration_since(idle.idle_since()) >= time)
+                .extract_if(.., |idle| {
+                    !idle.is_provisioned() && now.saturating_duration_since(idle.idle_since()) >= time
+                })
                 .collect()
         };
         for environment in old {
@@ -173,7 +216,8 @@ impl Pool {
     pub(crate) fn stop_one_idle(&self) -> bool {
         let oldest = {
             let mut state = self.lock();
-            if state.idle.is_empty() { None } else { Some(state.idle.remove(0)) }
+            let oldest = state.idle.iter().position(|idle| !idle.is_provisioned());
+            oldest.map(|at| state.idle.remove(at))
         };
         oldest.is_some_and(|environment| {
             environment.retire();
@@ -197,7 +241,7 @@ impl Pool {
 
     async fn start_one(self: Arc<Self>) {
         let place = self.host.place().await;
-        let started = Environment::start(&self, place).await;
+        let started = Environment::start(&self, place, Initialization::OnDemand).await;
         let failure = {
             let mut state = self.lock();
             state.starting -= 1;
@@ -222,6 +266,42 @@ impl Pool {
             }
         }
         self.start_what_is_missing();
+    }
+
+    /// Sees, under the lock, to what is provisioned.
+    pub(super) fn with_provisioned<T>(&self, see_to: impl FnOnce(&mut Provisioned, bool) -> T) -> T {
+        let mut state = self.lock();
+        let retired = state.retired;
+        see_to(&mut state.provisioned, retired)
+    }
+
+    /// Takes a provisioned environment in that has just been started.
+    pub(super) fn admit(&self, environment: Arc<Environment>) {
+        {
+            let mut state = self.lock();
+            state.alive += 1;
+            state.provisioned.ready += 1;
+            state.started.retain(|started| started.strong_count() > 0);
+            state.started.push(Arc::downgrade(&environment));
+        }
+        self.release(environment);
+    }
+
+    /// Ends provisioned environments that are idle and more than wanted.
+    pub(super) fn end_surplus(&self) {
+        let surplus: Vec<_> = {
+            let mut state = self.lock();
+            let mut many = state.provisioned.started.saturating_sub(state.provisioned.wanted);
+            let mut surplus = |idle: &mut Arc<Environment>| {
+                let ends = idle.is_provisioned() && many > 0;
+                many -= usize::from(ends);
+                ends
+            };
+            state.idle.extract_if(.., |idle| surplus(idle)).collect()
+        };
+        for environment in surplus {
+            environment.retire();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

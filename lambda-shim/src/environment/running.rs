@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
-    deployment::Deployment,
+    deployment::{Deployment, Initialization},
     log::EnvironmentLog,
     pool::Pool,
     system_lines::{Ended, InitStatus, Report, SystemLines},
@@ -26,9 +26,6 @@ use crate::{
     },
 };
 
-/// What Lambda allows a start on demand.
-const INIT_LIMIT: Duration = Duration::from_secs(10);
-
 /// How long the end of an environment whose connections have ended may take to be reported.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -39,6 +36,7 @@ pub(crate) struct Environment {
     running: Box<dyn Running>,
     log: Arc<EnvironmentLog>,
     pool: Weak<Pool>,
+    initialization: Initialization,
     me: Weak<Self>,
     /// How long the start took, until an invocation has reported it.
     init: Mutex<Option<Duration>>,
@@ -122,26 +120,32 @@ impl Environment {
     pub(crate) async fn start(
         pool: &Arc<Pool>,
         place: OwnedSemaphorePermit,
+        initialization: Initialization,
     ) -> Result<Arc<Self>, StartFailure> {
         let stream = stream_name(pool);
         let sink = pool.host.sink.stream(&pool.deployment.scope, &pool.deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone()));
         log.begin_tail();
         let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
-        if let Some(line) = lines.init_start() {
+        if let Some(line) = lines.init_start(initialization) {
             log.platform(line);
         }
+        let timeout = pool.deployment.timeout;
         let mut began = Instant::now();
-        let mut started = Attempt::make(pool, &stream, &log, INIT_LIMIT).await;
+        let mut started =
+            Attempt::make(pool, &stream, &log, initialization, initialization.limit(timeout)).await;
         if let Some(status) = started.as_ref().err().and_then(StartProblem::init_status) {
-            if let Some(line) = lines.init_report("init", &status, began.elapsed()) {
+            if let Some(line) = lines.init_report((initialization, "init"), &status, began.elapsed()) {
                 log.platform(line);
             }
-            began = Instant::now();
-            started = Attempt::make(pool, &stream, &log, pool.deployment.timeout).await;
+            // There is no invocation that one ahead of all could be part of.
+            if initialization == Initialization::OnDemand {
+                began = Instant::now();
+                started = Attempt::make(pool, &stream, &log, initialization, timeout).await;
+            }
         }
         match started {
-            Ok(attempt) => Ok(attempt.into_environment(pool, log, place)),
+            Ok(attempt) => Ok(attempt.into_environment(pool, log, place, initialization)),
             Err(why) => {
                 tracing::warn!(
                     function = pool.deployment.function,
@@ -149,8 +153,10 @@ impl Environment {
                     "an execution environment did not start"
                 );
                 let duration = began.elapsed();
-                let status = why.init_status();
-                if let Some(line) = status.and_then(|status| lines.init_report("invoke", &status, duration)) {
+                let status = why.init_status().filter(|_| initialization == Initialization::OnDemand);
+                let line = status
+                    .and_then(|status| lines.init_report((initialization, "invoke"), &status, duration));
+                if let Some(line) = line {
                     log.platform(line);
                 }
                 Err(StartFailure { why, log: Some(log), duration })
@@ -161,6 +167,11 @@ impl Environment {
     /// Whether it can take requests.
     pub(crate) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)
+    }
+
+    /// Whether it is one of those that are kept ready ahead of requests.
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.initialization == Initialization::Provisioned
     }
 
     pub(crate) fn idle_since(&self) -> Instant {
@@ -319,12 +330,14 @@ impl Attempt {
         pool: &Arc<Pool>,
         stream: &str,
         log: &Arc<EnvironmentLog>,
+        initialization: Initialization,
         limit: Duration,
     ) -> Result<Self, StartProblem> {
         let (session, start) = Session::new();
         let session = Arc::new(session);
         let request = StartRequest {
             deployment: Arc::clone(&pool.deployment),
+            initialization,
             stream: stream.to_owned(),
             session: Arc::clone(&session),
             log: Arc::clone(log),
@@ -356,6 +369,7 @@ impl Attempt {
         pool: &Arc<Pool>,
         log: Arc<EnvironmentLog>,
         place: OwnedSemaphorePermit,
+        initialization: Initialization,
     ) -> Arc<Environment> {
         let exit = self.running.exit();
         let environment = Arc::new_cyclic(|me| Environment {
@@ -364,6 +378,7 @@ impl Attempt {
             running: self.running,
             log,
             pool: Arc::downgrade(pool),
+            initialization,
             me: me.clone(),
             init: Mutex::new(Some(self.init)),
             halves: AtomicU8::new(0),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtime::Timestamp;
 use serde_json::{Value, json};
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Initialization};
 
 /// How an invocation ended, for its report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,11 @@ pub(crate) struct SystemLines<'a> {
 
 impl SystemLines<'_> {
     /// Before an environment starts.
-    pub(crate) fn init_start(&self) -> Option<String> {
+    pub(crate) fn init_start(&self, initialization: Initialization) -> Option<String> {
         let deployment = self.deployment;
+        if deployment.image.is_some() {
+            return self.image_init_start(initialization);
+        }
         // AWS counts its builds of a runtime (`python:3.12.v11`); here there is one.
         let name = match &deployment.runtime.version {
             version if version.is_empty() => deployment.runtime.image.to_owned(),
@@ -57,7 +60,7 @@ impl SystemLines<'_> {
             "platform.initStart",
             || {
                 json!({
-                    "initializationType": "on-demand",
+                    "initializationType": initialization.name(),
                     "phase": "init",
                     "runtimeVersion": name,
                     "runtimeVersionArn": arn,
@@ -68,8 +71,29 @@ impl SystemLines<'_> {
         )
     }
 
+    /// The same for a container image, which has no version of a runtime: text says nothing then.
+    fn image_init_start(&self, initialization: Initialization) -> Option<String> {
+        let deployment = self.deployment;
+        if !deployment.logging.json {
+            return None;
+        }
+        self.either(String::new, "platform.initStart", || {
+            json!({
+                "initializationType": initialization.name(),
+                "phase": "init",
+                "functionName": deployment.function,
+                "functionVersion": deployment.version,
+            })
+        })
+    }
+
     /// When a start failed in a phase: `init`, or `invoke` for the one that an invocation makes.
-    pub(crate) fn init_report(&self, phase: &str, status: &InitStatus, duration: Duration) -> Option<String> {
+    pub(crate) fn init_report(
+        &self,
+        (initialization, phase): (Initialization, &str),
+        status: &InitStatus,
+        duration: Duration,
+    ) -> Option<String> {
         let millis = millis(duration);
         let (status, kind) = match status {
             InitStatus::Timeout => ("timeout", None),
@@ -82,7 +106,8 @@ impl SystemLines<'_> {
             },
             "platform.initReport",
             || {
-                let mut record = json!({"initializationType": "on-demand", "phase": phase, "status": status});
+                let mut record =
+                    json!({"initializationType": initialization.name(), "phase": phase, "status": status});
                 if let Some(kind) = kind {
                     record["errorType"] = json!(kind);
                 }

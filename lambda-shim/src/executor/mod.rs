@@ -3,10 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use runtime::BoxFuture;
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::{
-    environment::{deployment::Deployment, log::EnvironmentLog},
+    environment::{
+        deployment::{Deployment, Initialization},
+        log::EnvironmentLog,
+    },
+    function::record::Code,
     runtime_api::session::Session,
 };
 
@@ -24,6 +29,9 @@ pub(crate) trait Executor: Send + Sync {
     /// Makes ready what environments of a deployment share: unpacked code, an image. Cheap when it has been done.
     fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>>;
 
+    /// The id of a container image that is on this machine; `None` where it is not, or where no images run.
+    fn image_id<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Option<String>>;
+
     /// Starts one environment.
     fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>>;
 
@@ -34,6 +42,7 @@ pub(crate) trait Executor: Send + Sync {
 /// What an executor needs to start one environment.
 pub(crate) struct StartRequest {
     pub(crate) deployment: Arc<Deployment>,
+    pub(crate) initialization: Initialization,
     /// The log stream's name.
     pub(crate) stream: String,
     /// What the environment's connections are served by.
@@ -116,4 +125,14 @@ pub(crate) enum ExecutorError {
     /// The engine, the machine or the package is at fault.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What several layers in their order are known by.
+pub(crate) fn layers_hash(layers: &[Code]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for layer in layers {
+        hash.update(&layer.sha256);
+        hash.update([0]);
+    }
+    hash.finalize().into()
 }

@@ -18,7 +18,9 @@ pub(crate) fn configuration(
     qualifier: Option<&str>,
 ) -> Map<String, Value> {
     let mut members = described(scope, function, shown, qualifier);
-    members.insert("RuntimeVersionConfig".into(), runtime_version(scope, shown));
+    if shown.image.is_none() {
+        members.insert("RuntimeVersionConfig".into(), runtime_version(scope, shown));
+    }
     match &shown.state {
         State::Active => {
             members.insert("State".into(), "Active".into());
@@ -86,13 +88,26 @@ fn described(
     put("Version", shown.version.as_str().into());
     put("TracingConfig", json!({"Mode": "PassThrough"}));
     put("RevisionId", shown.revision_id.as_str().into());
-    put("PackageType", "Zip".into());
+    put("PackageType", if shown.image.is_some() { "Image" } else { "Zip" }.into());
+    if let Some(config) = shown.image.as_ref().and_then(super::record::Image::config) {
+        put("ImageConfigResponse", json!({"ImageConfig": config}));
+    }
     put("Architectures", json!([shown.architecture]));
     put("EphemeralStorage", json!({"Size": shown.ephemeral_storage}));
     put("SnapStart", json!({"ApplyOn": "None", "OptimizationStatus": "Off"}));
     put("LoggingConfig", logging(shown));
     if let Some(environment) = &shown.environment {
         put("Environment", json!({"Variables": environment}));
+    }
+    if let Some(tenancy) = &shown.tenancy {
+        put("TenancyConfig", tenancy.clone());
+    }
+    if let Some(target) = &shown.dead_letters {
+        put("DeadLetterConfig", json!({"TargetArn": target}));
+    }
+    if !shown.layers.is_empty() {
+        let layers = shown.layers.iter().map(|layer| json!({"Arn": layer.arn, "CodeSize": layer.code.size}));
+        put("Layers", layers.collect());
     }
     for (name, value) in &shown.echoed {
         put(name, value.clone());

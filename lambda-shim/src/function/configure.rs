@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     name::LATEST,
-    record::{Code, Configuration, ECHOED, Logging, State, last_modified, new_id},
+    record::{Code, Configuration, ECHOED, Image, Logging, State, last_modified, new_id},
     runtimes,
 };
 use crate::error;
@@ -15,17 +15,7 @@ use crate::error;
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 9] = [
-    "Layers",
-    "FileSystemConfigs",
-    "ImageConfig",
-    "CodeSigningConfigArn",
-    "DeadLetterConfig",
-    "CapacityProviderConfig",
-    "PublishTo",
-    "DurableConfig",
-    "TenancyConfig",
-];
+const UNSUPPORTED: [&str; 4] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig"];
 
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
@@ -78,7 +68,12 @@ pub(crate) fn create(
             system_level: "INFO".to_owned(),
             group: format!("/aws/lambda/{function}"),
         },
-        code: Code { sha256: String::new(), size: 0, blob: String::new() },
+        code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0 },
+        image: None,
+        layers: Vec::new(),
+        // It is given once and for all.
+        tenancy: members.get("TenancyConfig").filter(|given| given.is_object()).cloned(),
+        dead_letters: None,
         echoed: Map::new(),
         last_modified: last_modified(now),
         revision_id: new_id(),
@@ -86,8 +81,11 @@ pub(crate) fn create(
         state: State::Pending,
         last_update: None,
     };
+    if text(members, "PackageType") == Some("Image") {
+        configuration.image = Some(image(members)?);
+    }
     apply(&mut configuration, function, members)?;
-    if configuration.runtime.is_none() || configuration.handler.is_none() {
+    if configuration.image.is_none() && (configuration.runtime.is_none() || configuration.handler.is_none()) {
         return Err(error::invalid_parameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
@@ -106,6 +104,7 @@ pub(crate) fn update(
 }
 
 fn apply(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
+    image_config(configuration, members)?;
     if let Some(runtime) = text(members, "Runtime") {
         runtimes::parse(runtime)?;
         configuration.runtime = Some(runtime.to_owned());
@@ -147,10 +146,81 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
     if let Some(logging) = members.get("LoggingConfig").and_then(Value::as_object) {
         configuration.logging = self::logging(&configuration.logging, function, logging)?;
     }
+    if let Some(target) = members.get("DeadLetterConfig").and_then(|config| config["TargetArn"].as_str()) {
+        // An empty one takes it away.
+        configuration.dead_letters = Some(target.to_owned()).filter(|target| !target.is_empty());
+    }
+    must_suit_snap_start(configuration, members)?;
+    let snap_start = members.get("SnapStart").is_some_and(|asked| asked["ApplyOn"] == "PublishedVersions");
+    if snap_start && configuration.tenancy.is_some() {
+        return Err(error::invalid_parameter(
+            "SnapStart is not supported for functions with tenancy configuration.",
+        ));
+    }
     for name in ECHOED {
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);
         }
+    }
+    Ok(())
+}
+
+/// Refuses SnapStart where AWS has no snapshots of the runtime.
+fn must_suit_snap_start(configuration: &Configuration, members: &Members) -> Result<(), ServiceError> {
+    let asked = members.get("SnapStart").or_else(|| configuration.echoed.get("SnapStart"));
+    if asked.is_none_or(|asked| asked["ApplyOn"] != "PublishedVersions") {
+        return Ok(());
+    }
+    match &configuration.runtime {
+        Some(runtime) if !runtimes::has_snap_start(runtime) => Err(error::invalid_parameter(format!(
+            "{runtime} is not supported for SnapStart enabled functions."
+        ))),
+        Some(_) => Ok(()),
+        None => Err(error::invalid_parameter(
+            "Container images are not supported for SnapStart enabled functions.",
+        )),
+    }
+}
+
+/// The image of a new function. What it is called on this machine the caller finds out.
+fn image(members: &Members) -> Result<Image, ServiceError> {
+    let uri = members.get("Code").and_then(|code| code["ImageUri"].as_str()).unwrap_or_default();
+    if uri.is_empty() {
+        return Err(error::invalid_parameter(
+            "Please provide ImageUri when creating a function with packageType Image.",
+        ));
+    }
+    Ok(Image { uri: uri.to_owned(), id: None, entry_point: None, command: None, working_directory: None })
+}
+
+/// Takes `ImageConfig` over, and refuses what is not for functions of this kind.
+fn image_config(configuration: &mut Configuration, members: &Members) -> Result<(), ServiceError> {
+    let given = members.get("ImageConfig").and_then(Value::as_object);
+    let Some(image) = &mut configuration.image else {
+        return if given.is_some_and(|given| !given.is_empty()) {
+            Err(error::invalid_parameter(
+                "Please don't provide ImageConfig when the intended function PackageType is Zip.",
+            ))
+        } else {
+            Ok(())
+        };
+    };
+    let layers = members.get("Layers").and_then(Value::as_array).is_some_and(|layers| !layers.is_empty());
+    if layers || text(members, "Runtime").is_some() || text(members, "Handler").is_some() {
+        return Err(error::invalid_parameter(
+            "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+        ));
+    }
+    if let Some(given) = given {
+        let list = |name: &str| {
+            let words: Vec<String> =
+                given.get(name)?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            Some(words).filter(|words| !words.is_empty())
+        };
+        image.entry_point = list("EntryPoint");
+        image.command = list("Command");
+        let directory = text(given, "WorkingDirectory").filter(|directory| !directory.is_empty());
+        image.working_directory = directory.map(str::to_owned);
     }
     Ok(())
 }
@@ -160,10 +230,6 @@ fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
         let given = match members.get(name) {
             None | Some(Value::Null) => false,
             Some(Value::Array(items)) => !items.is_empty(),
-            // An empty target is how a dead letter queue is taken away, and there never is one.
-            Some(Value::Object(fields)) => {
-                fields.values().any(|value| value.as_str() != Some("") && !value.is_null())
-            }
             Some(_) => true,
         };
         if given {
@@ -301,9 +367,8 @@ mod tests {
 
     #[test]
     fn settings_that_would_have_to_act_are_refused() {
-        let error =
-            created(json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]})).unwrap_err();
-        assert!(error.contains("Layers"), "{error}");
-        assert!(created(json!({"Layers": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
+        let error = created(json!({"DurableConfig": {"ExecutionTimeout": 60}})).unwrap_err();
+        assert!(error.contains("DurableConfig"), "{error}");
+        assert!(created(json!({"FileSystemConfigs": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
     }
 }

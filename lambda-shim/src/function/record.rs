@@ -29,6 +29,35 @@ pub(crate) struct Function {
     /// Function URLs, by alias; the function's own under the empty text.
     #[serde(default)]
     pub(crate) urls: BTreeMap<String, FunctionUrl>,
+    /// `Allow` or `Terminate`; nothing said is `Terminate`.
+    #[serde(default)]
+    pub(crate) recursive_loop: Option<String>,
+    /// Provisioned concurrency, by version or alias.
+    #[serde(default)]
+    pub(crate) provisioned: BTreeMap<String, ProvisionedConfig>,
+    /// The ARN of the code signing configuration.
+    #[serde(default)]
+    pub(crate) code_signing: Option<String>,
+    /// When runtimes are updated, by version.
+    #[serde(default)]
+    pub(crate) runtime_management: BTreeMap<String, RuntimeManagement>,
+}
+
+/// When a version's runtime is updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RuntimeManagement {
+    /// `Auto`, `FunctionUpdate` or `Manual`.
+    pub(crate) update_on: String,
+    /// With `Manual`.
+    pub(crate) version_arn: Option<String>,
+}
+
+/// How many environments of a version, or of an alias's version, are kept ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProvisionedConfig {
+    pub(crate) requested: u32,
+    /// `2026-11-22T13:05:00.000+0000`.
+    pub(crate) modified: String,
 }
 
 /// A function URL.
@@ -66,6 +95,18 @@ pub(crate) struct Configuration {
     pub(crate) ephemeral_storage: u32,
     pub(crate) logging: Logging,
     pub(crate) code: Code,
+    /// `None` for functions from archives.
+    #[serde(default)]
+    pub(crate) image: Option<Image>,
+    /// In the order in which they are merged.
+    #[serde(default)]
+    pub(crate) layers: Vec<LayerOfFunction>,
+    /// `TenancyConfig`, of functions whose environments serve one tenant each.
+    #[serde(default)]
+    pub(crate) tenancy: Option<Value>,
+    /// The ARN of the dead letter queue.
+    #[serde(default)]
+    pub(crate) dead_letters: Option<String>,
     /// Members that are shown again and have no effect here: see [`ECHOED`].
     pub(crate) echoed: Map<String, Value>,
     /// `2026-11-22T13:05:00.000+0000`.
@@ -91,6 +132,48 @@ pub(crate) struct Code {
     pub(crate) size: u64,
     /// The blob that holds the archive.
     pub(crate) blob: String,
+    /// Bytes of what the archive holds; 0 in records from before layers.
+    #[serde(default)]
+    pub(crate) unzipped: u64,
+}
+
+/// A container image that is a version's code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    /// As it was given: `name:tag`, with a registry or without.
+    pub(crate) uri: String,
+    /// The image's own id when it was given, `sha256:…`: a tag that moves later does not change the function. `None`
+    /// where it was not on this machine then.
+    pub(crate) id: Option<String>,
+    /// `ImageConfig`: what it says in place of the image.
+    pub(crate) entry_point: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) working_directory: Option<String>,
+}
+
+impl Image {
+    /// `ImageConfig` as it is shown, if it says anything.
+    pub(crate) fn config(&self) -> Option<Value> {
+        let mut config = Map::new();
+        if let Some(entry_point) = &self.entry_point {
+            config.insert("EntryPoint".into(), entry_point.clone().into());
+        }
+        if let Some(command) = &self.command {
+            config.insert("Command".into(), command.clone().into());
+        }
+        if let Some(directory) = &self.working_directory {
+            config.insert("WorkingDirectory".into(), directory.as_str().into());
+        }
+        (!config.is_empty()).then_some(Value::Object(config))
+    }
+}
+
+/// A layer that a version has. It is found here and not looked up: it stays when the layer's version is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerOfFunction {
+    /// Of the layer's version.
+    pub(crate) arn: String,
+    pub(crate) code: Code,
 }
 
 /// How a function logs.
@@ -133,6 +216,9 @@ pub(crate) struct Alias {
 pub(crate) struct Policy {
     pub(crate) revision_id: String,
     pub(crate) statements: Vec<Value>,
+    /// The document's `Id`, where it is not the one that Lambda gives.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
 }
 
 /// How events are worked off.
@@ -161,6 +247,10 @@ impl Function {
             tags,
             reserved_concurrency: None,
             policies: BTreeMap::new(),
+            recursive_loop: None,
+            provisioned: BTreeMap::new(),
+            code_signing: None,
+            runtime_management: BTreeMap::new(),
             event_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
         }
@@ -183,6 +273,13 @@ impl Function {
         }
     }
 
+    /// The ARNs of every layer version that is referred to.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.latest)
+            .chain(self.versions.values())
+            .flat_map(|configuration| configuration.layers.iter().map(|layer| &*layer.arn))
+    }
+
     /// Every archive that is still referred to.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.latest)
@@ -195,6 +292,17 @@ impl Configuration {
     /// A fresh revision id: anything that changed shows by it.
     pub(crate) fn revise(&mut self) {
         self.revision_id = new_id();
+    }
+
+    /// What changes in a configuration when it is published under a number.
+    pub(crate) fn publish_as(&mut self, number: u64) {
+        self.version = number.to_string();
+        self.revise();
+        if let Some(snap_start) = self.echoed.get_mut("SnapStart")
+            && snap_start["ApplyOn"] == "PublishedVersions"
+        {
+            snap_start["OptimizationStatus"] = "On".into();
+        }
     }
 
     /// Marks a change of code or configuration at `now`: environments made before are not used any more.

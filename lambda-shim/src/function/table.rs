@@ -17,7 +17,11 @@ use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::watch;
 
 use super::record::{Function, RECORD_VERSION};
-use crate::{environment::pool::Pool, error};
+use crate::{
+    environment::pool::Pool,
+    error,
+    invoke::{lineage, tenant::TenantPools},
+};
 
 const FUNCTIONS: Table = Table("lambda.functions");
 
@@ -44,21 +48,28 @@ pub(crate) struct Entry {
     changed: watch::Sender<u64>,
     /// Environments, by version.
     pub(crate) pools: Mutex<HashMap<String, Arc<Pool>>>,
+    /// The same of functions that are isolated by tenants.
+    pub(crate) tenants: Mutex<TenantPools>,
     /// Invocations under way.
     pub(crate) in_flight: AtomicU32,
+    /// What it is counted by in chains of invocations.
+    pub(crate) lineage: String,
     /// Counts invocations through aliases, for weighted routing.
     pub(crate) routed: AtomicU64,
 }
 
 impl Entry {
     fn new(scope: Scope, name: &str, function: Function) -> Self {
+        let lineage = lineage::hash(&super::name::arn(&scope, name, None));
         Self {
             scope,
+            lineage,
             name: name.into(),
             current: RwLock::new(Arc::new(function)),
             writing: tokio::sync::Mutex::new(()),
             changed: watch::Sender::new(0),
             pools: Mutex::default(),
+            tenants: Mutex::default(),
             in_flight: AtomicU32::new(0),
             routed: AtomicU64::new(0),
         }
@@ -82,7 +93,18 @@ impl Entry {
 
     /// Takes the environments of all versions out, to be stopped.
     pub(crate) fn take_pools(&self) -> Vec<Arc<Pool>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, pool)| pool).collect()
+        let tenants = std::mem::take(&mut *self.tenants.lock().unwrap_or_else(PoisonError::into_inner));
+        let pools = std::mem::take(&mut *self.pools.lock().unwrap_or_else(PoisonError::into_inner));
+        pools.into_values().chain(tenants.into_values()).collect()
+    }
+
+    /// Takes the environments of one version out, to be stopped.
+    pub(crate) fn take_version(&self, version: &str) -> Vec<Arc<Pool>> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = tenants.extract_if(|(of, _), _| of == version).map(|(_, pool)| pool);
+        let own: Vec<_> = own.collect();
+        let shared = self.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(version);
+        own.into_iter().chain(shared).collect()
     }
 
     fn set(&self, function: Function) {
@@ -140,6 +162,11 @@ impl FunctionTable {
             let alias = Some(alias.clone()).filter(|alias| !alias.is_empty());
             self.urls.insert(url.id.clone(), (Arc::clone(entry), alias));
         }
+    }
+
+    /// Whether any version of any function has a layer's version.
+    pub(crate) fn refers_to_layer(&self, arn: &str) -> bool {
+        self.by_name.iter().any(|entry| entry.function().layers().any(|layer| layer == arn))
     }
 
     /// Everything there is, for start-up and shutdown.

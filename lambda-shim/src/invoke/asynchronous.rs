@@ -17,6 +17,7 @@ use store::{Batch, Key, Store, StoreError, Table};
 use tokio::sync::Semaphore;
 
 use super::{
+    dead_letter,
     destination::{self, Condition, Ending},
     synchronous::{self, Request},
     target::Target,
@@ -62,6 +63,8 @@ struct Stored {
     qualifier: Option<String>,
     request_id: String,
     trace_id: String,
+    #[serde(default)]
+    tenant_id: Option<String>,
     /// Base64.
     payload: String,
     at: Timestamp,
@@ -100,6 +103,7 @@ impl Events {
             qualifier: qualifier.map(str::to_owned),
             request_id: request.request_id.clone(),
             trace_id: request.trace_id.clone(),
+            tenant_id: request.tenant_id.clone(),
             payload: BASE64_STANDARD.encode(&request.payload),
             at: inner.clock.now(),
         };
@@ -194,6 +198,9 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
                     (true, Some(wait)) => *wait,
                 }
             }
+            Attempt::Recursive => {
+                return end(inner, stored, &payload, Condition::RetriesExhausted, count, last.as_ref()).await;
+            }
             Attempt::Refused => {
                 refused = (refused + 1).min(9);
                 Duration::from_secs((1_u64 << (refused - 1)).min(300))
@@ -220,13 +227,14 @@ async fn end(
     let scope = Scope::new(&stored.account, &stored.region);
     let config = configuration(inner, &scope, stored);
     let destination = if condition == Condition::Success { config.on_success } else { config.on_failure };
-    let Some(destination) = destination else {
+    let dead_letters = dead_letters(inner, &scope, stored).filter(|_| condition != Condition::Success);
+    if destination.is_none() && dead_letters.is_none() {
         if condition != Condition::Success {
             let (function, request_id) = (&stored.function, &stored.request_id);
             tracing::warn!(function, request_id, attempts, ?condition, "an event failed and was dropped");
         }
         return;
-    };
+    }
     let ending = Ending {
         condition,
         request_id: &stored.request_id,
@@ -240,7 +248,18 @@ async fn end(
         outcome,
         at: inner.clock.now(),
     };
-    destination::tell(inner, &destination, &ending).await;
+    if let Some(destination) = destination {
+        destination::tell(inner, &destination, &ending).await;
+    }
+    if let Some(queue) = dead_letters {
+        dead_letter::tell(inner, &queue, &ending).await;
+    }
+}
+
+/// The dead letter queue of the version that was invoked.
+fn dead_letters(inner: &Inner, scope: &Scope, stored: &Stored) -> Option<String> {
+    let function = inner.table.get(scope, &stored.function)?.function();
+    function.qualified(stored.qualifier.as_deref())?.dead_letters.clone()
 }
 
 /// How the function has its events worked off, as it says now.
@@ -256,6 +275,8 @@ enum Attempt {
     /// It did not come to run.
     Refused,
     Gone,
+    /// It would be one more turn of a loop.
+    Recursive,
 }
 
 async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &bytes::Bytes) -> Attempt {
@@ -271,10 +292,12 @@ async fn attempt(inner: &Arc<Inner>, scope: &Scope, stored: &Stored, payload: &b
         trace_id: stored.trace_id.clone(),
         tail: false,
         sink: None,
+        tenant_id: stored.tenant_id.clone(),
     };
     match synchronous::run(inner, target, request).await {
         Ok(outcome) => Attempt::Answered(outcome),
         Err(refusal) if refusal.code == "ResourceNotFoundException" => Attempt::Gone,
+        Err(refusal) if refusal.code == "RecursiveInvocationException" => Attempt::Recursive,
         Err(refusal) => {
             tracing::debug!(%refusal, "an event is tried again later");
             Attempt::Refused

@@ -1,4 +1,4 @@
-//! Who is told how an event ended: another function, or a queue.
+//! Who is told how an event ended: another function, a queue, or a topic.
 
 use std::sync::Arc;
 
@@ -84,21 +84,27 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, record: &Value) -> Resul
             Lambda(Arc::clone(inner)).invoke(&ctx, invocation).await.map(drop)
         }
         "sqs" => {
-            let found = sqs(inner, &ctx, "GetQueueUrl", json!({"QueueName": part(5)})).await?;
+            let found = router_call(inner, &ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
             let message = json!({"QueueUrl": found["QueueUrl"], "MessageBody": record.to_string()});
-            sqs(inner, &ctx, "SendMessage", message).await.map(drop)
+            router_call(inner, &ctx, "sqs", "SendMessage", message).await.map(drop)
+        }
+        "sns" => {
+            let message = json!({"TopicArn": destination, "Message": record.to_string()});
+            router_call(inner, &ctx, "sns", "Publish", message).await.map(drop)
         }
         service => Err(crate::error::unsupported(&format!("destinations of {service}"))),
     }
 }
 
-async fn sqs(
+/// Calls another service's operation.
+pub(super) async fn router_call(
     inner: &Inner,
     ctx: &CallContext,
+    service: &str,
     operation: &str,
     members: Value,
 ) -> Result<Value, ServiceError> {
     let Value::Object(members) = members else { return Ok(Value::Null) };
     let input = Input { members, ..Input::default() };
-    inner.router.call(ctx, "sqs", operation, input).await.map(|output| Value::Object(output.members))
+    inner.router.call(ctx, service, operation, input).await.map(|output| Value::Object(output.members))
 }

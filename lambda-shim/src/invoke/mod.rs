@@ -3,8 +3,11 @@
 //! [`target`] finds the version, [`synchronous`] runs one invocation, [`streaming`] hands its response on as it comes, [`asynchronous`] keeps those nobody waits for.
 
 pub(crate) mod asynchronous;
+pub(crate) mod dead_letter;
 pub(crate) mod destination;
+pub(crate) mod lineage;
 pub(crate) mod payload;
 pub(crate) mod streaming;
 pub(crate) mod synchronous;
 pub(crate) mod target;
+pub(crate) mod tenant;

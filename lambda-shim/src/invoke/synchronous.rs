@@ -12,7 +12,11 @@ use bytes::Bytes;
 use runtime::{CallContext, InvocationOutcome};
 use serde_json::json;
 
-use super::target::{Slot, Target};
+use super::{
+    lineage,
+    target::{Slot, Target},
+    tenant,
+};
 use crate::{
     environment::{
         deployment::Deployment,
@@ -23,7 +27,7 @@ use crate::{
     },
     error,
     executor::{ExecutorError, Exit},
-    function::record::Function,
+    function::{name, record::Function, table::Entry},
     runtime_api::session::Event,
     service::Inner,
 };
@@ -38,12 +42,22 @@ pub(crate) struct Request {
     pub(crate) tail: bool,
     /// Where the response goes as it comes, if it is to be streamed.
     pub(crate) sink: Option<Sink>,
+    /// For functions that are isolated by tenants.
+    pub(crate) tenant_id: Option<String>,
 }
 
 impl Request {
     pub(crate) fn new(ctx: &CallContext, payload: Bytes, client_context: Option<String>, tail: bool) -> Self {
         let trace_id = ctx.trace_id.as_deref().map_or_else(new_trace_id, str::to_owned);
-        Self { request_id: ctx.request_id.to_string(), payload, client_context, trace_id, tail, sink: None }
+        Self {
+            request_id: ctx.request_id.to_string(),
+            payload,
+            client_context,
+            trace_id,
+            tail,
+            sink: None,
+            tenant_id: None,
+        }
     }
 }
 
@@ -67,8 +81,13 @@ async fn run_to_the_end(
 ) -> Result<InvocationOutcome, ServiceError> {
     let function = target.settled().await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
-    let pool = pool(inner, target, &function)?;
-    let Request { request_id, payload, client_context, trace_id, tail, sink } = request;
+    let Request { request_id, payload, client_context, trace_id, tail, sink, tenant_id } = request;
+    let pool = match &tenant_id {
+        Some(tenant) => tenant::pool(inner, &target.entry, (&target.version, tenant), &function)?,
+        None => pool(inner, &target.entry, &target.version, &function)?,
+    };
+    let allow = function.recursive_loop.as_deref().is_some_and(|says| says != lineage::TERMINATE);
+    let trace_id = lineage::follow(&trace_id, &target.entry.lineage, allow)?;
     let mut event = Event {
         request_id,
         payload,
@@ -76,6 +95,7 @@ async fn run_to_the_end(
         invoked_function_arn: target.invoked_arn.clone(),
         trace_id,
         client_context,
+        tenant_id,
     };
     loop {
         let environment = match pool.acquire().await {
@@ -92,19 +112,23 @@ async fn run_to_the_end(
 }
 
 /// The environments of the version as it is now; those of an older deployment are retired.
-fn pool(inner: &Inner, target: &Target, function: &Function) -> Result<Arc<Pool>, ServiceError> {
-    let gone = || error::function_not_found(&target.invoked_arn);
-    let configuration = function.version(&target.version).ok_or_else(gone)?;
-    let mut pools = target.entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&target.version)
+pub(crate) fn pool(
+    inner: &Inner,
+    entry: &Entry,
+    version: &str,
+    function: &Function,
+) -> Result<Arc<Pool>, ServiceError> {
+    let gone = || error::function_not_found(&name::arn(&entry.scope, &entry.name, Some(version)));
+    let configuration = function.version(version).ok_or_else(gone)?;
+    let mut pools = entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(version)
         && pool.deployment.id == configuration.deployment
     {
         return Ok(Arc::clone(pool));
     }
-    let deployment =
-        Deployment::of(&target.entry.scope, &target.entry.name, configuration).ok_or_else(gone)?;
+    let deployment = Deployment::of(&entry.scope, &entry.name, configuration).ok_or_else(gone)?;
     let pool = Pool::new(Arc::new(deployment), &inner.host);
-    match pools.entry(target.version.clone()) {
+    match pools.entry(version.to_owned()) {
         Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
         Place::Vacant(place) => {
             place.insert(Arc::clone(&pool));

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use store::BlobId;
+
 use crate::{
+    code::{
+        archive,
+        machine::{self, NATIVE},
+    },
     environment::deployment::Deployment,
+    executor::ExecutorError,
     function::{
         record::{Function, State, Update},
+        runtimes::Family,
         table::Entry,
     },
     service::Inner,
 };
-
-/// This machine's architecture as Lambda names it.
-const NATIVE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// Makes `$LATEST` as it is now ready in the background, and then marks it, and what was published from it.
 pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
@@ -27,8 +32,12 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
                 deployment.architecture
             );
         }
+        warn_of_extensions(&inner, &deployment).await;
         let began = tokio::time::Instant::now();
-        let prepared = inner.host.executor.prepare(&deployment).await;
+        let prepared = match foreign(&inner, &deployment).await {
+            Some(why) => Err(ExecutorError::Unsupported(why)),
+            None => inner.host.executor.prepare(&deployment).await,
+        };
         if let Err(why) = &prepared {
             tracing::warn!(function = %entry.name, %why, "a function could not be made ready");
         }
@@ -47,6 +56,33 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
         }
     });
+}
+
+/// Why a program of a package cannot run here, if it is for another machine.
+async fn foreign(inner: &Inner, deployment: &Deployment) -> Option<String> {
+    if deployment.runtime.family != Family::Provided {
+        return None;
+    }
+    let mut archives = Vec::new();
+    for code in std::iter::once(&deployment.code).chain(deployment.layers.iter().rev()) {
+        // One that cannot be read is the executor's to say.
+        archives.push(inner.store.blobs().get(&BlobId::parse(&code.blob)?).await.ok()?);
+    }
+    machine::foreign(deployment, &archives)
+}
+
+/// Says which layers bring extensions: nothing starts those yet.
+async fn warn_of_extensions(inner: &Inner, deployment: &Deployment) {
+    for code in &deployment.layers {
+        let Some(id) = BlobId::parse(&code.blob) else { continue };
+        let Ok(archive) = inner.store.blobs().get(&id).await else { continue };
+        if archive::has_files_below(&archive, "extensions/") {
+            tracing::warn!(
+                function = deployment.function,
+                "a layer brings extensions, which are not started: Tule has no Extensions API yet"
+            );
+        }
+    }
 }
 
 /// Goes on with a function that was not settled when the process ended.

@@ -29,7 +29,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                 return Err(error::function_not_found(&named.arn(&ctx.scope)));
             }
             let key = named.qualifier.clone().unwrap_or_default();
-            let policy = function.policies.entry(key).or_insert_with(|| Policy { revision_id: new_id(), statements: Vec::new() });
+            let policy = function.policies.entry(key).or_insert_with(|| Policy { revision_id: new_id(), statements: Vec::new(), id: None });
             if !policy.statements.is_empty() {
                 must_be_revision(&members, &policy.revision_id)?;
             }
@@ -82,7 +82,7 @@ fn statement(members: &Map<String, Value>, resource: &str) -> Value {
 }
 
 /// A principal as policies write it.
-fn principal(given: &str) -> Value {
+pub(super) fn principal(given: &str) -> Value {
     if given == "*" {
         return given.into();
     }

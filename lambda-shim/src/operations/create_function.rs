@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 use super::{TAG_LIMIT, activate, named, tags, too_many_tags};
 use crate::{
     code::source,
-    error,
+    code_signing, error,
     function::{
-        answer, configure,
-        record::{Function, new_id},
+        answer,
+        configure::{self, text},
+        record::Function,
     },
+    invoke::dead_letter,
+    layer::reference,
     service::Lambda,
 };
 
@@ -32,26 +35,37 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     if named.qualifier.is_some() {
         return Err(error::invalid_parameter("A function is created without a version or an alias in its name."));
     }
-    if members.get("PackageType").and_then(Value::as_str) == Some("Image") {
-        return Err(error::unsupported("PackageType Image"));
-    }
     let mut configuration = configure::create(&named.name, &members, inner.clock.now())?;
     let tags = tags(&members);
     if tags.len() > TAG_LIMIT {
         return Err(too_many_tags());
     }
+    // While the function is being stored nobody removes a layer that it has.
+    let _referring = inner.layers.referring.read().await;
+    reference::apply(&mut configuration, &ctx.scope, &inner.layers, &members)?;
     if inner.table.get(&ctx.scope, &named.name).is_some() {
         return Err(error::conflict(format!("Function already exist: {}", named.name)));
     }
+    let signing = text(&members, "CodeSigningConfigArn").map(str::to_owned);
+    if let Some(arn) = &signing {
+        code_signing::must_exist(inner, arn)?;
+        code_signing::must_not_enforce(inner, Some(arn))?;
+    }
+    dead_letter::check(inner, ctx, &members).await?;
     let none = Map::new();
     let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
-    let package = source::fetch(ctx, &*inner.router, code).await?;
-    configuration.code = source::keep(&inner.store, package).await?;
+    if let Some(image) = &mut configuration.image {
+        configuration.code = source::of_image(inner, image, code).await?;
+    } else {
+        let package = source::fetch(ctx, &*inner.router, code).await?;
+        reference::must_fit(&source::describe(&package), &configuration.layers)?;
+        configuration.code = source::keep(&inner.store, package).await?;
+    }
     let mut function = Function::new(configuration, tags.into_iter().collect());
+    function.code_signing = signing;
     let mut shown = function.latest.clone();
     if members.get("Publish").and_then(Value::as_bool) == Some(true) {
-        shown.version = "1".to_owned();
-        shown.revision_id = new_id();
+        shown.publish_as(1);
         function.last_version = 1;
         function.versions.insert(1, shown.clone());
     }

@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::{Map, Value};
 
-use super::{entry, named};
+use super::{entry, named, put_provisioned_concurrency_config::must_not_be_isolated};
 use crate::{
     error,
     function::{
@@ -30,6 +30,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         .table
         .update(&entry, |function| {
             must_be_alias(function, ctx, &named)?;
+            must_not_be_isolated(function, "Function URLs are")?;
             let key = named.qualifier.clone().unwrap_or_default();
             if function.urls.contains_key(&key) {
                 return Err(error::conflict(format!(

@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::unqualified;
+use super::{provision, unqualified};
 use crate::{function::configure::text, service::Lambda};
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -19,9 +19,11 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                 function.policies.remove(alias_name);
                 function.event_configs.remove(alias_name);
                 function.urls.remove(alias_name);
+                function.provisioned.remove(alias_name);
                 Ok(())
             })
             .await?;
+        provision::apply(&lambda.0, &entry);
     }
     Ok(Output::empty())
 }

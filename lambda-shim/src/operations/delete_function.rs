@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{drop_blobs, named};
+use super::{drop_blobs, named, release_layers};
 use crate::{
     error,
     function::name::{self, LATEST},
@@ -26,6 +26,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             }
             stop(&entry);
             drop_blobs(inner, &before, None).await;
+            release_layers(inner, &before).await;
         }
         Some(qualifier) => {
             if before.aliases.contains_key(qualifier) {
@@ -46,14 +47,16 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                     function.versions.remove(&number);
                     function.policies.remove(qualifier);
                     function.event_configs.remove(qualifier);
+                    function.provisioned.remove(qualifier);
+                    function.runtime_management.remove(qualifier);
                     Ok(function.clone())
                 })
                 .await?;
-            let retired = entry.pools.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(qualifier);
-            if let Some(pool) = retired {
+            for pool in entry.take_version(qualifier) {
                 pool.retire();
             }
             drop_blobs(inner, &before, Some(&after)).await;
+            release_layers(inner, &before).await;
         }
     }
     Ok(Output::empty())

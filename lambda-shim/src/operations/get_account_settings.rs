@@ -25,6 +25,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, _: Input) -> Result
             function.latest.code.size + function.versions.values().map(|version| version.code.size).sum::<u64>()
         })
         .sum();
+    let size = size + inner.layers.code_size(&ctx.scope);
     Ok(Output::of(json!({
         "AccountLimit": {
             "TotalCodeSize": TOTAL_CODE_SIZE,

@@ -1,7 +1,7 @@
 //! `Invoke`.
 
 use aws_wire::ServiceError;
-use runtime::{CallContext, FunctionInvoker, Input, Invocation, InvocationMode, Output};
+use runtime::{BodyError, CallContext, FunctionInvoker, Input, Invocation, InvocationMode, Output};
 use serde_json::{Map, Value};
 
 use crate::{error, function::configure::text, invoke::payload::SYNCHRONOUS_LIMIT, service::Lambda};
@@ -17,12 +17,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         Some("DryRun") => InvocationMode::DryRun,
         _ => InvocationMode::RequestResponse,
     };
-    let payload = input.body.read(SYNCHRONOUS_LIMIT).await.map_err(|failure| match failure {
-        runtime::BodyError::TooLarge { limit } => {
-            error::too_large(format!("The payload is too large for the invocation type (limit {limit} bytes)"))
-        }
-        other => ServiceError::bad_request("InvalidRequestContentException", other.to_string()).with_field("Type", "User"),
-    })?;
+    let payload = input.body.read(SYNCHRONOUS_LIMIT).await.map_err(unread)?;
     let invocation = Invocation {
         function: own("FunctionName").unwrap_or_default(),
         qualifier: own("Qualifier"),
@@ -45,4 +40,16 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         members.insert("LogResult".into(), Value::String(log));
     }
     Ok(Output { members, body: outcome.payload.into(), status: Some(outcome.status), ..Output::default() })
+}
+
+/// A payload that could not be read.
+pub(super) fn unread(failure: BodyError) -> ServiceError {
+    match failure {
+        BodyError::TooLarge { limit } => {
+            error::too_large(format!("The payload is too large for the invocation type (limit {limit} bytes)"))
+        }
+        other => {
+            ServiceError::bad_request("InvalidRequestContentException", other.to_string()).with_field("Type", "User")
+        }
+    }
 }

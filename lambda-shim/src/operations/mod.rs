@@ -5,6 +5,7 @@ use runtime::{BoxFuture, CallContext, Input, Output};
 use serde_json::{Map, Value};
 
 use crate::{
+    code_signing::CodeSigningConfig,
     error,
     function::{
         configure::text,
@@ -16,6 +17,7 @@ use crate::{
 };
 
 pub(crate) mod activate;
+pub(crate) mod provision;
 
 macro_rules! operations {
     ($($name:literal => $module:ident,)*) => {
@@ -43,39 +45,73 @@ macro_rules! operations {
 }
 
 operations! {
+    "AddLayerVersionPermission" => add_layer_version_permission,
     "AddPermission" => add_permission,
     "CreateAlias" => create_alias,
+    "CreateCodeSigningConfig" => create_code_signing_config,
+    "CreateEventSourceMapping" => create_event_source_mapping,
     "CreateFunction" => create_function,
     "CreateFunctionUrlConfig" => create_function_url_config,
     "DeleteAlias" => delete_alias,
+    "DeleteCodeSigningConfig" => delete_code_signing_config,
+    "DeleteEventSourceMapping" => delete_event_source_mapping,
     "DeleteFunction" => delete_function,
+    "DeleteFunctionCodeSigningConfig" => delete_function_code_signing_config,
     "DeleteFunctionConcurrency" => delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig" => delete_function_event_invoke_config,
     "DeleteFunctionUrlConfig" => delete_function_url_config,
+    "DeleteLayerVersion" => delete_layer_version,
+    "DeleteProvisionedConcurrencyConfig" => delete_provisioned_concurrency_config,
+    "DeleteResourcePolicy" => delete_resource_policy,
     "GetAccountSettings" => get_account_settings,
     "GetAlias" => get_alias,
+    "GetCodeSigningConfig" => get_code_signing_config,
+    "GetEventSourceMapping" => get_event_source_mapping,
     "GetFunction" => get_function,
     "GetFunctionCodeSigningConfig" => get_function_code_signing_config,
     "GetFunctionConcurrency" => get_function_concurrency,
     "GetFunctionConfiguration" => get_function_configuration,
     "GetFunctionEventInvokeConfig" => get_function_event_invoke_config,
+    "GetFunctionRecursionConfig" => get_function_recursion_config,
     "GetFunctionUrlConfig" => get_function_url_config,
+    "GetLayerVersion" => get_layer_version,
+    "GetLayerVersionByArn" => get_layer_version_by_arn,
+    "GetLayerVersionPolicy" => get_layer_version_policy,
     "GetPolicy" => get_policy,
+    "GetProvisionedConcurrencyConfig" => get_provisioned_concurrency_config,
+    "GetResourcePolicy" => get_resource_policy,
+    "GetRuntimeManagementConfig" => get_runtime_management_config,
     "Invoke" => invoke,
+    "InvokeAsync" => invoke_async,
     "InvokeWithResponseStream" => invoke_with_response_stream,
     "ListAliases" => list_aliases,
+    "ListCodeSigningConfigs" => list_code_signing_configs,
+    "ListEventSourceMappings" => list_event_source_mappings,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,
     "ListFunctions" => list_functions,
+    "ListFunctionsByCodeSigningConfig" => list_functions_by_code_signing_config,
+    "ListLayerVersions" => list_layer_versions,
+    "ListLayers" => list_layers,
+    "ListProvisionedConcurrencyConfigs" => list_provisioned_concurrency_configs,
     "ListTags" => list_tags,
     "ListVersionsByFunction" => list_versions_by_function,
+    "PublishLayerVersion" => publish_layer_version,
     "PublishVersion" => publish_version,
+    "PutFunctionCodeSigningConfig" => put_function_code_signing_config,
     "PutFunctionConcurrency" => put_function_concurrency,
     "PutFunctionEventInvokeConfig" => put_function_event_invoke_config,
+    "PutFunctionRecursionConfig" => put_function_recursion_config,
+    "PutProvisionedConcurrencyConfig" => put_provisioned_concurrency_config,
+    "PutResourcePolicy" => put_resource_policy,
+    "PutRuntimeManagementConfig" => put_runtime_management_config,
+    "RemoveLayerVersionPermission" => remove_layer_version_permission,
     "RemovePermission" => remove_permission,
     "TagResource" => tag_resource,
     "UntagResource" => untag_resource,
     "UpdateAlias" => update_alias,
+    "UpdateCodeSigningConfig" => update_code_signing_config,
+    "UpdateEventSourceMapping" => update_event_source_mapping,
     "UpdateFunctionCode" => update_function_code,
     "UpdateFunctionConfiguration" => update_function_configuration,
     "UpdateFunctionEventInvokeConfig" => update_function_event_invoke_config,
@@ -162,9 +198,7 @@ fn tagged(
         Some("capacity-provider") => {
             return Err(error::not_found(format!("Capacity provider not found: {arn}")));
         }
-        Some("code-signing-config") => {
-            return Err(error::not_found(format!("Code signing config not found: {arn}")));
-        }
+        Some("code-signing-config") => return Err(no_code_signing_config(arn)),
         Some("layer") => return Err(error::not_found(format!("Layer not found: {arn}"))),
         _ => return Err(error::unsupported("tags of this kind of resource")),
     }
@@ -175,6 +209,18 @@ fn tagged(
         ));
     }
     entry(inner, ctx, &named)
+}
+
+/// The code signing configuration whose ARN is a tag operation's `Resource`, if it is one.
+fn tagged_code_signing_config(
+    inner: &Inner,
+    members: &Map<String, Value>,
+) -> Option<std::sync::Arc<CodeSigningConfig>> {
+    inner.code_signing.get(text(members, "Resource")?)
+}
+
+fn no_code_signing_config(arn: &str) -> ServiceError {
+    error::not_found(format!("Code signing config not found: {arn}"))
 }
 
 /// How many items a page has.
@@ -194,6 +240,15 @@ async fn drop_blobs(inner: &Inner, before: &Function, after: Option<&Function>) 
             && let Err(failure) = inner.store.blobs().delete(&id).await
         {
             tracing::warn!(%failure, "a package that is not needed any more could not be removed");
+        }
+    }
+}
+
+/// Removes deleted layer versions that only `before` referred to.
+async fn release_layers(inner: &Inner, before: &Function) {
+    for arn in before.layers() {
+        if let Err(failure) = inner.layers.release(arn, &inner.table).await {
+            tracing::warn!(%failure, arn, "a layer version that is not needed any more could not be removed");
         }
     }
 }

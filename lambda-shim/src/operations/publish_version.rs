@@ -49,9 +49,8 @@ pub(super) fn publish(function: &mut Function, description: Option<&str>) -> Str
     function.last_version += 1;
     let version = function.last_version.to_string();
     let mut published = function.latest.clone();
-    published.version.clone_from(&version);
+    published.publish_as(function.last_version);
     published.last_update = Some(Update::Successful);
-    published.revise();
     if let Some(description) = description {
         published.description = description.to_owned();
     }

@@ -4,7 +4,9 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::{Value, json};
 
-use super::{get_account_settings::reserved, named};
+use super::{
+    get_account_settings::reserved, named, put_provisioned_concurrency_config::provisioned,
+};
 use crate::{
     error,
     function::name::{self, LATEST},
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// What must stay unreserved in an account.
-const MINIMUM_UNRESERVED: u64 = 100;
+pub(super) const MINIMUM_UNRESERVED: u64 = 100;
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let inner = &lambda.0;
@@ -27,6 +29,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let missing = || error::function_not_found(&name::arn(&ctx.scope, &named.name, Some(LATEST)));
     let entry = inner.table.get(&ctx.scope, &named.name).ok_or_else(missing)?;
     let wanted = input.members.get("ReservedConcurrentExecutions").and_then(Value::as_u64).unwrap_or_default();
+    let provisioned = provisioned(&entry.function(), None);
+    if wanted < provisioned {
+        return Err(error::invalid_parameter(format!(
+            "ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned concurrency \
+             [{provisioned}]."
+        )));
+    }
     let others = reserved(inner, ctx, Some(&named.name));
     if others + wanted + MINIMUM_UNRESERVED > u64::from(ACCOUNT_CONCURRENCY) {
         return Err(ServiceError::bad_request(

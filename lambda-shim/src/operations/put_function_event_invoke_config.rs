@@ -11,6 +11,7 @@ use crate::{
         name::{self, FunctionRef, LATEST},
         record::EventConfig,
     },
+    invoke::dead_letter,
     service::{Inner, Lambda},
 };
 
@@ -40,6 +41,12 @@ pub(super) async fn set(
     }
     let now = inner.clock.now().millis();
     let destinations = destinations(inner, ctx, &named, members)?;
+    let (success, failure) = destinations.clone().unwrap_or_default();
+    for arn in [success, failure].into_iter().flatten() {
+        if arn.split(':').nth(2) == Some("sns") {
+            dead_letter::check_target(inner, ctx, &arn, "DestinationConfig").await?;
+        }
+    }
     let number = |name: &str| members.get(name).and_then(Value::as_u64);
     let key = named.qualifier.clone().unwrap_or_else(|| LATEST.to_owned());
     let shown = inner.table.update(&entry, |function| {
@@ -104,8 +111,8 @@ fn destinations(
                     return Err(error::invalid_parameter(format!("The destination ARN {arn} is invalid.")));
                 }
             }
-            Some("sqs") => {}
-            Some(service @ ("sns" | "events" | "s3")) => {
+            Some("sqs" | "sns") => {}
+            Some(service @ ("events" | "s3")) => {
                 return Err(error::unsupported(&format!("DestinationConfig to {service}")));
             }
             _ => {

@@ -3,15 +3,24 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{TAG_LIMIT, tagged, tags, too_many_tags};
+use super::{TAG_LIMIT, tagged, tagged_code_signing_config, tags, too_many_tags};
 use crate::{error, service::Lambda};
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let tags = tags(&input.members);
-    let entry = tagged(&lambda.0, ctx, &input.members)?;
+    let config = tagged_code_signing_config(&lambda.0, &input.members);
+    let entry = config.is_none().then(|| tagged(&lambda.0, ctx, &input.members)).transpose()?;
     if tags.is_empty() {
         return Err(error::invalid_parameter("An error occurred and the request cannot be processed."));
     }
+    if let Some(config) = config {
+        let change = lambda.0.code_signing.change(&config.arn, |config| {
+            config.tags.extend(tags);
+            if config.tags.len() > TAG_LIMIT { Err(too_many_tags()) } else { Ok(()) }
+        });
+        return change.await.map(|_| Output::empty());
+    }
+    let Some(entry) = entry else { return Ok(Output::empty()) };
     lambda
         .0
         .table

@@ -5,7 +5,7 @@ use runtime::{CallContext, Input, Output};
 
 use super::{
     create_alias::{must_exist, routing},
-    must_be_revision, unqualified,
+    must_be_revision, provision, unqualified,
 };
 use crate::{
     error,
@@ -42,5 +42,6 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok(shown)
         })
         .await?;
+    provision::apply(&lambda.0, &entry);
     Ok(Output::of(shown))
 }

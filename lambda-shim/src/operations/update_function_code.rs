@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::publish};
 use crate::{
     code::source,
+    code_signing,
     function::{
         answer, configure,
         record::{Code, Function, State, Update},
     },
-    service::{Lambda, stop},
+    layer::reference,
+    service::{Lambda, stop_latest},
 };
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -22,16 +24,23 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let before = entry.function();
     must_be_revision(&members, &before.latest.revision_id)?;
     must_be_settled(&entry, &before)?;
+    code_signing::must_not_enforce_on(inner, &before)?;
     let architecture = configure::architecture(&members)?;
     let flag = |name: &str| members.get(name).and_then(Value::as_bool) == Some(true);
-    let package = source::fetch(ctx, &*inner.router, &members).await?;
+    let mut image = before.latest.image.clone();
+    let code = match &mut image {
+        Some(image) => source::of_image(inner, image, &members).await?,
+        None => {
+            let package = source::fetch(ctx, &*inner.router, &members).await?;
+            reference::must_fit(&source::describe(&package), &before.latest.layers)?;
+            if flag("DryRun") { source::describe(&package) } else { source::keep(&inner.store, package).await? }
+        }
+    };
     if flag("DryRun") {
         let mut shown = before.latest.clone();
-        let described = source::describe(&package);
-        shown.code = Code { blob: shown.code.blob, ..described };
+        shown.code = Code { blob: shown.code.blob, ..code };
         return Ok(Output { members: answer::configuration(&ctx.scope, &named.name, &shown, None), ..Output::default() });
     }
-    let code = source::keep(&inner.store, package).await?;
     let now = inner.clock.now();
     let (members, after) = inner
         .table
@@ -40,6 +49,9 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             must_be_settled(&entry, function)?;
             let latest = &mut function.latest;
             latest.code = code;
+            if let (Some(latest), Some(new)) = (&mut latest.image, image) {
+                (latest.uri, latest.id) = (new.uri, new.id);
+            }
             latest.architecture = architecture.unwrap_or_else(|| latest.architecture.clone());
             latest.redeploy(now);
             latest.last_update = Some(Update::InProgress);
@@ -51,7 +63,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok((answer::configuration(&ctx.scope, &named.name, shown, qualifier.as_deref()), function.clone()))
         })
         .await?;
-    stop(&entry);
+    stop_latest(&entry);
     activate::spawn(inner, &entry);
     drop_blobs(inner, &before, Some(&after)).await;
     Ok(Output { members, ..Output::default() })

@@ -102,6 +102,9 @@ fn invocation(event: Event) -> Answered {
     if let Some(client_context) = &event.client_context {
         put("lambda-runtime-client-context", client_context);
     }
+    if let Some(tenant) = &event.tenant_id {
+        put("lambda-runtime-aws-tenant-id", tenant);
+    }
     response
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Event {
     pub(crate) trace_id: String,
     /// JSON text.
     pub(crate) client_context: Option<String>,
+    pub(crate) tenant_id: Option<String>,
 }
 
 /// What the runtime made of it.
@@ -253,6 +254,7 @@ mod tests {
             invoked_function_arn: String::new(),
             trace_id: String::new(),
             client_context: None,
+            tenant_id: None,
         }
     }
 

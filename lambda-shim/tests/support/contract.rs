@@ -345,6 +345,72 @@ pub async fn callers_that_go_away_do_not_break_the_environment(rig: &Rig) {
     assert!(answer == 3 || answer == 1, "{answer}");
 }
 
+pub async fn layers_are_merged_into_opt(rig: &Rig) {
+    let first = rig.layer(
+        "first",
+        &[
+            ("python/inlayer.py", "where = 'first'"),
+            ("python/lib/python3.11/site-packages/deep.py", "where = 'site-packages'"),
+            ("nodejs/node_modules/inlayer/index.js", "exports.where = 'first';"),
+            ("bin/tool", "#!/bin/sh\necho from-a-layer\n"),
+            ("lib/marker", "1"),
+        ],
+    );
+    let first = first.await;
+    let second = rig.layer(
+        "second",
+        &[
+            ("python/inlayer.py", "where = 'second'"),
+            ("nodejs/node_modules/inlayer/index.js", "exports.where = 'second';"),
+            ("bootstrap", super::contract::PROVIDED),
+        ],
+    );
+    let second = second.await;
+    let python = "import os, subprocess, inlayer, deep\ndef handler(event, context):\n    opt = os.environ['LD_LIBRARY_PATH'].split(':')[-1]\n    \
+        return [inlayer.where, deep.where, subprocess.check_output('tool').decode(), os.path.exists(opt + '/marker')]\n";
+    rig.create("p", "python3.11", &[("index.py", python)], json!({"Layers": [first, second]})).await;
+    assert_eq!(
+        value(&rig.invoke("p", json!({})).await),
+        json!(["second", "site-packages", "from-a-layer\n", true]),
+        "the later layer lies above the earlier one"
+    );
+    let node = "import inlayer from 'inlayer'; import { createRequire } from 'node:module'; \
+        export const handler = async () => [inlayer.where, createRequire(import.meta.url)('inlayer').where];";
+    let require = "const { where } = require('inlayer'); exports.handler = async () => where;";
+    rig.create("c", "nodejs20.x", &[("index.js", require)], json!({"Layers": [second, first]})).await;
+    assert_eq!(value(&rig.invoke("c", json!({})).await), "first");
+    if rig.lambda.describe().starts_with("process") {
+        rig.create("m", "nodejs20.x", &[("index.mjs", node)], json!({"Layers": [second]})).await;
+        assert_eq!(value(&rig.invoke("m", json!({})).await), json!(["second", "second"]));
+    }
+    rig.create("b", "provided.al2023", &[("other", "")], json!({"Layers": [second]})).await;
+    assert_eq!(
+        value(&rig.invoke("b", json!({"n": 1})).await),
+        json!({"n": 1}),
+        "a layer may bring the program"
+    );
+    // A function without its layers any more.
+    rig.settled("p").await;
+    rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "p", "Layers": []})).await.unwrap();
+    assert_eq!(value(&rig.invoke("p", json!({})).await)["errorType"], "Runtime.ImportModuleError");
+}
+
+pub async fn environments_are_made_ready_ahead(rig: &Rig) {
+    let source = "import os\nprint('init', flush=True)\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
+    rig.create("ahead", "python3.11", &[("index.py", source)], json!({"Publish": true})).await;
+    let of = json!({"FunctionName": "ahead", "Qualifier": "1"});
+    let mut put = of.clone();
+    put["ProvisionedConcurrentExecutions"] = json!(2);
+    rig.call("PutProvisionedConcurrencyConfig", put).await.unwrap();
+    while rig.call("GetProvisionedConcurrencyConfig", of.clone()).await.unwrap()["Status"] != "READY" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2);
+    let outcome = rig.invoke("ahead:1", json!({})).await;
+    assert_eq!(value(&outcome), "provisioned-concurrency");
+    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2, "nothing had to be started");
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -373,6 +439,8 @@ macro_rules! contract {
             requests_at_once_have_an_environment_each,
             a_new_deployment_takes_over,
             the_log_holds_what_was_printed_in_order,
+            layers_are_merged_into_opt,
+            environments_are_made_ready_ahead,
             callers_that_go_away_do_not_break_the_environment,
         }
     };

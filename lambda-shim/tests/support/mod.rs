@@ -136,6 +136,14 @@ impl Rig {
         self.call("CreateFunction", members).await.expect("the function is created")
     }
 
+    /// Publishes a version of a layer and answers its ARN.
+    pub async fn layer(&self, name: &str, files: &[(&str, &str)]) -> String {
+        let content = json!({"ZipFile": BASE64_STANDARD.encode(zip(files))});
+        let published =
+            self.call("PublishLayerVersion", json!({"LayerName": name, "Content": content})).await;
+        published.expect("the layer is published")["LayerVersionArn"].as_str().unwrap().to_owned()
+    }
+
     /// Waits until a function is neither pending nor being updated.
     pub async fn settled(&self, name: &str) -> Value {
         loop {

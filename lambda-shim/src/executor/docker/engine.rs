@@ -57,6 +57,19 @@ pub(super) struct Wanted {
     /// MB of `/tmp`.
     pub(super) storage: u32,
     pub(super) network: Option<String>,
+    pub(super) working_directory: String,
+}
+
+/// What an image says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ImageFacts {
+    /// `sha256:…`.
+    pub(super) id: String,
+    /// `amd64`, `arm64`, ….
+    pub(super) arch: String,
+    pub(super) entry_point: Vec<String>,
+    pub(super) command: Vec<String>,
+    pub(super) working_directory: String,
 }
 
 /// Both directions of a container's standard streams.
@@ -86,15 +99,23 @@ impl Engine {
         Ok(Self { docker, version, arch })
     }
 
-    pub(super) async fn has_image(&self, image: &str) -> Answer<bool> {
-        match timely(self.docker.inspect_image(image)).await {
-            Ok(_) => Ok(true),
-            Err(Failure::Missing) => Ok(false),
-            Err(failure) => Err(failure.into()),
-        }
+    /// An image by its name or its id; `None` where there is none.
+    pub(super) async fn image(&self, image: &str) -> Answer<Option<ImageFacts>> {
+        let found = match timely(self.docker.inspect_image(image)).await {
+            Ok(found) => found,
+            Err(Failure::Missing) => return Ok(None),
+            Err(failure) => return Err(failure.into()),
+        };
+        let config = found.config.unwrap_or_default();
+        Ok(Some(ImageFacts {
+            id: found.id.unwrap_or_default(),
+            arch: found.architecture.unwrap_or_default(),
+            entry_point: config.entrypoint.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+            working_directory: config.working_dir.unwrap_or_default(),
+        }))
     }
 
-    /// Fetches an image; takes as long as it takes.
     /// Fetches an image, and tells of the bytes of its layers as they come.
     pub(super) async fn pull(&self, image: &str, watcher: Option<&dyn PullWatcher>) -> Answer<()> {
         let options = CreateImageOptionsBuilder::default().from_image(image).build();
@@ -338,7 +359,7 @@ fn body(wanted: Wanted) -> ContainerCreateBody {
         env: Some(wanted.environment),
         labels: Some(wanted.labels),
         user: Some(USER.to_owned()),
-        working_dir: Some("/var/task".to_owned()),
+        working_dir: Some(wanted.working_directory),
         attach_stdin: Some(true),
         attach_stdout: Some(true),
         attach_stderr: Some(true),

@@ -34,7 +34,7 @@ use self::{
 use super::{Executor, ExecutorError, Exit, Running, StartRequest};
 use crate::{
     environment::deployment::Deployment,
-    function::runtimes::Family,
+    function::{record::Image, runtimes::Family},
     options::{Door, Options, PullWatcher},
 };
 
@@ -95,22 +95,39 @@ impl DockerExecutor {
         }))
     }
 
-    /// The image of a deployment's runtime: the one configured, or AWS's.
-    fn image(&self, deployment: &Deployment) -> String {
-        self.images.get(&deployment.runtime_name).cloned().unwrap_or_else(|| {
+    /// The image of a deployment, on this machine: the function's own, the one configured for its runtime, or AWS's.
+    async fn image(&self, deployment: &Deployment) -> Result<String, ExecutorError> {
+        if let Some(image) = &deployment.image {
+            return self.own_image(image).await;
+        }
+        let image = self.images.get(&deployment.runtime_name).cloned().unwrap_or_else(|| {
             format!("public.ecr.aws/lambda/{}:{}", deployment.runtime.image, deployment.runtime.version)
-        })
+        });
+        self.make_present(&image).await?;
+        Ok(image)
+    }
+
+    /// The image that is a function's code. A tag that is here wins over one in a registry, and the image that was meant
+    /// when the function was given it wins over what the tag means now.
+    async fn own_image(&self, image: &Image) -> Result<String, ExecutorError> {
+        if let Some(id) = &image.id {
+            if self.engine.image(id).await.map_err(|failure| unanswered(id, &failure))?.is_some() {
+                return Ok(id.clone());
+            }
+            tracing::warn!(
+                image = image.uri,
+                id,
+                "the image a function was made with is gone; its name is looked up anew"
+            );
+        }
+        self.make_present(&image.uri).await?;
+        Ok(image.uri.clone())
     }
 
     async fn make_present(&self, image: &str) -> Result<(), ExecutorError> {
         let cell = Arc::clone(self.present.entry(image.to_owned()).or_default().value());
         let fetch = async {
-            let failed = |failure| {
-                ExecutorError::Failed(format!(
-                    "The Docker engine does not answer for the image {image}: {failure}"
-                ))
-            };
-            if self.engine.has_image(image).await.map_err(failed)? {
+            if self.engine.image(image).await.map_err(|failure| unanswered(image, &failure))?.is_some() {
                 return Ok(());
             }
             tracing::info!(image, "pulling the image; the function is pending until it is here");
@@ -128,16 +145,48 @@ impl DockerExecutor {
         cell.get_or_try_init(|| fetch).await.copied()
     }
 
+    /// What starts in a container, with its arguments, and in which folder. An image for another machine is refused.
+    async fn program(&self, deployment: &Deployment, image: &str) -> Result<Program, ExecutorError> {
+        let bootstrap = match deployment.runtime.family {
+            Family::Provided => "/var/task/bootstrap",
+            Family::Python | Family::Node | Family::Other | Family::Image => "/var/runtime/bootstrap",
+        };
+        let Some(own) = &deployment.image else {
+            return Ok(Program { words: vec![bootstrap.to_owned()], folder: "/var/task".to_owned() });
+        };
+        let facts = self.engine.image(image).await.map_err(|failure| unanswered(image, &failure))?;
+        let facts = facts.unwrap_or_default();
+        if !facts.arch.is_empty() && facts.arch != self.engine.arch {
+            return Err(ExecutorError::Unsupported(format!(
+                "The image {} is for {}, and the Docker engine runs {} containers. Build it for linux/{}.",
+                own.uri, facts.arch, self.engine.arch, self.engine.arch
+            )));
+        }
+        let mut words = own.entry_point.clone().unwrap_or(facts.entry_point);
+        words.extend(own.command.clone().unwrap_or(facts.command));
+        if words.is_empty() {
+            return Err(ExecutorError::Entrypoint(format!(
+                "The image {} has neither an entry point nor a command.",
+                own.uri
+            )));
+        }
+        let folder = own.working_directory.clone().unwrap_or(facts.working_directory);
+        Ok(Program { words, folder: if folder.is_empty() { "/".to_owned() } else { folder } })
+    }
+
     /// The volumes of a deployment's containers, made if they are not there.
     async fn mounts(
         &self,
         deployment: &Deployment,
         image: &str,
     ) -> Result<Vec<(String, &'static str)>, ExecutorError> {
-        let mut mounts = vec![
-            (self.volumes.init(image).await?, INIT_FOLDER),
-            (self.volumes.package(&deployment.code, image).await?, "/var/task"),
-        ];
+        let mut mounts = vec![(self.volumes.init(image).await?, INIT_FOLDER)];
+        if deployment.image.is_some() {
+            return Ok(mounts);
+        }
+        mounts.push((self.volumes.package(&deployment.code, image).await?, "/var/task"));
+        let layers = self.volumes.layers(&deployment.layers, image).await?;
+        mounts.extend(layers.map(|volume| (volume, "/opt")));
         if let (Family::Node, Some(sdk)) = (deployment.runtime.family, &self.node_sdk) {
             let volume = self.volumes.node_sdk(image, sdk).await?;
             mounts.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));
@@ -147,27 +196,23 @@ impl DockerExecutor {
 
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
-        let image = self.image(deployment);
-        self.make_present(&image).await?;
+        let image = self.image(deployment).await?;
         let volumes = self.mounts(deployment, &image).await?;
+        let program = self.program(deployment, &image).await?;
         let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
-        let mut environment = deployment.lambda_variables(&start.stream, &endpoint);
+        let mut environment = deployment.lambda_variables(start.initialization, &start.stream, &endpoint);
         environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));
         environment.push(("LAMBDA_TASK_ROOT".to_owned(), "/var/task".to_owned()));
         environment.push(("LAMBDA_RUNTIME_DIR".to_owned(), "/var/runtime".to_owned()));
-        let program = match deployment.runtime.family {
-            Family::Provided => "/var/task/bootstrap",
-            Family::Python | Family::Node | Family::Other => "/var/runtime/bootstrap",
-        };
         let mut labels = self.labels.clone();
         labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
         let wanted = Wanted {
             image,
-            entrypoint: vec![
-                INIT_PROGRAM.to_owned(),
-                self.endpoint.unwrap_or(0).to_string(),
-                program.to_owned(),
-            ],
+            entrypoint: [INIT_PROGRAM.to_owned(), self.endpoint.unwrap_or(0).to_string()]
+                .into_iter()
+                .chain(program.words)
+                .collect(),
+            working_directory: program.folder,
             environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
             labels,
             volumes,
@@ -200,9 +245,16 @@ impl Executor for DockerExecutor {
 
     fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>> {
         Box::pin(async move {
-            let image = self.image(deployment);
-            self.make_present(&image).await?;
+            let image = self.image(deployment).await?;
+            self.program(deployment, &image).await?;
             self.mounts(deployment, &image).await.map(drop)
+        })
+    }
+
+    fn image_id<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let found = self.engine.image(uri).await.ok().flatten();
+            found.map(|facts| facts.id).filter(|id| !id.is_empty())
         })
     }
 
@@ -213,6 +265,16 @@ impl Executor for DockerExecutor {
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(sweep::remove_all(&self.engine, &self.instance))
     }
+}
+
+/// What starts in a container.
+struct Program {
+    words: Vec<String>,
+    folder: String,
+}
+
+fn unanswered(image: &str, failure: &engine::EngineError) -> ExecutorError {
+    ExecutorError::Failed(format!("The Docker engine does not answer for the image {image}: {failure}"))
 }
 
 /// A container. It is removed when it is stopped or dropped.

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::engine::{Engine, EngineError};
 use crate::{
     code::archive::{self, Item, ItemKind},
-    executor::ExecutorError,
+    executor::{ExecutorError, layers_hash},
     function::record::Code,
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Volumes {
     labels: HashMap<String, String>,
     init: OnceCell<String>,
     packages: DashMap<String, Arc<OnceCell<String>>>,
+    /// By the hashes of the layers in order.
+    layers: DashMap<String, Arc<OnceCell<String>>>,
     node_sdk: OnceCell<String>,
     /// Images that bring no AWS SDK for JavaScript.
     without_sdk: DashMap<String, Arc<OnceCell<bool>>>,
@@ -54,6 +56,7 @@ impl Volumes {
             labels,
             init: OnceCell::new(),
             packages: DashMap::new(),
+            layers: DashMap::new(),
             node_sdk: OnceCell::new(),
             without_sdk: DashMap::new(),
         }
@@ -74,16 +77,38 @@ impl Volumes {
     pub(super) async fn package(&self, code: &Code, image: &str) -> Result<String, ExecutorError> {
         let cell = Arc::clone(self.packages.entry(code.sha256.clone()).or_default().value());
         let make = async {
-            let id = BlobId::parse(&code.blob)
-                .ok_or_else(|| ExecutorError::Failed("The function's package has no name.".to_owned()))?;
-            let package = self.blobs.get(&id).await.map_err(unpacked)?;
-            let archive = tokio::task::spawn_blocking(move || to_tar(&package));
-            let archive = archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))??;
+            let archive = self.archive(std::slice::from_ref(code)).await?;
             let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_default();
             let name = crate::hex::hex(&hash[..hash.len().min(12)]);
             self.make(&format!("code-{name}"), image, "/var/task", archive).await
         };
         cell.get_or_try_init(|| make).await.cloned()
+    }
+
+    /// The volume with layers, merged in their order: what comes later replaces what came before. `None` without any.
+    pub(super) async fn layers(&self, layers: &[Code], image: &str) -> Result<Option<String>, ExecutorError> {
+        if layers.is_empty() {
+            return Ok(None);
+        }
+        let name = crate::hex::hex(&layers_hash(layers)[..12]);
+        let cell = Arc::clone(self.layers.entry(name.clone()).or_default().value());
+        let make = async {
+            let archive = self.archive(layers).await?;
+            self.make(&format!("layers-{name}"), image, "/opt", archive).await
+        };
+        cell.get_or_try_init(|| make).await.cloned().map(Some)
+    }
+
+    /// Packages one after the other, as the engine takes them.
+    async fn archive(&self, packages: &[Code]) -> Result<Bytes, ExecutorError> {
+        let mut archives = Vec::with_capacity(packages.len());
+        for code in packages {
+            let id = BlobId::parse(&code.blob)
+                .ok_or_else(|| ExecutorError::Failed("The function's package has no name.".to_owned()))?;
+            archives.push(self.blobs.get(&id).await.map_err(unpacked)?);
+        }
+        let archive = tokio::task::spawn_blocking(move || to_tar(&archives));
+        archive.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))?
     }
 
     /// The volume with the AWS SDK for JavaScript of `folder`, for images that bring none, as AWS's do.
@@ -150,9 +175,16 @@ async fn sdk_to_tar(folder: PathBuf) -> Result<Bytes, ExecutorError> {
     }
 }
 
-/// A package as the engine takes it.
-fn to_tar(package: &Bytes) -> Result<Bytes, ExecutorError> {
+/// Packages as the engine takes them, one after the other.
+fn to_tar(packages: &[Bytes]) -> Result<Bytes, ExecutorError> {
     let mut builder = tar::Builder::new(Vec::new());
+    for package in packages {
+        append_package(&mut builder, package)?;
+    }
+    builder.into_inner().map(Bytes::from).map_err(unpacked)
+}
+
+fn append_package(builder: &mut tar::Builder<Vec<u8>>, package: &Bytes) -> Result<(), ExecutorError> {
     archive::read(package, |Item { path, kind }| match kind {
         ItemKind::Folder => {
             let mut header = header(0o755, 0);
@@ -165,11 +197,10 @@ fn to_tar(package: &Bytes) -> Result<Bytes, ExecutorError> {
             builder.append_link(&mut header, path, target)
         }
         ItemKind::File { executable, content } => {
-            append(&mut builder, path, if executable { 0o755 } else { 0o644 }, &content)
+            append(builder, path, if executable { 0o755 } else { 0o644 }, &content)
         }
     })
-    .map_err(|refusal| ExecutorError::Failed(refusal.to_string()))?;
-    builder.into_inner().map(Bytes::from).map_err(unpacked)
+    .map_err(|refusal| ExecutorError::Failed(refusal.to_string()))
 }
 
 fn append(

@@ -1,20 +1,26 @@
 //! The commands that run functions: program, arguments, folder and environment, exactly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
 use super::interpreter::Interpreter;
-use crate::{environment::deployment::Deployment, executor::ExecutorError};
+use crate::{
+    environment::deployment::{Deployment, Initialization},
+    executor::ExecutorError,
+};
 
 /// Where an environment stands.
 pub(crate) struct Site<'a> {
     /// The unpacked package.
     pub(crate) package: &'a Path,
+    /// The function's layers, merged: what Lambda has as `/opt`.
+    pub(crate) layers: Option<&'a Path>,
     /// Its own folder for temporary files.
     pub(crate) scratch: &'a Path,
     /// `127.0.0.1:PORT`.
     pub(crate) runtime_api: &'a str,
+    pub(crate) initialization: Initialization,
     pub(crate) stream: &'a str,
     pub(crate) endpoint: &'a str,
 }
@@ -34,7 +40,12 @@ pub(crate) fn python(
     // The user's own come first; the SDK is found only where nothing else brings it.
     let own =
         deployment.environment.iter().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.as_str());
-    let parts: Vec<_> = own.into_iter().map(Path::new).chain(sdk).collect();
+    let version = &deployment.runtime.version;
+    let layers = site.layers.into_iter().flat_map(|layers| {
+        [layers.join(format!("python/lib/python{version}/site-packages")), layers.join("python")]
+    });
+    let own = own.into_iter().map(PathBuf::from);
+    let parts: Vec<_> = own.chain(layers).chain(sdk.map(Path::to_owned)).collect();
     if let Ok(path) = std::env::join_paths(parts)
         && !path.is_empty()
     {
@@ -56,7 +67,13 @@ pub(crate) fn node(
     command.arg(bootstrap).arg(sdk.unwrap_or(Path::new("")));
     surround(&mut command, deployment, site, node.path.parent());
     if !deployment.environment.iter().any(|(name, _)| name == "NODE_PATH") {
-        let parts: Vec<_> = sdk.into_iter().chain([site.package]).collect();
+        // In Lambda's order: layers, what the runtime brings, the package.
+        let version = &deployment.runtime.version;
+        let layers = site.layers.into_iter().flat_map(|layers| {
+            [layers.join(format!("nodejs/node{version}/node_modules")), layers.join("nodejs/node_modules")]
+        });
+        let rest = sdk.into_iter().chain([site.package]).map(Path::to_owned);
+        let parts: Vec<_> = layers.chain(rest).collect();
         if let Ok(path) = std::env::join_paths(parts) {
             command.env("NODE_PATH", path);
         }
@@ -66,12 +83,13 @@ pub(crate) fn node(
 
 /// The package's own program.
 pub(crate) fn provided(deployment: &Deployment, site: &Site<'_>) -> Result<Command, ExecutorError> {
-    let program = site.package.join("bootstrap");
-    if !program.is_file() {
+    let own = site.package.join("bootstrap");
+    let of_layers = site.layers.map(|layers| layers.join("bootstrap"));
+    let Some(program) = std::iter::once(own).chain(of_layers).find(|program| program.is_file()) else {
         return Err(ExecutorError::Entrypoint(
             "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned(),
         ));
-    }
+    };
     let mut command = Command::new(program);
     surround(&mut command, deployment, site, None);
     Ok(command)
@@ -80,16 +98,21 @@ pub(crate) fn provided(deployment: &Deployment, site: &Site<'_>) -> Result<Comma
 /// Nothing of our own environment reaches a function: it sees what Lambda would show it.
 fn surround(command: &mut Command, deployment: &Deployment, site: &Site<'_>, programs: Option<&Path>) {
     command.env_clear().current_dir(site.package);
+    let opt = site.layers.unwrap_or(Path::new("/opt")).display();
     let path = match programs {
-        Some(programs) => format!("{}:/usr/local/bin:/usr/bin/:/bin:/opt/bin", programs.display()),
-        None => "/usr/local/bin:/usr/bin/:/bin:/opt/bin".to_owned(),
+        Some(programs) => format!("{}:/usr/local/bin:/usr/bin/:/bin:{opt}/bin", programs.display()),
+        None => format!("/usr/local/bin:/usr/bin/:/bin:{opt}/bin"),
     };
     command.env("PATH", path);
     let task = site.package.display();
-    command.env("LD_LIBRARY_PATH", format!("{task}:{task}/lib"));
+    let libraries = match site.layers {
+        Some(_) => format!("{task}:{task}/lib:{opt}/lib"),
+        None => format!("{task}:{task}/lib"),
+    };
+    command.env("LD_LIBRARY_PATH", libraries);
     command.env("AWS_LAMBDA_RUNTIME_API", site.runtime_api);
     command.env("LAMBDA_TASK_ROOT", site.package);
     command.env("LAMBDA_RUNTIME_DIR", site.scratch);
     command.env("TMPDIR", site.scratch);
-    command.envs(deployment.lambda_variables(site.stream, site.endpoint));
+    command.envs(deployment.lambda_variables(site.initialization, site.stream, site.endpoint));
 }

@@ -12,6 +12,7 @@ use crate::{environment::deployment::Deployment, function::runtimes::Family, opt
 mod child;
 mod command;
 mod interpreter;
+mod merge;
 mod packages;
 mod system;
 
@@ -47,14 +48,20 @@ impl ProcessExecutor {
 
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
+        if deployment.image.is_some() {
+            return Err(unsupported(deployment));
+        }
         let package = self.packages.unpacked(&deployment.code).await?;
+        let layers = self.packages.merged(&deployment.layers).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
         let address = listener.local_addr().map_err(failed("listen for the function"))?;
         let scratch = self.packages.scratch().map_err(failed("make the function's folder"))?;
         let site = command::Site {
             package: &package,
+            layers: layers.as_deref(),
             scratch: scratch.path(),
             runtime_api: &address.to_string(),
+            initialization: start.initialization,
             stream: &start.stream,
             endpoint: &self.endpoint,
         };
@@ -82,7 +89,7 @@ impl ProcessExecutor {
                 )
             }
             Family::Provided => command::provided(deployment, &site)?,
-            Family::Other => return Err(unsupported(deployment)),
+            Family::Other | Family::Image => return Err(unsupported(deployment)),
         };
         let (running, connection) = child::spawn(command, scratch, start.log)?;
         let mut served = tokio::task::JoinSet::new();
@@ -112,10 +119,15 @@ impl Executor for ProcessExecutor {
                 Family::Python => drop(self.interpreters.python(&deployment.runtime.version).await?),
                 Family::Node => drop(self.interpreters.node(&deployment.runtime.version).await?),
                 Family::Provided => {}
-                Family::Other => return Err(unsupported(deployment)),
+                Family::Other | Family::Image => return Err(unsupported(deployment)),
             }
-            self.packages.unpacked(&deployment.code).await.map(drop)
+            self.packages.unpacked(&deployment.code).await?;
+            self.packages.merged(&deployment.layers).await.map(drop)
         })
+    }
+
+    fn image_id<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
     }
 
     fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>> {
@@ -129,6 +141,13 @@ impl Executor for ProcessExecutor {
 }
 
 fn unsupported(deployment: &Deployment) -> ExecutorError {
+    if let Some(image) = &deployment.image {
+        return ExecutorError::Unsupported(format!(
+            "The function's code is the container image {}, which needs the docker executor. Start a Docker engine, or \
+             use --executor docker.",
+            image.uri
+        ));
+    }
     ExecutorError::Unsupported(format!(
         "{} functions need the docker executor; the process executor runs Python, Node.js and provided binaries. \
          Start a Docker engine, or use --executor docker.",

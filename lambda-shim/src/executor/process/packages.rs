@@ -11,8 +11,12 @@ use dashmap::DashMap;
 use store::{BlobId, Blobs};
 use tokio::sync::OnceCell;
 
-use super::{failed, system};
-use crate::{code::archive, executor::ExecutorError, function::record::Code};
+use super::{failed, merge, system};
+use crate::{
+    code::archive,
+    executor::{ExecutorError, layers_hash},
+    function::record::Code,
+};
 
 const PYTHON: &str = include_str!("../../../bootstrap/python.py");
 const NODE: &str = include_str!("../../../bootstrap/node.mjs");
@@ -27,6 +31,8 @@ pub(crate) struct Packages {
     node: PathBuf,
     blobs: Blobs,
     unpacked: DashMap<String, Arc<OnceCell<PathBuf>>>,
+    /// Layers merged into one folder, by their hashes in order.
+    merged: DashMap<String, Arc<OnceCell<PathBuf>>>,
 }
 
 /// A folder that is gone when dropped.
@@ -48,7 +54,7 @@ impl Packages {
         let (python, node) = (own.join("tule_bootstrap.py"), own.join("tule_bootstrap.mjs"));
         std::fs::write(&python, PYTHON)?;
         std::fs::write(&node, NODE)?;
-        Ok(Self { cache, own, python, node, blobs, unpacked: DashMap::new() })
+        Ok(Self { cache, own, python, node, blobs, unpacked: DashMap::new(), merged: DashMap::new() })
     }
 
     pub(crate) fn python_bootstrap(&self) -> &Path {
@@ -68,6 +74,47 @@ impl Packages {
     pub(crate) async fn unpacked(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
         let cell = Arc::clone(self.unpacked.entry(code.sha256.clone()).or_default().value());
         cell.get_or_try_init(|| self.unpack(code)).await.cloned()
+    }
+
+    /// The folder in which layers are merged, as `/opt` is on Lambda; `None` without layers.
+    pub(crate) async fn merged(&self, layers: &[Code]) -> Result<Option<PathBuf>, ExecutorError> {
+        match layers {
+            [] => Ok(None),
+            [one] => self.unpacked(one).await.map(Some),
+            several => {
+                let name = crate::hex::hex(&layers_hash(several));
+                let cell = Arc::clone(self.merged.entry(name.clone()).or_default().value());
+                cell.get_or_try_init(|| self.merge(several, &name)).await.cloned().map(Some)
+            }
+        }
+    }
+
+    async fn merge(&self, layers: &[Code], name: &str) -> Result<PathBuf, ExecutorError> {
+        let folder = self.cache.join(format!("layers-{name}"));
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        let mut unpacked = Vec::with_capacity(layers.len());
+        for layer in layers {
+            unpacked.push(self.unpacked(layer).await?);
+        }
+        let unfinished = self.own.join(uuid::Uuid::new_v4().simple().to_string());
+        let (into, done) = (unfinished.clone(), folder.clone());
+        let merged = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir(&into)?;
+            for layer in &unpacked {
+                merge::overlay(layer, &into)?;
+            }
+            match std::fs::rename(&into, &done) {
+                // Another Tule on the same cache was faster.
+                Err(_) if done.is_dir() => Ok(()),
+                renamed => renamed,
+            }
+        });
+        let merged = merged.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        let _ = std::fs::remove_dir_all(&unfinished);
+        merged.map_err(failed("merge the function's layers"))?;
+        Ok(folder)
     }
 
     async fn unpack(&self, code: &Code) -> Result<PathBuf, ExecutorError> {

@@ -1,0 +1,98 @@
+//! Provisioned concurrency of one deployment: environments started ahead of requests, and started again when they end.
+
+use std::sync::Arc;
+
+use super::{
+    deployment::Initialization,
+    pool::Pool,
+    running::{Environment, StartProblem},
+};
+
+/// How far a pool's provisioned environments are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// How many are there.
+    pub(crate) ready: usize,
+    /// Why there are not more, where that is known.
+    pub(crate) failure: Option<String>,
+}
+
+impl Pool {
+    /// Sees to it that `wanted` environments are kept ready from now on.
+    pub(crate) fn provision(self: &Arc<Self>, wanted: usize) {
+        self.with_provisioned(|provisioned, retired| {
+            if retired || (provisioned.wanted == wanted && provisioned.failure.is_none()) {
+                return;
+            }
+            self.host.give_back_provisioned(std::mem::take(&mut provisioned.wanted));
+            match self.host.take_provisioned(wanted) {
+                Ok(()) => (provisioned.wanted, provisioned.failure) = (wanted, None),
+                Err(room) => {
+                    provisioned.failure = Some(format!(
+                        "This machine has room for {room} more provisioned environments at this time; Tule's setting \
+                         for the number of environments decides."
+                    ));
+                }
+            }
+        });
+        self.end_surplus();
+        self.provision_what_is_missing();
+    }
+
+    /// How far it is.
+    pub(crate) fn provisioned(&self) -> Progress {
+        self.with_provisioned(|provisioned, _| Progress {
+            ready: provisioned.ready.min(provisioned.wanted),
+            failure: provisioned.failure.clone(),
+        })
+    }
+
+    /// Starts as many as are missing.
+    pub(super) fn provision_what_is_missing(self: &Arc<Self>) {
+        let missing = self.with_provisioned(|provisioned, retired| {
+            if retired || provisioned.failure.is_some() {
+                return 0;
+            }
+            let missing = provisioned.wanted.saturating_sub(provisioned.started);
+            provisioned.started += missing;
+            missing
+        });
+        for _ in 0..missing {
+            tokio::spawn(Arc::clone(self).provision_one());
+        }
+    }
+
+    async fn provision_one(self: Arc<Self>) {
+        let turn = self.host.turn_to_provision().await;
+        let needed = self.with_provisioned(|provisioned, retired| {
+            let needed =
+                !retired && provisioned.failure.is_none() && provisioned.started <= provisioned.wanted;
+            provisioned.started -= usize::from(!needed);
+            needed
+        });
+        if !needed {
+            return;
+        }
+        let place = self.host.place().await;
+        let started = Environment::start(&self, place, Initialization::Provisioned).await;
+        drop(turn);
+        match started {
+            Ok(environment) => self.admit(environment),
+            Err(failure) => self.with_provisioned(|provisioned, _| {
+                provisioned.started = provisioned.started.saturating_sub(1);
+                provisioned.failure = Some(reason(&failure.why));
+            }),
+        }
+    }
+}
+
+/// Why a start failed, as AWS's `StatusReason` says it, or what is wrong here.
+fn reason(why: &StartProblem) -> String {
+    match why {
+        StartProblem::Init(_) | StartProblem::Exited(_) | StartProblem::TimedOut => {
+            "FUNCTION_ERROR_INIT_FAILURE".to_owned()
+        }
+        StartProblem::Executor(problem) => problem.to_string(),
+        StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
+    }
+}

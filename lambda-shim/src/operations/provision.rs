@@ -1,0 +1,114 @@
+//! Provisioned concurrency put into effect: which versions are to have environments ready, and how far they are.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    function::{
+        record::{Function, ProvisionedConfig, State},
+        table::Entry,
+    },
+    invoke::synchronous::pool,
+    service::Inner,
+};
+
+/// Brings a function's environments in line with what its record says. Versions that are pending come when they are
+/// not any more.
+pub(crate) fn apply(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    let function = entry.function();
+    let mut wanted = by_version(&function);
+    let existing: Vec<_> = {
+        let pools = entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().map(|(version, pool)| (version.clone(), Arc::clone(pool))).collect()
+    };
+    for (version, pool) in existing {
+        if !wanted.contains_key(&version) {
+            pool.provision(0);
+        }
+    }
+    wanted.retain(|version, many| {
+        let pending = function.version(version).is_some_and(|found| found.state == State::Pending);
+        if !pending && let Ok(pool) = pool(inner, entry, version, &function) {
+            pool.provision(*many);
+        }
+        pending
+    });
+    if !wanted.is_empty() {
+        let (inner, entry) = (Arc::clone(inner), Arc::clone(entry));
+        tokio::spawn(async move {
+            let settled = |function: &Function| {
+                let pending = |version: &String| {
+                    function.version(version).is_some_and(|found| found.state == State::Pending)
+                };
+                !wanted.keys().any(pending)
+            };
+            entry.wait_until(settled).await;
+            if inner.table.get(&entry.scope, &entry.name).is_some() {
+                apply(&inner, &entry);
+            }
+        });
+    }
+}
+
+/// How many environments each version is to have ready. An alias with two versions shares by their weights.
+fn by_version(function: &Function) -> BTreeMap<String, usize> {
+    let mut wanted = BTreeMap::new();
+    for (qualifier, config) in &function.provisioned {
+        for (version, many) in shares(function, qualifier, config) {
+            *wanted.entry(version).or_insert(0) += many;
+        }
+    }
+    wanted
+}
+
+fn shares(function: &Function, qualifier: &str, config: &ProvisionedConfig) -> Vec<(String, usize)> {
+    let all = usize::try_from(config.requested).unwrap_or(usize::MAX);
+    let Some(alias) = function.aliases.get(qualifier) else { return vec![(qualifier.to_owned(), all)] };
+    let Some((other, weight)) = &alias.additional else { return vec![(alias.version.clone(), all)] };
+    // A share is at most the whole: the weight is one of 0 to 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded, and within 0 to the whole"
+    )]
+    let share = (f64::from(config.requested) * weight).round() as usize;
+    let share = share.min(all);
+    vec![(alias.version.clone(), all - share), (other.clone(), share)]
+}
+
+/// A configuration as the API shows it, with how far it is.
+pub(super) fn shown(entry: &Entry, qualifier: &str, config: &ProvisionedConfig) -> Map<String, Value> {
+    let function = entry.function();
+    let (mut ready, mut failure) = (0, None);
+    for (version, _) in shares(&function, qualifier, config) {
+        let pools = entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = pools.get(&version).map(|pool| pool.provisioned()) {
+            ready += progress.ready;
+            failure = failure.or(progress.failure);
+        }
+        if let Some(State::Failed(why)) = function.version(&version).map(|found| &found.state) {
+            failure = Some(why.clone());
+        }
+    }
+    let status = match (&failure, u32::try_from(ready).is_ok_and(|ready| ready >= config.requested)) {
+        (_, true) => "READY",
+        (Some(_), false) => "FAILED",
+        (None, false) => "IN_PROGRESS",
+    };
+    let members = json!({
+        "RequestedProvisionedConcurrentExecutions": config.requested,
+        "AllocatedProvisionedConcurrentExecutions": ready,
+        "AvailableProvisionedConcurrentExecutions": ready,
+        "Status": status,
+        "StatusReason": failure.filter(|_| status == "FAILED"),
+        "LastModified": config.modified,
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
