@@ -1,12 +1,12 @@
 //! What TestState answers: how the state ended, and what was seen on the way.
 
 use asl::{
-    Payload, Resource,
+    Payload,
     probe::{Ending, Inspection, Setting},
 };
 use serde_json::{Map, Value, json};
 
-use super::Exchange;
+use crate::effects::Sight;
 
 /// The answer as a whole.
 pub(super) fn of(ending: &Ending, inspection: Option<&Value>) -> Value {
@@ -34,7 +34,7 @@ pub(super) fn inspection(
     seen: &Inspection,
     ending: &Ending,
     batches: Option<Value>,
-    exchange: Option<&Exchange>,
+    sight: Option<&Sight>,
 ) -> Value {
     let mut shown = Map::new();
     let mut data = |name: &str, value: Option<&Payload>| {
@@ -72,9 +72,9 @@ pub(super) fn inspection(
         shown.extend(value.map(|value| (name.to_owned(), value)));
     }
     shown.extend(error_details(seen, ending).map(|details| ("errorDetails".to_owned(), details)));
-    if let Some((request, response)) = exchange.and_then(http) {
-        shown.insert("request".into(), request);
-        shown.insert("response".into(), response);
+    if let Some(sight) = sight {
+        let exchange = [("request", sight.request()), ("response", sight.response())];
+        shown.extend(exchange.into_iter().filter_map(|(name, seen)| Some((name.to_owned(), seen?.clone()))));
     }
     Value::Object(shown)
 }
@@ -93,41 +93,4 @@ fn error_details(seen: &Inspection, ending: &Ending) -> Option<Value> {
         Ending::Caught { .. } => seen.caught.map(|index| json!({ "catchIndex": index })),
         Ending::Succeeded { .. } | Ending::Failed(_) => None,
     }
-}
-
-/// The request and the response of an HTTP task. What a connection adds to the request is a secret and not shown.
-fn http(exchange: &Exchange) -> Option<(Value, Value)> {
-    let Resource::Service { service, .. } = &*exchange.task.resource else { return None };
-    if service != "http" {
-        return None;
-    }
-    let input = exchange.task.input.value();
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-    };
-    let mut url = text(input.get("ApiEndpoint")).unwrap_or_default();
-    if let Some(Value::Object(parameters)) = input.get("QueryParameters") {
-        for (place, (name, value)) in parameters.iter().enumerate() {
-            url.push(if place == 0 && !url.contains('?') { '?' } else { '&' });
-            url.push_str(&format!("{name}={}", text(Some(value)).unwrap_or_default()));
-        }
-    }
-    let request = json!({
-        "protocol": "https",
-        "method": text(input.get("Method")),
-        "url": url,
-        "headers": text(input.get("Headers")),
-        "body": text(input.get("RequestBody")),
-    });
-    let answer = &exchange.answer;
-    let response = json!({
-        "protocol": "https",
-        "statusCode": text(answer.get("StatusCode")),
-        "statusMessage": text(answer.get("StatusText")),
-        "headers": text(answer.get("Headers")),
-        "body": text(answer.get("ResponseBody")).or_else(|| text(Some(answer))),
-    });
-    Some((request, response))
 }

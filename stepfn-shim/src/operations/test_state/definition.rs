@@ -99,9 +99,9 @@ pub(super) fn check_can_run(tested: &Tested) -> Result<(), ServiceError> {
     }
 }
 
-/// Whether it is an HTTP task, whose request may carry secrets of a connection.
+/// Whether it is an HTTP task, of which the request and the response can be seen.
 pub(super) fn is_http(tested: &Tested) -> bool {
-    matches!(tested.resource(), Some(Resource::Service { service, .. }) if service == "http")
+    matches!(tested.resource(), Some(Resource::Service { service, action, .. }) if (service.as_str(), action.as_str()) == ("http", "invoke"))
 }
 
 /// The state an error comes from must be one of those within a Map or Parallel.

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use self::{definition::Tested, mock::Mock};
 use super::Request;
-use crate::{effects, members::Members, service::Inner};
+use crate::{effects, effects::Sight, members::Members, service::Inner};
 
 /// How long a state may run, as AWS documents it.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
@@ -32,14 +32,16 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
     let members = &request.members;
     let tested = definition::find(members.text("definition"), members.optional_text("stateName"))?;
     let mock = mock::of(members, &tested)?;
+    let level = members.optional_text("inspectionLevel").unwrap_or("INFO");
+    let reveal = members.boolean("revealSecrets") == Some(true);
+    if reveal && level != "TRACE" {
+        let message = "RevealSecrets can only be true when the InspectionLevel is TRACE.";
+        return Err(ServiceError::validation(message));
+    }
     let configuration = members.get("stateConfiguration");
     let items = map::items_read(&tested, configuration)?;
     if tested.is("Task") && mock.is_none() {
         definition::check_can_run(&tested)?;
-        if members.boolean("revealSecrets") == Some(true) && definition::is_http(&tested) {
-            let message = "TestState cannot show what a connection adds to a request (revealSecrets)";
-            return Err(ServiceError::not_implemented(message));
-        }
         if members.optional_text("roleArn").is_none() {
             return Err(ServiceError::validation("RoleArn must be specified when testing a Task state"));
         }
@@ -60,8 +62,8 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         definition::check_inner(&tested, name)?;
     }
     let trial = Trial { inner, scope: request.scope, tested: &tested, setting };
-    let level = members.optional_text("inspectionLevel").unwrap_or("INFO");
-    let (probe, exchange) = trial.run(mock).await;
+    let sight = Sight::new(reveal);
+    let probe = trial.run(mock, &sight).await;
     let Awaits::Nothing(ending) = probe.awaits() else {
         return Err(ServiceError::internal("The state under test did not come to an end"));
     };
@@ -69,8 +71,8 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         None
     } else {
         let batches = map::batches(&trial, &probe.inspection())?;
-        let exchange = exchange.as_ref().filter(|_| level == "TRACE");
-        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, batches, exchange))
+        let sight = Some(&sight).filter(|_| level == "TRACE");
+        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, batches, sight))
     };
     Ok(Output::of(answer::of(&ending, shown.as_ref())))
 }
@@ -83,24 +85,17 @@ struct Trial<'t> {
     setting: Setting,
 }
 
-/// A task that was really done, and what came of it.
-struct Exchange {
-    task: ScheduledTask,
-    answer: Value,
-}
-
 impl Trial<'_> {
     /// Runs the state to its end.
-    async fn run(&self, mock: Option<Mock>) -> (Probe, Option<Exchange>) {
+    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Probe {
         let clock = &self.inner.clock;
         let began = self.inner.now();
         let deadline = asl::Timestamp(clock.now().plus(LONGEST).0);
         let mut probe = Probe::begin(Arc::clone(&self.tested.definition), self.setting.clone(), began);
         let mut mock = mock;
-        let mut exchange = None;
         loop {
             match probe.awaits() {
-                Awaits::Nothing(_) => return (probe, exchange),
+                Awaits::Nothing(_) => return probe,
                 Awaits::Task(_) | Awaits::Children if mock.is_some() => {
                     if let Some(mock) = mock.take() {
                         probe.suppose(mock.supposed(), self.inner.now());
@@ -115,9 +110,7 @@ impl Trial<'_> {
                         probe.pass_time(self.inner.now().max(at));
                     }
                 }
-                Awaits::Task(task) => {
-                    exchange = self.perform(&mut probe, *task, deadline).await;
-                }
+                Awaits::Task(task) => self.perform(&mut probe, &task, deadline, sight).await,
             }
         }
     }
@@ -126,32 +119,34 @@ impl Trial<'_> {
     async fn perform(
         &self,
         probe: &mut Probe,
-        task: ScheduledTask,
+        task: &ScheduledTask,
         deadline: asl::Timestamp,
-    ) -> Option<Exchange> {
+        sight: &Sight,
+    ) {
         let ctx = CallContext::internal(
-            effects::scope_of(self.scope, &task),
+            effects::scope_of(self.scope, task),
             Arc::clone(&self.inner.options.endpoint),
         );
         let due = probe.next_timer().map_or(deadline, |at| at.min(deadline));
+        let effect = async {
+            if definition::is_http(self.tested) {
+                return effects::http_seen(self.inner, &ctx, task, sight).await;
+            }
+            effects::attempt(self.inner, &ctx, task, None, false).await
+        };
         tokio::select! {
-            answer = effects::attempt(self.inner, &ctx, &task, None, false) => {
-                let (supposed, shown) = match answer {
-                    Ok(answer) => (Supposed::Result(Payload::new(answer.clone())), answer),
-                    Err(failure) => {
-                        let shown = Value::String(failure.cause.clone());
-                        (Supposed::Failed(Failure::new(failure.error, failure.cause)), shown)
-                    }
+            answer = effect => {
+                let supposed = match answer {
+                    Ok(answer) => Supposed::Result(Payload::new(answer)),
+                    Err(failure) => Supposed::Failed(Failure::new(failure.error, failure.cause)),
                 };
                 probe.suppose(supposed, self.inner.now());
-                Some(Exchange { task, answer: shown })
             }
             () = self.inner.clock.sleep_until(runtime::Timestamp(due.0)) => {
                 probe.pass_time(self.inner.now().max(due));
                 if !matches!(probe.awaits(), Awaits::Nothing(_)) {
                     probe.time_out();
                 }
-                None
             }
         }
     }
