@@ -6,6 +6,7 @@ use asl::{
 };
 use serde_json::{Map, Value, json};
 
+use super::map::Seen;
 use crate::effects::Sight;
 
 /// The answer as a whole.
@@ -33,7 +34,7 @@ pub(super) fn inspection(
     setting: &Setting,
     seen: &Inspection,
     ending: &Ending,
-    batches: Option<Value>,
+    items: &Seen,
     sight: Option<&Sight>,
 ) -> Value {
     let mut shown = Map::new();
@@ -53,14 +54,17 @@ pub(super) fn inspection(
         let variables = seen.variables.iter().map(|(name, value)| (name.clone(), value.value().clone()));
         data("variables", Some(&Payload::new(Value::Object(variables.collect()))));
     }
-    let selected = seen.after_item_selector.iter().map(Payload::value);
     let lists = [
         (
             "afterItemsPath",
             seen.after_items_path.as_ref().map(|items| list(items.value().as_array().into_iter().flatten())),
         ),
-        ("afterItemSelector", (!seen.after_item_selector.is_empty()).then(|| list(selected))),
-        ("afterItemBatcher", batches.map(|batches| list(batches.as_array().into_iter().flatten()))),
+        ("afterItemsPointer", items.after_items_pointer.as_ref().map(pointed)),
+        (
+            "afterItemSelector",
+            (!items.after_item_selector.is_empty()).then(|| list(&items.after_item_selector)),
+        ),
+        ("afterItemBatcher", items.after_item_batcher.as_ref().map(list)),
     ];
     shown.extend(lists.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
     let numbers = [
@@ -82,6 +86,11 @@ pub(super) fn inspection(
 /// The items of a Map as AWS writes them here: with a blank between two of them.
 fn list<'v>(items: impl IntoIterator<Item = &'v Value>) -> String {
     format!("[{}]", items.into_iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+}
+
+/// What ItemsPointer points at: items, or an object whose members are the items.
+fn pointed(value: &Value) -> String {
+    value.as_array().map_or_else(|| value.to_string(), list)
 }
 
 /// Which handler took the failure.

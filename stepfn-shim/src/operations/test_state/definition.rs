@@ -11,9 +11,6 @@ use serde_json::{Map, Value, json};
 /// What AWS calls the state that is tested.
 const NAME: &str = "StateName";
 
-/// Fields of a Map in the mode DISTRIBUTED. What they do is done here, or is a mock's to say.
-const DISTRIBUTED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
-
 /// How deep definitions nest at most; deeper ones have been refused when they were compiled.
 const MAX_DEPTH: usize = 200;
 
@@ -72,17 +69,6 @@ fn tested(fields: Map<String, Value>, jsonata: bool, in_map: bool) -> Result<Tes
     let own = fields.get("QueryLanguage").and_then(Value::as_str);
     let jsonata = own.map_or(jsonata, |language| language == "JSONata");
     Ok(Tested { fields, jsonata, in_map, definition })
-}
-
-/// A template as the only work of a state.
-pub(super) fn template(template: &Value, jsonata: bool) -> Result<Arc<Definition>, ServiceError> {
-    let field = if jsonata { "Output" } else { "Parameters" };
-    let state = Map::from_iter([
-        ("Type".to_owned(), json!("Pass")),
-        (field.to_owned(), template.clone()),
-        ("End".to_owned(), json!(true)),
-    ]);
-    compile(&wrapped(&state, jsonata))
 }
 
 /// Without a mock only what ends by itself can be tested.
@@ -155,7 +141,7 @@ fn wrapped(fields: &Map<String, Value>, jsonata: bool) -> Value {
     json!({ "QueryLanguage": language, "StartAt": NAME, "States": states })
 }
 
-/// The state as it is run: nothing within it runs, and what a Map reads and writes elsewhere is left out.
+/// The state as it is run: nothing within it runs.
 fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
     // Names that no state of the definition can be expected to have: all names of a machine differ.
     let stub = |place: usize| {
@@ -167,10 +153,14 @@ fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
         Some("Map") => {
             for name in ["ItemProcessor", "Iterator"] {
                 if let Some(processor) = fields.get_mut(name) {
+                    let config = processor.get("ProcessorConfig").cloned();
                     *processor = stub(0);
+                    // The mode decides how the items are found.
+                    if let Some(config) = config {
+                        processor["ProcessorConfig"] = config;
+                    }
                 }
             }
-            fields.retain(|name, _| !DISTRIBUTED.contains(&name.as_str()));
         }
         Some("Parallel") => {
             if let Some(Value::Array(branches)) = fields.get_mut("Branches") {

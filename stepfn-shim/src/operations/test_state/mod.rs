@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use asl::{
     ContextObject, Failure, MAX_BYTES, Payload, ScheduledTask,
-    probe::{Awaits, Ending, Probe, Setting, Supposed},
+    probe::{Awaits, Probe, Setting, Supposed},
 };
 use aws_wire::ServiceError;
 use runtime::{CallContext, Output, Scope};
@@ -39,7 +39,7 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         return Err(ServiceError::validation(message));
     }
     let configuration = members.get("stateConfiguration");
-    let items = map::items_read(&tested, configuration)?;
+    let reader_data = map::reader_data(&tested, configuration)?;
     if tested.is("Task") && mock.is_none() {
         definition::check_can_run(&tested)?;
         if members.optional_text("roleArn").is_none() {
@@ -55,24 +55,22 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         in_map: tested.in_map,
         retries: u32::try_from(number("retrierRetryCount")).unwrap_or(u32::MAX),
         failed_iterations: number("mapIterationFailureCount"),
-        items,
         seed: Uuid::new_v4().as_u64_pair().0,
     };
     if let Some(Value::String(name)) = configuration.and_then(|it| it.get("errorCausedByState")) {
         definition::check_inner(&tested, name)?;
     }
-    let trial = Trial { inner, scope: request.scope, tested: &tested, setting };
+    let trial = Trial { inner, scope: request.scope, tested: &tested, setting, reader_data };
     let sight = Sight::new(reveal);
-    let probe = trial.run(mock, &sight).await;
+    let (probe, items) = trial.run(mock, &sight).await?;
     let Awaits::Nothing(ending) = probe.awaits() else {
         return Err(ServiceError::internal("The state under test did not come to an end"));
     };
     let shown = if level == "INFO" {
         None
     } else {
-        let batches = map::batches(&trial, &probe.inspection())?;
         let sight = Some(&sight).filter(|_| level == "TRACE");
-        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, batches, sight))
+        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, &items, sight))
     };
     Ok(Output::of(answer::of(&ending, shown.as_ref())))
 }
@@ -83,19 +81,31 @@ struct Trial<'t> {
     scope: &'t Scope,
     tested: &'t Tested,
     setting: Setting,
+    /// What the ItemReader would get.
+    reader_data: Option<&'t str>,
 }
 
 impl Trial<'_> {
     /// Runs the state to its end.
-    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Probe {
+    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Result<(Probe, map::Seen), ServiceError> {
         let clock = &self.inner.clock;
         let began = self.inner.now();
         let deadline = asl::Timestamp(clock.now().plus(LONGEST).0);
         let mut probe = Probe::begin(Arc::clone(&self.tested.definition), self.setting.clone(), began);
+        let mut items = map::inline(&probe.inspection());
+        if let Some(spec) = probe.map_run() {
+            match map::read(self, &spec).await? {
+                Ok((count, seen)) => {
+                    probe.count_items(count);
+                    items = seen;
+                }
+                Err(failure) => probe.suppose(Supposed::Failed(failure), self.inner.now()),
+            }
+        }
         let mut mock = mock;
         loop {
             match probe.awaits() {
-                Awaits::Nothing(_) => return probe,
+                Awaits::Nothing(_) => return Ok((probe, items)),
                 Awaits::Task(_) | Awaits::Children if mock.is_some() => {
                     if let Some(mock) = mock.take() {
                         probe.suppose(mock.supposed(), self.inner.now());
@@ -148,16 +158,6 @@ impl Trial<'_> {
                     probe.time_out();
                 }
             }
-        }
-    }
-
-    /// What a template gives in this state's place: a Pass state has nothing but its templates.
-    fn evaluate(&self, template: &Value) -> Result<Value, ServiceError> {
-        let definition = definition::template(template, self.tested.jsonata)?;
-        let setting = Setting { items: None, ..self.setting.clone() };
-        match Probe::begin(definition, setting, self.inner.now()).awaits() {
-            Awaits::Nothing(Ending::Succeeded { output, .. }) => Ok(output.into_value()),
-            _ => Ok(Value::Null),
         }
     }
 }
