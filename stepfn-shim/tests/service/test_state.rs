@@ -313,3 +313,43 @@ async fn a_distributed_map_tolerates_as_many_failures_as_it_says() {
     let message = refused(&world, &map, with(5)).await;
     assert!(message.starts_with("ValidationException: mapIterationFailureCount"), "{message}");
 }
+
+#[tokio::test]
+async fn an_error_of_a_state_within_meets_its_handlers_first() {
+    let world = World::new();
+    let task = json!({
+        "Type": "Task", "Resource": format!("{LAMBDA}f"), "End": true,
+        "Retry": [{ "ErrorEquals": ["Busy"], "MaxAttempts": 1, "IntervalSeconds": 7 }],
+        "Catch": [{ "ErrorEquals": ["Other"], "Next": "T" }, { "ErrorEquals": ["Known"], "Next": "T" }],
+    });
+    let last = json!({ "Type": "Pass", "End": true });
+    let parallel = json!({
+        "Type": "Parallel", "Branches": [{ "StartAt": "S", "States": { "S": task, "T": last } }],
+        "Catch": [{ "ErrorEquals": ["States.TaskFailed"], "Next": "Sorry" }], "End": true,
+    });
+    let caused = |error: &str, by: &str, retries: u64| {
+        json!({
+            "mock": { "errorOutput": { "error": error, "cause": "c" } },
+            "stateConfiguration": { "errorCausedByState": by, "retrierRetryCount": retries },
+        })
+    };
+    for (error, by, retries, status, next, details) in [
+        (
+            "Busy",
+            "S",
+            0,
+            "RETRIABLE",
+            Value::Null,
+            json!({ "retryIndex": 0, "retryBackoffIntervalSeconds": 7 }),
+        ),
+        ("Busy", "S", 1, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+        ("Known", "S", 0, "CAUGHT_ERROR", json!("T"), json!({ "catchIndex": 1 })),
+        ("Known", "T", 0, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+        ("States.TaskFailed", "S", 0, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+    ] {
+        let done = tried(&world, &parallel, caused(error, by, retries)).await;
+        assert_eq!((&done["status"], &done["nextState"]), (&json!(status), &next), "{error} {by} {done}");
+        assert_eq!(done["inspectionData"]["errorDetails"], details, "{error} {by}");
+        assert_eq!(done["error"], error);
+    }
+}

@@ -13,8 +13,8 @@ mod mock;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use asl::{
-    ContextObject, Failure, MAX_BYTES, Payload, ScheduledTask,
-    probe::{Awaits, Probe, Setting, Supposed},
+    ContextObject, Definition, Failure, MAX_BYTES, Payload, ScheduledTask,
+    probe::{Awaits, Ending, Inspection, Probe, Setting, Supposed},
 };
 use aws_wire::ServiceError;
 use runtime::{CallContext, Output, Scope};
@@ -57,20 +57,18 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         failed_iterations: number("mapIterationFailureCount"),
         seed: Uuid::new_v4().as_u64_pair().0,
     };
-    if let Some(Value::String(name)) = configuration.and_then(|it| it.get("errorCausedByState")) {
-        definition::check_inner(&tested, name)?;
-    }
-    let trial = Trial { inner, scope: request.scope, tested: &tested, setting, reader_data };
-    let sight = Sight::new(reveal);
-    let (probe, items) = trial.run(mock, &sight).await?;
-    let Awaits::Nothing(ending) = probe.awaits() else {
-        return Err(ServiceError::internal("The state under test did not come to an end"));
+    let inner_handlers = match configuration.and_then(|it| it.get("errorCausedByState")) {
+        Some(Value::String(name)) => definition::inner_handlers(&tested, name)?,
+        _ => Vec::new(),
     };
+    let trial = Trial { inner, scope: request.scope, tested: &tested, setting, reader_data, inner_handlers };
+    let sight = Sight::new(reveal);
+    let Tried { ending, inspection, items } = trial.run(mock, &sight).await?;
     let shown = if level == "INFO" {
         None
     } else {
         let sight = Some(&sight).filter(|_| level == "TRACE");
-        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, &items, sight))
+        Some(answer::inspection(&trial.setting, &inspection, &ending, &items, sight))
     };
     Ok(Output::of(answer::of(&ending, shown.as_ref())))
 }
@@ -83,11 +81,20 @@ struct Trial<'t> {
     setting: Setting,
     /// What the ItemReader would get.
     reader_data: Option<&'t str>,
+    /// What a mocked error meets before the state's own handlers.
+    inner_handlers: Vec<Arc<Definition>>,
+}
+
+/// How a trial ended.
+struct Tried {
+    ending: Ending,
+    inspection: Inspection,
+    items: map::Seen,
 }
 
 impl Trial<'_> {
     /// Runs the state to its end.
-    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Result<(Probe, map::Seen), ServiceError> {
+    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Result<Tried, ServiceError> {
         let clock = &self.inner.clock;
         let began = self.inner.now();
         let deadline = asl::Timestamp(clock.now().plus(LONGEST).0);
@@ -105,11 +112,17 @@ impl Trial<'_> {
         let mut mock = mock;
         loop {
             match probe.awaits() {
-                Awaits::Nothing(_) => return Ok((probe, items)),
+                Awaits::Nothing(ending) => {
+                    return Ok(Tried { ending, inspection: probe.inspection(), items });
+                }
                 Awaits::Task(_) | Awaits::Children if mock.is_some() => {
-                    if let Some(mock) = mock.take() {
-                        probe.suppose(mock.supposed(), self.inner.now());
+                    let Some(supposed) = mock.take().map(Mock::supposed) else { continue };
+                    if let Some((ending, handled)) = self.handled_within(&supposed) {
+                        let Inspection { retry, caught, .. } = handled;
+                        let inspection = Inspection { retry, caught, ..probe.inspection() };
+                        return Ok(Tried { ending, inspection, items });
                     }
+                    probe.suppose(supposed, self.inner.now());
                 }
                 Awaits::Children => probe.suppose(Supposed::Failed(Failure::runtime("")), began),
                 Awaits::Time(at) => {
@@ -123,6 +136,22 @@ impl Trial<'_> {
                 Awaits::Task(task) => self.perform(&mut probe, &task, deadline, sight).await,
             }
         }
+    }
+
+    /// What the handlers within a Map or Parallel make of a mocked error, if one of them takes it.
+    fn handled_within(&self, supposed: &Supposed) -> Option<(Ending, Inspection)> {
+        let Supposed::Failed(_) = supposed else { return None };
+        self.inner_handlers.iter().find_map(|handlers| {
+            let now = self.inner.now();
+            let mut probe = Probe::begin(Arc::clone(handlers), self.setting.clone(), now);
+            probe.suppose(supposed.clone(), now);
+            match probe.awaits() {
+                Awaits::Nothing(ending @ (Ending::Retriable(_) | Ending::Caught { .. })) => {
+                    Some((ending, probe.inspection()))
+                }
+                _ => None,
+            }
+        })
     }
 
     /// Has the task really done, as long as it may take.
