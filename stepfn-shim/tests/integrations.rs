@@ -219,6 +219,82 @@ async fn servers_are_asked_with_the_connection_s_authorisation() {
     assert_eq!(without["error"], "States.Runtime");
 }
 
+/// TestState of an HTTP task: its answer.
+async fn tried(world: &World, parameters: &Value, reveal: bool) -> Value {
+    let state = json!({
+        "Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": parameters, "End": true,
+    });
+    let role = "arn:aws:iam::000000000000:role/r";
+    let members = json!({
+        "definition": state.to_string(), "roleArn": role, "inspectionLevel": "TRACE", "revealSecrets": reveal,
+    });
+    world.call("TestState", members).await
+}
+
+#[tokio::test]
+async fn a_test_shows_what_was_sent_and_received_and_secrets_only_if_asked_to() {
+    let world = World::new();
+    let (address, served) = server(&[
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{\"ok\": 1}",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{\"ok\": 1}",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnope",
+    ])
+    .await;
+    let parameters = json!({
+        "ApiEndpoint": format!("{address}/orders"), "Method": "POST", "QueryParameters": { "q": "1" },
+        "Headers": { "X-Own": "h1" }, "RequestBody": { "a": 1 },
+        "Authentication": { "ConnectionArn": CONNECTION },
+    });
+    let common = "Content-Type: application/json, User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1, Range: bytes=0-262144]";
+    let done = tried(&world, &parameters, false).await;
+    assert_eq!(
+        done["inspectionData"]["request"],
+        json!({
+            "protocol": "http", "method": "POST", "url": format!("{address}/orders?q=1"),
+            "headers": format!("[X-Own: h1, {common}"), "body": "{\"a\":1}",
+        })
+    );
+    let response = json!({
+        "protocol": "http", "statusCode": "200", "statusMessage": "OK",
+        "headers": "[content-type: application/json, content-length: 9]", "body": "{\"ok\": 1}",
+    });
+    assert_eq!(done["inspectionData"]["response"], response);
+    let done = tried(&world, &parameters, true).await;
+    let request = &done["inspectionData"]["request"];
+    assert_eq!(request["url"], format!("{address}/orders?q=1&from=connection"));
+    assert_eq!(request["headers"], format!("[X-Own: h1, x-key: k, {common}"));
+    let failed = tried(&world, &parameters, false).await;
+    assert_eq!(
+        (&failed["status"], &failed["error"]),
+        (&json!("FAILED"), &json!("States.Http.StatusCode.404"))
+    );
+    let response = &failed["inspectionData"]["response"];
+    assert_eq!((&response["statusCode"], &response["body"]), (&json!("404"), &json!("nope")));
+    for seen in served.await.unwrap() {
+        assert!(seen.starts_with("POST /orders?q=1&from=connection HTTP/1.1\r\n"), "{seen}");
+        assert!(seen.contains("x-key: k"), "{seen}");
+    }
+    // Nothing was sent, so nothing is shown.
+    let mut unknown = parameters.clone();
+    unknown["Authentication"]["ConnectionArn"] = json!("arn:aws:events:us-east-1:0:connection/none/1");
+    let failed = tried(&world, &unknown, true).await;
+    assert_eq!(failed["error"], "Events.ConnectionResource.NotFound");
+    assert!(failed["inspectionData"]["request"].is_null(), "{failed}");
+}
+
+#[tokio::test]
+async fn secrets_are_revealed_at_the_level_trace_only() {
+    let world = World::new();
+    let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), OWN.into());
+    let state = json!({ "Type": "Pass", "End": true }).to_string();
+    let members = json!({ "definition": state, "inspectionLevel": "DEBUG", "revealSecrets": true });
+    let Value::Object(members) = members else { panic!("members are an object") };
+    let input = Input { members, ..Input::default() };
+    let error = world.service.call(&ctx, "TestState", input).await.unwrap_err();
+    assert_eq!(error.code, "ValidationException");
+    assert!(error.message.contains("RevealSecrets"), "{}", error.message);
+}
+
 #[tokio::test]
 async fn events_say_whose_they_are_and_fail_if_they_are_not_taken() {
     let world = World::new();

@@ -93,6 +93,14 @@ impl Connection {
         &self.parameters
     }
 
+    /// The name of the header that authorises a request, as it was given.
+    pub fn header_name(&self) -> &str {
+        match &self.authorization {
+            Authorization::ApiKey { name, .. } => name,
+            Authorization::Basic { .. } | Authorization::OAuth { .. } => "Authorization",
+        }
+    }
+
     /// The header that authorises a request. Where that is a token, it is fetched if none is at hand.
     pub async fn header(&self, outbound: &Outbound) -> Result<(HeaderName, HeaderValue), AuthorizationError> {
         let (name, value) = match &self.authorization {

@@ -11,7 +11,7 @@ use outbound::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Answer, TaskFailure, http_answer};
+use super::{Answer, TaskFailure, http_answer, http_sight, http_sight::Sight};
 use crate::service::{Inner, Integrations};
 
 /// How long AWS waits for an answer.
@@ -53,13 +53,21 @@ const NOT_ALLOWED: &[&str] = &[
     "warning",
 ];
 
-pub(super) async fn invoke(inner: &Arc<Inner>, input: &Payload) -> Answer {
+pub(super) async fn invoke(
+    inner: &Arc<Inner>,
+    region: &str,
+    input: &Payload,
+    sight: Option<&Sight>,
+) -> Answer {
     let Some(integrations) = inner.integrations.get() else {
         return Err(failed("States.Runtime", "HTTP endpoints cannot be reached from here"));
     };
     let parameters = input.value();
     let connection = connection(integrations, parameters)?;
-    let response = send(integrations, parameters, &connection).await?;
+    let response = send(integrations, region, parameters, &connection, sight).await?;
+    if let Some(sight) = sight {
+        sight.see_response(&response);
+    }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         if matches!(status.as_u16(), 401 | 407) {
@@ -102,15 +110,30 @@ fn connection(integrations: &Integrations, parameters: &Value) -> Result<Arc<Con
 
 async fn send(
     integrations: &Integrations,
+    region: &str,
     parameters: &Value,
     connection: &Connection,
+    sight: Option<&Sight>,
 ) -> Result<Response<Bytes>, TaskFailure> {
-    let mut request = request(parameters, connection.parameters())?;
+    let mut request = request(region, parameters, connection.parameters())?;
     let exchange = async {
         let authorised = connection.header(&integrations.outbound).await;
         let (name, value) = authorised
             .map_err(|error| failed("Events.ConnectionResource.InvalidConnectionState", error.0))?;
         request.headers_mut().insert(name, value);
+        if let Some(sight) = sight {
+            let shown = if sight.reveals() {
+                http_sight::request(&request, parameters, Some(connection))
+            } else {
+                // Without what the connection adds it is the request that the definition alone would make.
+                http_sight::request(
+                    &self::request(region, parameters, &Parameters::default())?,
+                    parameters,
+                    None,
+                )
+            };
+            sight.see_request(shown);
+        }
         integrations.outbound.send(request).await.map_err(|error| match error {
             OutboundError::NoAddress(_) | OutboundError::Refused(_) => {
                 failed("States.Runtime", error.to_string())
@@ -125,12 +148,12 @@ async fn send(
 }
 
 /// The request without its authorisation. What the connection adds goes before what the task says.
-fn request(parameters: &Value, added: &Parameters) -> Result<Request<Bytes>, TaskFailure> {
+fn request(region: &str, parameters: &Value, added: &Parameters) -> Result<Request<Bytes>, TaskFailure> {
     let address = text(parameters, "ApiEndpoint");
     let own = |(name, _): &(String, String)| !added.query.iter().any(|(known, _)| known == name);
     let query: Vec<_> = pairs(parameters.get("QueryParameters")).into_iter().filter(own).collect();
     let address = with_query(&with_query(address, &query), &added.query);
-    let mut headers = headers(parameters)?;
+    let mut headers = headers(region, parameters)?;
     for (name, value) in &added.headers {
         insert(&mut headers, name, value)?;
     }
@@ -167,9 +190,9 @@ fn pairs(object: Option<&Value>) -> Vec<(String, String)> {
     pairs.collect()
 }
 
-fn headers(parameters: &Value) -> Result<HeaderMap, TaskFailure> {
+fn headers(region: &str, parameters: &Value) -> Result<HeaderMap, TaskFailure> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::USER_AGENT, HeaderValue::from_static("Amazon|StepFunctions|HttpInvoke"));
+    insert(&mut headers, "user-agent", &format!("Amazon|StepFunctions|HttpInvoke|{region}"))?;
     headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-262144"));
     for (name, value) in parameters.get("Headers").and_then(Value::as_object).into_iter().flatten() {
         let small = name.to_ascii_lowercase();
@@ -263,7 +286,7 @@ mod tests {
     use super::*;
 
     fn made(parameters: &Value, added: &Parameters) -> Request<Bytes> {
-        request(parameters, added).expect("it can be made")
+        request("us-east-1", parameters, added).expect("it can be made")
     }
 
     #[test]
@@ -312,6 +335,9 @@ mod tests {
     fn headers_of_the_connection_itself_are_refused() {
         let parameters =
             json!({ "ApiEndpoint": "http://h", "Method": "GET", "Headers": { "Authorization": "x" } });
-        assert_eq!(request(&parameters, &Parameters::default()).unwrap_err().error, "States.Runtime");
+        assert_eq!(
+            request("us-east-1", &parameters, &Parameters::default()).unwrap_err().error,
+            "States.Runtime"
+        );
     }
 }

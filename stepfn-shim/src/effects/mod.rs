@@ -8,6 +8,7 @@ pub(crate) mod casing;
 mod failures;
 mod http;
 mod http_answer;
+mod http_sight;
 mod lambda;
 mod metadata;
 mod service_call;
@@ -19,6 +20,7 @@ use asl::{OutstandingTask, Pattern, Payload, Resource, ScheduledTask, Signal, Ta
 use runtime::{CallContext, Scope};
 use serde_json::Value;
 
+pub(crate) use http_sight::Sight;
 pub(crate) use start_execution::child_ended;
 
 use crate::{driver::Running, mocks, service::Inner};
@@ -120,12 +122,22 @@ pub(crate) async fn attempt(
         Resource::Service { service, action, pattern } => match (service.as_str(), action.as_str()) {
             ("lambda", "invoke") => lambda::invoke(inner, ctx, &task.input, *pattern).await,
             ("apigateway", "invoke") => api_gateway::invoke(inner, ctx, &task.input).await,
-            ("http", "invoke") => http::invoke(inner, &task.input).await,
+            ("http", "invoke") => http::invoke(inner, &ctx.scope.region, &task.input, None).await,
             ("states", "startExecution") => start_execution::start(inner, ctx, task, repeated).await,
             _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => Err(failures::no_sync(service, action)),
             _ => service_call::call(inner, ctx, service, action, &task.input, execution).await,
         },
     }
+}
+
+/// Does the call of an `http:invoke` task where it can be seen what is sent and received.
+pub(crate) async fn http_seen(
+    inner: &Arc<Inner>,
+    ctx: &CallContext,
+    task: &ScheduledTask,
+    sight: &Sight,
+) -> Answer {
+    http::invoke(inner, &ctx.scope.region, &task.input, Some(sight)).await
 }
 
 /// Where a task's calls go: with Credentials, to the account of their role.

@@ -25,6 +25,8 @@ use dashmap::DashMap;
 use store::Key;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+pub(crate) use read::tried;
+
 use crate::{
     arn,
     driver::Running,

@@ -3,24 +3,26 @@
 use std::io::Read as _;
 
 use asl::{
-    Failure,
+    Definition, Failure, Payload,
     definition::distributed::{Delimiter, InputType, ItemSource, ReaderConfig},
-    map_run::{Inputs, Item, Items, MapRunSignal, ReadItems},
+    map_run::{ChildInput, Inputs, Item, Items, MapRunSignal, MapRunSpec, ReadItems},
 };
 use aws_wire::ServiceError;
 use bytes::Bytes;
-use runtime::Body;
+use runtime::{Body, Scope};
 use serde_json::{Map, Value, json};
 use store::Batch;
 
 use super::{
-    Run,
     actor::Actor,
     csv::{self, Rows},
     inputs::PageWriter,
     s3,
 };
 use crate::{errors, records, service::Inner};
+
+/// How many bytes of inputs a trial keeps at most.
+const MOST_TRIED: usize = 10 * 1024 * 1024;
 
 /// Why items could not be read.
 enum ReadError {
@@ -55,9 +57,11 @@ pub(super) async fn items(actor: &Actor) -> Result<MapRunSignal, ServiceError> {
     inner.store.commit(batch).await.map_err(errors::storage)?;
     let mut reader = Reader {
         inner,
-        run,
+        scope: &run.key.scope,
+        spec: &run.spec,
         inputs: Inputs::new(&run.revision.definition, &run.spec, "STATE_DATA"),
-        pages: PageWriter::new(&inner.store, &run.key),
+        made: Made::Stored(PageWriter::new(&inner.store, &run.key)),
+        data: None,
         most: None,
     };
     match reader.all().await {
@@ -65,7 +69,10 @@ pub(super) async fn items(actor: &Actor) -> Result<MapRunSignal, ServiceError> {
         Err(ReadError::Failure(failure)) => return Ok(MapRunSignal::ItemsReadFailed(failure)),
         Err(ReadError::Storage(error)) => return Err(error),
     }
-    let (children, items) = reader.pages.finish().await?;
+    let (children, items) = match reader.made {
+        Made::Stored(pages) => pages.finish().await?,
+        Made::Kept(tried) => (tried.inputs.len() as u64, tried.items),
+    };
     let record = {
         let mut state = run.state();
         state.record.read = Some((children, items));
@@ -77,18 +84,79 @@ pub(super) async fn items(actor: &Actor) -> Result<MapRunSignal, ServiceError> {
     Ok(MapRunSignal::ItemsRead { children, items })
 }
 
+/// What a Map that is only tested would run over.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    /// The inputs of its children.
+    pub(crate) inputs: Vec<Payload>,
+    /// How many items are in them.
+    pub(crate) items: u64,
+    /// What ItemsPointer points at, if there is one.
+    pub(crate) pointed: Option<Value>,
+    bytes: usize,
+}
+
+/// Reads the items of a Map that is tested. What its ItemReader would get first is given as `data`.
+pub(crate) async fn tried(
+    inner: &Inner,
+    scope: &Scope,
+    definition: &Definition,
+    spec: &MapRunSpec,
+    data: Option<&str>,
+    context: Option<&Value>,
+) -> Result<Result<Tried, Failure>, ServiceError> {
+    let mut inputs = Inputs::new(definition, spec, "STATE_DATA");
+    inputs.see_context(context);
+    let made = Made::Kept(Tried::default());
+    let mut reader = Reader { inner, scope, spec, inputs, made, data, most: None };
+    match (reader.all().await, reader.made) {
+        (Ok(()), Made::Kept(tried)) => Ok(Ok(tried)),
+        // A trial is kept, never stored.
+        (Ok(()), Made::Stored(_)) => Ok(Ok(Tried::default())),
+        (Err(ReadError::Failure(failure)), _) => Ok(Err(failure)),
+        (Err(ReadError::Storage(error)), _) => Err(error),
+    }
+}
+
+/// Where the inputs of children go.
+enum Made<'r> {
+    Stored(PageWriter<'r>),
+    Kept(Tried),
+}
+
+impl Made<'_> {
+    async fn add(&mut self, input: ChildInput) -> Result<(), ReadError> {
+        match self {
+            Self::Stored(pages) => pages.add(input).await?,
+            Self::Kept(tried) => {
+                tried.items += input.items;
+                tried.bytes += input.input.text().len();
+                if tried.bytes > MOST_TRIED {
+                    let cause = format!("The items of a test have more than {MOST_TRIED} bytes.");
+                    return Err(failed(cause));
+                }
+                tried.inputs.push(input.input);
+            }
+        }
+        Ok(())
+    }
+}
+
 struct Reader<'r> {
     inner: &'r Inner,
-    run: &'r Run,
+    scope: &'r Scope,
+    spec: &'r MapRunSpec,
     inputs: Inputs<'r>,
-    pages: PageWriter<'r>,
+    made: Made<'r>,
+    /// What a test gives in place of what the ItemReader's call would get.
+    data: Option<&'r str>,
     /// The most items to take.
     most: Option<u64>,
 }
 
 impl Reader<'_> {
     async fn all(&mut self) -> Result<(), ReadError> {
-        match &self.run.spec.items {
+        match &self.spec.items {
             Items::Given(given) => self.json(given.value().clone()).await?,
             Items::Read(read) => {
                 self.most = read.max_items;
@@ -99,7 +167,7 @@ impl Reader<'_> {
             }
         }
         while let Some(input) = self.inputs.finish()? {
-            self.pages.add(input).await?;
+            self.made.add(input).await?;
         }
         Ok(())
     }
@@ -107,7 +175,7 @@ impl Reader<'_> {
     /// Takes an item; whether more are wanted.
     async fn take(&mut self, item: Item) -> Result<bool, ReadError> {
         if let Some(input) = self.inputs.take(item)? {
-            self.pages.add(input).await?;
+            self.made.add(input).await?;
         }
         Ok(self.wanted())
     }
@@ -127,7 +195,10 @@ impl Reader<'_> {
         let arguments = Self::arguments(read)?;
         let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let (bucket, key) = (text("Bucket"), text("Key"));
-        let content = s3::object(self.inner, self.run, arguments).await.map_err(failed)?;
+        let content = match self.data {
+            Some(data) => Bytes::copy_from_slice(data.as_bytes()),
+            None => s3::object(self.inner, self.scope, arguments).await.map_err(failed)?,
+        };
         if read.config.athena_manifest {
             return self.athena(&content, &read.config).await;
         }
@@ -165,6 +236,9 @@ impl Reader<'_> {
                 let found = found.ok_or_else(|| {
                     failed(format!("The ItemsPointer '{pointer}' does not point at a value of the data."))
                 })?;
+                if let (Made::Kept(tried), Some(_)) = (&mut self.made, &config.items_pointer) {
+                    tried.pointed = Some(found.clone());
+                }
                 self.json(found).await
             }
         }
@@ -234,7 +308,7 @@ impl Reader<'_> {
 
     async fn file(&mut self, bucket: &str, key: &str, config: &ReaderConfig) -> Result<(), ReadError> {
         let members = object(json!({ "Bucket": bucket, "Key": key }));
-        let content = s3::object(self.inner, self.run, members).await.map_err(failed)?;
+        let content = s3::object(self.inner, self.scope, members).await.map_err(failed)?;
         self.content(bucket, key, &content, config).await
     }
 
@@ -270,8 +344,11 @@ impl Reader<'_> {
         let mut arguments = Self::arguments(read)?;
         let bucket = arguments.get("Bucket").and_then(Value::as_str).unwrap_or("").to_owned();
         self.inputs.come_from(format!("S3://{bucket}"));
+        if let Some(data) = self.data {
+            return self.listing_given(&bucket, data, &read.config).await;
+        }
         loop {
-            let page = s3::call(self.inner, self.run, "ListObjectsV2", arguments.clone(), Body::Empty);
+            let page = s3::call(self.inner, self.scope, "ListObjectsV2", arguments.clone(), Body::Empty);
             let page = page.await.map_err(failed)?.members;
             let contents = page.get("Contents").and_then(Value::as_array).cloned().unwrap_or_default();
             for found in contents {
@@ -293,6 +370,28 @@ impl Reader<'_> {
             };
             arguments.insert("ContinuationToken".into(), next.clone());
         }
+    }
+}
+
+impl Reader<'_> {
+    /// What a test gives for a listing: the listed objects, or ListObjectsV2's answer. With LOAD_AND_FLATTEN it is what
+    /// is in the objects.
+    async fn listing_given(
+        &mut self,
+        bucket: &str,
+        data: &str,
+        config: &ReaderConfig,
+    ) -> Result<(), ReadError> {
+        let content = Bytes::copy_from_slice(data.as_bytes());
+        if config.flatten {
+            return self.content(bucket, "", &content, config).await;
+        }
+        let mut value: Value = serde_json::from_slice(&content)
+            .map_err(|error| failed(format!("Unable to parse the data as JSON: {error}")))?;
+        if let Some(Value::Array(contents)) = value.get("Contents") {
+            value = contents.iter().map(listed).collect();
+        }
+        self.json(value).await
     }
 }
 

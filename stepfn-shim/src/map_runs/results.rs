@@ -191,7 +191,7 @@ impl Destination<'_> {
         members.insert("Key".into(), json!(key));
         members.insert("ContentType".into(), json!("application/json"));
         let (inner, run) = (&self.actor.inner, &self.actor.run);
-        let put = s3::call(inner, run, "PutObject", members, Body::Bytes(content.into())).await;
+        let put = s3::call(inner, &run.key.scope, "PutObject", members, Body::Bytes(content.into())).await;
         put.map_err(Failure::result_writer)?;
         Ok(json!({ "Key": key, "Size": size }))
     }

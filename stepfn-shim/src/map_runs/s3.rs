@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use bytes::Bytes;
-use runtime::{Body, CallContext, Input, Output};
+use runtime::{Body, CallContext, Input, Output, Scope};
 use serde_json::{Map, Value};
 
-use super::Run;
 use crate::service::Inner;
 
 /// The largest object that is read. Items of larger data sets have to be in several objects.
@@ -15,19 +14,23 @@ const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 pub(super) async fn call(
     inner: &Inner,
-    run: &Run,
+    scope: &Scope,
     operation: &str,
     members: Map<String, Value>,
     body: Body,
 ) -> Result<Output, String> {
-    let ctx = CallContext::internal(run.key.scope.clone(), Arc::clone(&inner.options.endpoint));
+    let ctx = CallContext::internal(scope.clone(), Arc::clone(&inner.options.endpoint));
     let answer = inner.router.call(&ctx, "s3", operation, Input { members, body }).await;
     answer.map_err(|error| words(&ctx, &error))
 }
 
 /// An object's bytes.
-pub(super) async fn object(inner: &Inner, run: &Run, members: Map<String, Value>) -> Result<Bytes, String> {
-    let output = call(inner, run, "GetObject", members, Body::Empty).await?;
+pub(super) async fn object(
+    inner: &Inner,
+    scope: &Scope,
+    members: Map<String, Value>,
+) -> Result<Bytes, String> {
+    let output = call(inner, scope, "GetObject", members, Body::Empty).await?;
     output.body.read(MOST_BYTES).await.map_err(|error| format!("The object could not be read: {error}"))
 }
 

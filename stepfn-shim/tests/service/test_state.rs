@@ -208,3 +208,148 @@ async fn what_cannot_be_tested_is_refused() {
         tried(&world, &start, json!({ "mock": { "result": "{}", "fieldValidationMode": "PRESENT" } })).await;
     assert_eq!(done["output"], "{}");
 }
+
+/// A Map in the mode DISTRIBUTED, in JSONPath, with a reader of the given configuration.
+fn distributed(config: &Value, more: &Value) -> Value {
+    let mut map = json!({
+        "Type": "Map", "End": true,
+        "ItemReader": { "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config,
+            "Parameters": { "Bucket": "b", "Key": "k" } },
+        "ItemSelector": { "v.$": "$$.Map.Item.Value", "at.$": "$$.Map.Item.Index", "by.$": "$.who" },
+        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS" },
+            "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } },
+    });
+    for (name, value) in more.as_object().unwrap() {
+        map[name] = value.clone();
+    }
+    map
+}
+
+#[tokio::test]
+async fn readers_of_a_distributed_map_read_what_the_test_gives() {
+    let world = World::new();
+    let tried_with = async |map: &Value, data: &str| {
+        let more = json!({
+            "input": r#"{"who":"me"}"#, "mock": mocked(&json!([1])),
+            "stateConfiguration": { "mapItemReaderData": data },
+        });
+        tried(&world, map, more).await
+    };
+    let none = json!({});
+    for (config, data, selected) in [
+        (json!({ "InputType": "JSON" }), "[7,8]", r#"[{"v":7,"at":0,"by":"me"}, {"v":8,"at":1,"by":"me"}]"#),
+        (
+            json!({ "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" }),
+            "a,b\n1,\"x,y\"\n",
+            r#"[{"v":{"a":"1","b":"x,y"},"at":0,"by":"me"}]"#,
+        ),
+        (
+            json!({ "InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["n"], "CSVDelimiter": "PIPE", "MaxItems": 1 }),
+            "1\n2\n",
+            r#"[{"v":{"n":"1"},"at":0,"by":"me"}]"#,
+        ),
+        (json!({ "InputType": "JSONL" }), "{\"a\":1}\n\n", r#"[{"v":{"a":1},"at":0,"by":"me"}]"#),
+    ] {
+        let done = tried_with(&distributed(&config, &none), data).await;
+        assert_eq!((&done["status"], &done["output"]), (&json!("SUCCEEDED"), &json!("[1]")), "{done}");
+        let seen = &done["inspectionData"];
+        assert_eq!(seen["afterItemSelector"], selected, "{config}");
+        assert_eq!((&seen["maxConcurrency"], &seen["afterItemsPointer"]), (&json!(0), &Value::Null));
+    }
+    let pointed = distributed(&json!({ "InputType": "JSON", "ItemsPointer": "/all/0" }), &none);
+    let done = tried_with(&pointed, r#"{"all":[[1,2]]}"#).await;
+    assert_eq!(done["inspectionData"]["afterItemsPointer"], "[1, 2]");
+    let caught = json!({ "Catch": [{ "ErrorEquals": ["States.ItemReaderFailed"], "Next": "Sorry" }] });
+    let broken = distributed(&json!({ "InputType": "JSON" }), &caught);
+    let done = tried_with(&broken, "[1,").await;
+    assert_eq!((&done["status"], &done["nextState"]), (&json!("CAUGHT_ERROR"), &json!("Sorry")), "{done}");
+}
+
+#[tokio::test]
+async fn the_files_of_a_manifest_are_really_read() {
+    let world = World::new();
+    world.put("inventory", "one.csv", b"b,first\nb,second\n");
+    let manifest = json!({
+        "destinationBucket": "arn:aws:s3:::inventory", "fileFormat": "CSV", "fileSchema": "Bucket, Key",
+        "files": [{ "key": "one.csv" }],
+    });
+    let map = distributed(&json!({ "InputType": "MANIFEST" }), &json!({}));
+    let more = json!({
+        "input": r#"{"who":"me"}"#, "mock": mocked(&json!([1])),
+        "stateConfiguration": { "mapItemReaderData": manifest.to_string() },
+    });
+    let done = tried(&world, &map, more).await;
+    assert_eq!(
+        done["inspectionData"]["afterItemSelector"],
+        r#"[{"v":{"Bucket":"b","Key":"first"},"at":0,"by":"me"}, {"v":{"Bucket":"b","Key":"second"},"at":1,"by":"me"}]"#
+    );
+}
+
+#[tokio::test]
+async fn a_distributed_map_tolerates_as_many_failures_as_it_says() {
+    let world = World::new();
+    let map = distributed(
+        &json!({ "InputType": "JSON" }),
+        &json!({ "ToleratedFailurePercentagePath": "$.most", "MaxConcurrencyPath": "$.wide",
+            "ItemBatcher": { "MaxItemsPerBatchPath": "$.size" } }),
+    );
+    let with = |failed: u64| {
+        json!({
+            "input": r#"{"who":"me","most":50,"size":3,"wide":2}"#, "mock": mocked(&json!([1])),
+            "stateConfiguration": { "mapItemReaderData": "[1,2,3,4]", "mapIterationFailureCount": failed },
+        })
+    };
+    let done = tried(&world, &map, with(2)).await;
+    let seen = &done["inspectionData"];
+    assert_eq!(done["status"], "SUCCEEDED", "{done}");
+    assert_eq!((&seen["toleratedFailurePercentage"], &seen["maxConcurrency"]), (&json!(50.0), &json!(2)));
+    assert_eq!(
+        seen["afterItemBatcher"],
+        r#"[{"Items":[{"v":1,"at":0,"by":"me"},{"v":2,"at":1,"by":"me"},{"v":3,"at":2,"by":"me"}]}, {"Items":[{"v":4,"at":3,"by":"me"}]}]"#
+    );
+    assert!(seen["afterItemSelector"].as_str().unwrap().ends_with(r#"{"v":4,"at":3,"by":"me"}]"#), "{seen}");
+    let done = tried(&world, &map, with(3)).await;
+    assert_eq!(done["error"], "States.ExceedToleratedFailureThreshold", "{done}");
+    let message = refused(&world, &map, with(5)).await;
+    assert!(message.starts_with("ValidationException: mapIterationFailureCount"), "{message}");
+}
+
+#[tokio::test]
+async fn an_error_of_a_state_within_meets_its_handlers_first() {
+    let world = World::new();
+    let task = json!({
+        "Type": "Task", "Resource": format!("{LAMBDA}f"), "End": true,
+        "Retry": [{ "ErrorEquals": ["Busy"], "MaxAttempts": 1, "IntervalSeconds": 7 }],
+        "Catch": [{ "ErrorEquals": ["Other"], "Next": "T" }, { "ErrorEquals": ["Known"], "Next": "T" }],
+    });
+    let last = json!({ "Type": "Pass", "End": true });
+    let parallel = json!({
+        "Type": "Parallel", "Branches": [{ "StartAt": "S", "States": { "S": task, "T": last } }],
+        "Catch": [{ "ErrorEquals": ["States.TaskFailed"], "Next": "Sorry" }], "End": true,
+    });
+    let caused = |error: &str, by: &str, retries: u64| {
+        json!({
+            "mock": { "errorOutput": { "error": error, "cause": "c" } },
+            "stateConfiguration": { "errorCausedByState": by, "retrierRetryCount": retries },
+        })
+    };
+    for (error, by, retries, status, next, details) in [
+        (
+            "Busy",
+            "S",
+            0,
+            "RETRIABLE",
+            Value::Null,
+            json!({ "retryIndex": 0, "retryBackoffIntervalSeconds": 7 }),
+        ),
+        ("Busy", "S", 1, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+        ("Known", "S", 0, "CAUGHT_ERROR", json!("T"), json!({ "catchIndex": 1 })),
+        ("Known", "T", 0, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+        ("States.TaskFailed", "S", 0, "CAUGHT_ERROR", json!("Sorry"), json!({ "catchIndex": 0 })),
+    ] {
+        let done = tried(&world, &parallel, caused(error, by, retries)).await;
+        assert_eq!((&done["status"], &done["nextState"]), (&json!(status), &next), "{error} {by} {done}");
+        assert_eq!(done["inspectionData"]["errorDetails"], details, "{error} {by}");
+        assert_eq!(done["error"], error);
+    }
+}

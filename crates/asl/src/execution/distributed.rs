@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     Command, Execution, TaskId, Turn,
     dataflow::After,
+    probe::Limit,
     scopes::{Activity, RunningMapRun},
 };
 use crate::{
@@ -49,13 +50,13 @@ impl Execution {
             Value::Object(members) => members.len(),
             _ => 0,
         });
-        let max_concurrency = match &map.max_concurrency {
+        let wanted = match &map.max_concurrency {
             None => 0,
-            Some(number) => {
-                let wanted = self.whole(scope, state, "MaxConcurrencyPath", number, &input)?;
-                u64::try_from(wanted).map_err(|_| Failure::runtime("MaxConcurrency cannot be negative."))?
-            }
+            Some(number) => self.whole(scope, state, "MaxConcurrencyPath", number, &input)?,
         };
+        self.note_limit(Limit::MaxConcurrency(wanted));
+        let max_concurrency =
+            u64::try_from(wanted).map_err(|_| Failure::runtime("MaxConcurrency cannot be negative."))?;
         self.emit(turn, scope, EventType::MapStateStarted, Details::MapStarted { length });
         let (tolerated_count, tolerated_percentage) = self.tolerance(scope, state, map, &input)?;
         let items = match (given, &distributed.reader) {

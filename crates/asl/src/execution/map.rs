@@ -72,9 +72,6 @@ impl Execution {
         map: &Map,
         input: &Payload,
     ) -> Result<Payload, Failure> {
-        if let Some(items) = self.items_given() {
-            return Ok(items.clone());
-        }
         if let Some(items) = &map.items {
             let found = self.query_output(scope, state, Some(items), After::Nothing, input)?;
             return match items {

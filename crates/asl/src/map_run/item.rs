@@ -34,6 +34,8 @@ pub struct ChildInput {
 pub struct Inputs<'r> {
     definition: &'r Definition,
     spec: &'r MapRunSpec,
+    /// The context object, where it is not the execution's own.
+    context: Option<&'r Value>,
     /// Where the items come from, as the context object names it.
     source: String,
     seed: Seed,
@@ -52,6 +54,7 @@ impl<'r> Inputs<'r> {
         Self {
             definition,
             spec,
+            context: None,
             source: source.into(),
             seed: Seed::new(spec.seed),
             next: 0,
@@ -59,6 +62,11 @@ impl<'r> Inputs<'r> {
             bytes: empty,
             empty,
         }
+    }
+
+    /// Lets ItemSelector see another context object than the execution's own.
+    pub fn see_context(&mut self, context: Option<&'r Value>) {
+        self.context = context;
     }
 
     /// Says where the next items come from.
@@ -138,7 +146,7 @@ impl<'r> Inputs<'r> {
             source: Some(self.source.clone()),
         };
         let variables = [&seen.variables];
-        let env = Environment::new(
+        let mut env = Environment::new(
             &seen.execution,
             seen.started,
             &seen.execution_input,
@@ -150,6 +158,9 @@ impl<'r> Inputs<'r> {
         )
         .at(seen.now)
         .redriven(seen.redriven);
+        if let Some(context) = self.context {
+            env = env.with_context(context);
+        }
         selector.evaluate(&env).map(std::borrow::Cow::into_owned)
     }
 }

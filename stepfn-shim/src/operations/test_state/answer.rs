@@ -1,12 +1,13 @@
 //! What TestState answers: how the state ended, and what was seen on the way.
 
 use asl::{
-    Payload, Resource,
+    Payload,
     probe::{Ending, Inspection, Setting},
 };
 use serde_json::{Map, Value, json};
 
-use super::Exchange;
+use super::map::Seen;
+use crate::effects::Sight;
 
 /// The answer as a whole.
 pub(super) fn of(ending: &Ending, inspection: Option<&Value>) -> Value {
@@ -33,8 +34,8 @@ pub(super) fn inspection(
     setting: &Setting,
     seen: &Inspection,
     ending: &Ending,
-    batches: Option<Value>,
-    exchange: Option<&Exchange>,
+    items: &Seen,
+    sight: Option<&Sight>,
 ) -> Value {
     let mut shown = Map::new();
     let mut data = |name: &str, value: Option<&Payload>| {
@@ -53,14 +54,17 @@ pub(super) fn inspection(
         let variables = seen.variables.iter().map(|(name, value)| (name.clone(), value.value().clone()));
         data("variables", Some(&Payload::new(Value::Object(variables.collect()))));
     }
-    let selected = seen.after_item_selector.iter().map(Payload::value);
     let lists = [
         (
             "afterItemsPath",
             seen.after_items_path.as_ref().map(|items| list(items.value().as_array().into_iter().flatten())),
         ),
-        ("afterItemSelector", (!seen.after_item_selector.is_empty()).then(|| list(selected))),
-        ("afterItemBatcher", batches.map(|batches| list(batches.as_array().into_iter().flatten()))),
+        ("afterItemsPointer", items.after_items_pointer.as_ref().map(pointed)),
+        (
+            "afterItemSelector",
+            (!items.after_item_selector.is_empty()).then(|| list(&items.after_item_selector)),
+        ),
+        ("afterItemBatcher", items.after_item_batcher.as_ref().map(list)),
     ];
     shown.extend(lists.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
     let numbers = [
@@ -72,9 +76,9 @@ pub(super) fn inspection(
         shown.extend(value.map(|value| (name.to_owned(), value)));
     }
     shown.extend(error_details(seen, ending).map(|details| ("errorDetails".to_owned(), details)));
-    if let Some((request, response)) = exchange.and_then(http) {
-        shown.insert("request".into(), request);
-        shown.insert("response".into(), response);
+    if let Some(sight) = sight {
+        let exchange = [("request", sight.request()), ("response", sight.response())];
+        shown.extend(exchange.into_iter().filter_map(|(name, seen)| Some((name.to_owned(), seen?.clone()))));
     }
     Value::Object(shown)
 }
@@ -82,6 +86,11 @@ pub(super) fn inspection(
 /// The items of a Map as AWS writes them here: with a blank between two of them.
 fn list<'v>(items: impl IntoIterator<Item = &'v Value>) -> String {
     format!("[{}]", items.into_iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+}
+
+/// What ItemsPointer points at: items, or an object whose members are the items.
+fn pointed(value: &Value) -> String {
+    value.as_array().map_or_else(|| value.to_string(), list)
 }
 
 /// Which handler took the failure.
@@ -93,41 +102,4 @@ fn error_details(seen: &Inspection, ending: &Ending) -> Option<Value> {
         Ending::Caught { .. } => seen.caught.map(|index| json!({ "catchIndex": index })),
         Ending::Succeeded { .. } | Ending::Failed(_) => None,
     }
-}
-
-/// The request and the response of an HTTP task. What a connection adds to the request is a secret and not shown.
-fn http(exchange: &Exchange) -> Option<(Value, Value)> {
-    let Resource::Service { service, .. } = &*exchange.task.resource else { return None };
-    if service != "http" {
-        return None;
-    }
-    let input = exchange.task.input.value();
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-    };
-    let mut url = text(input.get("ApiEndpoint")).unwrap_or_default();
-    if let Some(Value::Object(parameters)) = input.get("QueryParameters") {
-        for (place, (name, value)) in parameters.iter().enumerate() {
-            url.push(if place == 0 && !url.contains('?') { '?' } else { '&' });
-            url.push_str(&format!("{name}={}", text(Some(value)).unwrap_or_default()));
-        }
-    }
-    let request = json!({
-        "protocol": "https",
-        "method": text(input.get("Method")),
-        "url": url,
-        "headers": text(input.get("Headers")),
-        "body": text(input.get("RequestBody")),
-    });
-    let answer = &exchange.answer;
-    let response = json!({
-        "protocol": "https",
-        "statusCode": text(answer.get("StatusCode")),
-        "statusMessage": text(answer.get("StatusText")),
-        "headers": text(answer.get("Headers")),
-        "body": text(answer.get("ResponseBody")).or_else(|| text(Some(answer))),
-    });
-    Some((request, response))
 }

@@ -11,9 +11,6 @@ use serde_json::{Map, Value, json};
 /// What AWS calls the state that is tested.
 const NAME: &str = "StateName";
 
-/// Fields of a Map in the mode DISTRIBUTED. What they do is done here, or is a mock's to say.
-const DISTRIBUTED: &[&str] = &["ItemReader", "ItemBatcher", "ResultWriter", "Label"];
-
 /// How deep definitions nest at most; deeper ones have been refused when they were compiled.
 const MAX_DEPTH: usize = 200;
 
@@ -24,6 +21,8 @@ pub(super) struct Tested {
     pub(super) fields: Map<String, Value>,
     /// Whether its query language is JSONata.
     pub(super) jsonata: bool,
+    /// Whether that of its machine is.
+    machine_jsonata: bool,
     /// Whether it is within a Map.
     pub(super) in_map: bool,
     /// A machine of which it is the first state.
@@ -63,26 +62,17 @@ pub(super) fn find(text: &str, name: Option<&str>) -> Result<Tested, ServiceErro
     let missing = || ServiceError::validation("State not found in definition");
     let machine: Value = serde_json::from_str(text).map_err(|_| missing())?;
     let jsonata = machine.get("QueryLanguage").and_then(Value::as_str) == Some("JSONata");
-    let (fields, in_map) = search(&machine, name, false, 0).ok_or_else(missing)?;
-    tested(fields.clone(), jsonata, in_map)
+    let found = search(&machine, name, false, 0).ok_or_else(missing)?;
+    let fields = found.path.last().copied().cloned().ok_or_else(missing)?;
+    tested(fields, jsonata, found.in_map)
 }
 
 fn tested(fields: Map<String, Value>, jsonata: bool, in_map: bool) -> Result<Tested, ServiceError> {
     let definition = compile(&wrapped(&runnable(&fields), jsonata))?;
     let own = fields.get("QueryLanguage").and_then(Value::as_str);
+    let machine_jsonata = jsonata;
     let jsonata = own.map_or(jsonata, |language| language == "JSONata");
-    Ok(Tested { fields, jsonata, in_map, definition })
-}
-
-/// A template as the only work of a state.
-pub(super) fn template(template: &Value, jsonata: bool) -> Result<Arc<Definition>, ServiceError> {
-    let field = if jsonata { "Output" } else { "Parameters" };
-    let state = Map::from_iter([
-        ("Type".to_owned(), json!("Pass")),
-        (field.to_owned(), template.clone()),
-        ("End".to_owned(), json!(true)),
-    ]);
-    compile(&wrapped(&state, jsonata))
+    Ok(Tested { fields, jsonata, machine_jsonata, in_map, definition })
 }
 
 /// Without a mock only what ends by itself can be tested.
@@ -99,37 +89,60 @@ pub(super) fn check_can_run(tested: &Tested) -> Result<(), ServiceError> {
     }
 }
 
-/// Whether it is an HTTP task, whose request may carry secrets of a connection.
+/// Whether it is an HTTP task, of which the request and the response can be seen.
 pub(super) fn is_http(tested: &Tested) -> bool {
-    matches!(tested.resource(), Some(Resource::Service { service, .. }) if service == "http")
+    matches!(tested.resource(), Some(Resource::Service { service, action, .. }) if (service.as_str(), action.as_str()) == ("http", "invoke"))
 }
 
-/// The state an error comes from must be one of those within a Map or Parallel.
-pub(super) fn check_inner(tested: &Tested, name: &str) -> Result<(), ServiceError> {
+/// The handlers that the error of a state within a Map or Parallel meets before those of the Map or Parallel itself,
+/// from the inside out.
+pub(super) fn inner_handlers(tested: &Tested, name: &str) -> Result<Vec<Arc<Definition>>, ServiceError> {
     // The state itself has no name here that could be given.
     let machine = json!({ "States": { "": Value::Object(tested.fields.clone()) } });
-    if search(&machine, name, false, 0).is_some() {
-        return Ok(());
+    let Some(found) = search(&machine, name, false, 0) else {
+        let message = format!("The state '{name}' given as errorCausedByState was not found");
+        return Err(ServiceError::validation(message));
+    };
+    let within = found.path.iter().skip(1).rev();
+    within.filter_map(|fields| handlers(fields, tested.machine_jsonata)).collect()
+}
+
+/// A state that does nothing but handle errors as another one does; none if that handles none.
+fn handlers(fields: &Map<String, Value>, jsonata: bool) -> Option<Result<Arc<Definition>, ServiceError>> {
+    let mut state = Map::from_iter([
+        ("Type".to_owned(), json!("Task")),
+        ("Resource".to_owned(), json!("arn:aws:lambda:us-east-1:000000000000:function:handled")),
+        ("End".to_owned(), json!(true)),
+    ]);
+    if !["Retry", "Catch"].iter().any(|name| fields.contains_key(*name)) {
+        return None;
     }
-    Err(ServiceError::validation(format!("The state '{name}' given as errorCausedByState was not found")))
+    for name in ["Retry", "Catch", "QueryLanguage"] {
+        state.extend(fields.get(name).map(|value| (name.to_owned(), value.clone())));
+    }
+    Some(compile(&wrapped(&state, jsonata)))
+}
+
+/// A state that was found.
+struct Found<'v> {
+    /// The states around it, from the outermost one, and itself at the end.
+    path: Vec<&'v Map<String, Value>>,
+    in_map: bool,
 }
 
 /// A state by its name, wherever in a machine, and whether it is within a Map.
-fn search<'v>(
-    machine: &'v Value,
-    name: &str,
-    in_map: bool,
-    depth: usize,
-) -> Option<(&'v Map<String, Value>, bool)> {
+fn search<'v>(machine: &'v Value, name: &str, in_map: bool, depth: usize) -> Option<Found<'v>> {
     let states = machine.get("States")?.as_object().filter(|_| depth < MAX_DEPTH)?;
     if let Some(Value::Object(found)) = states.get(name) {
-        return Some((found, in_map));
+        return Some(Found { path: vec![found], in_map });
     }
-    states.values().find_map(|state| {
+    states.values().filter_map(Value::as_object).find_map(|state| {
         let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
         let processor = state.get("ItemProcessor").or_else(|| state.get("Iterator"));
         let mut branches = branches.map(|branch| (branch, in_map)).chain(processor.map(|it| (it, true)));
-        branches.find_map(|(machine, in_map)| search(machine, name, in_map, depth + 1))
+        let mut found = branches.find_map(|(machine, in_map)| search(machine, name, in_map, depth + 1))?;
+        found.path.insert(0, state);
+        Some(found)
     })
 }
 
@@ -155,7 +168,7 @@ fn wrapped(fields: &Map<String, Value>, jsonata: bool) -> Value {
     json!({ "QueryLanguage": language, "StartAt": NAME, "States": states })
 }
 
-/// The state as it is run: nothing within it runs, and what a Map reads and writes elsewhere is left out.
+/// The state as it is run: nothing within it runs.
 fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
     // Names that no state of the definition can be expected to have: all names of a machine differ.
     let stub = |place: usize| {
@@ -167,10 +180,14 @@ fn runnable(fields: &Map<String, Value>) -> Map<String, Value> {
         Some("Map") => {
             for name in ["ItemProcessor", "Iterator"] {
                 if let Some(processor) = fields.get_mut(name) {
+                    let config = processor.get("ProcessorConfig").cloned();
                     *processor = stub(0);
+                    // The mode decides how the items are found.
+                    if let Some(config) = config {
+                        processor["ProcessorConfig"] = config;
+                    }
                 }
             }
-            fields.retain(|name, _| !DISTRIBUTED.contains(&name.as_str()));
         }
         Some("Parallel") => {
             if let Some(Value::Array(branches)) = fields.get_mut("Branches") {

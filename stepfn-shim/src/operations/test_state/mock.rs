@@ -79,7 +79,9 @@ pub(super) fn of(members: &Members, tested: &Tested) -> Result<Option<Mock>, Ser
 fn check(tested: &Tested, result: &Value, mode: Option<Mode>) -> Result<(), ServiceError> {
     let refused = |message: &str| Err(ServiceError::validation(message));
     if tested.is("Map") {
-        let written = tested.fields.contains_key("ResultWriter");
+        // Without a Resource a ResultWriter only shapes the results.
+        let written =
+            tested.fields.get("ResultWriter").is_some_and(|writer| writer.get("Resource").is_some());
         return match (written, result.is_object(), result.is_array()) {
             (true, false, _) => refused("Mocked result must be a JSON object."),
             (false, _, false) => refused("Mocked result must be an array."),

@@ -13,8 +13,8 @@ mod mock;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use asl::{
-    ContextObject, Failure, MAX_BYTES, Payload, ScheduledTask,
-    probe::{Awaits, Ending, Probe, Setting, Supposed},
+    ContextObject, Definition, Failure, MAX_BYTES, Payload, ScheduledTask,
+    probe::{Awaits, Ending, Inspection, Probe, Setting, Supposed},
 };
 use aws_wire::ServiceError;
 use runtime::{CallContext, Output, Scope};
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use self::{definition::Tested, mock::Mock};
 use super::Request;
-use crate::{effects, members::Members, service::Inner};
+use crate::{effects, effects::Sight, members::Members, service::Inner};
 
 /// How long a state may run, as AWS documents it.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
@@ -32,14 +32,16 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
     let members = &request.members;
     let tested = definition::find(members.text("definition"), members.optional_text("stateName"))?;
     let mock = mock::of(members, &tested)?;
+    let level = members.optional_text("inspectionLevel").unwrap_or("INFO");
+    let reveal = members.boolean("revealSecrets") == Some(true);
+    if reveal && level != "TRACE" {
+        let message = "RevealSecrets can only be true when the InspectionLevel is TRACE.";
+        return Err(ServiceError::validation(message));
+    }
     let configuration = members.get("stateConfiguration");
-    let items = map::items_read(&tested, configuration)?;
+    let reader_data = map::reader_data(&tested, configuration)?;
     if tested.is("Task") && mock.is_none() {
         definition::check_can_run(&tested)?;
-        if members.boolean("revealSecrets") == Some(true) && definition::is_http(&tested) {
-            let message = "TestState cannot show what a connection adds to a request (revealSecrets)";
-            return Err(ServiceError::not_implemented(message));
-        }
         if members.optional_text("roleArn").is_none() {
             return Err(ServiceError::validation("RoleArn must be specified when testing a Task state"));
         }
@@ -53,24 +55,20 @@ pub(super) async fn test(inner: &Arc<Inner>, request: Request<'_>) -> Result<Out
         in_map: tested.in_map,
         retries: u32::try_from(number("retrierRetryCount")).unwrap_or(u32::MAX),
         failed_iterations: number("mapIterationFailureCount"),
-        items,
         seed: Uuid::new_v4().as_u64_pair().0,
     };
-    if let Some(Value::String(name)) = configuration.and_then(|it| it.get("errorCausedByState")) {
-        definition::check_inner(&tested, name)?;
-    }
-    let trial = Trial { inner, scope: request.scope, tested: &tested, setting };
-    let level = members.optional_text("inspectionLevel").unwrap_or("INFO");
-    let (probe, exchange) = trial.run(mock).await;
-    let Awaits::Nothing(ending) = probe.awaits() else {
-        return Err(ServiceError::internal("The state under test did not come to an end"));
+    let inner_handlers = match configuration.and_then(|it| it.get("errorCausedByState")) {
+        Some(Value::String(name)) => definition::inner_handlers(&tested, name)?,
+        _ => Vec::new(),
     };
+    let trial = Trial { inner, scope: request.scope, tested: &tested, setting, reader_data, inner_handlers };
+    let sight = Sight::new(reveal);
+    let Tried { ending, inspection, items } = trial.run(mock, &sight).await?;
     let shown = if level == "INFO" {
         None
     } else {
-        let batches = map::batches(&trial, &probe.inspection())?;
-        let exchange = exchange.as_ref().filter(|_| level == "TRACE");
-        Some(answer::inspection(&trial.setting, &probe.inspection(), &ending, batches, exchange))
+        let sight = Some(&sight).filter(|_| level == "TRACE");
+        Some(answer::inspection(&trial.setting, &inspection, &ending, &items, sight))
     };
     Ok(Output::of(answer::of(&ending, shown.as_ref())))
 }
@@ -81,30 +79,50 @@ struct Trial<'t> {
     scope: &'t Scope,
     tested: &'t Tested,
     setting: Setting,
+    /// What the ItemReader would get.
+    reader_data: Option<&'t str>,
+    /// What a mocked error meets before the state's own handlers.
+    inner_handlers: Vec<Arc<Definition>>,
 }
 
-/// A task that was really done, and what came of it.
-struct Exchange {
-    task: ScheduledTask,
-    answer: Value,
+/// How a trial ended.
+struct Tried {
+    ending: Ending,
+    inspection: Inspection,
+    items: map::Seen,
 }
 
 impl Trial<'_> {
     /// Runs the state to its end.
-    async fn run(&self, mock: Option<Mock>) -> (Probe, Option<Exchange>) {
+    async fn run(&self, mock: Option<Mock>, sight: &Sight) -> Result<Tried, ServiceError> {
         let clock = &self.inner.clock;
         let began = self.inner.now();
         let deadline = asl::Timestamp(clock.now().plus(LONGEST).0);
         let mut probe = Probe::begin(Arc::clone(&self.tested.definition), self.setting.clone(), began);
+        let mut items = map::inline(&probe.inspection());
+        if let Some(spec) = probe.map_run() {
+            match map::read(self, &spec).await? {
+                Ok((count, seen)) => {
+                    probe.count_items(count);
+                    items = seen;
+                }
+                Err(failure) => probe.suppose(Supposed::Failed(failure), self.inner.now()),
+            }
+        }
         let mut mock = mock;
-        let mut exchange = None;
         loop {
             match probe.awaits() {
-                Awaits::Nothing(_) => return (probe, exchange),
+                Awaits::Nothing(ending) => {
+                    return Ok(Tried { ending, inspection: probe.inspection(), items });
+                }
                 Awaits::Task(_) | Awaits::Children if mock.is_some() => {
-                    if let Some(mock) = mock.take() {
-                        probe.suppose(mock.supposed(), self.inner.now());
+                    let Some(supposed) = mock.take().map(Mock::supposed) else { continue };
+                    if let Some((ending, handled)) = self.handled_within(&supposed) {
+                        let Inspection { retry, caught, .. } = handled;
+                        let inspection = Inspection { retry, caught, ..probe.inspection() };
+                        return Ok(Tried { ending, inspection, items });
                     }
+                    probe.suppose(supposed, self.inner.now());
                 }
                 Awaits::Children => probe.suppose(Supposed::Failed(Failure::runtime("")), began),
                 Awaits::Time(at) => {
@@ -115,54 +133,60 @@ impl Trial<'_> {
                         probe.pass_time(self.inner.now().max(at));
                     }
                 }
-                Awaits::Task(task) => {
-                    exchange = self.perform(&mut probe, *task, deadline).await;
-                }
+                Awaits::Task(task) => self.perform(&mut probe, &task, deadline, sight).await,
             }
         }
+    }
+
+    /// What the handlers within a Map or Parallel make of a mocked error, if one of them takes it.
+    fn handled_within(&self, supposed: &Supposed) -> Option<(Ending, Inspection)> {
+        let Supposed::Failed(_) = supposed else { return None };
+        self.inner_handlers.iter().find_map(|handlers| {
+            let now = self.inner.now();
+            let mut probe = Probe::begin(Arc::clone(handlers), self.setting.clone(), now);
+            probe.suppose(supposed.clone(), now);
+            match probe.awaits() {
+                Awaits::Nothing(ending @ (Ending::Retriable(_) | Ending::Caught { .. })) => {
+                    Some((ending, probe.inspection()))
+                }
+                _ => None,
+            }
+        })
     }
 
     /// Has the task really done, as long as it may take.
     async fn perform(
         &self,
         probe: &mut Probe,
-        task: ScheduledTask,
+        task: &ScheduledTask,
         deadline: asl::Timestamp,
-    ) -> Option<Exchange> {
+        sight: &Sight,
+    ) {
         let ctx = CallContext::internal(
-            effects::scope_of(self.scope, &task),
+            effects::scope_of(self.scope, task),
             Arc::clone(&self.inner.options.endpoint),
         );
         let due = probe.next_timer().map_or(deadline, |at| at.min(deadline));
+        let effect = async {
+            if definition::is_http(self.tested) {
+                return effects::http_seen(self.inner, &ctx, task, sight).await;
+            }
+            effects::attempt(self.inner, &ctx, task, None, false).await
+        };
         tokio::select! {
-            answer = effects::attempt(self.inner, &ctx, &task, None, false) => {
-                let (supposed, shown) = match answer {
-                    Ok(answer) => (Supposed::Result(Payload::new(answer.clone())), answer),
-                    Err(failure) => {
-                        let shown = Value::String(failure.cause.clone());
-                        (Supposed::Failed(Failure::new(failure.error, failure.cause)), shown)
-                    }
+            answer = effect => {
+                let supposed = match answer {
+                    Ok(answer) => Supposed::Result(Payload::new(answer)),
+                    Err(failure) => Supposed::Failed(Failure::new(failure.error, failure.cause)),
                 };
                 probe.suppose(supposed, self.inner.now());
-                Some(Exchange { task, answer: shown })
             }
             () = self.inner.clock.sleep_until(runtime::Timestamp(due.0)) => {
                 probe.pass_time(self.inner.now().max(due));
                 if !matches!(probe.awaits(), Awaits::Nothing(_)) {
                     probe.time_out();
                 }
-                None
             }
-        }
-    }
-
-    /// What a template gives in this state's place: a Pass state has nothing but its templates.
-    fn evaluate(&self, template: &Value) -> Result<Value, ServiceError> {
-        let definition = definition::template(template, self.tested.jsonata)?;
-        let setting = Setting { items: None, ..self.setting.clone() };
-        match Probe::begin(definition, setting, self.inner.now()).awaits() {
-            Awaits::Nothing(Ending::Succeeded { output, .. }) => Ok(output.into_value()),
-            _ => Ok(Value::Null),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     definition::{Definition, Next, State, StateKind},
     failure::{self, Failure},
     history::EventType,
+    map_run::{Limits, MapRunSpec},
     payload::Payload,
     scope::{ContextObject, MapItem},
     seed::Seed,
@@ -45,8 +46,6 @@ pub struct Setting {
     pub retries: u32,
     /// How many of a Map's iterations failed.
     pub failed_iterations: u64,
-    /// What a Map's ItemReader read, in place of items of the input.
-    pub items: Option<Payload>,
     /// Where random numbers come from.
     pub seed: u64,
 }
@@ -133,7 +132,6 @@ impl Probe {
         data.queue.clear();
         let recorder = Recorder::new(
             setting.context_object,
-            setting.items,
             setting.failed_iterations,
             setting.retries,
             setting.variables,
@@ -167,6 +165,18 @@ impl Probe {
             Some(Activity::Waiting(_) | Activity::Passing) | None => {
                 Awaits::Time(self.next_timer().unwrap_or(self.execution.data.now))
             }
+        }
+    }
+
+    /// What a Map in the mode DISTRIBUTED runs over: its items are for the caller to read.
+    pub fn map_run(&self) -> Option<Arc<MapRunSpec>> {
+        self.execution.outstanding_map_runs().next().map(|(spec, _)| spec)
+    }
+
+    /// Says how many items a Map in the mode DISTRIBUTED has.
+    pub fn count_items(&mut self, items: u64) {
+        if let Some(recorder) = &mut self.execution.probe {
+            recorder.items = items;
         }
     }
 
@@ -273,17 +283,7 @@ impl Execution {
             Activity::Passing | Activity::Waiting(_) => return,
         };
         let activity = std::mem::replace(&mut visit.activity, Activity::Passing);
-        let failed = self.probe.as_ref().map_or(0, |recorder| recorder.failed_iterations);
-        let exceeded = match &activity {
-            Activity::Map(map) => map
-                .tolerated
-                .is_some_and(|tolerated| u64::try_from(tolerated).is_ok_and(|tolerated| failed > tolerated)),
-            Activity::MapRun(_)
-            | Activity::Parallel(_)
-            | Activity::Task(_)
-            | Activity::Passing
-            | Activity::Waiting(_) => false,
-        };
+        let exceeded = self.fails_too_often(&activity);
         match supposed {
             Supposed::Failed(failure) => self.fail(turn, ROOT, failure, Some(closing)),
             Supposed::Result(_) if exceeded => {
@@ -294,6 +294,25 @@ impl Execution {
                     self.fail_in_state(turn, ROOT, failure);
                 }
             }
+        }
+    }
+
+    /// Whether more of a Map's iterations failed than it tolerates.
+    fn fails_too_often(&self, activity: &Activity) -> bool {
+        let Some(recorder) = &self.probe else { return false };
+        let failed = recorder.failed_iterations;
+        match activity {
+            Activity::Map(map) => map
+                .tolerated
+                .is_some_and(|tolerated| u64::try_from(tolerated).is_ok_and(|tolerated| failed > tolerated)),
+            Activity::MapRun(run) => {
+                let Limits { tolerated_count, tolerated_percentage, .. } = run.spec.limits;
+                #[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^53")]
+                let percentage = failed as f64 * 100.0 / recorder.items.max(1) as f64;
+                tolerated_count.is_some_and(|most| failed > most)
+                    || tolerated_percentage.is_some_and(|most| percentage > most)
+            }
+            Activity::Parallel(_) | Activity::Task(_) | Activity::Passing | Activity::Waiting(_) => false,
         }
     }
 }

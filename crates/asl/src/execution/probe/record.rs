@@ -59,8 +59,8 @@ pub(in crate::execution) enum Limit {
 pub(in crate::execution) struct Recorder {
     /// The context object in place of the execution's own.
     pub(super) context_object: Option<Value>,
-    /// What the ItemReader read.
-    pub(super) items: Option<Payload>,
+    /// How many items a Map in the mode DISTRIBUTED has.
+    pub(super) items: u64,
     /// How many iterations failed.
     pub(super) failed_iterations: u64,
     /// How often the retrier that a failure meets was used before.
@@ -75,7 +75,6 @@ pub(in crate::execution) struct Recorder {
 impl Recorder {
     pub(super) fn new(
         context_object: Option<Value>,
-        items: Option<Payload>,
         failed_iterations: u64,
         retries: u32,
         variables: Variables,
@@ -83,7 +82,7 @@ impl Recorder {
         let seen = Inspection { variables, ..Inspection::default() };
         Self {
             context_object,
-            items,
+            items: 0,
             failed_iterations,
             retries,
             seen: RefCell::new(seen),
@@ -175,11 +174,6 @@ impl Execution {
     /// The context object that a test gives.
     pub(in crate::execution) fn context_given(&self) -> Option<&Value> {
         self.probe.as_ref()?.context_object.as_ref()
-    }
-
-    /// The items that a test gives for an ItemReader.
-    pub(in crate::execution) fn items_given(&self) -> Option<&Payload> {
-        self.probe.as_ref()?.items.as_ref()
     }
 
     /// Whether this is a probe.
