@@ -13,7 +13,7 @@ pub use shape::{
     Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat,
 };
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{collections::HashMap, io::Read as _, sync::OnceLock};
 
 /// The protocol a service speaks with its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,8 @@ macro_rules! models {
         /// The names of all models, sorted.
         pub const NAMES: &[&str] = &[$($name),*];
 
-        const SOURCES: &[&str] = &[$(include_str!(concat!("../models/", $name, ".json"))),*];
+        /// JSON, deflated by the build script: together the models are larger than much of the code.
+        const SOURCES: &[&[u8]] = &[$(include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".zz"))),*];
         static COMPILED: [OnceLock<ServiceModel>; NAMES.len()] = [const { OnceLock::new() }; NAMES.len()];
     };
 }
@@ -131,7 +132,11 @@ models!(
 pub fn service(name: &str) -> Option<&'static ServiceModel> {
     let index = NAMES.binary_search(&name).ok()?;
     Some(COMPILED[index].get_or_init(|| {
-        compile::compile(NAMES[index], SOURCES[index])
+        let mut source = String::new();
+        flate2::read::ZlibDecoder::new(SOURCES[index])
+            .read_to_string(&mut source)
+            .expect("the build script deflated a text");
+        compile::compile(NAMES[index], &source)
             .expect("the models in the binary were checked by this crate's tests")
     }))
 }
