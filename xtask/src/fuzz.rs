@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let root = crate::root();
     let target = root.join("target/fuzz");
     let host = host()?;
-    let built = Command::new("cargo")
+    let built = crate::cargo()
         .args(["build", "--release", "--locked", "--target", &host])
         .current_dir(root.join("fuzz"))
         .env("CARGO_TARGET_DIR", &target)

@@ -24,15 +24,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
             tell(&format!("warning: {text}; tests that need them are skipped"));
         }
     }
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    step(Command::new(&cargo).args(["build", "--package", "emulator"]).current_dir(&root))?;
-    let has_nextest = Command::new(&cargo)
+    step(crate::cargo().args(["build", "--package", "emulator"]))?;
+    let has_nextest = crate::cargo()
         .args(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    let mut tests = Command::new(&cargo);
+    let mut tests = crate::cargo();
     if has_nextest {
         tests.args(["nextest", "run", "--workspace"]);
         if env::var("CI").as_deref() == Ok("true") {
@@ -41,7 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     } else {
         tests.args(["test", "--workspace"]);
     }
-    step(tests.args(arguments).current_dir(&root))
+    step(tests.args(arguments))
 }
 
 #[expect(clippy::print_stderr, reason = "a chore tells its user what it could not do")]

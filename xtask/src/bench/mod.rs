@@ -9,8 +9,6 @@ mod scale;
 mod server;
 mod workloads;
 
-use std::process::Command;
-
 use crate::Failure;
 
 pub(crate) use echo::run as run_echo;
@@ -26,11 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--package", "emulator"])
-        .current_dir(crate::root())
-        .status()?;
+    let built = crate::cargo().args(["build", "--release", "--package", "emulator"]).status()?;
     if !built.success() {
         return Err("the release binary does not build".into());
     }
