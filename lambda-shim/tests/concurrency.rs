@@ -74,7 +74,8 @@ async fn environments_are_ready_before_anybody_asks() {
         (&ready["Status"], &ready["AvailableProvisionedConcurrentExecutions"]),
         (&json!("READY"), &json!(2))
     );
-    assert_eq!(rig.lines.of("f").matches("init\n").count(), 2, "started, and nobody has asked");
+    // Started, and nobody has asked.
+    until(|| rig.lines.of("f").matches("init\n").count() == 2).await;
     let first = invoke(&rig, "f:live").await;
     assert_eq!((&first[1], &first[2]), (&json!("provisioned-concurrency"), &json!("1")));
     // They stay beyond the time after which idle environments end; others do not.

@@ -14,18 +14,20 @@ const EXECUTIONS: usize = 200;
 fn definitions() -> Vec<(&'static str, Value)> {
     let pass = json!({ "Type": "Pass", "End": true });
     let wait = |seconds: u64, next: &str| json!({ "Type": "Wait", "Seconds": seconds, "Next": next });
-    let inner = json!({ "StartAt": "W", "States": { "W": wait(1, "P"), "P": pass } });
+    let inner = |wait_name: &str, pass_name: &str| json!({ "StartAt": wait_name, "States": { wait_name: wait(1, pass_name), pass_name: pass } });
     vec![
         ("waits", json!({ "StartAt": "A", "States": { "A": wait(1, "B"), "B": wait(1, "C"), "C": pass } })),
         (
             "maps",
             json!({ "StartAt": "M", "States": { "M": {
-                "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ItemProcessor": inner, "End": true
+                "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ItemProcessor": inner("W", "P"), "End": true
             } } }),
         ),
         (
             "parallels",
-            json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "Branches": [inner, inner], "End": true } } }),
+            json!({ "StartAt": "Both", "States": { "Both": {
+                "Type": "Parallel", "Branches": [inner("W1", "P1"), inner("W2", "P2")], "End": true
+            } } }),
         ),
         (
             "children",
