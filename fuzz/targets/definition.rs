@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         version_arn: None,
         region: "us-east-1".into(),
         express: false,
+        counts_attempts: false,
     };
     let input = Payload::from_text(r#"{"a": [1, 2, {"b": "c"}], "n": 3}"#).expect("it is JSON");
     let (mut execution, mut step) =

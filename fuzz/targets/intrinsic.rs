@@ -22,6 +22,7 @@ fuzz_target!(|call: &str| {
         version_arn: None,
         region: "us-east-1".into(),
         express: true,
+        counts_attempts: false,
     };
     let input = Payload::from_text(r#"{"a": [1, 2, {"b": "c"}], "n": 3, "t": "é{}"}"#).expect("it is JSON");
     let (_, step) = Execution::start(Arc::new(definition), context, input, Seed::new(1), Timestamp(0));

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let target = root.join("target/fuzz");
     let host = host()?;
     let built = crate::cargo()
-        .args(["build", "--release", "--locked", "--target", &host])
+        .args(["build", "--release", "--target", &host])
         .current_dir(root.join("fuzz"))
         .env("CARGO_TARGET_DIR", &target)
         .env("RUSTFLAGS", FLAGS)
