@@ -82,6 +82,38 @@ fn find<'s>(
     }
 }
 
+impl Registry {
+    /// Validates a request and answers it, long answers as documents.
+    pub async fn answer(
+        &self,
+        ctx: &CallContext,
+        service: &str,
+        operation: &str,
+        input: Input,
+    ) -> Result<Output, ServiceError> {
+        let model = aws_model::service(service).ok_or_else(|| {
+            ServiceError::not_implemented(format!(
+                "Tule has no model of the service {service}, so cannot call it"
+            ))
+        })?;
+        let known = model.operation(operation).ok_or_else(|| {
+            ServiceError::bad_request(
+                "UnknownOperationException",
+                format!("{service} has no operation {operation}"),
+            )
+        })?;
+        if let Some(endpoint) = self.delegates.endpoint(service) {
+            return self.delegates.call(endpoint, ctx, model, known, input).await;
+        }
+        let Some(services) = self.services.load_full() else {
+            return Err(ServiceError::new("ServiceUnavailable", 503, "Tule is being reset; try again"));
+        };
+        let found = find(&services, service, operation)?;
+        aws_wire::validate(model, known, &input.members)?;
+        found.call(ctx, operation, input).await
+    }
+}
+
 impl ServiceRouter for Registry {
     fn call<'a>(
         &'a self,
@@ -90,27 +122,6 @@ impl ServiceRouter for Registry {
         operation: &'a str,
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async move {
-            let model = aws_model::service(service).ok_or_else(|| {
-                ServiceError::not_implemented(format!(
-                    "Tule has no model of the service {service}, so cannot call it"
-                ))
-            })?;
-            let known = model.operation(operation).ok_or_else(|| {
-                ServiceError::bad_request(
-                    "UnknownOperationException",
-                    format!("{service} has no operation {operation}"),
-                )
-            })?;
-            if let Some(endpoint) = self.delegates.endpoint(service) {
-                return self.delegates.call(endpoint, ctx, model, known, input).await;
-            }
-            let Some(services) = self.services.load_full() else {
-                return Err(ServiceError::new("ServiceUnavailable", 503, "Tule is being reset; try again"));
-            };
-            let found = find(&services, service, operation)?;
-            aws_wire::validate(model, known, &input.members)?;
-            found.call(ctx, operation, input).await
-        })
+        Box::pin(async move { Ok(self.answer(ctx, service, operation, input).await?.opened()) })
     }
 }

@@ -1,9 +1,9 @@
 //! The history that users see: events, their types and their details, as GetExecutionHistory shows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
 
 use crate::time::Timestamp;
 
@@ -162,69 +162,155 @@ impl Details {
     fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
+}
 
-    fn members(&self, with_data: bool) -> Option<Value> {
-        let mut members = Members { map: Map::new(), with_data };
-        match self {
-            Self::None => return None,
-            Self::ExecutionStarted { input, role_arn, alias_arn, version_arn } => {
-                members.data("input", input);
-                members.text("roleArn", role_arn);
-                members.optional("stateMachineAliasArn", alias_arn.as_deref());
-                members.optional("stateMachineVersionArn", version_arn.as_deref());
+/// An event as GetExecutionHistory answers it; without inputs and outputs unless `with_data`.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownEvent<'e> {
+    /// The event.
+    pub event: &'e HistoryEvent,
+    /// Whether its inputs and outputs are shown.
+    pub with_data: bool,
+}
+
+impl Serialize for ShownEvent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { event, with_data } = *self;
+        let mut members = serializer.serialize_map(None)?;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double until the year 287396")]
+        members.serialize_entry("timestamp", &(event.timestamp.0 as f64 / 1000.0))?;
+        members.serialize_entry("type", event.event_type.as_str())?;
+        members.serialize_entry("id", &event.id)?;
+        members.serialize_entry("previousEventId", &event.previous_event_id)?;
+        if !event.details.is_none() {
+            let details = ShownDetails { details: &event.details, with_data };
+            members.serialize_entry(&*event.details_name(), &details)?;
+        }
+        members.end()
+    }
+}
+
+struct ShownDetails<'e> {
+    details: &'e Details,
+    with_data: bool,
+}
+
+impl Serialize for ShownDetails<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = Members { map: serializer.serialize_map(None)?, with_data: self.with_data };
+        match self.details {
+            Details::None => {}
+            Details::ExecutionStarted { input, role_arn, alias_arn, version_arn } => {
+                members.data("input", "inputDetails", input)?;
+                members.put("roleArn", &**role_arn)?;
+                members.optional("stateMachineAliasArn", alias_arn.as_deref())?;
+                members.optional("stateMachineVersionArn", version_arn.as_deref())?;
             }
-            Self::Output { output } => members.data("output", output),
-            Self::Failed { error, cause } => members.failure(error.as_deref(), cause.as_deref()),
-            Self::StateEntered { name, input } => {
-                members.text("name", name);
-                members.data("input", input);
+            Details::Output { output } => members.output(output)?,
+            Details::Failed { error, cause } => members.failure(error.as_deref(), cause.as_deref())?,
+            Details::StateEntered { name, input } => {
+                members.put("name", &**name)?;
+                members.data("input", "inputDetails", input)?;
             }
-            Self::StateExited { name, output, assigned } => {
-                members.text("name", name);
-                members.data("output", output);
-                members.assigned(assigned.as_ref());
+            Details::StateExited { name, output, assigned } => {
+                members.put("name", &**name)?;
+                members.output(output)?;
+                members.assigned(assigned.as_ref())?;
             }
-            Self::MapStarted { length } => members.number("length", Some(*length as u64)),
-            Self::MapIteration { name, index } => {
-                members.text("name", name);
-                members.number("index", Some(*index as u64));
+            Details::MapStarted { length } => members.put("length", length)?,
+            Details::MapIteration { name, index } => {
+                members.put("name", &**name)?;
+                members.put("index", index)?;
             }
-            Self::MapRunStarted { arn } => members.text("mapRunArn", arn),
-            Self::MapRunRedriven { arn, count } => {
-                members.text("mapRunArn", arn);
-                members.number("redriveCount", Some(*count));
+            Details::MapRunStarted { arn } => members.put("mapRunArn", &**arn)?,
+            Details::MapRunRedriven { arn, count } => {
+                members.put("mapRunArn", &**arn)?;
+                members.put("redriveCount", count)?;
             }
-            Self::Redriven { count } => members.number("redriveCount", Some(*count)),
-            Self::LambdaScheduled { resource, input, timeout, role_arn } => {
-                members.text("resource", resource);
-                members.data("input", input);
-                members.number("timeoutInSeconds", *timeout);
-                members.credentials(role_arn.as_deref());
-            }
-            Self::ActivityScheduled { resource, input, timeout, heartbeat } => {
-                members.text("resource", resource);
-                members.data("input", input);
-                members.number("timeoutInSeconds", *timeout);
-                members.number("heartbeatInSeconds", *heartbeat);
-            }
-            Self::ActivityStarted { worker } => members.optional("workerName", worker.as_deref()),
-            Self::TaskScheduled { .. }
-            | Self::TaskStarted { .. }
-            | Self::TaskOutput { .. }
-            | Self::TaskFailed { .. } => self.task_members(&mut members),
-            Self::EvaluationFailed { state, location, error, cause } => {
-                members.text("state", state);
-                members.optional("location", location.as_deref());
-                members.failure(Some(error), Some(cause));
+            Details::Redriven { count } => members.put("redriveCount", count)?,
+            Details::LambdaScheduled { .. }
+            | Details::ActivityScheduled { .. }
+            | Details::ActivityStarted { .. }
+            | Details::TaskScheduled { .. }
+            | Details::TaskStarted { .. }
+            | Details::TaskOutput { .. }
+            | Details::TaskFailed { .. } => members.task(self.details)?,
+            Details::EvaluationFailed { state, location, error, cause } => {
+                members.put("state", &**state)?;
+                members.optional("location", location.as_deref())?;
+                members.failure(Some(error), Some(cause))?;
             }
         }
-        Some(Value::Object(members.map))
+        members.map.end()
+    }
+}
+
+/// Members in the making.
+struct Members<M> {
+    map: M,
+    with_data: bool,
+}
+
+impl<M: SerializeMap> Members<M> {
+    fn put<V: Serialize + ?Sized>(&mut self, name: &str, value: &V) -> Result<(), M::Error> {
+        self.map.serialize_entry(name, value)
     }
 
-    /// Those of a service integration's task.
-    fn task_members(&self, members: &mut Members) {
-        match self {
-            Self::TaskScheduled {
+    fn optional<V: Serialize>(&mut self, name: &str, value: Option<V>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.put(name, &value))
+    }
+
+    /// An input or output, and whether it is whole.
+    fn data(&mut self, name: &str, details: &str, value: &str) -> Result<(), M::Error> {
+        if self.with_data {
+            self.put(name, value)?;
+        }
+        self.put(details, &Whole { truncated: false })
+    }
+
+    fn output(&mut self, output: &str) -> Result<(), M::Error> {
+        self.data("output", "outputDetails", output)
+    }
+
+    fn assigned(&mut self, assigned: Option<&BTreeMap<String, Text>>) -> Result<(), M::Error> {
+        let Some(assigned) = assigned else { return Ok(()) };
+        if self.with_data {
+            self.put("assignedVariables", assigned)?;
+        }
+        self.put("assignedVariablesDetails", &Whole { truncated: false })
+    }
+
+    fn failure(&mut self, error: Option<&str>, cause: Option<&str>) -> Result<(), M::Error> {
+        self.optional("error", error)?;
+        self.optional("cause", cause)
+    }
+
+    fn resource(&mut self, resource_type: &str, resource: &str) -> Result<(), M::Error> {
+        self.put("resourceType", resource_type)?;
+        self.put("resource", resource)
+    }
+
+    fn credentials(&mut self, role_arn: Option<&str>) -> Result<(), M::Error> {
+        self.optional("taskCredentials", role_arn.map(|role_arn| Credentials { role_arn }))
+    }
+
+    /// Those of a task of any kind.
+    fn task(&mut self, details: &Details) -> Result<(), M::Error> {
+        match details {
+            Details::LambdaScheduled { resource, input, timeout, role_arn } => {
+                self.put("resource", &**resource)?;
+                self.data("input", "inputDetails", input)?;
+                self.optional("timeoutInSeconds", *timeout)?;
+                self.credentials(role_arn.as_deref())
+            }
+            Details::ActivityScheduled { resource, input, timeout, heartbeat } => {
+                self.put("resource", &**resource)?;
+                self.data("input", "inputDetails", input)?;
+                self.optional("timeoutInSeconds", *timeout)?;
+                self.optional("heartbeatInSeconds", *heartbeat)
+            }
+            Details::ActivityStarted { worker } => self.optional("workerName", worker.as_deref()),
+            Details::TaskScheduled {
                 resource_type,
                 resource,
                 region,
@@ -233,122 +319,65 @@ impl Details {
                 heartbeat,
                 role_arn,
             } => {
-                members.resource(resource_type, resource);
-                members.text("region", region);
-                members.text("parameters", if members.with_data { parameters } else { "" });
-                members.number("timeoutInSeconds", *timeout);
-                members.number("heartbeatInSeconds", *heartbeat);
-                members.credentials(role_arn.as_deref());
+                self.resource(resource_type, resource)?;
+                self.put("region", &**region)?;
+                self.put("parameters", if self.with_data { &**parameters } else { "" })?;
+                self.optional("timeoutInSeconds", *timeout)?;
+                self.optional("heartbeatInSeconds", *heartbeat)?;
+                self.credentials(role_arn.as_deref())
             }
-            Self::TaskStarted { resource_type, resource } => members.resource(resource_type, resource),
-            Self::TaskOutput { resource_type, resource, output } => {
-                members.resource(resource_type, resource);
-                members.data("output", output);
+            Details::TaskStarted { resource_type, resource } => self.resource(resource_type, resource),
+            Details::TaskOutput { resource_type, resource, output } => {
+                self.resource(resource_type, resource)?;
+                self.output(output)
             }
-            Self::TaskFailed { resource_type, resource, error, cause } => {
-                members.resource(resource_type, resource);
-                members.failure(error.as_deref(), cause.as_deref());
+            Details::TaskFailed { resource_type, resource, error, cause } => {
+                self.resource(resource_type, resource)?;
+                self.failure(error.as_deref(), cause.as_deref())
             }
-            Self::None
-            | Self::ExecutionStarted { .. }
-            | Self::Output { .. }
-            | Self::Failed { .. }
-            | Self::StateEntered { .. }
-            | Self::StateExited { .. }
-            | Self::MapStarted { .. }
-            | Self::MapIteration { .. }
-            | Self::MapRunStarted { .. }
-            | Self::MapRunRedriven { .. }
-            | Self::Redriven { .. }
-            | Self::LambdaScheduled { .. }
-            | Self::ActivityScheduled { .. }
-            | Self::ActivityStarted { .. }
-            | Self::EvaluationFailed { .. } => {}
+            Details::None
+            | Details::ExecutionStarted { .. }
+            | Details::Output { .. }
+            | Details::Failed { .. }
+            | Details::StateEntered { .. }
+            | Details::StateExited { .. }
+            | Details::MapStarted { .. }
+            | Details::MapIteration { .. }
+            | Details::MapRunStarted { .. }
+            | Details::MapRunRedriven { .. }
+            | Details::Redriven { .. }
+            | Details::EvaluationFailed { .. } => Ok(()),
         }
     }
 }
 
-/// Members in the making.
-struct Members {
-    map: Map<String, Value>,
-    with_data: bool,
+/// AWS cuts data that is too long for an answer; what Tule keeps is whole.
+#[derive(Serialize)]
+struct Whole {
+    truncated: bool,
 }
 
-impl Members {
-    fn text(&mut self, name: &str, value: &str) {
-        self.map.insert(name.into(), value.into());
-    }
-
-    fn optional(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(name, value);
-        }
-    }
-
-    fn number(&mut self, name: &str, value: Option<u64>) {
-        if let Some(value) = value {
-            self.map.insert(name.into(), value.into());
-        }
-    }
-
-    /// An input or output, and whether it is whole.
-    fn data(&mut self, name: &str, value: &str) {
-        if self.with_data {
-            self.text(name, value);
-        }
-        self.map.insert(format!("{name}Details"), json!({ "truncated": false }));
-    }
-
-    fn assigned(&mut self, assigned: Option<&BTreeMap<String, Text>>) {
-        let Some(assigned) = assigned else { return };
-        if self.with_data {
-            let variables =
-                assigned.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
-            self.map.insert("assignedVariables".into(), Value::Object(variables));
-        }
-        self.map.insert("assignedVariablesDetails".into(), json!({ "truncated": false }));
-    }
-
-    fn failure(&mut self, error: Option<&str>, cause: Option<&str>) {
-        self.optional("error", error);
-        self.optional("cause", cause);
-    }
-
-    fn resource(&mut self, resource_type: &str, resource: &str) {
-        self.text("resourceType", resource_type);
-        self.text("resource", resource);
-    }
-
-    fn credentials(&mut self, role_arn: Option<&str>) {
-        if let Some(role_arn) = role_arn {
-            self.map.insert("taskCredentials".into(), json!({ "roleArn": role_arn }));
-        }
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Credentials<'a> {
+    role_arn: &'a str,
 }
 
 impl HistoryEvent {
     /// The event as GetExecutionHistory answers it; without inputs and outputs unless `with_data`.
     pub fn members(&self, with_data: bool) -> Value {
-        let mut event = Map::new();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double until the year 287396")]
-        event.insert("timestamp".into(), json!(self.timestamp.0 as f64 / 1000.0));
-        event.insert("type".into(), self.event_type.as_str().into());
-        event.insert("id".into(), self.id.into());
-        event.insert("previousEventId".into(), self.previous_event_id.into());
-        if let Some(details) = self.details.members(with_data) {
-            event.insert(self.details_name(), details);
-        }
-        Value::Object(event)
+        serde_json::to_value(ShownEvent { event: self, with_data })
+            .expect("an event has texts for keys and finite numbers")
     }
 
     /// The member of the event's shape that its details stand under.
-    fn details_name(&self) -> String {
+    fn details_name(&self) -> Cow<'static, str> {
         match self.details {
-            Details::StateEntered { .. } => String::from("stateEnteredEventDetails"),
-            Details::StateExited { .. } => String::from("stateExitedEventDetails"),
+            Details::StateEntered { .. } => Cow::Borrowed("stateEnteredEventDetails"),
+            Details::StateExited { .. } => Cow::Borrowed("stateExitedEventDetails"),
             _ => {
                 let name = self.event_type.as_str();
-                format!("{}{}EventDetails", name[..1].to_ascii_lowercase(), &name[1..])
+                Cow::Owned(format!("{}{}EventDetails", name[..1].to_ascii_lowercase(), &name[1..]))
             }
         }
     }

@@ -27,7 +27,7 @@ pub use execution::{
     TaskPlace, TimerId, VERSION, task_of_token,
 };
 pub use failure::Failure;
-pub use history::{Details, EventType, HistoryEvent};
+pub use history::{Details, EventType, HistoryEvent, ShownEvent};
 pub use payload::{MAX_BYTES, Payload};
 pub use scope::ContextObject;
 pub use seed::Seed;

@@ -31,6 +31,9 @@ pub struct Output {
     pub status: Option<u16>,
     /// Headers that no member of the shape stands for.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The whole body, already as the JSON protocols have it: for long answers, which are never built as members.
+    /// Whoever calls a [`ServiceRouter`] sees members all the same.
+    pub document: Option<Bytes>,
 }
 
 impl Output {
@@ -45,6 +48,23 @@ impl Output {
             Value::Object(members) => Self { members, ..Self::default() },
             _ => Self::default(),
         }
+    }
+
+    /// An answer that is written already, by an operation of a JSON protocol whose members have the model's names on
+    /// the wire.
+    pub fn of_document(document: Vec<u8>) -> Self {
+        Self { document: Some(document.into()), ..Self::default() }
+    }
+
+    /// The same with the members of a document read, for callers that look at them.
+    #[must_use]
+    pub fn opened(mut self) -> Self {
+        if let Some(Ok(Value::Object(members))) =
+            self.document.take().map(|text| serde_json::from_slice(&text))
+        {
+            self.members = members;
+        }
+        self
     }
 
     /// The same with a payload.

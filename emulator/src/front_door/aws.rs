@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
-use runtime::{Body, BodyError, CallContext, Input, Output, Scope, ServiceRouter as _, new_request_id};
+use runtime::{Body, BodyError, CallContext, Input, Output, Scope, new_request_id};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -81,7 +81,7 @@ async fn call(
     let (members, body) = decode(door, &target, &parts, body).await.map_err(|error| (model, error))?;
     let ctx = context(door, identified, &parts, request_id);
     let name = &target.operation.name;
-    let output = world.registry.call(&ctx, model.name, name, Input { members, body }).await;
+    let output = world.registry.answer(&ctx, model.name, name, Input { members, body }).await;
     let output = output.map_err(|error| (model, error))?;
     Ok((encode(&target, output, request_id), model))
 }
@@ -200,8 +200,9 @@ async fn read_whole(body: Body, model: &ServiceModel, parts: &Parts) -> Result<B
 }
 
 fn encode(target: &Target, output: Output, request_id: &str) -> Response<HttpBody> {
-    let Output { members, body, status, headers } = output;
-    let encoded = aws_wire::encode_output(target.model, target.operation, &members, status, request_id);
+    let Output { members, body, status, headers, document } = output;
+    let mut encoded = aws_wire::encode_output(target.model, target.operation, &members, status, request_id);
+    encoded.body = document.or(encoded.body);
     let body = match body {
         Body::Events(events) => frames(target, events),
         other => other,

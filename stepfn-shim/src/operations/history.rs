@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use asl::HistoryEvent;
+use asl::{HistoryEvent, ShownEvent};
 use aws_wire::ServiceError;
 use runtime::Output;
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::Key;
 
 use super::{Request, execution::named};
 use crate::{errors, records, service::Inner};
 
-/// How many blocks are read at a time.
-const BLOCKS: usize = 64;
+/// How many blocks are read at a time: about what a page of AWS's size needs.
+const BLOCKS: usize = 4;
 
 pub(super) async fn get(inner: &Arc<Inner>, request: Request<'_>) -> Result<Output, ServiceError> {
     let members = &request.members;
@@ -30,8 +30,18 @@ pub(super) async fn get(inner: &Arc<Inner>, request: Request<'_>) -> Result<Outp
     let more = page.len() > size;
     page.truncate(size);
     let next = page.last().filter(|_| more).map(|event| if backwards { event.id - 1 } else { event.id + 1 });
-    let events: Vec<Value> = page.iter().map(|event| event.members(with_data)).collect();
-    Ok(Output::of(json!({ "events": events, "nextToken": next.map(token_of_event) })))
+    let events = page.iter().map(|event| ShownEvent { event, with_data }).collect();
+    let page = Page { events, next_token: next.map(token_of_event) };
+    Ok(Output::of_document(serde_json::to_vec(&page).expect("events can be written to memory")))
+}
+
+/// The answer. Pages are long, so it is written as it is built.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'e> {
+    events: Vec<ShownEvent<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 /// Hands events on from the one given, until told to stop.
