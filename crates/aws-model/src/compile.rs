@@ -7,6 +7,7 @@ use crate::{
     raw::{self, Reference, XmlNamespace},
     shape::{
         Field, Location, Pattern, Shape, ShapeKind, ShapeRef, StructureShape, TextFormat, TimestampFormat,
+        by_length,
     },
 };
 
@@ -156,7 +157,7 @@ fn structure(shape: &raw::Shape, names: &Names<'_>) -> Result<StructureShape, St
         fields.push(field(name, reference, shape.required.contains(name), names)?);
     }
     let mut by_name: Vec<usize> = (0..fields.len()).collect();
-    by_name.sort_by(|a, b| fields[*a].name.cmp(&fields[*b].name));
+    by_name.sort_by(|a, b| by_length(&fields[*a].name, &fields[*b].name));
     Ok(StructureShape {
         payload: shape
             .payload

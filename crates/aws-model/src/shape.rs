@@ -1,5 +1,7 @@
 //! Shapes: what a value is, how it is bound to the wire, and what is asked of it.
 
+use std::cmp::Ordering;
+
 pub use crate::pattern::Pattern;
 
 /// A shape's place in its service's table.
@@ -131,17 +133,21 @@ pub struct StructureShape {
     pub event_stream: bool,
     /// Whether it is free-form JSON.
     pub document: bool,
-    /// `fields` by name, sorted.
+    /// `fields` by name, shorter ones first: most names are told apart by their length.
     pub(crate) by_name: Vec<usize>,
 }
 
 impl StructureShape {
     /// The member of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let found =
-            self.by_name.binary_search_by(|index| self.fields[*index].name.as_str().cmp(name)).ok()?;
+        let found = self.by_name.binary_search_by(|index| by_length(&self.fields[*index].name, name)).ok()?;
         Some(&self.fields[self.by_name[found]])
     }
+}
+
+/// The order in which members are looked up.
+pub(crate) fn by_length(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// A member of a structure.

@@ -6,7 +6,6 @@ use std::{
 };
 
 use aws_wire::ServiceError;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use runtime::{BoxFuture, CallContext, Input, ServiceRouter as _};
 use serde_json::Value;
 use templates::Call;
@@ -34,7 +33,7 @@ pub(super) fn make<'a>(
         if let Some(code) = &call.code {
             let package = packager.package(code).await?;
             warning = package.warning;
-            put_code(call.operation, &mut members, &package.zip);
+            put_code(call.operation, &mut members, package.code);
         }
         let Value::Object(members) = members else { return Err("members are an object".to_owned()) };
         let began = Instant::now();
@@ -74,12 +73,11 @@ fn told(call: &Call, error: &ServiceError) -> String {
     format!("{}.{}: {error}", call.service, call.operation)
 }
 
-fn put_code(operation: &str, members: &mut Value, zip: &[u8]) {
-    let encoded = Value::from(STANDARD.encode(zip));
+fn put_code(operation: &str, members: &mut Value, code: Value) {
     if operation == "CreateFunction" {
-        members["Code"] = serde_json::json!({ "ZipFile": encoded });
-    } else {
-        members["ZipFile"] = encoded;
+        members["Code"] = code;
+    } else if let (Value::Object(members), Value::Object(code)) = (members, code) {
+        members.extend(code);
     }
 }
 

@@ -1,6 +1,8 @@
-//! Deployment packages: where they come from ([`source`]), and how they are unpacked ([`archive`]).
+//! Deployment packages: where they come from ([`source`], or [`folder`] for those that are never packed), and how they
+//! are unpacked ([`archive`]).
 
 pub(crate) mod archive;
 pub(crate) mod download;
+pub(crate) mod folder;
 pub(crate) mod machine;
 pub(crate) mod source;

@@ -106,7 +106,7 @@ pub(crate) async fn of_image(
     uri.clone_into(&mut image.uri);
     let hash = image.id.as_deref().and_then(|id| id.strip_prefix("sha256:")).map(str::to_owned);
     let hash = hash.unwrap_or_else(|| crate::hex::hex(&Sha256::digest(uri)));
-    Ok(Code { sha256: hash, size: 0, blob: String::new(), unzipped: 0 })
+    Ok(Code { sha256: hash, size: 0, blob: String::new(), unzipped: 0, folders: Vec::new() })
 }
 
 /// What is recorded of a package before it is stored.
@@ -116,6 +116,7 @@ pub(crate) fn describe(package: &Package) -> Code {
         size: package.archive.len() as u64,
         blob: String::new(),
         unzipped: package.unzipped,
+        folders: Vec::new(),
     }
 }
 

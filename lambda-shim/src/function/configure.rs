@@ -68,7 +68,7 @@ pub(crate) fn create(
             system_level: "INFO".to_owned(),
             group: format!("/aws/lambda/{function}"),
         },
-        code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0 },
+        code: Code { sha256: String::new(), size: 0, blob: String::new(), unzipped: 0, folders: Vec::new() },
         image: None,
         layers: Vec::new(),
         // It is given once and for all.

@@ -1,6 +1,6 @@
 //! What is known of a function, as it is kept and stored.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use runtime::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,9 @@ pub(crate) struct Code {
     /// Bytes of what the archive holds; 0 in records from before layers.
     #[serde(default)]
     pub(crate) unzipped: u64,
+    /// The folders of this machine that are the code instead of an archive; see [`crate::code::folder`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 /// A container image that is a version's code.
@@ -262,6 +265,14 @@ impl Function {
             return Some(&self.latest);
         }
         version.parse().ok().and_then(|number: u64| self.versions.get(&number))
+    }
+
+    /// The same to change it.
+    pub(crate) fn version_mut(&mut self, version: &str) -> Option<&mut Configuration> {
+        if version == super::name::LATEST {
+            return Some(&mut self.latest);
+        }
+        version.parse().ok().and_then(|number: u64| self.versions.get_mut(&number))
     }
 
     /// The configuration behind a qualifier: a version, or the version an alias points to.

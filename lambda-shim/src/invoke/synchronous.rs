@@ -18,6 +18,7 @@ use super::{
     tenant,
 };
 use crate::{
+    code::folder,
     environment::{
         deployment::Deployment,
         log::EnvironmentLog,
@@ -79,7 +80,7 @@ async fn run_to_the_end(
     target: &Target,
     request: Request,
 ) -> Result<InvocationOutcome, ServiceError> {
-    let function = target.settled().await?;
+    let function = folder::as_it_is_now(target.settled().await?, &target.version).await?;
     let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
     let Request { request_id, payload, client_context, trace_id, tail, sink, tenant_id } = request;
     let pool = match &tenant_id {

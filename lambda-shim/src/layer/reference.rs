@@ -88,7 +88,13 @@ mod tests {
 
     #[test]
     fn code_and_layers_have_one_limit_together() {
-        let code = |unzipped| Code { sha256: String::new(), size: 1, blob: String::new(), unzipped };
+        let code = |unzipped| Code {
+            sha256: String::new(),
+            size: 1,
+            blob: String::new(),
+            unzipped,
+            folders: Vec::new(),
+        };
         let layer = |unzipped| LayerOfFunction { arn: String::new(), code: code(unzipped) };
         assert!(must_fit(&code(62_144_000), &[layer(100_000_000), layer(100_000_000)]).is_ok());
         let refused = must_fit(&code(62_144_001), &[layer(100_000_000), layer(100_000_000)]).unwrap_err();

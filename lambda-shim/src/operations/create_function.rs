@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{TAG_LIMIT, activate, named, tags, too_many_tags};
 use crate::{
-    code::source,
+    code::{folder, source},
     code_signing, error,
     function::{
         answer,
@@ -56,6 +56,8 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
     if let Some(image) = &mut configuration.image {
         configuration.code = source::of_image(inner, image, code).await?;
+    } else if let Some(code) = folder::named(code)? {
+        configuration.code = code;
     } else {
         let package = source::fetch(ctx, &*inner.router, code).await?;
         reference::must_fit(&source::describe(&package), &configuration.layers)?;

@@ -20,6 +20,10 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))?;
     let code = match &shown.image {
         Some(image) => image_location(image),
+        None if !shown.code.folders.is_empty() => {
+            let folder = shown.code.folders.first().map(|folder| format!("file://{}", folder.display()));
+            json!({"RepositoryType": "S3", "Location": folder})
+        }
         None => {
             let link = download::link(&ctx.endpoint, &shown.code.blob, &inner.secret, inner.clock.now());
             json!({"RepositoryType": "S3", "Location": link})

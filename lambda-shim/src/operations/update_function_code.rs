@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::publish};
 use crate::{
-    code::source,
+    code::{folder, source},
     code_signing,
     function::{
         answer, configure,
@@ -30,7 +30,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let mut image = before.latest.image.clone();
     let code = match &mut image {
         Some(image) => source::of_image(inner, image, &members).await?,
-        None => {
+        None => if let Some(code) = folder::named(&members)? { code } else {
             let package = source::fetch(ctx, &*inner.router, &members).await?;
             reference::must_fit(&source::describe(&package), &before.latest.layers)?;
             if flag("DryRun") { source::describe(&package) } else { source::keep(&inner.store, package).await? }

@@ -327,6 +327,34 @@ pub async fn a_new_deployment_takes_over(rig: &Rig) {
     assert_eq!(value(&rig.invoke("changes", json!(0)).await), "three");
 }
 
+pub async fn an_edited_folder_is_picked_up(rig: &Rig) {
+    let (source, installed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let handler = |says: &str| format!("import installed\ndef handler(event, context):\n    return {says}\n");
+    std::fs::write(source.path().join("index.py"), handler("installed.NAME")).unwrap();
+    std::fs::write(installed.path().join("installed.py"), "NAME = 'installed'\n").unwrap();
+    let folders = std::env::join_paths([source.path(), installed.path()]).unwrap();
+    let code = json!({"S3Bucket": "hot-reload", "S3Key": folders.to_str().unwrap()});
+    rig.create("edited", "python3.11", &[], json!({"Code": code})).await;
+    assert_eq!(value(&rig.invoke("edited", json!(0)).await), "installed");
+    assert_eq!(value(&rig.invoke("edited", json!(0)).await), "installed");
+    assert_eq!(rig.lines.streams("edited"), 1, "nothing was edited");
+    // As long as before and within the same second: byte code made of the older file must not be taken.
+    std::fs::write(source.path().join("index.py"), handler("'edited in place'")).unwrap();
+    assert_eq!(value(&rig.invoke("edited", json!(0)).await), "edited in place");
+    std::fs::write(source.path().join("index.py"), handler("'edited twice...'")).unwrap();
+    assert_eq!(value(&rig.invoke("edited", json!(0)).await), "edited twice...");
+    let nowhere = json!({"S3Bucket": "hot-reload", "S3Key": "relative"});
+    let refused = rig.call(
+        "UpdateFunctionCode",
+        json!({"FunctionName": "edited", "S3Bucket": nowhere["S3Bucket"],
+        "S3Key": nowhere["S3Key"]}),
+    );
+    assert!(refused.await.unwrap_err().message.contains("absolute path of a folder"));
+    drop(source);
+    let gone = rig.lambda.invoke(&rig.fresh(), Invocation::request_response("edited", "0")).await;
+    assert!(gone.unwrap_err().message.contains("could not be read"));
+}
+
 pub async fn the_log_holds_what_was_printed_in_order(rig: &Rig) {
     rig.python("prints", "import sys\ndef handler(event, context):\n    for n in range(event):\n        print('line', n)\n    print('err', file=sys.stderr)\n    sys.stdout.write('cut')\n").await;
     let outcome = rig.invoke("prints", json!(20_000)).await;
@@ -438,6 +466,7 @@ macro_rules! contract {
             large_payloads_pass_and_larger_ones_are_refused,
             requests_at_once_have_an_environment_each,
             a_new_deployment_takes_over,
+            an_edited_folder_is_picked_up,
             the_log_holds_what_was_printed_in_order,
             layers_are_merged_into_opt,
             environments_are_made_ready_ahead,

@@ -170,7 +170,8 @@ impl World {
 
     pub async fn call(&self, operation: &str, members: Value) -> Result<Value, ServiceError> {
         let Value::Object(members) = members else { panic!("members are an object") };
-        let output = self.service.call(&self.ctx, operation, Input { members, ..Input::default() }).await?.opened();
+        let output =
+            self.service.call(&self.ctx, operation, Input { members, ..Input::default() }).await?.opened();
         Ok(Value::Object(output.members.into_iter().filter(|(_, value)| !value.is_null()).collect()))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,18 +10,22 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use dashmap::DashMap;
+use flate2::read::ZlibDecoder;
 use store::{BlobId, Blobs};
 use tokio::sync::OnceCell;
 
 use super::engine::{Engine, EngineError};
 use crate::{
-    code::archive::{self, Item, ItemKind},
+    code::{
+        archive::{self, Item, ItemKind},
+        folder,
+    },
     executor::{ExecutorError, layers_hash},
     function::record::Code,
 };
 
-/// The init, as the build script made it; empty where it could not.
-pub(super) const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tule-init"));
+/// The init, deflated, as the build script made it; empty where it could not.
+pub(super) const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tule-init.zz"));
 /// Where it is in a container.
 pub(super) const INIT_FOLDER: &str = "/var/tule";
 pub(super) const INIT_PROGRAM: &str = "/var/tule/init";
@@ -65,8 +69,10 @@ impl Volumes {
     /// The volume with the init. Any image will do to make it with.
     pub(super) async fn init(&self, image: &str) -> Result<String, ExecutorError> {
         let make = async {
+            let mut init = Vec::new();
+            ZlibDecoder::new(INIT).read_to_end(&mut init).map_err(unpacked)?;
             let mut archive = tar::Builder::new(Vec::new());
-            append(&mut archive, "init", 0o755, INIT).map_err(unpacked)?;
+            append(&mut archive, "init", 0o755, &init).map_err(unpacked)?;
             let archive = archive.into_inner().map_err(unpacked)?;
             self.make("init", image, INIT_FOLDER, archive.into()).await
         };
@@ -77,7 +83,11 @@ impl Volumes {
     pub(super) async fn package(&self, code: &Code, image: &str) -> Result<String, ExecutorError> {
         let cell = Arc::clone(self.packages.entry(code.sha256.clone()).or_default().value());
         let make = async {
-            let archive = self.archive(std::slice::from_ref(code)).await?;
+            let archive = if code.folders.is_empty() {
+                self.archive(std::slice::from_ref(code)).await?
+            } else {
+                folders_to_tar(code.folders.clone()).await?
+            };
             let hash = BASE64_STANDARD.decode(&code.sha256).unwrap_or_default();
             let name = crate::hex::hex(&hash[..hash.len().min(12)]);
             self.make(&format!("code-{name}"), image, "/var/task", archive).await
@@ -155,6 +165,25 @@ impl Volumes {
         filled.map_err(failed)?;
         Ok(volume)
     }
+}
+
+/// A function's folders as the engine takes them.
+async fn folders_to_tar(folders: Vec<PathBuf>) -> Result<Bytes, ExecutorError> {
+    let archived = tokio::task::spawn_blocking(move || {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, path) in folder::listing(&folders)? {
+            let content = std::fs::read(&path)?;
+            append(&mut builder, name, if is_executable(&path) { 0o755 } else { 0o644 }, &content)?;
+        }
+        builder.into_inner()
+    });
+    let archived = archived.await.map_err(|failure| ExecutorError::Failed(failure.to_string()))?;
+    archived.map(Bytes::from).map_err(unpacked)
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// A folder of packages as the engine takes it.

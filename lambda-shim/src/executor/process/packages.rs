@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{failed, merge, system};
 use crate::{
-    code::archive,
+    code::{archive, folder},
     executor::{ExecutorError, layers_hash},
     function::record::Code,
 };
@@ -67,7 +67,13 @@ impl Packages {
 
     /// Where Python keeps a package's byte code: beside it, since the package itself is read-only.
     pub(crate) fn byte_code(&self, code: &Code) -> PathBuf {
-        self.cache.join(format!("{}.pyc", folder_name(code)))
+        self.place(code).join(format!("{}.pyc", folder_name(code)))
+    }
+
+    /// Where an unpacked package is kept: as long as the cache is, or as long as we run where it is a folder's state of
+    /// the moment.
+    fn place(&self, code: &Code) -> &Path {
+        if code.folders.is_empty() { &self.cache } else { &self.own }
     }
 
     /// The folder of an unpacked package. The first who asks unpacks it; others wait.
@@ -118,9 +124,18 @@ impl Packages {
     }
 
     async fn unpack(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
-        let folder = self.cache.join(folder_name(code));
+        let folder = self.place(code).join(folder_name(code));
         if folder.is_dir() {
             return Ok(folder);
+        }
+        if !code.folders.is_empty() {
+            let (into, folders) = (folder.clone(), code.folders.clone());
+            let laid = tokio::task::spawn_blocking(move || {
+                std::fs::create_dir(&into)?;
+                folder::lay_out(&folders, &into)
+            });
+            let laid = laid.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+            return laid.map(|()| folder).map_err(failed("copy the function's folder"));
         }
         let id = BlobId::parse(&code.blob)
             .ok_or_else(|| ExecutorError::Failed("The function's package has no name.".to_owned()))?;
