@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -60,6 +61,9 @@ pub(crate) struct Flags {
     /// File of mocked integrations for workflows, in the format of Step Functions Local.
     #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
     mock_config: Option<PathBuf>,
+    /// How many execution environments of functions run at once on this machine (default: 256).
+    #[arg(long, env = "TULE_MAX_ENVIRONMENTS", value_name = "N")]
+    max_environments: Option<NonZeroUsize>,
     /// Settings file (default: tule.toml, where there is one).
     #[arg(long, env = "TULE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -92,6 +96,7 @@ struct File {
     allowed_origin: Vec<String>,
     verify_signatures: bool,
     mock_config: Option<PathBuf>,
+    max_environments: Option<NonZeroUsize>,
     images: BTreeMap<String, String>,
 }
 
@@ -108,6 +113,8 @@ pub(crate) struct Config {
     pub(crate) verify_signatures: bool,
     /// Mocked integrations.
     pub(crate) mock_config: Option<PathBuf>,
+    /// How many environments run at once, where it is not the default.
+    pub(crate) max_environments: Option<NonZeroUsize>,
     /// Images by runtime, where they are not AWS's.
     pub(crate) images: BTreeMap<String, String>,
 }
@@ -140,6 +147,7 @@ impl Config {
             },
             verify_signatures: flags.verify_signatures || file.verify_signatures,
             mock_config: flags.mock_config.or(file.mock_config).filter(|path| !path.as_os_str().is_empty()),
+            max_environments: flags.max_environments.or(file.max_environments),
             images: file.images,
         })
     }

@@ -207,6 +207,9 @@ impl Setup {
         }));
         options.python_sdk.clone_from(&self.sdks.python);
         options.node_sdk.clone_from(&self.sdks.node);
+        if let Some(most) = self.config.max_environments {
+            options.max_environments = most.get();
+        }
         options.pulls = Some(Arc::new(PullBars::default()));
         options.images = self.config.images.clone().into_iter().collect();
         Lambda::start(options).await.map_err(|error| error.to_string())

@@ -71,7 +71,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: executor by what is there, 128 environments, ten minutes of idleness.
+    /// The defaults: executor by what is there, 256 environments, ten minutes of idleness.
     pub fn new(store: Store, clock: Clock, logs: Arc<dyn LogSink>, router: Arc<dyn ServiceRouter>) -> Self {
         Self {
             store,
@@ -85,7 +85,7 @@ impl Options {
             python_sdk: None,
             node_sdk: None,
             images: HashMap::new(),
-            max_environments: 128,
+            max_environments: 256,
             idle_time: Duration::from_secs(600),
             update_time: Duration::from_millis(100),
             network: None,

@@ -4,6 +4,7 @@
 //! the server's own CPU time a request. Builds the release binary first.
 
 mod echo;
+mod lambda;
 mod load;
 mod scale;
 mod server;
@@ -29,5 +30,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("the release binary does not build".into());
     }
     workloads::run(arguments.seconds, arguments.only.as_deref())?;
-    scale::run(arguments.only.as_deref())
+    scale::run(arguments.only.as_deref())?;
+    lambda::run(arguments.seconds, arguments.only.as_deref())
 }

@@ -31,12 +31,16 @@ impl Server {
 
     /// Tule's release binary over a data folder.
     pub(super) fn tule_over(data: Option<&Path>) -> Result<Self, Failure> {
-        let mut command = Command::new(crate::root().join("target/release/tule"));
-        command.args(["start", "--port", "0", "--executor", "process"]);
+        let mut command = tule("process");
         if let Some(folder) = data {
             command.arg("--data-dir").arg(folder);
         }
         Self::start(command, |line| line == "Ready.")
+    }
+
+    /// Tule's release binary with functions in containers.
+    pub(super) fn tule_in_docker() -> Result<Self, Failure> {
+        Self::start(tule("docker"), |line| line == "Ready.")
     }
 
     fn start(mut command: Command, is_ready: impl Fn(&str) -> bool) -> Result<Self, Failure> {
@@ -64,6 +68,14 @@ impl Server {
         Duration::from_millis((ticks(11) + ticks(12)) * 10)
     }
 
+    /// Its direct children: environments of functions.
+    pub(super) fn children(&self) -> usize {
+        let all = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let threads = all.map(|all| all.flatten().collect::<Vec<_>>()).unwrap_or_default();
+        let lists = threads.iter().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        lists.map(|list| list.split_whitespace().count()).sum()
+    }
+
     /// Memory in use, in KiB.
     pub(super) fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -74,9 +86,24 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Asked first, so that it removes its containers.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(20) {
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn tule(executor: &str) -> Command {
+    let mut command = Command::new(crate::root().join("target/release/tule"));
+    command.args(["start", "--port", "0", "--executor", executor]);
+    command
 }
 
 /// From the start of the process to its first answer.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::Failure;
 
-const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
+pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 
 /// The figures so far, and what they are measured by.
 struct Bench<'o> {
@@ -223,7 +223,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn zipped(name: &str, source: &str) -> Result<String, Failure> {
+pub(super) fn zipped(name: &str, source: &str) -> Result<String, Failure> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file(name, zip::write::SimpleFileOptions::default())?;
