@@ -16,6 +16,10 @@ mod startup;
 
 use std::process::ExitCode;
 
+/// A request makes many short-lived values; with the system's allocator they took a sixth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }
