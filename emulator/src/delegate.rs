@@ -31,8 +31,10 @@ impl Delegates {
         Self { endpoints, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// Where a service is delegated to. Who serves DynamoDB serves its streams, where nothing else is said.
     pub(crate) fn endpoint(&self, service: &str) -> Option<&Uri> {
-        self.endpoints.get(service)
+        let found = self.endpoints.get(service);
+        if service == "dynamodbstreams" { found.or_else(|| self.endpoints.get("dynamodb")) } else { found }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Uri)> {

@@ -25,7 +25,7 @@ const TARGETS: &[(&str, &str)] = &[
 const SIGNING_NAMES: &[(&str, &[&str])] = &[
     ("apigateway", &["apigateway", "apigatewayv2"]),
     ("cloudformation", &["cloudformation"]),
-    ("dynamodb", &["dynamodb"]),
+    ("dynamodb", &["dynamodb", "dynamodbstreams"]),
     ("events", &["events"]),
     ("execute-api", &["apigatewaymanagementapi"]),
     ("iam", &["iam"]),
