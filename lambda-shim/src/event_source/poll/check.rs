@@ -1,6 +1,6 @@
 //! What is asked of a source before a mapping is kept.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_wire::ServiceError;
 use serde_json::json;
@@ -12,6 +12,9 @@ use crate::{
     service::Inner,
 };
 
+/// How long a source is waited for (host time): a delegated endpoint may hang.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Checks that the source is there and suits the function. Gives what is wrong where the source cannot be reached at
 /// all: the mapping is kept then, and says so.
 pub(crate) async fn check_source(
@@ -19,18 +22,12 @@ pub(crate) async fn check_source(
     mapping: &Mapping,
 ) -> Result<Option<String>, ServiceError> {
     let job = Job::new(inner, &Arc::new(mapping.clone()), &Arc::default());
-    let asked = match mapping.source {
-        Source::Queue | Source::FifoQueue => check_queue(&job).await,
-        Source::Kinesis => {
-            let name = super::reader::stream_name(&job.origin.arn);
-            job.call("kinesis", "ListShards", json!({"StreamName": name})).await.map(drop)
-        }
-        Source::DynamoDb => {
-            let stream = json!({"StreamArn": job.origin.arn, "Limit": 1});
-            job.call("dynamodbstreams", "DescribeStream", stream).await.map(drop)
-        }
-        Source::ManagedKafka | Source::SelfManagedKafka | Source::Broker | Source::DocumentDb => Ok(()),
-    };
+    let asked = tokio::time::timeout(PATIENCE, ask(&job)).await;
+    let asked = asked.unwrap_or_else(|_| {
+        let seconds = PATIENCE.as_secs();
+        let text = format!("the source has not answered within {seconds} seconds");
+        Err(ServiceError::new("ServiceUnavailable", 503, text))
+    });
     match asked {
         Ok(()) => Ok(None),
         Err(refusal) if is_unreachable(&refusal) => Ok(Some(problem(&refusal))),
@@ -49,6 +46,21 @@ pub(crate) async fn check_source(
             "Received Exception while reading from provided stream. {}",
             refusal.message
         ))),
+    }
+}
+
+async fn ask(job: &Job) -> Result<(), ServiceError> {
+    match job.mapping.source {
+        Source::Queue | Source::FifoQueue => check_queue(job).await,
+        Source::Kinesis => {
+            let name = super::reader::stream_name(&job.origin.arn);
+            job.call("kinesis", "ListShards", json!({"StreamName": name})).await.map(drop)
+        }
+        Source::DynamoDb => {
+            let stream = json!({"StreamArn": job.origin.arn, "Limit": 1});
+            job.call("dynamodbstreams", "DescribeStream", stream).await.map(drop)
+        }
+        Source::ManagedKafka | Source::SelfManagedKafka | Source::Broker | Source::DocumentDb => Ok(()),
     }
 }
 
