@@ -123,3 +123,20 @@ fn unreachable(endpoint: &Uri, error: &hyper_util::client::legacy::Error) -> Ser
         format!("the delegated endpoint {endpoint} does not answer: {error}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_dynamodb_serves_its_streams() {
+        let at = |text: &'static str| Uri::from_static(text);
+        let mut endpoints = BTreeMap::from([("dynamodb".to_owned(), at("http://127.0.0.1:8000"))]);
+        let delegates = Delegates::new(endpoints.clone());
+        assert_eq!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+        assert_eq!(delegates.endpoint("kinesis"), None);
+        endpoints.insert("dynamodbstreams".to_owned(), at("http://127.0.0.1:8001"));
+        let delegates = Delegates::new(endpoints);
+        assert_ne!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+    }
+}

@@ -16,7 +16,8 @@ use support::{Lines, Rig, options, sources::Sources};
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/stream";
 const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000";
-const SHARD: &str = "shardId-000000000000";
+const SHARD: &str = "shardId-00000000000000000000-a";
+const CHILD: &str = "shardId-00000000000000000001-b";
 
 /// Says its event, then fails as bodies or data say.
 const SOURCE: &str = r"
@@ -250,6 +251,10 @@ async fn throttled_messages_are_put_back_and_a_closed_function_is_given_none() {
         world.tick().await;
     }
     assert_eq!(world.count("q").await, ("1".to_owned(), "0".to_owned()));
+    let listed = world.rig.call("ListEventSourceMappings", json!({})).await.unwrap();
+    let problem =
+        "PROBLEM: the function is gone or its reserved concurrency is 0: nothing is received for it";
+    assert_eq!(listed["EventSourceMappings"][0]["LastProcessingResult"], problem);
     reserve(1).await;
     world.clock.advance(Duration::from_secs(2));
     world.until_events(1).await;
@@ -265,6 +270,22 @@ async fn throttled_messages_are_put_back_and_a_closed_function_is_given_none() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "one"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_batches_are_worked_on_at_once_than_a_mapping_says() {
+    let world = World::new().await;
+    let slow =
+        "import time\ndef handler(event, context):\n    print('ran', flush=True)\n    time.sleep(0.1)\n";
+    world.rig.python("slow", slow).await;
+    for number in 0..8 {
+        world.send(&number.to_string()).await;
+    }
+    let scaling = json!({"MaximumConcurrency": 2});
+    world.map(QUEUE, json!({"FunctionName": "slow", "BatchSize": 1, "ScalingConfig": scaling})).await;
+    world.until_count("q", "0", "0").await;
+    assert_eq!(world.rig.lines.of("slow").matches("ran").count(), 8);
+    assert_eq!(world.rig.lines.streams("slow"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -327,7 +348,7 @@ async fn a_shard_is_read_in_order_and_a_batch_that_fails_for_good_is_told_of() {
     let url = "http://127.0.0.1:4566/000000000000/failed";
     let told = world.sqs("ReceiveMessage", json!({"QueueUrl": url})).await;
     let told: Value = serde_json::from_str(told["Messages"][0]["Body"].as_str().unwrap()).unwrap();
-    let sequence = "000000000000000000003";
+    let sequence = "1000000000000000000003";
     assert_eq!(
         told,
         json!({
@@ -380,15 +401,15 @@ async fn reading_goes_on_where_it_ended_and_children_follow_their_parents() {
         let texts = rows.unwrap().into_iter().map(|(_, row)| String::from_utf8(row.to_vec()).unwrap());
         texts.collect::<String>()
     };
-    while !stored().contains("000000000000000000002") {
+    while !stored().contains("1000000000000000000002") {
         world.tick().await;
     }
     world.rig.lambda.shutdown().await;
     let (store, sources, clock) = (world.rig.store.clone(), world.sources.clone(), world.clock.clone());
     world.kinesis(SHARD, "p", "two");
     world.sources.close_shard("kinesis", SHARD);
-    world.sources.add_shard("kinesis", "shardId-000000000001", Some(SHARD));
-    world.kinesis("shardId-000000000001", "p", "three");
+    world.sources.add_shard("kinesis", CHILD, Some(SHARD));
+    world.kinesis(CHILD, "p", "three");
     drop(world);
     let world = World::on(&store, sources, clock).await;
     let events = world.until_events(2).await;
@@ -403,9 +424,9 @@ async fn records_of_a_table_are_filtered_and_a_bucket_is_told_of_failures() {
     let world = World::new().await;
     let source = "import json\ndef handler(event, context):\n    print('EVENT ' + json.dumps(event), flush=True)\n    raise Exception('no')\n";
     world.rig.python("g", source).await;
-    world.sources.add_shard("dynamodbstreams", "shardId-1", None);
+    world.sources.add_shard("dynamodbstreams", SHARD, None);
     for (name, id) in [("REMOVE", "a"), ("INSERT", "b")] {
-        world.sources.write("dynamodbstreams", "shardId-1", |sequence| {
+        world.sources.write("dynamodbstreams", SHARD, |sequence| {
             json!({
                 "eventID": format!("e{sequence}"), "eventName": name, "eventVersion": "1.1",
                 "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
@@ -426,7 +447,7 @@ async fn records_of_a_table_are_filtered_and_a_bucket_is_told_of_failures() {
     }
     let (key, told) = world.sources.objects.lock().unwrap()[0].clone();
     assert!(
-        key.starts_with(&format!("aws/lambda/{}/shardId-1/2023/11/14/2023-11-14T", uuid.as_str().unwrap())),
+        key.starts_with(&format!("aws/lambda/{}/{SHARD}/2023/11/14/2023-11-14T", uuid.as_str().unwrap())),
         "{key}"
     );
     let info = &told["DDBStreamBatchInfo"];
@@ -435,11 +456,11 @@ async fn records_of_a_table_are_filtered_and_a_bucket_is_told_of_failures() {
     assert_eq!(
         event,
         json!({"Records": [{
-            "eventID": "e000000000000000000002", "eventName": "INSERT", "eventVersion": "1.1",
+            "eventID": "e1000000000000000000002", "eventName": "INSERT", "eventVersion": "1.1",
             "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
             "dynamodb": {
                 "Keys": {"id": {"S": "b"}}, "NewImage": {"raw": {"B": "Zm9v"}}, "SizeBytes": 7,
-                "StreamViewType": "NEW_IMAGE", "SequenceNumber": "000000000000000000002",
+                "StreamViewType": "NEW_IMAGE", "SequenceNumber": "1000000000000000000002",
                 "ApproximateCreationDateTime": 1_700_000_000,
             },
             "eventSourceARN": TABLE,

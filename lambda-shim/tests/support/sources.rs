@@ -56,7 +56,7 @@ impl Sources {
     pub fn write(&self, service: &str, shard: &str, make: impl FnOnce(&str) -> Value) -> String {
         let mut shards = self.shards.lock().unwrap();
         let shard = shards.get_mut(&(service.to_owned(), shard.to_owned())).unwrap();
-        let sequence = format!("{:021}", shard.records.len() + 1);
+        let sequence = format!("1{:021}", shard.records.len() + 1);
         let now = self.clock.now();
         let mut record = make(&sequence);
         if service == "kinesis" {
@@ -88,7 +88,7 @@ impl Sources {
         let shards = self.shards.lock().unwrap();
         let id = members["ShardId"].as_str().unwrap();
         let records = &shards[&(service.to_owned(), id.to_owned())].records;
-        let named = |name: &str| members[name].as_str().map(|it| it.parse::<usize>().unwrap());
+        let named = |name: &str| members[name].as_str().map(|it| it[1..].parse::<usize>().unwrap());
         let at = match members["ShardIteratorType"].as_str().unwrap() {
             "TRIM_HORIZON" => 0,
             "LATEST" => records.len(),
@@ -119,6 +119,11 @@ impl Sources {
         operation: &str,
         input: Input,
     ) -> Result<Output, ServiceError> {
+        // What is asked must be what the service's model knows.
+        let model = aws_model::service(service).unwrap();
+        let known = model.operation(operation).unwrap();
+        aws_wire::validate(model, known, &input.members)
+            .unwrap_or_else(|refused| panic!("{operation}: {refused}"));
         if service == "sqs" {
             return self.sqs.call(ctx, operation, input).await;
         }

@@ -16,6 +16,7 @@ use crate::event_source::{
     event,
     reply::{self, Report},
     shard::BATCH_BYTES,
+    source::Source,
 };
 
 /// SQS's own limits of one request.
@@ -71,7 +72,6 @@ pub(super) async fn run(job: Arc<Job>, mut stop: Stop) {
             }
             Some(Ok((slot, url))) => {
                 failures = 0;
-                job.live.source_problem(None);
                 if !held.is_empty() {
                     let work = Work { job: Arc::clone(&job), throttle: Arc::clone(&throttle), url };
                     tokio::spawn(work.batch(held, slot));
@@ -111,8 +111,12 @@ async fn receive(
     }
     // Messages that nobody could be given would only be counted as received.
     while job.function().is_none() {
+        let text =
+            "PROBLEM: the function is gone or its reserved concurrency is 0: nothing is received for it";
+        job.live.source_problem(Some(text.to_owned()));
         job.sleep(FUNCTION_WAIT).await;
     }
+    job.live.source_problem(None);
     let found = match url.take() {
         Some(url) => url,
         None => self::url(job).await?,
@@ -202,12 +206,18 @@ impl Work {
         self.delete(&passed).await;
         while !records.is_empty() {
             let rest = records.split_off(fitting(&records));
-            self.invoke(records).await;
+            let done = self.invoke(records).await;
+            if !done && job.mapping.source == Source::FifoQueue {
+                // What comes behind a message that failed must wait for it.
+                let rest: Vec<Value> = rest.into_iter().map(|(message, _)| message).collect();
+                return release(job, &self.url, &rest, 0).await;
+            }
             records = rest;
         }
     }
 
-    async fn invoke(&self, batch: Vec<(Value, Value)>) {
+    /// Invokes with one event. Gives whether all of it is done.
+    async fn invoke(&self, batch: Vec<(Value, Value)>) -> bool {
         let (messages, records): (Vec<Value>, Vec<Value>) = batch.into_iter().unzip();
         let trace = records.iter().find_map(|record| record["attributes"]["AWSTraceHeader"].as_str());
         let trace = trace.map(Arc::from);
@@ -224,7 +234,8 @@ impl Work {
                     }
                     None => Report::None,
                 };
-                self.job.live.worked(failed == Report::None);
+                let all = failed == Report::None;
+                self.job.live.worked(all);
                 let done: Vec<Value> = match failed {
                     Report::None => messages,
                     Report::All => Vec::new(),
@@ -234,15 +245,18 @@ impl Work {
                     }
                 };
                 self.delete(&done).await;
+                all
             }
             Err(refusal) if refusal.status == 429 => {
                 let seconds = self.throttle.more(self.job.inner.clock.now());
                 release(&self.job, &self.url, &messages, seconds).await;
+                false
             }
             Err(refusal) => {
                 let function = &self.job.mapping.function;
                 tracing::warn!(function, %refusal, "a batch of an event source could not be given to its function");
                 self.job.live.worked(false);
+                false
             }
         }
     }

@@ -38,7 +38,10 @@ pub(super) async fn run(job: Arc<Job>, mut stop: Stop) {
         match looked {
             Ok(ready) => {
                 failures = 0;
-                job.live.source_problem(None);
+                // Those who read the shards say how that goes.
+                if running.is_empty() {
+                    job.live.source_problem(None);
+                }
                 for checkpoint in ready {
                     if running.insert(checkpoint.shard.clone()) {
                         readers.spawn(shard::run(Arc::clone(&job), checkpoint, stop.clone()));
