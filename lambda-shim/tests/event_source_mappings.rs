@@ -300,6 +300,9 @@ async fn lists_are_filtered_and_paged_and_survive_a_restart() {
         let create = json!({"FunctionName": function, "EventSourceArn": source, "Enabled": false});
         uuids.push(rig.call("CreateEventSourceMapping", create).await.unwrap()["UUID"].clone());
     }
+    let taken =
+        refusal(&rig, "UpdateEventSourceMapping", json!({"UUID": uuids[0], "FunctionName": "f:1"})).await;
+    assert_eq!(taken.0, "ResourceConflictException");
     let (rig, _) = rig_on(&rig.store).await;
     let ids = |listed: &Value| -> Vec<Value> {
         listed["EventSourceMappings"]

@@ -420,6 +420,53 @@ async fn reading_goes_on_where_it_ended_and_children_follow_their_parents() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_begins_at_a_moment_and_goes_on_when_its_iterator_has_expired() {
+    let world = World::new().await;
+    world.sources.add_shard("kinesis", SHARD, None);
+    world.kinesis(SHARD, "p", "old");
+    world.clock.advance(Duration::from_secs(5));
+    let from = world.clock.now().epoch_seconds();
+    world.kinesis(SHARD, "p", "one");
+    world.map(STREAM, json!({"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": from})).await;
+    assert_eq!(contents(&world.until_events(1).await[0]), ["one"]);
+    world.sources.expired.store(true, std::sync::atomic::Ordering::SeqCst);
+    world.kinesis(SHARD, "p", "two");
+    assert_eq!(contents(&world.until_events(2).await[1]), ["two"]);
+    let asked = world.sources.iterators.lock().unwrap().clone();
+    let kinds: Vec<&Value> = asked.iter().map(|it| &it["ShardIteratorType"]).collect();
+    assert_eq!(kinds, ["AT_TIMESTAMP", "AFTER_SEQUENCE_NUMBER"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_table_had_while_nobody_read_is_read_later_and_nothing_older() {
+    let world = World::new().await;
+    let source =
+        "import json\ndef handler(event, context):\n    print('EVENT ' + json.dumps(event), flush=True)\n";
+    world.rig.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
+    world.rig.python("f", source).await;
+    world.sources.add_shard("dynamodbstreams", SHARD, None);
+    let write = |world: &World, id: &str| {
+        let record = json!({"eventID": id, "eventName": "INSERT", "dynamodb": {"Keys": {"id": {"S": id}}}});
+        world.sources.write("dynamodbstreams", SHARD, |_| record);
+    };
+    write(&world, "old");
+    world.clock.advance(Duration::from_secs(5));
+    world.map(TABLE, json!({"StartingPosition": "LATEST"})).await;
+    while world.sources.iterators.lock().unwrap().is_empty() {
+        world.tick().await;
+    }
+    world.rig.lambda.shutdown().await;
+    write(&world, "meanwhile");
+    let world = World::on(&world.rig.store, world.sources.clone(), world.clock.clone()).await;
+    let event = world.until_events(1).await.remove(0);
+    let ids: Vec<&Value> =
+        event["Records"].as_array().unwrap().iter().map(|record| &record["eventID"]).collect();
+    assert_eq!(ids, ["meanwhile"]);
+    let asked = world.sources.iterators.lock().unwrap().clone();
+    assert_eq!(asked.last().unwrap()["ShardIteratorType"], "TRIM_HORIZON");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_of_a_table_are_filtered_and_a_bucket_is_told_of_failures() {
     let world = World::new().await;
     let source = "import json\ndef handler(event, context):\n    print('EVENT ' + json.dumps(event), flush=True)\n    raise Exception('no')\n";

@@ -67,11 +67,12 @@ pub(super) fn function_must_exist(inner: &Inner, ctx: &CallContext, named: &Func
 }
 
 /// A function reads a source by one mapping.
-fn must_be_new(inner: &Inner, ctx: &CallContext, mapping: &Mapping) -> Result<(), ServiceError> {
+pub(super) fn must_be_new(inner: &Inner, ctx: &CallContext, mapping: &Mapping) -> Result<(), ServiceError> {
     let (arn, name) = (mapping.function_arn(), &mapping.function);
     let of_function = inner.mappings.page(&ctx.scope, (Some(&arn), mapping.source_arn.as_deref()), None, usize::MAX);
     let same = |other: &Map<String, Value>, member: &str| other.get(member) == mapping.settings.get(member);
-    let before = of_function.iter().find(|other| match mapping.source {
+    let mut others = of_function.iter().filter(|other| other.uuid != mapping.uuid);
+    let before = others.find(|other| match mapping.source {
         Source::SelfManagedKafka => {
             other.source == mapping.source
                 && same(&other.settings, "SelfManagedEventSource")

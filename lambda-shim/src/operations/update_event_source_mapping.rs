@@ -4,7 +4,11 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::Value;
 
-use super::{create_event_source_mapping::function_must_exist, get_event_source_mapping::found, named};
+use super::{
+    create_event_source_mapping::{function_must_exist, must_be_new},
+    get_event_source_mapping::found,
+    named,
+};
 use crate::{
     event_source::{
         poll,
@@ -27,6 +31,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         let named = named(ctx, members)?;
         function_must_exist(inner, ctx, &named)?;
         (after.function, after.qualifier) = (named.name, named.qualifier);
+        must_be_new(inner, ctx, &after)?;
     }
     after.enabled = members.get("Enabled").and_then(Value::as_bool).unwrap_or(before.enabled);
     after.modified = inner.clock.now();

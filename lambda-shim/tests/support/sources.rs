@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use aws_wire::ServiceError;
@@ -27,6 +30,8 @@ pub struct Sources {
     clock: Clock,
     shards: Arc<Mutex<BTreeMap<(String, String), FakeShard>>>,
     pub objects: Arc<Mutex<Vec<(String, Value)>>>,
+    /// Whether iterators have expired: the next read is refused.
+    pub expired: Arc<AtomicBool>,
     /// Iterators that were asked for.
     pub iterators: Arc<Mutex<Vec<Value>>>,
 }
@@ -38,6 +43,7 @@ impl Sources {
             clock,
             shards: Arc::default(),
             objects: Arc::default(),
+            expired: Arc::default(),
             iterators: Arc::default(),
         }
     }
@@ -149,6 +155,9 @@ impl Sources {
             }
             ("kinesis" | "dynamodbstreams", "GetShardIterator") => {
                 Ok(Output::of(self.iterator(service, &members)))
+            }
+            ("kinesis" | "dynamodbstreams", "GetRecords") if self.expired.swap(false, Ordering::SeqCst) => {
+                Err(ServiceError::bad_request("ExpiredIteratorException", "Iterator expired."))
             }
             ("kinesis" | "dynamodbstreams", "GetRecords") => Ok(Output::of(self.records(service, &members))),
             _ => Err(ServiceError::not_implemented("not here")),
