@@ -31,8 +31,10 @@ impl Delegates {
         Self { endpoints, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// Where a service is delegated to. Who serves DynamoDB serves its streams, where nothing else is said.
     pub(crate) fn endpoint(&self, service: &str) -> Option<&Uri> {
-        self.endpoints.get(service)
+        let found = self.endpoints.get(service);
+        if service == "dynamodbstreams" { found.or_else(|| self.endpoints.get("dynamodb")) } else { found }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Uri)> {
@@ -120,4 +122,21 @@ fn unreachable(endpoint: &Uri, error: &hyper_util::client::legacy::Error) -> Ser
         503,
         format!("the delegated endpoint {endpoint} does not answer: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_dynamodb_serves_its_streams() {
+        let at = |text: &'static str| Uri::from_static(text);
+        let mut endpoints = BTreeMap::from([("dynamodb".to_owned(), at("http://127.0.0.1:8000"))]);
+        let delegates = Delegates::new(endpoints.clone());
+        assert_eq!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+        assert_eq!(delegates.endpoint("kinesis"), None);
+        endpoints.insert("dynamodbstreams".to_owned(), at("http://127.0.0.1:8001"));
+        let delegates = Delegates::new(endpoints);
+        assert_ne!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+    }
 }

@@ -126,6 +126,8 @@ impl Worlds {
     pub(crate) async fn reset(&self) -> Result<(), String> {
         let _turn = self.turn.lock().await;
         let old = self.now();
+        // A long poll would be waited for.
+        old.lambda.stop_event_sources();
         old.registry.close().await;
         old.lambda.shutdown().await;
         self.setup.store.clear().await.map_err(|error| error.to_string())?;
@@ -184,6 +186,7 @@ impl Setup {
         ];
         registry.fill(services);
         events.run_schedules();
+        lambda.poll_event_sources();
         states.resume().await.map_err(|error| error.to_string())?;
         Ok(World { registry, lambda, apis })
     }

@@ -17,6 +17,7 @@ use crate::{
     code::download,
     code_signing::CodeSigning,
     environment::host::Host,
+    event_source::{poll, table::Mappings},
     executor,
     function::{
         name::LATEST,
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) table: FunctionTable,
     pub(crate) layers: Layers,
     pub(crate) code_signing: CodeSigning,
+    pub(crate) mappings: Mappings,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -87,6 +89,7 @@ impl Lambda {
             table: FunctionTable::load(options.store.clone())?,
             layers: Layers::load(&options.store)?,
             code_signing: CodeSigning::load(&options.store)?,
+            mappings: Mappings::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,
@@ -104,8 +107,22 @@ impl Lambda {
         for arn in inner.layers.deleted() {
             inner.layers.release(&arn, &inner.table).await.map_err(StartError::Layers)?;
         }
+        inner.mappings.sweep().await?;
         Events::resume(&inner)?;
         Ok(Self(inner))
+    }
+
+    /// Goes on with the event source mappings that were stored. For when the router knows all services; mappings that
+    /// are made later begin by themselves.
+    pub fn poll_event_sources(&self) {
+        for mapping in self.0.mappings.all() {
+            poll::start(&self.0, &mapping);
+        }
+    }
+
+    /// Begins no more batches of event sources: for before the services end that are polled.
+    pub fn stop_event_sources(&self) {
+        poll::stop_all(&self.0);
     }
 
     /// One line for people: which executor runs functions, and why.
@@ -122,6 +139,7 @@ impl Lambda {
 
     /// Ends all environments and removes what was made for them.
     pub async fn shutdown(&self) {
+        self.stop_event_sources();
         for entry in self.0.table.all() {
             for pool in entry.take_pools() {
                 pool.stop_all();

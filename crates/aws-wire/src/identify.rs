@@ -14,7 +14,9 @@ const TARGETS: &[(&str, &str)] = &[
     ("AWSStepFunctions", "stepfunctions"),
     ("AmazonSQS", "sqs"),
     ("AmazonSSM", "ssm"),
+    ("DynamoDBStreams_20120810", "dynamodbstreams"),
     ("DynamoDB_20120810", "dynamodb"),
+    ("Kinesis_20131202", "kinesis"),
     ("Logs_20140328", "logs"),
     ("secretsmanager", "secretsmanager"),
 ];
@@ -23,10 +25,11 @@ const TARGETS: &[(&str, &str)] = &[
 const SIGNING_NAMES: &[(&str, &[&str])] = &[
     ("apigateway", &["apigateway", "apigatewayv2"]),
     ("cloudformation", &["cloudformation"]),
-    ("dynamodb", &["dynamodb"]),
+    ("dynamodb", &["dynamodb", "dynamodbstreams"]),
     ("events", &["events"]),
     ("execute-api", &["apigatewaymanagementapi"]),
     ("iam", &["iam"]),
+    ("kinesis", &["kinesis"]),
     ("lambda", &["lambda", "lambda-core", "lambda-microvms", "lambda-web"]),
     ("logs", &["logs"]),
     ("s3", &["s3"]),

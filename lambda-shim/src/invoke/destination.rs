@@ -97,7 +97,7 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, record: &Value) -> Resul
 }
 
 /// Calls another service's operation.
-pub(super) async fn router_call(
+pub(crate) async fn router_call(
     inner: &Inner,
     ctx: &CallContext,
     service: &str,

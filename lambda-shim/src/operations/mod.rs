@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     code_signing::CodeSigningConfig,
     error,
+    event_source::record::Mapping,
     function::{
         configure::text,
         name::{self, FunctionRef},
@@ -209,6 +210,16 @@ fn tagged(
         ));
     }
     entry(inner, ctx, &named)
+}
+
+/// The event source mapping whose ARN is a tag operation's `Resource`, if it is one.
+fn tagged_mapping(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Option<std::sync::Arc<Mapping>> {
+    let (_, uuid) = text(members, "Resource")?.split_once(":event-source-mapping:")?;
+    inner.mappings.get(&ctx.scope, uuid)
 }
 
 /// The code signing configuration whose ARN is a tag operation's `Resource`, if it is one.

@@ -3,11 +3,18 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{TAG_LIMIT, tagged, tagged_code_signing_config, tags, too_many_tags};
+use super::{TAG_LIMIT, tagged, tagged_code_signing_config, tagged_mapping, tags, too_many_tags};
 use crate::{error, service::Lambda};
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let tags = tags(&input.members);
+    if let Some(mapping) = tagged_mapping(&lambda.0, ctx, &input.members).filter(|_| !tags.is_empty()) {
+        let change = lambda.0.mappings.change_tags(&mapping, |known| {
+            known.extend(tags);
+            if known.len() > TAG_LIMIT { Err(too_many_tags()) } else { Ok(()) }
+        });
+        return change.await.map(|()| Output::empty());
+    }
     let config = tagged_code_signing_config(&lambda.0, &input.members);
     let entry = config.is_none().then(|| tagged(&lambda.0, ctx, &input.members)).transpose()?;
     if tags.is_empty() {

@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::Value;
 
-use super::{tagged, tagged_code_signing_config};
+use super::{tagged, tagged_code_signing_config, tagged_mapping};
 use crate::service::Lambda;
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -14,6 +14,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         return Err(ServiceError::validation(
             "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null",
         ));
+    }
+    if let Some(mapping) = tagged_mapping(&lambda.0, ctx, &input.members) {
+        let change = lambda.0.mappings.change_tags(&mapping, |known| {
+            known.retain(|key, _| !keys.contains(&key.as_str()));
+            Ok(())
+        });
+        return change.await.map(|()| Output::empty());
     }
     if let Some(config) = tagged_code_signing_config(&lambda.0, &input.members) {
         let change = lambda.0.code_signing.change(&config.arn, |config| {

@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod registry;
+pub mod sources;
 
 use std::{
     collections::HashMap,

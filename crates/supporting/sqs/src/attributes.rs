@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_wire::ServiceError;
 
+use crate::redrive;
+
 /// Attributes that act: name, smallest, largest, default.
 const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("DelaySeconds", 0, 900, 0),
@@ -22,11 +24,14 @@ pub(crate) fn check(given: &BTreeMap<String, String>) -> Result<(), ServiceError
         if SHOWN.contains(&name.as_str()) {
             continue;
         }
+        if name == "RedrivePolicy" {
+            redrive::check(value)?;
+            continue;
+        }
         let Some((_, smallest, largest, _)) = NUMBERS.iter().find(|(known, ..)| known == name) else {
             return Err(match name.as_str() {
                 "FifoQueue"
                 | "ContentBasedDeduplication"
-                | "RedrivePolicy"
                 | "RedriveAllowPolicy"
                 | "DeduplicationScope"
                 | "FifoThroughputLimit" => ServiceError::not_implemented(format!(

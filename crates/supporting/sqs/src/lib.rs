@@ -1,13 +1,15 @@
 //! SQS, as far as workflows and functions send to queues and tests read from them: standard queues, visibility,
-//! delays, long polling.
+//! delays, long polling, dead letter queues.
 //!
-//! Owns queues and messages. FIFO queues, dead-letter redrive and policies are refused by name. Start at [`Sqs`].
+//! Owns queues and messages. FIFO queues, moving messages back from a dead letter queue, and
+//! what a dead letter queue allows, are refused by name. Start at [`Sqs`].
 
 mod attributes;
 mod line;
 mod message;
 mod message_attributes;
 mod queue;
+mod redrive;
 #[cfg(test)]
 mod tests;
 

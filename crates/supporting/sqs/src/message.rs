@@ -19,7 +19,7 @@ use crate::{
     line::{Counts, Hidden, Line, Sequence},
     message_attributes, number, queue,
     queue::Queue,
-    storage, text,
+    redrive, storage, text,
 };
 
 /// A message, as it is kept.
@@ -39,6 +39,9 @@ pub(crate) struct Message {
     receives: u64,
     /// The current receipt, once it has been received.
     receipt: Option<String>,
+    /// The queue that it was moved from, where it was received too often.
+    #[serde(default)]
+    dead_letter_source: Option<String>,
 }
 
 impl Message {
@@ -162,6 +165,7 @@ async fn store(
         first_received: None,
         receives: 0,
         receipt: None,
+        dead_letter_source: None,
     };
     let mut answer = json!({ "MessageId": message.id, "MD5OfMessageBody": md5(body.as_bytes()) });
     if let Some(md5) = md5_of_attributes(&message.attributes) {
@@ -320,6 +324,9 @@ async fn take(
     let visible = now.plus(hidden);
     // A message that is not hidden at all must not be given out twice in one answer.
     let claimed_until = visible.max(now.plus(Duration::from_millis(1)));
+    let redrive = redrive::of(queue);
+    let dead_letters =
+        redrive.and_then(|redrive| Some((redrive::target(state, &redrive)?, redrive.most_receives)));
     let mut taken = Vec::new();
     while (taken.len() as u64) < most
         && let Some(sequence) = line.claim(now, claimed_until)
@@ -333,6 +340,12 @@ async fn take(
         };
         if found.sent.plus(kept) <= now {
             remove(state, queue, &found).await?;
+            continue;
+        }
+        if let Some((target, most)) = &dead_letters
+            && found.receives >= *most
+        {
+            bury(state, queue, target, &found).await?;
             continue;
         }
         let mut message = (*found).clone();
@@ -355,6 +368,23 @@ async fn take(
         }
     }
     Ok(taken)
+}
+
+/// Moves a message to the dead letter queue. It is there before it is gone here: a crash in between leaves it in both.
+async fn bury(state: &State, queue: &Queue, target: &Queue, message: &Message) -> Result<(), ServiceError> {
+    let now = state.clock.now();
+    let buried = Message {
+        sequence: (u64::try_from(now.millis()).unwrap_or_default(), Uuid::new_v4().as_u64_pair().0),
+        visible: now,
+        first_received: None,
+        receives: 0,
+        receipt: None,
+        dead_letter_source: Some(queue.arn()),
+        ..message.clone()
+    };
+    let buried = state.messages.put(buried.key(target), buried).await.map_err(storage)?;
+    line(state, target).place(buried.sequence, buried.visible, Hidden::Delayed, now);
+    remove(state, queue, message).await
 }
 
 /// A receipt names its message's place, so that deleting needs no search.
@@ -382,6 +412,7 @@ fn shown(message: &Message, members: &Members) -> Value {
         ("ApproximateReceiveCount", Some(message.receives.to_string())),
         ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
         ("AWSTraceHeader", message.trace_header.clone()),
+        ("DeadLetterQueueSourceArn", message.dead_letter_source.clone()),
     ] {
         if let Some(value) = value.filter(|_| system.contains(&"All") || system.contains(&name)) {
             attributes.insert(name.to_owned(), Value::from(value));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::Key;
 
-use crate::{Answer, Members, State, attributes, message, number, storage, text, texts};
+use crate::{Answer, Members, State, attributes, message, number, redrive, storage, text, texts};
 
 /// A queue, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +31,10 @@ impl Queue {
         attributes::number(&self.attributes, name)
     }
 
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
+    }
+
     fn url(&self, ctx: &CallContext) -> String {
         let in_region =
             if self.region == "us-east-1" { String::new() } else { format!("/queue/{}", self.region) };
@@ -38,7 +42,7 @@ impl Queue {
     }
 }
 
-fn key(account: &str, region: &str, name: &str) -> Key {
+pub(crate) fn key(account: &str, region: &str, name: &str) -> Key {
     Key::new().text(account).text(region).text(name)
 }
 
@@ -77,8 +81,10 @@ pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) 
     let Scope { account, region } = &ctx.scope;
     let name = text(members, "QueueName");
     check_name(name)?;
-    let given = texts(members, "Attributes");
+    let mut given = texts(members, "Attributes");
     attributes::check(&given)?;
+    redrive::target_must_exist(state, &given)?;
+    given.retain(|name, value| name != "RedrivePolicy" || !value.is_empty());
     let _turn = state.changing.turn(&key(account, region, name)).await;
     if let Some(queue) = state.queues.get(&key(account, region, name)) {
         let differs = given.iter().find(|(name, value)| {
@@ -168,8 +174,7 @@ pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members
     let seconds = |at: Timestamp| (at.millis() / 1_000).to_string();
     all.insert("CreatedTimestamp".to_owned(), seconds(queue.created));
     all.insert("LastModifiedTimestamp".to_owned(), seconds(queue.modified));
-    let arn = format!("arn:aws:sqs:{}:{}:{}", queue.region, queue.account, queue.name);
-    all.insert("QueueArn".to_owned(), arn);
+    all.insert("QueueArn".to_owned(), queue.arn());
     all.insert("ApproximateNumberOfMessages".to_owned(), counts.visible.to_string());
     all.insert("ApproximateNumberOfMessagesNotVisible".to_owned(), counts.taken.to_string());
     all.insert("ApproximateNumberOfMessagesDelayed".to_owned(), counts.delayed.to_string());
@@ -210,10 +215,12 @@ pub(crate) async fn set_attributes(state: &State, ctx: &CallContext, members: &M
     let given = texts(members, "Attributes");
     let found = by_url(state, ctx, members)?;
     attributes::check(&given)?;
+    redrive::target_must_exist(state, &given)?;
     let _turn = state.changing.turn(&found.key()).await;
     // It may have changed, or gone, since.
     let mut queue = (*by_url(state, ctx, members)?).clone();
     queue.attributes.extend(given);
+    queue.attributes.retain(|name, value| name != "RedrivePolicy" || !value.is_empty());
     queue.modified = state.clock.now();
     state.queues.put(queue.key(), queue).await.map_err(storage)?;
     Ok(Output::empty())

@@ -32,6 +32,42 @@ impl Client {
 }
 
 #[tokio::test]
+async fn a_message_that_was_received_too_often_goes_to_the_dead_letter_queue() {
+    let client = Client::new();
+    let missing =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":"2"}"#;
+    let made = json!({"QueueName": "q", "Attributes": {"RedrivePolicy": missing, "VisibilityTimeout": "10"}});
+    assert_eq!(client.call("CreateQueue", made.clone()).await.unwrap_err(), "InvalidParameterValue");
+    let dead = client.call("CreateQueue", json!({"QueueName": "dead"})).await.unwrap()["QueueUrl"].clone();
+    let queue = client.call("CreateQueue", made).await.unwrap()["QueueUrl"].clone();
+    let shown = client
+        .call("GetQueueAttributes", json!({"QueueUrl": queue, "AttributeNames": ["RedrivePolicy"]}))
+        .await
+        .unwrap();
+    assert_eq!(shown["Attributes"]["RedrivePolicy"], missing);
+    client.call("SendMessage", json!({"QueueUrl": queue, "MessageBody": "x"})).await.unwrap();
+    let receive = |queue: &Value| json!({"QueueUrl": queue, "AttributeNames": ["All"]});
+    for expected in ["1", "2"] {
+        let got = client.call("ReceiveMessage", receive(&queue)).await.unwrap();
+        assert_eq!(got["Messages"][0]["Attributes"]["ApproximateReceiveCount"], expected);
+        assert_eq!(client.call("ReceiveMessage", receive(&dead)).await.unwrap(), json!({}));
+        client.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(client.call("ReceiveMessage", receive(&queue)).await.unwrap(), json!({}));
+    let got = client.call("ReceiveMessage", receive(&dead)).await.unwrap();
+    assert_eq!(got["Messages"][0]["Body"], "x");
+    let attributes = &got["Messages"][0]["Attributes"];
+    assert_eq!(attributes["DeadLetterQueueSourceArn"], "arn:aws:sqs:us-east-1:000000000000:q");
+    assert_eq!(attributes["ApproximateReceiveCount"], "1");
+    client.clock.advance(Duration::from_secs(100));
+    assert_eq!(client.call("ReceiveMessage", receive(&queue)).await.unwrap(), json!({}));
+    let back = json!({"QueueUrl": queue, "Attributes": {"RedrivePolicy": ""}});
+    client.call("SetQueueAttributes", back).await.unwrap();
+    let asked = json!({"QueueUrl": queue, "AttributeNames": ["RedrivePolicy"]});
+    assert_eq!(client.call("GetQueueAttributes", asked).await.unwrap(), json!({}));
+}
+
+#[tokio::test]
 async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back() {
     let client = Client::new();
     let made = client
@@ -94,7 +130,7 @@ async fn what_is_not_there_is_refused_by_name() {
     );
     let wrong = json!({"QueueName": "q", "Attributes": {"VisibilityTimeout": "soon"}});
     assert_eq!(client.call("CreateQueue", wrong).await.unwrap_err(), "InvalidAttributeValue");
-    let redrive = json!({"QueueName": "q", "Attributes": {"RedrivePolicy": "{}"}});
+    let redrive = json!({"QueueName": "q", "Attributes": {"RedriveAllowPolicy": "{}"}});
     assert_eq!(client.call("CreateQueue", redrive).await.unwrap_err(), "NotImplemented");
 }
 

@@ -1,6 +1,7 @@
 //! Resource types: which properties each has, which calls make it, what it gives.
 
 mod bucket;
+mod event_source_mapping;
 mod function;
 mod http_api;
 mod log_group;
@@ -133,6 +134,7 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGatewayV2::Api" => http_api::PROPERTIES,
         "AWS::ApiGatewayV2::Stage" => http_api::STAGE,
         "AWS::IAM::Role" => role::PROPERTIES,
+        "AWS::Lambda::EventSourceMapping" => event_source_mapping::PROPERTIES,
         "AWS::Lambda::Function" => function::PROPERTIES,
         "AWS::Lambda::Permission" => function::PERMISSION,
         "AWS::Logs::LogGroup" => log_group::PROPERTIES,
@@ -176,6 +178,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::ApiGatewayV2::Api" => http_api::calls(resource),
         "AWS::ApiGatewayV2::Stage" => Ok(http_api::stage(resource)),
         "AWS::IAM::Role" => Ok(role::calls(resource)),
+        "AWS::Lambda::EventSourceMapping" => Ok(event_source_mapping::calls(resource)),
         "AWS::Lambda::Function" => function::calls(resource),
         "AWS::Lambda::Permission" => Ok(function::permission(resource)),
         "AWS::Logs::LogGroup" => Ok(log_group::calls(resource)),
@@ -209,6 +212,9 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: Value::from(resource.name("RoleName")),
             attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
         },
+        "AWS::Lambda::EventSourceMapping" => {
+            Reply { reference: value("id"), attributes: vec![("Id", value("id"))] }
+        }
         "AWS::Lambda::Function" => Reply {
             reference: Value::from(resource.name("FunctionName")),
             attributes: vec![("Arn", value("arn"))],

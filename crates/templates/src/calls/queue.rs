@@ -12,6 +12,7 @@ const ATTRIBUTES: &[&str] = &[
     "MaximumMessageSize",
     "MessageRetentionPeriod",
     "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
     "VisibilityTimeout",
 ];
 
@@ -21,6 +22,7 @@ pub(super) const PROPERTIES: &[&str] = &[
     "MessageRetentionPeriod",
     "QueueName",
     "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
     "Tags",
     "VisibilityTimeout",
 ];

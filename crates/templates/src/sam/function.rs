@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Serverless, Work, api::Event, role};
+use super::{Serverless, Work, api::Event, event_source, role};
 
 const KNOWN: &[&str] = &[
     "Architectures",
@@ -72,6 +72,9 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work) {
     work.add(id, "AWS::Lambda::Function", properties, &found.beside);
     for (name, event) in given.get("Events").and_then(Value::as_object).into_iter().flatten() {
         let place = format!("Resources.{id}.Properties.Events.{name}");
+        if event_source::transform(id, name, event, &place, work) {
+            continue;
+        }
         let Some(event) = Event::read(event, &place, &mut work.refusals) else { continue };
         let version = "2015-03-31/functions";
         let uri = format!(

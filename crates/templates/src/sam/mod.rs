@@ -2,6 +2,7 @@
 //! ids that the real transform gives, because templates refer to them.
 
 mod api;
+mod event_source;
 mod function;
 mod globals;
 mod state_machine;
