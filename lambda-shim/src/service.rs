@@ -127,6 +127,7 @@ impl Lambda {
                 pool.stop_all();
             }
         }
+        self.0.host.all_ended().await;
         self.0.host.executor.shutdown().await;
     }
 

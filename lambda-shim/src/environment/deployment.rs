@@ -16,6 +16,8 @@ pub(crate) enum Initialization {
     OnDemand,
     /// It is kept ready ahead of requests.
     Provisioned,
+    /// It stands for one that is made of a snapshot.
+    SnapStart,
 }
 
 impl Initialization {
@@ -24,6 +26,7 @@ impl Initialization {
         match self {
             Self::OnDemand => "on-demand",
             Self::Provisioned => "provisioned-concurrency",
+            Self::SnapStart => "snap-start",
         }
     }
 
@@ -31,7 +34,9 @@ impl Initialization {
     pub(crate) fn limit(self, timeout: Duration) -> Duration {
         match self {
             Self::OnDemand => Duration::from_secs(10),
-            Self::Provisioned => timeout.clamp(Duration::from_secs(130), Duration::from_secs(900)),
+            Self::Provisioned | Self::SnapStart => {
+                timeout.clamp(Duration::from_secs(130), Duration::from_secs(900))
+            }
         }
     }
 }

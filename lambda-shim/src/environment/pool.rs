@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use super::{
     deployment::{Deployment, Initialization},
     host::Host,
-    running::{Environment, StartFailure},
+    running::Environment,
+    start::StartFailure,
 };
 
 /// How long a request waits for a warm environment before another one is started. A start takes tens of milliseconds
