@@ -5,6 +5,7 @@
 //! `invoke` finds the version, `environment` has a pool of warm ones, `executor` starts and stops them, and
 //! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`. Start at [`Lambda::start`].
 
+mod capacity;
 mod code;
 mod code_signing;
 mod environment;

@@ -14,6 +14,7 @@ use runtime::{
 use store::{BlobId, Store};
 
 use crate::{
+    capacity::CapacityProviders,
     code::download,
     code_signing::CodeSigning,
     environment::host::Host,
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) table: FunctionTable,
     pub(crate) layers: Layers,
     pub(crate) code_signing: CodeSigning,
+    pub(crate) capacity: CapacityProviders,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -87,6 +89,7 @@ impl Lambda {
             table: FunctionTable::load(options.store.clone())?,
             layers: Layers::load(&options.store)?,
             code_signing: CodeSigning::load(&options.store)?,
+            capacity: CapacityProviders::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,

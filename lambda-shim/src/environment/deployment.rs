@@ -63,6 +63,8 @@ pub(crate) struct Deployment {
     /// The user's variables.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
+    /// Its environments are made of a snapshot.
+    pub(crate) snapshot: bool,
     pub(crate) code: Code,
     pub(crate) image: Option<Image>,
     /// Archives below `/opt`, in the order in which they are merged.
@@ -98,6 +100,7 @@ impl Deployment {
                 .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
                 .collect(),
             logging: configuration.logging.clone(),
+            snapshot: configuration.has_snapshot(),
             code: configuration.code.clone(),
             image: configuration.image.clone(),
             layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),

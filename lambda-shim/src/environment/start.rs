@@ -93,7 +93,9 @@ impl Environment {
         let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
         log.begin_tail();
-        let attempt = Attempt { pool, stream: &stream, log: &log, initialization };
+        // What is made of a snapshot tells of its restoration alone; the start was told of when the snapshot was made.
+        let told = initialization != Initialization::SnapStart;
+        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
         let timeout = deployment.timeout;
         let mut began = Instant::now();
         let mut started = attempt.make("init", initialization.limit(timeout)).await;
@@ -114,6 +116,20 @@ impl Environment {
             Err(why) => Err(failure(pool, why, log, began.elapsed())),
         }
     }
+
+    /// Starts an environment up to where its snapshot is taken, and ends it: no snapshot is kept here, so that every
+    /// environment starts anew, and comes out of the same state.
+    pub(crate) async fn try_snapshot(pool: &Arc<Pool>) -> Result<(), StartProblem> {
+        let _place = pool.host.place().await;
+        let (initialization, stream) = (Initialization::SnapStart, stream_name(pool));
+        let deployment = &pool.deployment;
+        let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
+        let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
+        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told: true };
+        let started = attempt.make("init", initialization.limit(deployment.timeout)).await?;
+        Self::abandon(started.session, started.running, &log.telemetry, Reason::Spindown).await;
+        Ok(())
+    }
 }
 
 fn failure(pool: &Pool, why: StartProblem, log: Arc<EnvironmentLog>, duration: Duration) -> StartFailure {
@@ -127,6 +143,8 @@ struct Attempt<'a> {
     stream: &'a str,
     log: &'a Arc<EnvironmentLog>,
     initialization: Initialization,
+    /// Lines tell of it.
+    told: bool,
 }
 
 impl Attempt<'_> {
@@ -150,7 +168,9 @@ impl Attempt<'_> {
             log: Arc::clone(log),
         };
         let lines = SystemLines { deployment, log };
-        lines.init_start((initialization, phase));
+        if self.told {
+            lines.init_start((initialization, phase));
+        }
         let executor = &pool.host.executor;
         executor.prepare(deployment).await.map_err(StartProblem::Executor)?;
         let running = executor.start(request).await.map_err(StartProblem::Executor)?;
@@ -167,14 +187,16 @@ impl Attempt<'_> {
         if status != InitStatus::Success {
             running.drain();
         }
-        lines.init_runtime_done((initialization, phase), &status);
-        for subscribed in log.telemetry.take_subscribed() {
-            lines.subscription(&subscribed);
+        if self.told || status != InitStatus::Success {
+            lines.init_runtime_done((initialization, phase), &status);
+            for subscribed in log.telemetry.take_subscribed() {
+                lines.subscription(&subscribed);
+            }
+            for extension in session.shown_extensions() {
+                lines.extension(&extension);
+            }
+            lines.init_report((initialization, phase), &status, duration);
         }
-        for extension in session.shown_extensions() {
-            lines.extension(&extension);
-        }
-        lines.init_report((initialization, phase), &status, duration);
         match result {
             Ok(()) => Ok(Started { session, running, init: duration, restore: None }),
             Err(why) => {

@@ -295,6 +295,51 @@ pub async fn internal_extensions_are_served(rig: &Rig) {
     assert!(outcome.function_error.is_none() && tail(&outcome).contains("START RequestId"), "{outcome:?}");
 }
 
+pub async fn snapshots_run_their_hooks(rig: &Rig) {
+    let source = "import os\nfrom snapshot_restore_py import register_before_snapshot, register_after_restore\nseen = []\n\
+        @register_before_snapshot\ndef before():\n    seen.append('before')\n\n\
+        @register_after_restore\ndef after():\n    if os.environ.get('FAIL'):\n        raise ValueError('stale')\n    seen.append('after')\n\n\
+        def handler(event, context):\n    return seen + [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']]\n";
+    let snap_start = json!({"SnapStart": {"ApplyOn": "PublishedVersions"}});
+    rig.create("snap", "python3.12", &[("index.py", source)], snap_start.clone()).await;
+    assert_eq!(value(&rig.invoke("snap", json!(1)).await), json!(["on-demand"]), "$LATEST has no snapshot");
+    rig.settled("snap").await;
+    let published = rig.call("PublishVersion", json!({"FunctionName": "snap"})).await.unwrap();
+    assert_eq!((&published["State"], &published["Version"]), (&json!("Pending"), &json!("1")));
+    let outcome = rig.invoke("snap:1", json!(1)).await;
+    assert_eq!(value(&outcome), json!(["before", "after", "snap-start"]), "{outcome:?}");
+    let of_version = json!({"FunctionName": "snap", "Qualifier": "1"});
+    let shown = rig.call("GetFunctionConfiguration", of_version).await.unwrap();
+    assert_eq!(
+        (&shown["State"], &shown["SnapStart"]["OptimizationStatus"]),
+        (&json!("Active"), &json!("On"))
+    );
+    let log = said(rig, "snap", "\tRestore Duration: ").await;
+    for line in [
+        "RESTORE_START Runtime Version: python:3.12.v1\t",
+        "RESTORE_REPORT Restore Duration: ",
+        "ms\tPhase: init\n",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(log.contains(" ms\tBilled Restore Duration: "), "{log}");
+
+    let mut broken = snap_start;
+    broken["Environment"] = json!({"Variables": {"FAIL": "1"}});
+    broken["Publish"] = json!(true);
+    rig.create("stale", "python3.12", &[("index.py", source)], broken).await;
+    let outcome = rig.invoke("stale:1", json!(1)).await;
+    assert_eq!(value(&outcome)["errorMessage"], "stale", "{outcome:?}");
+    let log = rig.lines.of("stale");
+    assert!(log.contains("\tStatus: error\tError Type: ValueError\n"), "{log}");
+
+    // A version whose start fails has no snapshot.
+    let extra = json!({"SnapStart": {"ApplyOn": "PublishedVersions"}, "Publish": true});
+    rig.create("broken", "python3.12", &[("index.py", "raise ValueError('no')")], extra).await;
+    let refused = rig.refused(runtime::Invocation::request_response("broken:1", "{}")).await;
+    assert!(refused.message.contains("Failed. The function failed to initialize: "), "{refused}");
+}
+
 /// Runs every test of this file with the executor that `rig` starts.
 #[macro_export]
 macro_rules! extensions_contract {
@@ -309,6 +354,7 @@ macro_rules! extensions_contract {
             telemetry_is_there_before_the_end,
             the_logs_api_is_served_too,
             internal_extensions_are_served,
+            snapshots_run_their_hooks,
         }
     };
 }
