@@ -244,8 +244,9 @@ pub async fn telemetry_is_delivered(rig: &Rig) {
 }
 
 pub async fn telemetry_is_there_before_the_end(rig: &Rig) {
-    // By TCP, with a buffer that would be kept for half a minute.
-    let wanted = json!({"protocol": "TCP", "schemaVersion": "2025-01-29", "types": ["function"], "buffering": {"timeoutMs": 30000}});
+    // With a buffer that would be kept for half a minute.
+    let wanted =
+        json!({"schemaVersion": "2025-01-29", "types": ["function"], "buffering": {"timeoutMs": 30000}});
     let logging = json!({"LoggingConfig": {"LogFormat": "JSON"}});
     with_extension(rig, "flushes", json!({"TELEMETRY": wanted.to_string()}), logging).await;
     rig.invoke("flushes", json!("fail")).await;
@@ -259,7 +260,7 @@ pub async fn telemetry_is_there_before_the_end(rig: &Rig) {
 }
 
 pub async fn the_logs_api_is_served_too(rig: &Rig) {
-    let wanted = json!({"path": "/2020-08-15/logs", "schemaVersion": "2020-08-15", "types": ["platform", "function"], "buffering": {"timeoutMs": 25}});
+    let wanted = json!({"protocol": "TCP", "path": "/2020-08-15/logs", "schemaVersion": "2020-08-15", "types": ["platform", "function"], "buffering": {"timeoutMs": 25}});
     with_extension(rig, "logs", json!({"TELEMETRY": wanted.to_string()}), json!({})).await;
     rig.invoke("logs", json!("x")).await;
     let log = said(rig, "logs", "\"type\": \"platform.report\"").await;
