@@ -27,6 +27,13 @@ const EXIT: u8 = 6;
 const CREDIT: u8 = 7;
 const MEMORY: u8 = 8;
 const BEAT: u8 = 9;
+const EXTENSIONS: u8 = 10;
+const START: u8 = 11;
+const EXTENSION_EXIT: u8 = 12;
+const SIGNAL: u8 = 13;
+const CONNECT: u8 = 14;
+const FRAMED: u8 = 15;
+const LAUNCH_ERROR: u8 = 16;
 
 const HEADER: usize = 9;
 /// How much may be under way unacknowledged in each direction of a connection.
@@ -36,6 +43,9 @@ const BACKLOG: usize = 1024 * 1024;
 const CHUNK: usize = 32 * 1024;
 /// Tule sends a beat every five seconds.
 const SILENCE: Duration = Duration::from_secs(60);
+/// As many extensions are started.
+const EXTENSION_LIMIT: usize = 10;
+const EXTENSION_FOLDER: &str = "/opt/extensions";
 
 const POLLIN: i16 = 1;
 const POLLOUT: i16 = 4;
@@ -73,10 +83,23 @@ struct Init {
     next: u32,
     outward: VecDeque<u8>,
     input: Vec<u8>,
-    log: Option<RawFd>,
-    child: i32,
+    outputs: Vec<Output>,
+    /// What runs as the runtime.
+    program: Vec<String>,
+    /// Its process, when it runs.
+    child: Option<i32>,
+    /// The processes of extensions that run, and their numbers.
+    extensions: Vec<(i32, u32)>,
     heard: Instant,
     measured: Option<Instant>,
+}
+
+/// A pipe that the function or an extension writes to.
+struct Output {
+    reader: std::io::PipeReader,
+    /// LOG or FRAMED.
+    kind: u8,
+    channel: u32,
 }
 
 fn main() {
@@ -89,8 +112,7 @@ fn main() {
     let _ = std::fs::set_permissions("/tmp", std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let runtime = listen(9001);
     let endpoint = port.parse().ok().filter(|port: &u16| *port != 0).map(listen);
-    let (reader, child) = start(program);
-    for fd in [0, 1, reader.as_raw_fd()] {
+    for fd in [0, 1] {
         non_blocking(fd);
     }
     let mut init = Init {
@@ -98,11 +120,17 @@ fn main() {
         next: 1,
         outward: VecDeque::new(),
         input: Vec::new(),
-        log: Some(reader.as_raw_fd()),
-        child,
+        outputs: Vec::new(),
+        program: program.to_vec(),
+        child: None,
+        extensions: Vec::new(),
         heard: Instant::now(),
         measured: None,
     };
+    // With extensions the runtime waits until Tule says START.
+    if !init.start_extensions() {
+        init.start_runtime();
+    }
     loop {
         init.turn(&runtime, endpoint.as_ref());
     }
@@ -121,16 +149,11 @@ fn listen(port: u16) -> TcpListener {
     }
 }
 
-/// Starts the function's runtime with Lambda's environment and one pipe for both of its outputs.
-fn start(program: &[String]) -> (std::io::PipeReader, i32) {
-    let Some((name, arguments)) = program.split_first() else { exit(127) };
-    // A function without a program of its own may have one in a layer.
-    let of_layer = name == "/var/task/bootstrap" && !std::path::Path::new(name).exists();
-    let name = if of_layer { "/opt/bootstrap" } else { name };
-    let pipes = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
-    let Ok((reader, first, second)) = pipes else { exit(125) };
+/// A program with Lambda's environment, and one pipe for both of its outputs.
+fn command(name: &str) -> std::io::Result<(Command, std::io::PipeReader)> {
+    let (reader, writer) = std::io::pipe()?;
     let mut command = Command::new(name);
-    command.args(arguments).stdin(Stdio::null()).stdout(first).stderr(second);
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     // Docker sets these; Lambda does not.
     command.env_remove("HOME").env_remove("HOSTNAME").process_group(0);
     // Lambda's user has a home by the table of users. Where the image does not know the user, HOME has to say it:
@@ -139,20 +162,7 @@ fn start(program: &[String]) -> (std::io::PipeReader, i32) {
     if !users.lines().any(|user| user.split(':').nth(2) == Some("993")) {
         command.env("HOME", "/home/sbx_user1051");
     }
-    match command.spawn() {
-        Ok(child) => {
-            let pid = i32::try_from(child.id()).unwrap_or_default();
-            (reader, pid)
-        }
-        Err(error) => {
-            // 126 and 127 as shells have it; Tule knows the text by the number.
-            exit(match error.raw_os_error() {
-                Some(8) => 124,
-                Some(13) => 126,
-                _ => 127,
-            })
-        }
-    }
+    Ok((command, reader))
 }
 
 fn non_blocking(fd: RawFd) {
@@ -184,6 +194,69 @@ fn read_fd(fd: RawFd, buffer: &mut [u8]) -> Got {
 }
 
 impl Init {
+    /// Starts every file in the folder of extensions; `false` if there are none.
+    fn start_extensions(&mut self) -> bool {
+        let folder = std::fs::read_dir(EXTENSION_FOLDER).into_iter().flatten().flatten();
+        let files = folder.filter(|entry| std::fs::metadata(entry.path()).is_ok_and(|about| about.is_file()));
+        let mut names: Vec<String> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        if names.is_empty() {
+            return false;
+        }
+        self.say(EXTENSIONS, 0, names.join("\n").as_bytes());
+        if names.len() > EXTENSION_LIMIT {
+            return true;
+        }
+        for (number, name) in (1..).zip(&names) {
+            let spawned = command(&[EXTENSION_FOLDER, name].join("/"))
+                .and_then(|(mut command, reader)| Ok((command.spawn()?.id(), reader)));
+            match spawned {
+                Ok((pid, reader)) => {
+                    self.extensions.push((i32::try_from(pid).unwrap_or_default(), number));
+                    self.read_from(reader, LOG, number);
+                }
+                Err(error) => {
+                    self.say(LAUNCH_ERROR, number, &error.raw_os_error().unwrap_or_default().to_be_bytes());
+                }
+            }
+        }
+        true
+    }
+
+    fn start_runtime(&mut self) {
+        let program = std::mem::take(&mut self.program);
+        let Some((name, arguments)) = program.split_first() else { exit(127) };
+        // A function without a program of its own may have one in a layer.
+        let of_layer = name == "/var/task/bootstrap" && !std::path::Path::new(name).exists();
+        let name = if of_layer { "/opt/bootstrap" } else { name };
+        let (Ok((mut command, reader)), Ok((frames, writer))) = (command(name), std::io::pipe()) else { exit(125) };
+        // Runtimes of AWS's write log messages here with their length ahead, so that each stays whole.
+        let fd = writer.as_raw_fd();
+        // SAFETY: F_SETFD (2) without FD_CLOEXEC on a descriptor of ours.
+        unsafe { fcntl(fd, 2, 0) };
+        command.args(arguments).env("_LAMBDA_TELEMETRY_LOG_FD", fd.to_string());
+        match command.spawn() {
+            Ok(child) => {
+                self.child = i32::try_from(child.id()).ok();
+                self.read_from(reader, LOG, 0);
+                self.read_from(frames, FRAMED, 0);
+            }
+            Err(error) => {
+                // 126 and 127 as shells have it; Tule knows the text by the number.
+                exit(match error.raw_os_error() {
+                    Some(8) => 124,
+                    Some(13) => 126,
+                    _ => 127,
+                })
+            }
+        }
+    }
+
+    fn read_from(&mut self, reader: std::io::PipeReader, kind: u8, channel: u32) {
+        non_blocking(reader.as_raw_fd());
+        self.outputs.push(Output { reader, kind, channel });
+    }
+
     fn turn(&mut self, runtime: &TcpListener, endpoint: Option<&TcpListener>) {
         self.wait(runtime, endpoint);
         self.hear();
@@ -211,8 +284,9 @@ impl Init {
         if let Some(endpoint) = endpoint {
             fds.push(PollFd { fd: endpoint.as_raw_fd(), events: POLLIN, revents: 0 });
         }
-        if let Some(log) = self.log.filter(|_| self.outward.len() < BACKLOG) {
-            fds.push(PollFd { fd: log, events: POLLIN, revents: 0 });
+        if self.outward.len() < BACKLOG {
+            let outputs = self.outputs.iter().map(|output| output.reader.as_raw_fd());
+            fds.extend(outputs.map(|fd| PollFd { fd, events: POLLIN, revents: 0 }));
         }
         for connection in self.connections.values() {
             let mut events = 0;
@@ -254,6 +328,18 @@ impl Init {
     }
 
     fn obey(&mut self, kind: u8, channel: u32, payload: &[u8]) {
+        match (kind, payload) {
+            (START, _) if self.child.is_none() && !self.program.is_empty() => return self.start_runtime(),
+            (SIGNAL, [signal, ..]) => {
+                if let Some(child) = self.child {
+                    // SAFETY: kill takes plain numbers; the group is the runtime's own.
+                    unsafe { kill(-child, i32::from(*signal)) };
+                }
+                return;
+            }
+            (CONNECT, [high, low]) => return self.reach(channel, u16::from_be_bytes([*high, *low])),
+            _ => {}
+        }
         let Some(connection) = self.connections.get_mut(&channel) else { return };
         match kind {
             DATA => {
@@ -270,6 +356,22 @@ impl Init {
             }
             _ => {}
         }
+    }
+
+    /// Connects to a port in here for Tule.
+    fn reach(&mut self, channel: u32, port: u16) {
+        match TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_millis(100)) {
+            Ok(stream) => self.keep(channel, stream, false),
+            Err(_) => self.say(CLOSE, channel, &[]),
+        }
+    }
+
+    fn keep(&mut self, channel: u32, stream: TcpStream, runtime: bool) {
+        let _ = stream.set_nonblocking(true);
+        let _ = stream.set_nodelay(true);
+        let connection =
+            Connection { stream, runtime, inward: VecDeque::new(), window: WINDOW, closing: false };
+        self.connections.insert(channel, connection);
     }
 
     /// Writes to a connection what it takes, and tells Tule that there is room again.
@@ -302,13 +404,10 @@ impl Init {
 
     fn accept(&mut self, listener: &TcpListener, runtime: bool) {
         while let Ok((stream, _)) = listener.accept() {
-            let _ = stream.set_nonblocking(true);
-            let _ = stream.set_nodelay(true);
             let channel = self.next;
-            self.next += 1;
-            let connection =
-                Connection { stream, runtime, inward: VecDeque::new(), window: WINDOW, closing: false };
-            self.connections.insert(channel, connection);
+            // The highest bit is for those that Tule opens.
+            self.next = (self.next + 1) & !(1 << 31);
+            self.keep(channel, stream, runtime);
             self.say(if runtime { OPEN_RUNTIME } else { OPEN_ENDPOINT }, channel, &[]);
         }
     }
@@ -348,13 +447,18 @@ impl Init {
 
     fn read_log(&mut self, all: bool) {
         let mut buffer = [0; CHUNK];
-        while let Some(log) = self.log.filter(|_| all || self.outward.len() < BACKLOG) {
-            match read_fd(log, &mut buffer) {
-                Got::Bytes(count) => self.say(LOG, 0, &buffer[..count]),
-                Got::Nothing => return,
-                Got::End => self.log = None,
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.retain(|output| {
+            while all || self.outward.len() < BACKLOG {
+                match read_fd(output.reader.as_raw_fd(), &mut buffer) {
+                    Got::Bytes(count) => self.say(output.kind, output.channel, &buffer[..count]),
+                    Got::Nothing => return true,
+                    Got::End => return false,
+                }
             }
-        }
+            true
+        });
+        self.outputs = outputs;
     }
 
     /// The most memory used in this container, ten times a second at most.
@@ -370,7 +474,7 @@ impl Init {
         }
     }
 
-    /// Buries the dead; the runtime's end is the container's.
+    /// Buries the dead; the container ends with the last of the runtime and its extensions.
     fn reap(&mut self) {
         loop {
             let mut status = 0;
@@ -379,22 +483,41 @@ impl Init {
             if pid <= 0 {
                 return;
             }
-            if pid == self.child {
-                self.read_log(true);
-                let signal = status & 0x7f;
-                let code = (status >> 8) & 0xff;
-                let mut payload = [0; 8];
-                payload[..4].copy_from_slice(&code.to_be_bytes());
-                payload[4..].copy_from_slice(&signal.to_be_bytes());
-                self.say(EXIT, 0, &payload);
-                let patience = Instant::now();
-                while !self.outward.is_empty() && patience.elapsed() < Duration::from_secs(5) {
-                    self.flush();
-                    std::thread::sleep(Duration::from_millis(1));
+            let extension = self.extensions.iter().position(|(of, _)| *of == pid);
+            if self.child != Some(pid) && extension.is_none() {
+                continue;
+            }
+            self.read_log(true);
+            let signal = status & 0x7f;
+            let code = (status >> 8) & 0xff;
+            let mut payload = [0; 8];
+            payload[..4].copy_from_slice(&code.to_be_bytes());
+            payload[4..].copy_from_slice(&signal.to_be_bytes());
+            match extension {
+                Some(at) => {
+                    let (_, number) = self.extensions.remove(at);
+                    self.say(EXTENSION_EXIT, number, &payload);
                 }
-                exit(0);
+                None => {
+                    self.child = None;
+                    self.program = Vec::new();
+                    self.say(EXIT, 0, &payload);
+                }
+            }
+            // What goes on without a runtime are extensions, which have a little time.
+            if self.child.is_none() && self.program.is_empty() && self.extensions.is_empty() {
+                self.leave();
             }
         }
+    }
+
+    fn leave(&mut self) -> ! {
+        let patience = Instant::now();
+        while !self.outward.is_empty() && patience.elapsed() < Duration::from_secs(5) {
+            self.flush();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        exit(0);
     }
 
     fn say(&mut self, kind: u8, channel: u32, payload: &[u8]) {

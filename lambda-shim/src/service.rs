@@ -14,6 +14,7 @@ use runtime::{
 use store::{BlobId, Store};
 
 use crate::{
+    capacity::CapacityProviders,
     code::download,
     code_signing::CodeSigning,
     environment::host::Host,
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) layers: Layers,
     pub(crate) code_signing: CodeSigning,
     pub(crate) mappings: Mappings,
+    pub(crate) capacity: CapacityProviders,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     /// Invocations under way in all functions.
@@ -90,6 +92,7 @@ impl Lambda {
             layers: Layers::load(&options.store)?,
             code_signing: CodeSigning::load(&options.store)?,
             mappings: Mappings::load(&options.store)?,
+            capacity: CapacityProviders::load(&options.store)?,
             events: Events::new(options.store.clone()),
             store: options.store,
             clock: options.clock,
@@ -145,6 +148,7 @@ impl Lambda {
                 pool.stop_all();
             }
         }
+        self.0.host.all_ended().await;
         self.0.host.executor.shutdown().await;
     }
 

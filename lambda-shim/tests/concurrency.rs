@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::Store;
 use support::{Lines, Rig, options, value};
 
-const SOURCE: &str = "import os\nprint('init', flush=True)\ndef handler(event, context):\n    return [os.getpid(), os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], context.function_version]\n";
+const SOURCE: &str = "import os\nprint('begins', flush=True)\ndef handler(event, context):\n    return [os.getpid(), os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], context.function_version]\n";
 
 async fn published(rig: &Rig) {
     rig.create("f", "python3.11", &[("index.py", SOURCE)], json!({"Publish": true})).await;
@@ -75,7 +75,7 @@ async fn environments_are_ready_before_anybody_asks() {
         (&json!("READY"), &json!(2))
     );
     // Started, and nobody has asked.
-    until(|| rig.lines.of("f").matches("init\n").count() == 2).await;
+    until(|| rig.lines.of("f").matches("begins\n").count() == 2).await;
     let first = invoke(&rig, "f:live").await;
     assert_eq!((&first[1], &first[2]), (&json!("provisioned-concurrency"), &json!("1")));
     // They stay beyond the time after which idle environments end; others do not.
@@ -86,7 +86,7 @@ async fn environments_are_ready_before_anybody_asks() {
     assert_eq!(invoke(&rig, "f:1").await[1], "provisioned-concurrency", "the alias's version is provisioned");
     // One that is killed is made anew.
     std::process::Command::new("kill").args(["-9", &first[0].to_string()]).status().unwrap();
-    until(|| rig.lines.of("f").matches("init\n").count() == 4).await;
+    until(|| rig.lines.of("f").matches("begins\n").count() == 4).await;
     assert_eq!(provisioned(&rig, "live").await["Status"], "READY");
     // Fewer, then none.
     put(&rig, "live", 1).await.unwrap();
@@ -130,7 +130,7 @@ async fn provisioned_environments_come_back_after_a_restart_and_move_with_the_al
     let lines = Lines::default();
     let second = Rig::start(options(ExecutorChoice::Process, store.clone(), &lines), lines, store).await;
     assert_eq!(provisioned(&second, "live").await["Status"], "READY");
-    assert_eq!(second.lines.of("f").matches("init\n").count(), 1);
+    assert_eq!(second.lines.of("f").matches("begins\n").count(), 1);
     let before = invoke(&second, "f:live").await;
     second
         .call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Description": "two"}))

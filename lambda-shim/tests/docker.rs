@@ -26,6 +26,7 @@ fn engine_answers() -> bool {
 }
 
 contract!(rig());
+extensions_contract!(rig());
 
 fn docker(arguments: &[&str]) -> String {
     let output = std::process::Command::new("docker").args(arguments).output().unwrap();

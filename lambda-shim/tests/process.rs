@@ -12,3 +12,4 @@ async fn rig() -> Option<Rig> {
 }
 
 contract!(rig());
+extensions_contract!(rig());

@@ -16,6 +16,8 @@ pub(crate) enum Initialization {
     OnDemand,
     /// It is kept ready ahead of requests.
     Provisioned,
+    /// It stands for one that is made of a snapshot.
+    SnapStart,
 }
 
 impl Initialization {
@@ -24,6 +26,7 @@ impl Initialization {
         match self {
             Self::OnDemand => "on-demand",
             Self::Provisioned => "provisioned-concurrency",
+            Self::SnapStart => "snap-start",
         }
     }
 
@@ -31,7 +34,9 @@ impl Initialization {
     pub(crate) fn limit(self, timeout: Duration) -> Duration {
         match self {
             Self::OnDemand => Duration::from_secs(10),
-            Self::Provisioned => timeout.clamp(Duration::from_secs(130), Duration::from_secs(900)),
+            Self::Provisioned | Self::SnapStart => {
+                timeout.clamp(Duration::from_secs(130), Duration::from_secs(900))
+            }
         }
     }
 }
@@ -58,6 +63,8 @@ pub(crate) struct Deployment {
     /// The user's variables.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
+    /// Its environments are made of a snapshot.
+    pub(crate) snapshot: bool,
     pub(crate) code: Code,
     pub(crate) image: Option<Image>,
     /// Archives below `/opt`, in the order in which they are merged.
@@ -93,6 +100,7 @@ impl Deployment {
                 .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
                 .collect(),
             logging: configuration.logging.clone(),
+            snapshot: configuration.has_snapshot(),
             code: configuration.code.clone(),
             image: configuration.image.clone(),
             layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),

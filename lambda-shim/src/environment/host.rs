@@ -9,7 +9,7 @@ use std::{
 };
 
 use runtime::{Clock, LogSink};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use super::pool::Pool;
 use crate::executor::Executor;
@@ -33,6 +33,17 @@ pub(crate) struct Host {
     /// Starts that wait for a permit.
     starved: AtomicUsize,
     pools: Mutex<Vec<Weak<Pool>>>,
+    /// Environments that end in order: their extensions have a little time.
+    endings: Arc<watch::Sender<usize>>,
+}
+
+/// One environment that ends in order, until it is dropped.
+pub(crate) struct Ending(Arc<watch::Sender<usize>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 impl Host {
@@ -54,7 +65,19 @@ impl Host {
             provisioning: Semaphore::new(PROVISIONED_AT_ONCE),
             starved: AtomicUsize::new(0),
             pools: Mutex::default(),
+            endings: Arc::new(watch::Sender::new(0)),
         })
+    }
+
+    pub(super) fn ending(&self) -> Ending {
+        self.endings.send_modify(|count| *count += 1);
+        Ending(Arc::clone(&self.endings))
+    }
+
+    /// Waits until all that end in order have; they have a limit of their own.
+    pub(crate) async fn all_ended(&self) {
+        // The sender is ours.
+        let _ = self.endings.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// A place for one more environment. Where there is none, idle environments of other functions make room.

@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use super::{
     deployment::{Deployment, Initialization},
     host::Host,
-    running::{Environment, StartFailure},
+    running::Environment,
+    start::StartFailure,
 };
 
 /// How long a request waits for a warm environment before another one is started. A start takes tens of milliseconds
@@ -241,7 +242,9 @@ impl Pool {
 
     async fn start_one(self: Arc<Self>) {
         let place = self.host.place().await;
-        let started = Environment::start(&self, place, Initialization::OnDemand).await;
+        let snapshot = self.deployment.snapshot;
+        let initialization = if snapshot { Initialization::SnapStart } else { Initialization::OnDemand };
+        let started = Environment::start(&self, place, initialization).await;
         let failure = {
             let mut state = self.lock();
             state.starting -= 1;

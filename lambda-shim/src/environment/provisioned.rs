@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    deployment::Initialization,
-    pool::Pool,
-    running::{Environment, StartProblem},
-};
+use super::{deployment::Initialization, pool::Pool, running::Environment, start::StartProblem};
 
 /// How far a pool's provisioned environments are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +85,10 @@ impl Pool {
 /// Why a start failed, as AWS's `StatusReason` says it, or what is wrong here.
 fn reason(why: &StartProblem) -> String {
     match why {
-        StartProblem::Init(_) | StartProblem::Exited(_) | StartProblem::TimedOut => {
-            "FUNCTION_ERROR_INIT_FAILURE".to_owned()
-        }
+        StartProblem::Init(_)
+        | StartProblem::Exited(_)
+        | StartProblem::Extension(_)
+        | StartProblem::TimedOut => "FUNCTION_ERROR_INIT_FAILURE".to_owned(),
         StartProblem::Executor(problem) => problem.to_string(),
         StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
     }

@@ -9,87 +9,48 @@ use std::{
 };
 
 use bytes::Bytes;
+use runtime::Timestamp;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use super::{
     deployment::{Deployment, Initialization},
     log::EnvironmentLog,
     pool::Pool,
-    system_lines::{Ended, InitStatus, Report, SystemLines},
+    system_lines::{Ended, Report, RuntimeDone, SystemLines},
 };
 use crate::{
-    executor::{ExecutorError, Exit, Running, StartRequest},
+    executor::{Exit, Running},
     runtime_api::{
+        extensions::Reason,
         serve::RESPONSE_LIMIT,
-        session::{Answer, Event, Piece, Session, Start, Stream},
+        session::{Answer, Dispatched, Event, Piece, Session, Stream},
     },
 };
 
 /// How long the end of an environment whose connections have ended may take to be reported.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct Environment {
-    deployment: Arc<Deployment>,
-    session: Arc<Session>,
-    running: Box<dyn Running>,
-    log: Arc<EnvironmentLog>,
-    pool: Weak<Pool>,
-    initialization: Initialization,
-    me: Weak<Self>,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) session: Arc<Session>,
+    pub(super) running: Box<dyn Running>,
+    pub(super) log: Arc<EnvironmentLog>,
+    pub(super) pool: Weak<Pool>,
+    pub(super) initialization: Initialization,
+    pub(super) me: Weak<Self>,
     /// How long the start took, until an invocation has reported it.
-    init: Mutex<Option<Duration>>,
+    pub(super) init: Mutex<Option<Duration>>,
+    /// The same of a restoration from a snapshot.
+    pub(super) restore: Mutex<Option<Duration>>,
     /// The invocation has been reported, and the runtime has asked for the next: two halves, in either order.
-    halves: AtomicU8,
+    pub(super) halves: AtomicU8,
     /// Since when it has answered and not asked for more, and itself: nobody else keeps it meanwhile.
-    finishing: Mutex<Option<(Instant, Arc<Self>)>>,
-    alive: AtomicBool,
-    idle_since: Mutex<Instant>,
-    _place: OwnedSemaphorePermit,
-}
-
-/// Why there is no environment.
-#[derive(Clone)]
-pub(crate) struct StartFailure {
-    pub(crate) why: StartProblem,
-    /// Where the failed environment wrote to, for the invocation's own lines.
-    pub(crate) log: Option<Arc<EnvironmentLog>>,
-    pub(crate) duration: Duration,
-}
-
-/// What went wrong in a start.
-#[derive(Debug, Clone)]
-pub(crate) enum StartProblem {
-    /// The runtime said so: its error, as the caller gets it.
-    Init(Bytes),
-    Exited(Exit),
-    TimedOut,
-    Executor(ExecutorError),
-    /// Tule is shutting down.
-    Abandoned,
-}
-
-impl StartProblem {
-    /// How a start that did happen ended, for its report.
-    fn init_status(&self) -> Option<InitStatus> {
-        match self {
-            Self::Init(payload) => {
-                let error: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-                let kind = error["errorType"].as_str().unwrap_or("Runtime.Unknown");
-                Some(InitStatus::Error(kind.to_owned()))
-            }
-            Self::Exited(_) => Some(InitStatus::Error("Runtime.ExitError".to_owned())),
-            Self::TimedOut => Some(InitStatus::Timeout),
-            Self::Executor(_) | Self::Abandoned => None,
-        }
-    }
-}
-
-impl StartFailure {
-    pub(crate) fn abandoned() -> Self {
-        Self { why: StartProblem::Abandoned, log: None, duration: Duration::ZERO }
-    }
+    pub(super) finishing: Mutex<Option<(Instant, Arc<Self>)>>,
+    pub(super) alive: AtomicBool,
+    pub(super) idle_since: Mutex<Instant>,
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 /// Where a streamed response goes as it comes.
@@ -112,58 +73,21 @@ pub(crate) struct Completion {
     pub(crate) tail: Option<String>,
 }
 
-impl Environment {
-    /// Starts an environment and waits until it asks for work.
-    ///
-    /// A start that fails, or takes longer than Lambda allows, is made once more as part of the invocation, within the
-    /// function's timeout (AWS, "Understanding the Lambda execution environment lifecycle").
-    pub(crate) async fn start(
-        pool: &Arc<Pool>,
-        place: OwnedSemaphorePermit,
-        initialization: Initialization,
-    ) -> Result<Arc<Self>, StartFailure> {
-        let stream = stream_name(pool);
-        let sink = pool.host.sink.stream(&pool.deployment.scope, &pool.deployment.logging.group, &stream);
-        let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone()));
-        log.begin_tail();
-        let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
-        if let Some(line) = lines.init_start(initialization) {
-            log.platform(line);
-        }
-        let timeout = pool.deployment.timeout;
-        let mut began = Instant::now();
-        let mut started =
-            Attempt::make(pool, &stream, &log, initialization, initialization.limit(timeout)).await;
-        if let Some(status) = started.as_ref().err().and_then(StartProblem::init_status) {
-            if let Some(line) = lines.init_report((initialization, "init"), &status, began.elapsed()) {
-                log.platform(line);
-            }
-            // There is no invocation that one ahead of all could be part of.
-            if initialization == Initialization::OnDemand {
-                began = Instant::now();
-                started = Attempt::make(pool, &stream, &log, initialization, timeout).await;
-            }
-        }
-        match started {
-            Ok(attempt) => Ok(attempt.into_environment(pool, log, place, initialization)),
-            Err(why) => {
-                tracing::warn!(
-                    function = pool.deployment.function,
-                    ?why,
-                    "an execution environment did not start"
-                );
-                let duration = began.elapsed();
-                let status = why.init_status().filter(|_| initialization == Initialization::OnDemand);
-                let line = status
-                    .and_then(|status| lines.init_report((initialization, "invoke"), &status, duration));
-                if let Some(line) = line {
-                    log.platform(line);
-                }
-                Err(StartFailure { why, log: Some(log), duration })
-            }
-        }
-    }
+/// An invocation that has its answer, until it is reported.
+struct Answered {
+    request_id: String,
+    trace_id: String,
+    /// When it was handed out.
+    began: (Instant, Timestamp),
+    /// Until the response began, and from there to its end, if there was one.
+    response: Option<(Duration, Duration)>,
+    produced: usize,
+    init: Option<Duration>,
+    restore: Option<Duration>,
+    ended: Ended,
+}
 
+impl Environment {
     /// Whether it can take requests.
     pub(crate) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)
@@ -184,15 +108,7 @@ impl Environment {
 
     /// Ends it, once and for all.
     pub(crate) fn retire(&self) {
-        if !self.alive.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        self.finish(false);
-        self.session.close();
-        self.running.stop();
-        if let Some(pool) = self.pool.upgrade() {
-            pool.forget(self);
-        }
+        self.end(Reason::Spindown);
     }
 
     /// Runs one request. Gives it back if the environment turns out to be gone before it took it.
@@ -202,86 +118,189 @@ impl Environment {
         tail: bool,
         sink: Option<&Sink>,
     ) -> Result<Completion, Event> {
-        let request_id = event.request_id.clone();
-        let first = self.init.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if first.is_none() && tail {
+        let take =
+            |place: &Mutex<Option<Duration>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (init, restore) = (take(&self.init), take(&self.restore));
+        if init.is_none() && tail {
             self.log.begin_tail();
         }
         self.halves.store(0, Ordering::Release);
-        self.line(|lines| lines.start(&request_id));
-        let began = Instant::now();
-        let Ok(answer) = self.session.dispatch(event.clone(), sink.is_some()) else {
-            self.retire();
+        self.lines().start(&event.request_id, &event.trace_id);
+        let began = (Instant::now(), self.log.now());
+        let Ok(dispatched) = self.session.dispatch(event.clone(), sink.is_some()) else {
+            self.end(Reason::Failure);
             return Err(event);
         };
-        let (payload, ended) = self.answer_to(&request_id, answer, sink).await;
-        let duration = began.elapsed();
+        let Dispatched { answer, done } = dispatched;
+        let end = tokio::time::Instant::now() + self.deployment.timeout;
+        let mut answered = Answered {
+            request_id: event.request_id,
+            trace_id: event.trace_id,
+            began,
+            response: None,
+            produced: 0,
+            init,
+            restore,
+            ended: Ended::Success,
+        };
+        let answer = match tokio::time::timeout_at(end, answer).await {
+            Ok(Ok(Answer::Stream(stream))) => {
+                answered.response = Some((began.0.elapsed(), Duration::ZERO));
+                match tokio::time::timeout_at(end, forward(stream, sink, &mut answered.produced)).await {
+                    Ok(Some(answer)) => Some(answer),
+                    Ok(None) => None,
+                    Err(_) => Some(self.out_of_time(&mut answered)),
+                }
+            }
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(_)) => None,
+            Err(_) => Some(self.out_of_time(&mut answered)),
+        };
+        let payload = match answer {
+            Some(Answer::Response(payload)) => payload,
+            Some(Answer::Error(payload)) => {
+                if answered.ended == Ended::Success {
+                    answered.ended = Ended::Failed;
+                }
+                payload
+            }
+            // A stream has been forwarded by now.
+            Some(Answer::TooLarge | Answer::Stream(_)) => {
+                answered.ended = Ended::Failed;
+                too_large()
+            }
+            None => {
+                let (kind, message) = self.why_it_ended().await;
+                answered.ended = Ended::Error(kind);
+                failure(&answered.request_id, kind, &message)
+            }
+        };
+        let latency = began.0.elapsed();
+        answered.produced = answered.produced.max(payload.len());
+        answered.response = match (&answered.ended, answered.response) {
+            (Ended::Timeout | Ended::Error(_), _) => None,
+            (_, Some((first, _))) => Some((first, latency.saturating_sub(first))),
+            (_, None) => Some((latency, Duration::ZERO)),
+        };
         self.running.drain();
-        if ended == Ended::Timeout {
-            self.line(|lines| lines.timed_out(&request_id));
+        let failed = answered.ended != Ended::Success;
+        let tail = match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
+            // Whoever asked has the answer, and the tail so far, while extensions are still at it.
+            Some(done) => {
+                let so_far = self.log.take_tail().filter(|_| tail);
+                self.finish_with_extensions(answered, done, end);
+                so_far
+            }
+            None => {
+                self.report(&answered, latency, None);
+                let tail = self.log.take_tail().filter(|_| tail);
+                self.conclude(&answered.ended);
+                tail
+            }
+        };
+        Ok(Completion { payload, failed, tail })
+    }
+
+    /// The time is over; nothing of a function may go on working after it.
+    fn out_of_time(&self, answered: &mut Answered) -> Answer {
+        answered.ended = Ended::Timeout;
+        // Extensions end in order, and the runtime before them.
+        if !self.session.has_extensions() {
+            self.running.stop();
         }
-        self.line(|lines| lines.end(&request_id));
-        let max_memory = self.running.max_memory().unwrap_or_default();
-        let report =
-            Report { request_id: &request_id, duration, init: first, max_memory, ended: ended.clone() };
-        self.line(|lines| lines.report(&report));
-        let tail = self.log.take_tail().filter(|_| tail);
+        Answer::Error(timed_out(&answered.request_id, self.deployment.timeout))
+    }
+
+    /// Reports the invocation when the runtime and all extensions are done with it, or its time is over.
+    fn finish_with_extensions(
+        &self,
+        mut answered: Answered,
+        done: tokio::sync::oneshot::Receiver<()>,
+        end: tokio::time::Instant,
+    ) {
+        let Some(me) = self.me.upgrade() else { return };
+        tokio::spawn(async move {
+            let runtime = answered.began.0.elapsed();
+            let since = me.log.now();
+            let ended = match tokio::time::timeout_at(end, done).await {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some(Ended::Error(me.why_it_ended().await.0)),
+                Err(_) => Some(Ended::Timeout),
+            };
+            me.running.drain();
+            if let Some(ended) = ended {
+                answered.ended = ended;
+            }
+            let whole = answered.began.0.elapsed();
+            me.report(&answered, runtime, Some((since, whole.saturating_sub(runtime))));
+            me.conclude(&answered.ended);
+        });
+    }
+
+    /// Writes the lines that end an invocation; `runtime` is how long the runtime took.
+    fn report(&self, answered: &Answered, runtime: Duration, overhead: Option<(Timestamp, Duration)>) {
+        let Answered { request_id, trace_id, ended, .. } = answered;
+        let lines = self.lines();
+        lines.runtime_done(&RuntimeDone {
+            request_id,
+            began: answered.began.1,
+            duration: runtime,
+            response: answered.response,
+            produced: answered.produced,
+            ended,
+            trace_id,
+        });
+        if *ended == Ended::Timeout {
+            lines.timed_out(request_id);
+        }
+        lines.end(request_id);
+        lines.report(&Report {
+            request_id,
+            duration: runtime + overhead.map_or(Duration::ZERO, |(_, overhead)| overhead),
+            init: answered.init,
+            restore: answered.restore,
+            max_memory: self.running.max_memory().unwrap_or_default(),
+            ended: ended.clone(),
+            overhead,
+            trace_id,
+        });
+    }
+
+    /// What becomes of the environment after an invocation that is reported.
+    fn conclude(&self, ended: &Ended) {
         match ended {
             Ended::Success | Ended::Failed => {
                 self.finish(true);
                 self.half();
-            }
-            Ended::Timeout | Ended::Error(_) => self.retire(),
-        }
-        Ok(Completion { payload, failed: ended != Ended::Success, tail })
-    }
-
-    async fn answer_to(
-        &self,
-        request_id: &str,
-        answer: oneshot::Receiver<Answer>,
-        sink: Option<&Sink>,
-    ) -> (Bytes, Ended) {
-        let timeout = self.deployment.timeout;
-        let end = tokio::time::Instant::now() + timeout;
-        let answered = match tokio::time::timeout_at(end, answer).await {
-            Ok(Ok(Answer::Stream(stream))) => match tokio::time::timeout_at(end, forward(stream, sink)).await
-            {
-                Ok(Some(answer)) => Ok(Ok(answer)),
-                Ok(None) => {
-                    return (exited(request_id, &self.exit().await), Ended::Error("Runtime.ExitError"));
+                // One that has ended meanwhile must not be kept.
+                if !self.is_alive() {
+                    self.finish(false);
                 }
-                Err(elapsed) => Err(elapsed),
-            },
-            other => other,
-        };
-        match answered {
-            Ok(Ok(Answer::Response(payload))) => (payload, Ended::Success),
-            Ok(Ok(Answer::Error(payload))) => (payload, Ended::Failed),
-            // A stream has been forwarded by now.
-            Ok(Ok(Answer::TooLarge | Answer::Stream(_))) => (too_large(), Ended::Failed),
-            Ok(Err(_)) => (exited(request_id, &self.exit().await), Ended::Error("Runtime.ExitError")),
-            Err(_) => {
-                // Nothing of the environment may go on working after its time.
-                self.running.stop();
-                (timed_out(request_id, timeout), Ended::Timeout)
             }
+            Ended::Timeout => self.end(Reason::Timeout),
+            Ended::Error(_) => self.end(Reason::Failure),
         }
     }
 
-    /// How it ended; it has, or is about to.
-    async fn exit(&self) -> Exit {
-        wait_for_exit(self.running.exit(), EXIT_LIMIT).await
+    /// The type of the error that ended it, and AWS's words for that: what failed first counts.
+    async fn why_it_ended(&self) -> (&'static str, String) {
+        if let Some(fault) = self.session.fault().borrow().clone() {
+            return (fault.kind, fault.message);
+        }
+        let exit = wait_for_exit(self.running.exit(), EXIT_LIMIT).await;
+        (self.session.reported_failure().unwrap_or("Runtime.ExitError"), exit.to_string())
     }
 
     /// One of the two things that must have happened before the next request: see `halves`.
-    fn half(&self) {
+    pub(super) fn half(&self) {
         if self.halves.fetch_add(1, Ordering::AcqRel) == 0 {
             return;
         }
         self.finish(false);
-        if let (Some(pool), Some(me)) = (self.pool.upgrade(), self.me.upgrade()) {
-            pool.release(me);
+        match (self.pool.upgrade(), self.me.upgrade()) {
+            (Some(pool), Some(me)) => pool.release(me),
+            // A newer deployment has taken over, and nobody keeps it any more.
+            _ => self.retire(),
         }
     }
 
@@ -291,7 +310,7 @@ impl Environment {
     }
 
     /// Counts it among the pool's finishing environments, or out again.
-    fn finish(&self, finishing: bool) {
+    pub(super) fn finish(&self, finishing: bool) {
         let kept = finishing.then(|| self.me.upgrade()).flatten().map(|me| (Instant::now(), me));
         let (was, is) = {
             let mut place = self.finishing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -310,97 +329,8 @@ impl Environment {
         }
     }
 
-    fn line(&self, line: impl FnOnce(&SystemLines<'_>) -> Option<String>) {
-        let now = self.pool.upgrade().map_or(runtime::Timestamp(0), |pool| pool.host.clock.now());
-        if let Some(line) = line(&SystemLines { deployment: &self.deployment, now }) {
-            self.log.platform(line);
-        }
-    }
-}
-
-/// A start that has succeeded and is not an environment yet.
-struct Attempt {
-    session: Arc<Session>,
-    running: Box<dyn Running>,
-    init: Duration,
-}
-
-impl Attempt {
-    async fn make(
-        pool: &Arc<Pool>,
-        stream: &str,
-        log: &Arc<EnvironmentLog>,
-        initialization: Initialization,
-        limit: Duration,
-    ) -> Result<Self, StartProblem> {
-        let (session, start) = Session::new();
-        let session = Arc::new(session);
-        let request = StartRequest {
-            deployment: Arc::clone(&pool.deployment),
-            initialization,
-            stream: stream.to_owned(),
-            session: Arc::clone(&session),
-            log: Arc::clone(log),
-        };
-        let executor = &pool.host.executor;
-        executor.prepare(&pool.deployment).await.map_err(StartProblem::Executor)?;
-        let running = executor.start(request).await.map_err(StartProblem::Executor)?;
-        let began = Instant::now();
-        let ended = tokio::select! {
-            biased;
-            start = start => Ok(start),
-            exit = wait_for_exit(running.exit(), Duration::MAX) => Err(StartProblem::Exited(exit)),
-            () = tokio::time::sleep(limit) => Err(StartProblem::TimedOut),
-        };
-        let why = match ended {
-            Ok(Ok(Start::Ready)) => return Ok(Self { session, running, init: began.elapsed() }),
-            Ok(Ok(Start::Failed(payload))) => StartProblem::Init(payload),
-            Ok(Err(_)) => StartProblem::Exited(wait_for_exit(running.exit(), EXIT_LIMIT).await),
-            Err(why) => why,
-        };
-        session.close();
-        running.stop();
-        running.drain();
-        Err(why)
-    }
-
-    fn into_environment(
-        self,
-        pool: &Arc<Pool>,
-        log: Arc<EnvironmentLog>,
-        place: OwnedSemaphorePermit,
-        initialization: Initialization,
-    ) -> Arc<Environment> {
-        let exit = self.running.exit();
-        let environment = Arc::new_cyclic(|me| Environment {
-            deployment: Arc::clone(&pool.deployment),
-            session: self.session,
-            running: self.running,
-            log,
-            pool: Arc::downgrade(pool),
-            initialization,
-            me: me.clone(),
-            init: Mutex::new(Some(self.init)),
-            halves: AtomicU8::new(0),
-            finishing: Mutex::new(None),
-            alive: AtomicBool::new(true),
-            idle_since: Mutex::new(Instant::now()),
-            _place: place,
-        });
-        let waiting = Arc::downgrade(&environment);
-        environment.session.when_idle(move || {
-            if let Some(environment) = waiting.upgrade() {
-                environment.half();
-            }
-        });
-        let watched = Arc::downgrade(&environment);
-        tokio::spawn(async move {
-            wait_for_exit(exit, Duration::MAX).await;
-            if let Some(environment) = watched.upgrade() {
-                environment.retire();
-            }
-        });
-        environment
+    fn lines(&self) -> SystemLines<'_> {
+        SystemLines { deployment: &self.deployment, log: &self.log }
     }
 }
 
@@ -412,7 +342,7 @@ impl Drop for Environment {
 }
 
 /// Hands a streamed response to who asked for it. Answers what came of it in the end; `None` if the runtime broke off.
-async fn forward(mut stream: Stream, sink: Option<&Sink>) -> Option<Answer> {
+async fn forward(mut stream: Stream, sink: Option<&Sink>, produced: &mut usize) -> Option<Answer> {
     let mut sink = sink;
     let mut hand_on = async |streamed| {
         // A reader that has gone away misses the rest; the function goes on.
@@ -425,7 +355,10 @@ async fn forward(mut stream: Stream, sink: Option<&Sink>) -> Option<Answer> {
     hand_on(Streamed::Began(stream.content_type.take())).await;
     loop {
         match stream.pieces.recv().await? {
-            Piece::Bytes(bytes) => hand_on(Streamed::Bytes(bytes)).await,
+            Piece::Bytes(bytes) => {
+                *produced += bytes.len();
+                hand_on(Streamed::Bytes(bytes)).await;
+            }
             Piece::End => return Some(Answer::Response(Bytes::new())),
             Piece::Failed(error) => return Some(Answer::Error(error)),
         }
@@ -433,19 +366,12 @@ async fn forward(mut stream: Stream, sink: Option<&Sink>) -> Option<Answer> {
 }
 
 /// How it ended, once it has; `limit` is for one that must have.
-async fn wait_for_exit(mut exit: watch::Receiver<Option<Exit>>, limit: Duration) -> Exit {
+pub(super) async fn wait_for_exit(mut exit: watch::Receiver<Option<Exit>>, limit: Duration) -> Exit {
     let lost = || Exit::Lost("its end was not reported".to_owned());
     match tokio::time::timeout(limit, exit.wait_for(Option::is_some)).await {
         Ok(Ok(exit)) => exit.clone().unwrap_or_else(lost),
         _ => lost(),
     }
-}
-
-/// `2026/11/22/[$LATEST]32 hexadecimal digits`.
-fn stream_name(pool: &Pool) -> String {
-    let date = pool.host.clock.now().rfc3339();
-    let date = date.get(..10).unwrap_or("1970-01-01").replace('-', "/");
-    format!("{date}/[{}]{}", pool.deployment.version, uuid::Uuid::new_v4().simple())
 }
 
 fn too_large() -> Bytes {
@@ -460,17 +386,12 @@ fn too_large() -> Bytes {
 /// The payload of an invocation that ran out of time.
 pub(crate) fn timed_out(request_id: &str, timeout: Duration) -> Bytes {
     let seconds = timeout.as_secs_f64();
-    json!({
-        "errorType": "Sandbox.Timedout",
-        "errorMessage": format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"),
-    })
-    .to_string()
-    .into()
+    failure(request_id, "Sandbox.Timedout", &format!("Task timed out after {seconds:.2} seconds"))
 }
 
-/// The payload of an invocation whose environment ended.
-pub(crate) fn exited(request_id: &str, exit: &Exit) -> Bytes {
-    json!({"errorType": "Runtime.ExitError", "errorMessage": format!("RequestId: {request_id} Error: {exit}")})
+/// The payload of an invocation whose environment failed.
+pub(crate) fn failure(request_id: &str, kind: &str, message: &str) -> Bytes {
+    json!({"errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {message}")})
         .to_string()
         .into()
 }

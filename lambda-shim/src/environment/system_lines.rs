@@ -1,11 +1,22 @@
-//! The platform's own log lines: INIT_START, START, END, REPORT, as text or as JSON.
+//! The platform's own log lines and events: INIT_START, START, END, REPORT and the like, as text or as JSON, and for
+//! those who subscribe to telemetry.
+//!
+//! The levels are those of AWS's "System log level event mapping".
 
 use std::time::Duration;
 
 use runtime::Timestamp;
 use serde_json::{Value, json};
 
-use super::deployment::{Deployment, Initialization};
+use super::{
+    deployment::{Deployment, Initialization},
+    log::EnvironmentLog,
+    telemetry::Subscribed,
+};
+use crate::runtime_api::{
+    extensions::Shown,
+    subscription::{Api, Category},
+};
 
 /// How an invocation ended, for its report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +29,35 @@ pub(crate) enum Ended {
     Error(&'static str),
 }
 
-/// How a start failed.
+impl Ended {
+    /// `status` and `errorType` of a record.
+    fn status(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Success => ("success", None),
+            Self::Failed => ("error", None),
+            Self::Timeout => ("timeout", None),
+            Self::Error(kind) => ("error", Some(kind)),
+        }
+    }
+}
+
+/// How a start ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InitStatus {
+    Success,
     Timeout,
     /// The error's type.
     Error(String),
+}
+
+impl InitStatus {
+    fn status(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Success => ("success", None),
+            Self::Timeout => ("timeout", None),
+            Self::Error(kind) => ("error", Some(kind)),
+        }
+    }
 }
 
 /// What a report says.
@@ -32,179 +66,372 @@ pub(crate) struct Report<'a> {
     pub(crate) duration: Duration,
     /// With the first invocation of an environment.
     pub(crate) init: Option<Duration>,
+    /// The same of one that was restored from a snapshot.
+    pub(crate) restore: Option<Duration>,
     pub(crate) max_memory: u32,
     pub(crate) ended: Ended,
+    /// How long extensions went on after the runtime was done, and since when.
+    pub(crate) overhead: Option<(Timestamp, Duration)>,
+    pub(crate) trace_id: &'a str,
 }
 
-/// Writes the lines in a deployment's log format.
+/// How the runtime took an invocation.
+pub(crate) struct RuntimeDone<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) began: Timestamp,
+    pub(crate) duration: Duration,
+    /// Until the response began, and from there to its end, if there was one.
+    pub(crate) response: Option<(Duration, Duration)>,
+    pub(crate) produced: usize,
+    pub(crate) ended: &'a Ended,
+    pub(crate) trace_id: &'a str,
+}
+
+/// The level of an event of the platform's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+}
+
+impl Level {
+    fn of(well: bool, otherwise: Self) -> Self {
+        if well { otherwise } else { Self::Warn }
+    }
+}
+
+/// Writes the lines in a deployment's log format, and tells telemetry of them.
 pub(crate) struct SystemLines<'a> {
     pub(crate) deployment: &'a Deployment,
-    pub(crate) now: Timestamp,
+    pub(crate) log: &'a EnvironmentLog,
 }
 
+/// A start or its part.
+pub(crate) type Phase<'a> = (Initialization, &'a str);
+
 impl SystemLines<'_> {
-    /// Before an environment starts.
-    pub(crate) fn init_start(&self, initialization: Initialization) -> Option<String> {
+    /// `python:3.12.v1`; nothing for container images.
+    fn runtime_version(&self) -> Option<String> {
         let deployment = self.deployment;
-        if deployment.image.is_some() {
-            return self.image_init_start(initialization);
-        }
         // AWS counts its builds of a runtime (`python:3.12.v11`); here there is one.
-        let name = match &deployment.runtime.version {
+        deployment.image.is_none().then(|| match &deployment.runtime.version {
             version if version.is_empty() => deployment.runtime.image.to_owned(),
             version => format!("{}:{version}.v1", deployment.runtime.image),
-        };
-        let arn = &deployment.runtime_version_arn;
-        self.either(
-            || format!("INIT_START Runtime Version: {name}\tRuntime Version ARN: {arn}\n"),
-            "platform.initStart",
-            || {
-                json!({
-                    "initializationType": initialization.name(),
-                    "phase": "init",
-                    "runtimeVersion": name,
-                    "runtimeVersionArn": arn,
-                    "functionName": deployment.function,
-                    "functionVersion": deployment.version,
-                })
-            },
-        )
-    }
-
-    /// The same for a container image, which has no version of a runtime: text says nothing then.
-    fn image_init_start(&self, initialization: Initialization) -> Option<String> {
-        let deployment = self.deployment;
-        if !deployment.logging.json {
-            return None;
-        }
-        self.either(String::new, "platform.initStart", || {
-            json!({
-                "initializationType": initialization.name(),
-                "phase": "init",
-                "functionName": deployment.function,
-                "functionVersion": deployment.version,
-            })
         })
     }
 
-    /// When a start failed in a phase: `init`, or `invoke` for the one that an invocation makes.
-    pub(crate) fn init_report(
-        &self,
-        (initialization, phase): (Initialization, &str),
-        status: &InitStatus,
-        duration: Duration,
-    ) -> Option<String> {
-        let millis = millis(duration);
-        let (status, kind) = match status {
-            InitStatus::Timeout => ("timeout", None),
-            InitStatus::Error(kind) => ("error", Some(kind)),
-        };
-        self.either(
+    fn about(&self, mut record: Value) -> Value {
+        let deployment = self.deployment;
+        if let Some(version) = self.runtime_version() {
+            record["runtimeVersion"] = json!(version);
+            record["runtimeVersionArn"] = json!(deployment.runtime_version_arn);
+        }
+        record["functionName"] = json!(deployment.function);
+        record["functionVersion"] = json!(deployment.version);
+        record
+    }
+
+    fn version_line(&self, word: &str) -> Option<String> {
+        let arn = &self.deployment.runtime_version_arn;
+        let name = self.runtime_version()?;
+        Some(format!("{word} Runtime Version: {name}\tRuntime Version ARN: {arn}\n"))
+    }
+
+    /// Before an environment starts.
+    pub(crate) fn init_start(&self, (initialization, phase): Phase<'_>) {
+        // The text names the runtime's version alone, once.
+        let text = || (phase == "init").then(|| self.version_line("INIT_START")).flatten();
+        self.emit("platform.initStart", Level::Info, text, || {
+            self.about(json!({"initializationType": initialization.name(), "phase": phase}))
+        });
+    }
+
+    /// When the runtime, and before that all extensions, have asked for work, or will not.
+    pub(crate) fn init_runtime_done(&self, (initialization, phase): Phase<'_>, status: &InitStatus) {
+        let level = Level::of(*status == InitStatus::Success, Level::Debug);
+        self.emit(
+            "platform.initRuntimeDone",
+            level,
+            || None,
             || {
-                let kind = kind.map(|kind| format!("\tError Type: {kind}")).unwrap_or_default();
-                format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: {phase}\tStatus: {status}{kind}\n")
-            },
-            "platform.initReport",
-            || {
-                let mut record =
-                    json!({"initializationType": initialization.name(), "phase": phase, "status": status});
-                if let Some(kind) = kind {
-                    record["errorType"] = json!(kind);
-                }
-                record["metrics"] = json!({"durationMs": rounded(millis)});
+                let mut record = json!({"initializationType": initialization.name(), "phase": phase});
+                put_status(&mut record, status.status());
                 record
             },
-        )
+        );
+    }
+
+    /// What a start in a phase took: `init`, or `invoke` for the one that an invocation makes.
+    pub(crate) fn init_report(
+        &self,
+        (initialization, phase): Phase<'_>,
+        status: &InitStatus,
+        duration: Duration,
+    ) {
+        let millis = millis(duration);
+        let well = *status == InitStatus::Success;
+        let on_demand = initialization == Initialization::OnDemand;
+        let level = Level::of(well, if on_demand { Level::Debug } else { Level::Info });
+        let text = || {
+            // Only starts ahead of requests are reported that went well.
+            (!well || !on_demand).then(|| {
+                let end = status_text(status.status());
+                format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: {phase}{end}\n")
+            })
+        };
+        self.emit("platform.initReport", level, text, || {
+            let mut record = json!({"initializationType": initialization.name(), "phase": phase});
+            put_status(&mut record, status.status());
+            record["metrics"] = json!({"durationMs": rounded(millis)});
+            record
+        });
+    }
+
+    /// Before an environment is made of a snapshot.
+    pub(crate) fn restore_start(&self) {
+        let text = || self.version_line("RESTORE_START");
+        self.emit("platform.restoreStart", Level::Info, text, || self.about(json!({})));
+    }
+
+    /// When the hooks of the runtime have run.
+    pub(crate) fn restore_runtime_done(&self, status: &InitStatus) {
+        let level = Level::of(*status == InitStatus::Success, Level::Debug);
+        self.emit(
+            "platform.restoreRuntimeDone",
+            level,
+            || None,
+            || {
+                let mut record = json!({});
+                put_status(&mut record, status.status());
+                record
+            },
+        );
+    }
+
+    /// What a restoration took.
+    pub(crate) fn restore_report(&self, status: &InitStatus, duration: Duration) {
+        let millis = millis(duration);
+        let level = Level::of(*status == InitStatus::Success, Level::Info);
+        let text = || {
+            let end = status_text(status.status());
+            Some(format!("RESTORE_REPORT Restore Duration: {millis:.2} ms{end}\n"))
+        };
+        self.emit("platform.restoreReport", level, text, || {
+            let mut record = json!({"metrics": {"durationMs": rounded(millis)}});
+            put_status(&mut record, status.status());
+            record
+        });
+    }
+
+    /// How an extension came through the start.
+    pub(crate) fn extension(&self, shown: &Shown) {
+        let level = Level::of(shown.error.is_none(), Level::Info);
+        let text = || {
+            let (name, state, events) = (&shown.name, shown.state, shown.events.join(", "));
+            let error =
+                shown.error.as_ref().map(|error| format!("\tError Type: {error}")).unwrap_or_default();
+            Some(format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{events}]{error}\n"))
+        };
+        self.emit("platform.extension", level, text, || {
+            let mut record = json!({"name": shown.name, "state": shown.state, "events": shown.events});
+            if let Some(error) = &shown.error {
+                record["errorType"] = json!(error);
+            }
+            record
+        });
+    }
+
+    /// That an extension has subscribed to telemetry.
+    pub(crate) fn subscription(&self, subscribed: &Subscribed) {
+        let (word, kind) = match subscribed.api {
+            Api::Telemetry => ("TELEMETRY", "platform.telemetrySubscription"),
+            Api::Logs => ("LOGS", "platform.logsSubscription"),
+        };
+        let name = &subscribed.extension;
+        let text = || {
+            let types: Vec<_> = subscribed.categories.iter().map(|category| category.title()).collect();
+            Some(format!("{word}\tName: {name}\tState: Subscribed\tTypes: [{}]\n", types.join(", ")))
+        };
+        self.emit(kind, Level::Info, text, || {
+            let types: Vec<_> = subscribed.categories.iter().map(|category| category.name()).collect();
+            json!({"name": name, "state": "Subscribed", "types": types})
+        });
     }
 
     /// Before an invocation.
-    pub(crate) fn start(&self, request_id: &str) -> Option<String> {
+    pub(crate) fn start(&self, request_id: &str, trace_id: &str) {
         let version = &self.deployment.version;
-        self.either(
-            || format!("START RequestId: {request_id} Version: {version}\n"),
-            "platform.start",
-            || json!({"requestId": request_id, "version": version}),
-        )
+        let text = || Some(format!("START RequestId: {request_id} Version: {version}\n"));
+        self.emit("platform.start", Level::Info, text, || {
+            traced(json!({"requestId": request_id, "version": version}), trace_id)
+        });
+    }
+
+    /// When the runtime has asked for more, or will not.
+    pub(crate) fn runtime_done(&self, done: &RuntimeDone<'_>) {
+        let (status, kind) = done.ended.status();
+        let level = Level::of(*done.ended == Ended::Success, Level::Debug);
+        self.emit(
+            "platform.runtimeDone",
+            level,
+            || None,
+            || {
+                let mut record = json!({
+                    "requestId": done.request_id,
+                    "metrics": {"durationMs": rounded(millis(done.duration)), "producedBytes": done.produced},
+                });
+                put_status(&mut record, (status, kind));
+                if let Some((latency, rest)) = done.response {
+                    let answered = done.began.plus(latency);
+                    let mut spans = vec![
+                        span("responseLatency", done.began, latency),
+                        span("responseDuration", answered, rest),
+                    ];
+                    if let Some(overhead) = done.duration.checked_sub(latency + rest) {
+                        spans.push(span("runtimeOverhead", answered.plus(rest), overhead));
+                    }
+                    record["spans"] = json!(spans);
+                }
+                traced(record, done.trace_id)
+            },
+        );
     }
 
     /// When an invocation ran out of time.
-    pub(crate) fn timed_out(&self, request_id: &str) -> Option<String> {
+    pub(crate) fn timed_out(&self, request_id: &str) {
         let seconds = self.deployment.timeout.as_secs_f64();
-        let now = self.now.rfc3339();
-        (!self.deployment.logging.json)
-            .then(|| format!("{now} {request_id} Task timed out after {seconds:.2} seconds\n\n"))
+        if !self.deployment.logging.json {
+            let now = self.log.now().rfc3339();
+            self.log.platform(format!("{now} {request_id} Task timed out after {seconds:.2} seconds\n\n"));
+        }
     }
 
     /// After an invocation. JSON has no line of this kind.
-    pub(crate) fn end(&self, request_id: &str) -> Option<String> {
-        (!self.deployment.logging.json).then(|| format!("END RequestId: {request_id}\n"))
+    pub(crate) fn end(&self, request_id: &str) {
+        if !self.deployment.logging.json {
+            self.log.platform(format!("END RequestId: {request_id}\n"));
+        }
+        if self.log.telemetry.wants(Category::Platform) {
+            self.log.telemetry.tell(self.log.now(), "platform.end", json!({"requestId": request_id}));
+        }
     }
 
     /// What an invocation took.
-    pub(crate) fn report(&self, report: &Report<'_>) -> Option<String> {
+    pub(crate) fn report(&self, report: &Report<'_>) {
         let duration = millis(report.duration);
-        let init = report.init.map(millis);
-        let billed = (duration + init.unwrap_or_default()).ceil();
+        let (init, restore) = (report.init.map(millis), report.restore.map(millis));
+        let billed = (duration + init.unwrap_or_default() + restore.unwrap_or_default()).ceil();
         let (memory, used, id) = (self.deployment.memory, report.max_memory, report.request_id);
-        self.either(
-            || {
-                let mut line = format!(
-                    "REPORT RequestId: {id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
-                     {memory} MB\tMax Memory Used: {used} MB\t"
-                );
-                if let Some(init) = init {
-                    line.push_str(&format!("Init Duration: {init:.2} ms\t"));
-                }
-                match &report.ended {
-                    Ended::Success | Ended::Failed => {}
-                    Ended::Timeout => line.push_str("Status: timeout"),
-                    Ended::Error(kind) => line.push_str(&format!("Status: error\tError Type: {kind}")),
-                }
-                line.push('\n');
-                line
-            },
-            "platform.report",
-            || {
-                let mut metrics = json!({
-                    "durationMs": rounded(duration),
-                    "billedDurationMs": billed,
-                    "memorySizeMB": memory,
-                    "maxMemoryUsedMB": used,
-                });
-                if let Some(init) = init {
-                    metrics["initDurationMs"] = rounded(init);
-                }
-                let (status, kind) = match &report.ended {
-                    Ended::Success => ("success", None),
-                    Ended::Failed => ("error", None),
-                    Ended::Timeout => ("timeout", None),
-                    Ended::Error(kind) => ("error", Some(*kind)),
-                };
-                let mut record = json!({"requestId": id, "metrics": metrics, "status": status});
-                if let Some(kind) = kind {
-                    record["errorType"] = kind.into();
-                }
-                record
-            },
-        )
+        let text = || {
+            let mut line = format!(
+                "REPORT RequestId: {id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
+                 {memory} MB\tMax Memory Used: {used} MB\t"
+            );
+            if let Some(init) = init {
+                line.push_str(&format!("Init Duration: {init:.2} ms\t"));
+            }
+            if let Some(restore) = restore {
+                line.push_str(&format!(
+                    "Restore Duration: {restore:.2} ms\tBilled Restore Duration: {:.0} ms\t",
+                    restore.ceil()
+                ));
+            }
+            match &report.ended {
+                Ended::Success | Ended::Failed => {}
+                Ended::Timeout => line.push_str("Status: timeout"),
+                Ended::Error(kind) => line.push_str(&format!("Status: error\tError Type: {kind}")),
+            }
+            line.push('\n');
+            Some(line)
+        };
+        let level = Level::of(report.ended == Ended::Success, Level::Info);
+        self.emit("platform.report", level, text, || {
+            let mut metrics = json!({
+                "durationMs": rounded(duration),
+                "billedDurationMs": billed,
+                "memorySizeMB": memory,
+                "maxMemoryUsedMB": used,
+            });
+            if let Some(init) = init {
+                metrics["initDurationMs"] = rounded(init);
+            }
+            if let Some(restore) = restore {
+                metrics["restoreDurationMs"] = rounded(restore);
+            }
+            let mut record = json!({"requestId": id, "metrics": metrics});
+            put_status(&mut record, report.ended.status());
+            if let Some((since, overhead)) = report.overhead {
+                record["spans"] = json!([span("extensionOverhead", since, overhead)]);
+            }
+            traced(record, report.trace_id)
+        });
     }
 
-    fn either(
+    /// Writes an event where it belongs; nothing is made that nobody gets.
+    fn emit(
         &self,
-        text: impl FnOnce() -> String,
-        kind: &str,
+        kind: &'static str,
+        level: Level,
+        text: impl FnOnce() -> Option<String>,
         record: impl FnOnce() -> Value,
-    ) -> Option<String> {
+    ) {
         let logging = &self.deployment.logging;
-        if !logging.json {
-            return Some(text());
+        let wanted = self.log.telemetry.wants(Category::Platform);
+        let least = match logging.system_level.as_str() {
+            "DEBUG" => Level::Debug,
+            "WARN" => Level::Warn,
+            _ => Level::Info,
+        };
+        let written = logging.json && level >= least;
+        if !logging.json
+            && let Some(text) = text()
+        {
+            self.log.platform(text);
         }
-        // The platform's events are of level INFO.
-        if logging.system_level == "WARN" {
-            return None;
+        if !written && !wanted {
+            return;
         }
-        Some(format!("{}\n", json!({"time": self.now.rfc3339(), "type": kind, "record": record()})))
+        let (now, record) = (self.log.now(), record());
+        if written {
+            self.log
+                .platform(format!("{}\n", json!({"time": now.rfc3339(), "type": kind, "record": record})));
+        }
+        if wanted {
+            self.log.telemetry.tell(now, kind, record);
+        }
     }
+}
+
+fn put_status(record: &mut Value, (status, kind): (&str, Option<&str>)) {
+    record["status"] = json!(status);
+    if let Some(kind) = kind {
+        record["errorType"] = json!(kind);
+    }
+}
+
+fn status_text((status, kind): (&str, Option<&str>)) -> String {
+    match (status, kind) {
+        ("success", _) => String::new(),
+        (status, None) => format!("\tStatus: {status}"),
+        (status, Some(kind)) => format!("\tStatus: {status}\tError Type: {kind}"),
+    }
+}
+
+/// The record with the trace it belongs to, if that is kept anywhere.
+fn traced(mut record: Value, trace_id: &str) -> Value {
+    if trace_id.split(';').any(|part| part.trim() == "Sampled=1") {
+        let parent = trace_id.split(';').find_map(|part| part.trim().strip_prefix("Parent="));
+        record["tracing"] = json!({"type": "X-Amzn-Trace-Id", "value": trace_id});
+        if let Some(parent) = parent {
+            record["tracing"]["spanId"] = json!(parent);
+        }
+    }
+    record
+}
+
+fn span(name: &str, start: Timestamp, duration: Duration) -> Value {
+    json!({"name": name, "start": start.rfc3339(), "durationMs": rounded(millis(duration))})
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -56,14 +56,33 @@ pub(crate) trait Running: Send + Sync {
     /// Becomes `Some` when it has ended.
     fn exit(&self) -> watch::Receiver<Option<Exit>>;
 
-    /// Kills it with everything it started. Does not wait.
+    /// Kills it with everything it started, its extensions too. Does not wait.
     fn stop(&self);
+
+    /// Signals its runtime, with all that this has started, and leaves extensions alone.
+    fn signal(&self, signal: Signal);
 
     /// Takes over the output written so far.
     fn drain(&self);
 
     /// The most memory it has used, in MB, where that is known.
     fn max_memory(&self) -> Option<u32>;
+}
+
+/// What a runtime is signalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Terminate,
+    Kill,
+}
+
+impl Signal {
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Terminate => 15,
+            Self::Kill => 9,
+        }
+    }
 }
 
 /// How an environment ended.
@@ -89,6 +108,19 @@ impl fmt::Display for Exit {
             Self::Signal(signal) => write!(f, "Runtime exited with error: signal: {}", signal_name(*signal)),
             Self::NotStarted(why) => f.write_str(why),
             Self::Lost(why) => write!(f, "The execution environment was lost: {why}"),
+        }
+    }
+}
+
+impl Exit {
+    /// The same of an extension, in AWS's words.
+    pub(crate) fn of_extension(&self) -> String {
+        match self {
+            Self::Code(0) => "exit code 0".to_owned(),
+            Self::Code(code) => format!("exit status {code}"),
+            Self::Signal(signal) => format!("signal: {}", signal_name(*signal)),
+            Self::OutOfMemory => "signal: killed".to_owned(),
+            Self::NotStarted(why) | Self::Lost(why) => why.clone(),
         }
     }
 }

@@ -17,6 +17,9 @@ type Members = Map<String, Value>;
 /// Settings that would have to act and do not yet. Each is refused by its name.
 const UNSUPPORTED: [&str; 4] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig"];
 
+/// The same of runtimes that are not AWS's: their images and machines are not to be had.
+const UNSUPPORTED_RUNTIMES: [&str; 2] = ["RuntimeConfig", "AcceleratorConfig"];
+
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
 
@@ -106,6 +109,9 @@ pub(crate) fn update(
 fn apply(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
     image_config(configuration, members)?;
     if let Some(runtime) = text(members, "Runtime") {
+        if runtime == "custom" {
+            return Err(error::unsupported("the runtime custom"));
+        }
         runtimes::parse(runtime)?;
         configuration.runtime = Some(runtime.to_owned());
     }
@@ -225,8 +231,8 @@ fn image_config(configuration: &mut Configuration, members: &Members) -> Result<
     Ok(())
 }
 
-fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
-    for name in UNSUPPORTED {
+pub(crate) fn refuse_unsupported(members: &Members) -> Result<(), ServiceError> {
+    for name in UNSUPPORTED.into_iter().chain(UNSUPPORTED_RUNTIMES) {
         let given = match members.get(name) {
             None | Some(Value::Null) => false,
             Some(Value::Array(items)) => !items.is_empty(),

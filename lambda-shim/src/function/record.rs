@@ -119,8 +119,8 @@ pub(crate) struct Configuration {
 }
 
 /// Settings without a local effect. They are stored and shown again as they were given, because a template that sets
-/// them must deploy, and there is nothing here that they could act on: no private networks, no keys, no traces, no
-/// snapshots, no code signing.
+/// them must deploy, and there is nothing here that they could act on: no private networks, no keys, no traces,
+/// no code signing. `SnapStart` acts on published versions: see [`Configuration::has_snapshot`].
 pub(crate) const ECHOED: [&str; 4] = ["VpcConfig", "KMSKeyArn", "TracingConfig", "SnapStart"];
 
 /// Where a version's code is.
@@ -300,6 +300,12 @@ impl Function {
 }
 
 impl Configuration {
+    /// Whether environments of this version are made of a snapshot.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        let asked = self.echoed.get("SnapStart").is_some_and(|asked| asked["ApplyOn"] == "PublishedVersions");
+        asked && self.version != super::name::LATEST
+    }
+
     /// A fresh revision id: anything that changed shows by it.
     pub(crate) fn revise(&mut self) {
         self.revision_id = new_id();

@@ -23,7 +23,8 @@ use crate::{
         deployment::Deployment,
         log::EnvironmentLog,
         pool::Pool,
-        running::{self, Completion, Sink, StartFailure, StartProblem},
+        running::{self, Completion, Sink},
+        start::{StartFailure, StartProblem},
         system_lines::{Ended, Report, SystemLines},
     },
     error,
@@ -101,7 +102,7 @@ async fn run_to_the_end(
     loop {
         let environment = match pool.acquire().await {
             Ok(environment) => environment,
-            Err(failure) => return not_started(&pool, target, &event.request_id, tail, failure),
+            Err(failure) => return not_started(&pool, target, &event, tail, failure),
         };
         event.deadline_ms = deadline(pool.deployment.timeout);
         match environment.run(event, tail, sink.as_ref()).await {
@@ -141,10 +142,11 @@ pub(crate) fn pool(
 fn not_started(
     pool: &Pool,
     target: &Target,
-    request_id: &str,
+    event: &Event,
     tail: bool,
     failure: StartFailure,
 ) -> Result<InvocationOutcome, ServiceError> {
+    let request_id = &event.request_id;
     let timeout = pool.deployment.timeout;
     let (payload, ended) = match failure.why {
         StartProblem::Init(payload) => (payload, Ended::Failed),
@@ -154,7 +156,13 @@ fn not_started(
             let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
             (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint"))
         }
-        StartProblem::Exited(exit) => (running::exited(request_id, &exit), Ended::Error("Runtime.ExitError")),
+        StartProblem::Exited(exit) => {
+            let kind = "Runtime.ExitError";
+            (running::failure(request_id, kind, &exit.to_string()), Ended::Error(kind))
+        }
+        StartProblem::Extension(fault) => {
+            (running::failure(request_id, fault.kind, &fault.message), Ended::Error(fault.kind))
+        }
         StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
         StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
             if let Some(log) = failure.log {
@@ -165,7 +173,7 @@ fn not_started(
         }
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
-    let log = failure.log.map(|log| report(pool, &log, request_id, failure.duration, ended)).filter(|_| tail);
+    let log = failure.log.map(|log| report(pool, &log, event, failure.duration, ended)).filter(|_| tail);
     Ok(outcome(target, payload, true, log.flatten()))
 }
 
@@ -173,17 +181,27 @@ fn not_started(
 fn report(
     pool: &Pool,
     log: &EnvironmentLog,
-    request_id: &str,
+    event: &Event,
     duration: Duration,
     ended: Ended,
 ) -> Option<String> {
-    let lines = SystemLines { deployment: &pool.deployment, now: pool.host.clock.now() };
-    let timed_out = (ended == Ended::Timeout).then(|| lines.timed_out(request_id)).flatten();
-    let report = Report { request_id, duration, init: None, max_memory: 0, ended };
-    let all = [lines.start(request_id), timed_out, lines.end(request_id), lines.report(&report)];
-    for line in all.into_iter().flatten() {
-        log.platform(line);
+    let lines = SystemLines { deployment: &pool.deployment, log };
+    let (request_id, trace_id) = (&*event.request_id, &*event.trace_id);
+    lines.start(request_id, trace_id);
+    if ended == Ended::Timeout {
+        lines.timed_out(request_id);
     }
+    lines.end(request_id);
+    lines.report(&Report {
+        request_id,
+        duration,
+        init: None,
+        restore: None,
+        max_memory: 0,
+        ended,
+        overhead: None,
+        trace_id,
+    });
     log.take_tail()
 }
 

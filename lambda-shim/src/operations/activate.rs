@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
+use aws_wire::ServiceError;
 use store::BlobId;
 
 use crate::{
-    code::{
-        archive,
-        machine::{self, NATIVE},
-    },
-    environment::deployment::Deployment,
+    code::machine::{self, NATIVE},
+    environment::{deployment::Deployment, pool::Pool, running::Environment, start::StartProblem},
     executor::ExecutorError,
     function::{
         record::{Function, State, Update},
@@ -32,7 +30,6 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
                 deployment.architecture
             );
         }
-        warn_of_extensions(&inner, &deployment).await;
         let began = tokio::time::Instant::now();
         let prepared = match foreign(&inner, &deployment).await {
             Some(why) => Err(ExecutorError::Unsupported(why)),
@@ -49,13 +46,71 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             settle(function, &deployment.id, &outcome);
             Ok(())
         });
-        // A function that was deleted meanwhile has no state.
-        if let Err(refusal) = updated.await
-            && refusal.code != "ResourceNotFoundException"
-        {
-            tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
-        }
+        warn_unless_stored(&entry, updated.await);
+        snapshots(&inner, &entry);
     });
+}
+
+fn warn_unless_stored(entry: &Entry, stored: Result<(), ServiceError>) {
+    // A function that was deleted meanwhile has no state.
+    if let Err(refusal) = stored
+        && refusal.code != "ResourceNotFoundException"
+    {
+        tracing::warn!(function = %entry.name, %refusal, "a function's state could not be stored");
+    }
+}
+
+/// Starts each published version once that is to have a snapshot and is not ready yet, and then marks it.
+pub(crate) fn snapshots(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    let function = entry.function();
+    let pending = function.versions.values().filter(|version| {
+        // What its code waits for comes first.
+        version.has_snapshot()
+            && version.state == State::Pending
+            && (version.deployment != function.latest.deployment || !is_under_way(&function))
+    });
+    for version in pending {
+        let Some(deployment) = Deployment::of(&entry.scope, &entry.name, version) else { continue };
+        let (inner, entry, version) = (Arc::clone(inner), Arc::clone(entry), version.version.clone());
+        tokio::spawn(async move {
+            let pool = Pool::new(Arc::new(deployment), &inner.host);
+            let outcome = Environment::try_snapshot(&pool).await;
+            if let Err(why) = &outcome {
+                tracing::warn!(function = %entry.name, version, ?why, "a version could not be initialised");
+            }
+            let outcome = outcome.map_err(|why| snapshot_failure(&why));
+            let updated = inner.table.update(&entry, |function| {
+                let number: Option<u64> = version.parse().ok();
+                if let Some(version) = number.and_then(|number| function.versions.get_mut(&number)) {
+                    version.state = outcome.clone().map_or_else(State::Failed, |()| State::Active);
+                    version.last_update = Some(outcome.map_or_else(Update::Failed, |()| Update::Successful));
+                    version.revise();
+                }
+                Ok(())
+            });
+            warn_unless_stored(&entry, updated.await);
+        });
+    }
+}
+
+fn is_under_way(function: &Function) -> bool {
+    function.latest.state == State::Pending || function.latest.last_update == Some(Update::InProgress)
+}
+
+/// Why a version has no snapshot, for its `StateReason`.
+fn snapshot_failure(why: &StartProblem) -> String {
+    match why {
+        StartProblem::Init(error) => {
+            format!("The function failed to initialize: {}", String::from_utf8_lossy(error))
+        }
+        StartProblem::Exited(exit) => format!("The function failed to initialize: {exit}"),
+        StartProblem::Extension(fault) => {
+            format!("The function failed to initialize: {}: {}", fault.kind, fault.message)
+        }
+        StartProblem::TimedOut => "The function failed to initialize in time.".to_owned(),
+        StartProblem::Executor(problem) => problem.to_string(),
+        StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
+    }
 }
 
 /// Why a program of a package cannot run here, if it is for another machine.
@@ -71,30 +126,22 @@ async fn foreign(inner: &Inner, deployment: &Deployment) -> Option<String> {
     machine::foreign(deployment, &archives)
 }
 
-/// Says which layers bring extensions: nothing starts those yet.
-async fn warn_of_extensions(inner: &Inner, deployment: &Deployment) {
-    for code in &deployment.layers {
-        let Some(id) = BlobId::parse(&code.blob) else { continue };
-        let Ok(archive) = inner.store.blobs().get(&id).await else { continue };
-        if archive::has_files_below(&archive, "extensions/") {
-            tracing::warn!(
-                function = deployment.function,
-                "a layer brings extensions, which are not started: Tule has no Extensions API yet"
-            );
-        }
-    }
-}
-
 /// Goes on with a function that was not settled when the process ended.
 pub(crate) fn resume(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     let function = entry.function();
-    if function.latest.state == State::Pending || function.latest.last_update == Some(Update::InProgress) {
+    if is_under_way(&function) {
         spawn(inner, entry);
+    } else {
+        snapshots(inner, entry);
     }
 }
 
 fn settle(function: &mut Function, deployment: &str, outcome: &Result<(), String>) {
     for version in function.versions.values_mut() {
+        // One that is to have a snapshot is ready when that is.
+        if version.has_snapshot() && outcome.is_ok() {
+            continue;
+        }
         if version.deployment == deployment && version.state == State::Pending {
             version.state = outcome.clone().map_or_else(State::Failed, |()| State::Active);
             version.last_update = Some(outcome.clone().map_or_else(Update::Failed, |()| Update::Successful));

@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::json;
 
-use super::{tagged, tagged_code_signing_config, tagged_mapping};
+use super::{tagged, tagged_capacity_provider, tagged_code_signing_config, tagged_mapping};
 use crate::service::Lambda;
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -13,6 +13,9 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     }
     if let Some(config) = tagged_code_signing_config(&lambda.0, &input.members) {
         return Ok(Output::of(json!({"Tags": config.tags})));
+    }
+    if let Some(provider) = tagged_capacity_provider(&lambda.0, &input.members) {
+        return Ok(Output::of(json!({"Tags": lambda.0.capacity.named(&provider)?.tags})));
     }
     let function = tagged(&lambda.0, ctx, &input.members)?.function();
     Ok(Output::of(json!({"Tags": function.tags})))

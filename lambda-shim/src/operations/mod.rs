@@ -5,6 +5,7 @@ use runtime::{BoxFuture, CallContext, Input, Output};
 use serde_json::{Map, Value};
 
 use crate::{
+    capacity::Named,
     code_signing::CodeSigningConfig,
     error,
     event_source::record::Mapping,
@@ -49,11 +50,13 @@ operations! {
     "AddLayerVersionPermission" => add_layer_version_permission,
     "AddPermission" => add_permission,
     "CreateAlias" => create_alias,
+    "CreateCapacityProvider" => create_capacity_provider,
     "CreateCodeSigningConfig" => create_code_signing_config,
     "CreateEventSourceMapping" => create_event_source_mapping,
     "CreateFunction" => create_function,
     "CreateFunctionUrlConfig" => create_function_url_config,
     "DeleteAlias" => delete_alias,
+    "DeleteCapacityProvider" => delete_capacity_provider,
     "DeleteCodeSigningConfig" => delete_code_signing_config,
     "DeleteEventSourceMapping" => delete_event_source_mapping,
     "DeleteFunction" => delete_function,
@@ -66,6 +69,7 @@ operations! {
     "DeleteResourcePolicy" => delete_resource_policy,
     "GetAccountSettings" => get_account_settings,
     "GetAlias" => get_alias,
+    "GetCapacityProvider" => get_capacity_provider,
     "GetCodeSigningConfig" => get_code_signing_config,
     "GetEventSourceMapping" => get_event_source_mapping,
     "GetFunction" => get_function,
@@ -74,6 +78,7 @@ operations! {
     "GetFunctionConfiguration" => get_function_configuration,
     "GetFunctionEventInvokeConfig" => get_function_event_invoke_config,
     "GetFunctionRecursionConfig" => get_function_recursion_config,
+    "GetFunctionScalingConfig" => get_function_scaling_config,
     "GetFunctionUrlConfig" => get_function_url_config,
     "GetLayerVersion" => get_layer_version,
     "GetLayerVersionByArn" => get_layer_version_by_arn,
@@ -86,10 +91,12 @@ operations! {
     "InvokeAsync" => invoke_async,
     "InvokeWithResponseStream" => invoke_with_response_stream,
     "ListAliases" => list_aliases,
+    "ListCapacityProviders" => list_capacity_providers,
     "ListCodeSigningConfigs" => list_code_signing_configs,
     "ListEventSourceMappings" => list_event_source_mappings,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,
+    "ListFunctionVersionsByCapacityProvider" => list_function_versions_by_capacity_provider,
     "ListFunctions" => list_functions,
     "ListFunctionsByCodeSigningConfig" => list_functions_by_code_signing_config,
     "ListLayerVersions" => list_layer_versions,
@@ -103,6 +110,7 @@ operations! {
     "PutFunctionConcurrency" => put_function_concurrency,
     "PutFunctionEventInvokeConfig" => put_function_event_invoke_config,
     "PutFunctionRecursionConfig" => put_function_recursion_config,
+    "PutFunctionScalingConfig" => put_function_scaling_config,
     "PutProvisionedConcurrencyConfig" => put_provisioned_concurrency_config,
     "PutResourcePolicy" => put_resource_policy,
     "PutRuntimeManagementConfig" => put_runtime_management_config,
@@ -111,6 +119,7 @@ operations! {
     "TagResource" => tag_resource,
     "UntagResource" => untag_resource,
     "UpdateAlias" => update_alias,
+    "UpdateCapacityProvider" => update_capacity_provider,
     "UpdateCodeSigningConfig" => update_code_signing_config,
     "UpdateEventSourceMapping" => update_event_source_mapping,
     "UpdateFunctionCode" => update_function_code,
@@ -228,6 +237,12 @@ fn tagged_code_signing_config(
     members: &Map<String, Value>,
 ) -> Option<std::sync::Arc<CodeSigningConfig>> {
     inner.code_signing.get(text(members, "Resource")?)
+}
+
+/// The capacity provider whose ARN is a tag operation's `Resource`, if it is one.
+fn tagged_capacity_provider(inner: &Inner, members: &Map<String, Value>) -> Option<Named> {
+    let arn = text(members, "Resource")?;
+    inner.capacity.of_arn(arn).and_then(|provider| Named::of_arn(&provider.arn))
 }
 
 fn no_code_signing_config(arn: &str) -> ServiceError {

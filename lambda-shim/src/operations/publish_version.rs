@@ -3,13 +3,13 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{entry, must_be_revision, must_be_settled, named};
+use super::{activate, entry, must_be_revision, must_be_settled, named};
 use crate::{
     error,
     function::{
         answer,
-        configure::text,
-        record::{Function, Update},
+        configure::{self, text},
+        record::{Function, State, Update},
     },
     service::Lambda,
 };
@@ -17,6 +17,7 @@ use crate::{
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let inner = &lambda.0;
     let members = input.members;
+    configure::refuse_unsupported(&members)?;
     let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
     let entry = entry(inner, ctx, &named)?;
     let members = inner
@@ -36,6 +37,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok(answer::configuration(&ctx.scope, &named.name, shown, Some(&version)))
         })
         .await?;
+    activate::snapshots(inner, &entry);
     Ok(Output { members, ..Output::default() })
 }
 
@@ -51,6 +53,9 @@ pub(super) fn publish(function: &mut Function, description: Option<&str>) -> Str
     let mut published = function.latest.clone();
     published.publish_as(function.last_version);
     published.last_update = Some(Update::Successful);
+    if published.has_snapshot() {
+        published.state = State::Pending;
+    }
     if let Some(description) = description {
         published.description = description.to_owned();
     }

@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::Value;
 
-use super::{tagged, tagged_code_signing_config, tagged_mapping};
+use super::{tagged, tagged_capacity_provider, tagged_code_signing_config, tagged_mapping};
 use crate::service::Lambda;
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -25,6 +25,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     if let Some(config) = tagged_code_signing_config(&lambda.0, &input.members) {
         let change = lambda.0.code_signing.change(&config.arn, |config| {
             config.tags.retain(|key, _| !keys.contains(&key.as_str()));
+            Ok(())
+        });
+        return change.await.map(|_| Output::empty());
+    }
+    if let Some(provider) = tagged_capacity_provider(&lambda.0, &input.members) {
+        let change = lambda.0.capacity.change(&provider, |provider| {
+            provider.tags.retain(|key, _| !keys.contains(&key.as_str()));
             Ok(())
         });
         return change.await.map(|_| Output::empty());

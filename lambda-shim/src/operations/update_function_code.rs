@@ -19,6 +19,7 @@ use crate::{
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let inner = &lambda.0;
     let members = input.members;
+    configure::refuse_unsupported(&members)?;
     let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
     let entry = entry(inner, ctx, &named)?;
     let before = entry.function();

@@ -1,6 +1,11 @@
-//! The Lambda Runtime API: the only way work reaches function code, whatever executor started it.
+//! The Lambda Runtime, Extensions and Telemetry APIs: the only way work reaches function code, whatever executor started
+//! it.
 //!
-//! [`session`] is the state of one environment, [`serve`] the HTTP in front of it. Neither knows pools or executors.
+//! [`session`] is the state of one environment, [`extensions`] that of its extensions, [`serve`] the HTTP in front of
+//! them. None knows pools or executors.
 
+pub(crate) mod extensions;
+mod extensions_http;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod subscription;

@@ -13,7 +13,10 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::session::{Answer, Event, Piece, Refusal, Session};
+use super::{
+    extensions_http,
+    session::{Answer, Event, Piece, Refusal, Session},
+};
 
 /// What a buffered response may measure: 6 MiB and 100 bytes.
 pub(crate) const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
@@ -34,6 +37,8 @@ pub(crate) async fn serve(
     });
     let ended = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
+        // As AWS sends them, for those who look for them by their letters.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(connection), service)
         .await;
     if let Err(error) = ended {
@@ -41,13 +46,14 @@ pub(crate) async fn serve(
     }
 }
 
-type Answered = Response<Full<Bytes>>;
+pub(super) type Answered = Response<Full<Bytes>>;
 
-async fn respond(session: &Session, request: Request<Incoming>) -> Answered {
+async fn respond(session: &Arc<Session>, request: Request<Incoming>) -> Answered {
+    if !request.uri().path().starts_with(PREFIX) {
+        return extensions_http::respond(session, request).await;
+    }
     let (parts, body) = request.into_parts();
-    let Some(route) = parts.uri.path().strip_prefix(PREFIX) else {
-        return plain(StatusCode::NOT_FOUND, "404 page not found\n");
-    };
+    let route = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     match (&parts.method, route) {
         (&Method::GET, "runtime/invocation/next") => next(session).await,
         (&Method::POST, "runtime/init/error") => {
@@ -55,12 +61,17 @@ async fn respond(session: &Session, request: Request<Incoming>) -> Answered {
             let (payload, _) = collect(body, &parts.headers).await;
             accepted(session.init_error(payload.unwrap_or_default()))
         }
+        (&Method::GET, "runtime/restore/next") => restore_next(session).await,
+        (&Method::POST, "runtime/restore/error") => {
+            let (payload, _) = collect(body, &parts.headers).await;
+            accepted(session.restore_error(payload.unwrap_or_default()))
+        }
         (&Method::GET, "ping") => plain(StatusCode::OK, "pong"),
         (&Method::POST, route) => match answer_route(route) {
             Some((request_id, failed)) => answer(session, request_id, failed, &parts.headers, body).await,
-            None => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+            None => missing(),
         },
-        _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+        _ => missing(),
     }
 }
 
@@ -83,6 +94,17 @@ async fn next(session: &Session) -> Answered {
         Ok(event) => invocation(event),
         // The session was closed while the runtime waited: its environment is being stopped.
         Err(_) => refused(Refusal::InvalidState),
+    }
+}
+
+/// Answers when the environment is restored from its snapshot.
+async fn restore_next(session: &Session) -> Answered {
+    match session.restore_next() {
+        Ok(restored) => match restored.await {
+            Ok(()) => plain(StatusCode::OK, ""),
+            Err(_) => refused(Refusal::InvalidState),
+        },
+        Err(refusal) => refused(refusal),
     }
 }
 
@@ -242,7 +264,11 @@ async fn collect(mut body: Incoming, headers: &HeaderMap) -> (Result<Bytes, Unre
     (Ok(if whole.is_empty() { first } else { whole.freeze() }), trailers)
 }
 
-fn accepted(taken: Result<(), Refusal>) -> Answered {
+pub(super) fn missing() -> Answered {
+    plain(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+pub(super) fn accepted(taken: Result<(), Refusal>) -> Answered {
     match taken {
         Ok(()) => json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n")),
         Err(refusal) => refused(refusal),
@@ -258,11 +284,11 @@ fn refused(refusal: Refusal) -> Answered {
     }
 }
 
-fn error(status: StatusCode, kind: &str, message: &str) -> Answered {
+pub(super) fn error(status: StatusCode, kind: &str, message: &str) -> Answered {
     json(status, serde_json::json!({"errorMessage": message, "errorType": kind}).to_string().into())
 }
 
-fn json(status: StatusCode, body: Bytes) -> Answered {
+pub(super) fn json(status: StatusCode, body: Bytes) -> Answered {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -3,10 +3,15 @@
 //! A session belongs to one environment and is reached only through that environment's own connections, so a request
 //! id is good nowhere else.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::extensions::{self, Extensions, Reason, Refused, Reported, Shown};
+use crate::{environment::telemetry::Telemetry, executor::Exit};
 
 /// One invocation as the runtime receives it.
 #[derive(Debug, Clone)]
@@ -20,6 +25,21 @@ pub(crate) struct Event {
     /// JSON text.
     pub(crate) client_context: Option<String>,
     pub(crate) tenant_id: Option<String>,
+}
+
+impl Event {
+    /// The same as extensions are told of it.
+    fn for_extensions(&self) -> Bytes {
+        json!({
+            "eventType": "INVOKE",
+            "deadlineMs": self.deadline_ms,
+            "requestId": self.request_id,
+            "invokedFunctionArn": self.invoked_function_arn,
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": self.trace_id},
+        })
+        .to_string()
+        .into()
+    }
 }
 
 /// What the runtime made of it.
@@ -59,6 +79,8 @@ pub(crate) enum Start {
     Ready,
     /// The runtime said why its start failed.
     Failed(Bytes),
+    /// An extension failed.
+    Fault(Fault),
 }
 
 /// Why a call to the Runtime API is refused.
@@ -74,8 +96,28 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct Gone;
 
+/// Why an environment cannot go on: an extension of its has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// `Extension.Crash` and the like.
+    pub(crate) kind: &'static str,
+    /// How the process ended.
+    pub(crate) message: String,
+}
+
+/// An invocation that was handed out.
+pub(crate) struct Dispatched {
+    /// Fails when the environment ends first.
+    pub(crate) answer: oneshot::Receiver<Answer>,
+    /// Where there are extensions: when the runtime and all of them are done. Fails when the environment ends first.
+    pub(crate) done: Option<oneshot::Receiver<()>>,
+}
+
 enum State {
-    Starting(Option<oneshot::Sender<Start>>),
+    /// The runtime has not asked for work yet.
+    Starting,
+    /// The runtime waits to be restored from a snapshot.
+    Snapshot(oneshot::Sender<()>),
     /// The runtime has asked for work.
     Idle(oneshot::Sender<Event>),
     Busy {
@@ -93,16 +135,63 @@ enum State {
 
 /// See the module.
 pub(crate) struct Session {
-    state: Mutex<State>,
-    /// Called whenever the runtime asks for more work after an answer.
+    inner: Mutex<Inner>,
+    /// What extensions are told when they register.
+    about: About,
+    /// Where telemetry goes that extensions subscribe to.
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Called whenever the runtime asks for more work after an answer, and all extensions have.
     on_idle: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// An extension has failed.
+    fault: watch::Sender<Option<Fault>>,
+    /// Something about the extensions has changed: who waits for it looks again.
+    changed: watch::Sender<()>,
+}
+
+/// What extensions are told of their function.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct About {
+    pub(crate) function: String,
+    pub(crate) version: String,
+    pub(crate) handler: String,
+    pub(crate) account: String,
+}
+
+struct Inner {
+    state: State,
+    phase: Phase,
+    extensions: Extensions,
+}
+
+/// What is waited for.
+enum Phase {
+    /// The start, until the runtime and all extensions have asked for work.
+    Start(Option<oneshot::Sender<Start>>),
+    /// The restoration of a snapshot, until the runtime has asked for work.
+    Restore(oneshot::Sender<Start>),
+    /// An invocation, until the runtime and all extensions have asked for more.
+    Invocation(Option<oneshot::Sender<()>>),
+    Nothing,
 }
 
 impl Session {
     /// A session of an environment that is being started, and what comes of the start.
-    pub(crate) fn new() -> (Self, oneshot::Receiver<Start>) {
+    pub(crate) fn new(about: About, telemetry: Arc<Telemetry>) -> (Self, oneshot::Receiver<Start>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { state: Mutex::new(State::Starting(Some(sender))), on_idle: OnceLock::new() }, receiver)
+        let inner = Inner {
+            state: State::Starting,
+            phase: Phase::Start(Some(sender)),
+            extensions: Extensions::default(),
+        };
+        let session = Self {
+            inner: Mutex::new(inner),
+            about,
+            telemetry,
+            on_idle: OnceLock::new(),
+            fault: watch::Sender::new(None),
+            changed: watch::Sender::new(()),
+        };
+        (session, receiver)
     }
 
     /// Sets what is called when the environment can take work again.
@@ -111,23 +200,33 @@ impl Session {
         let _ = self.on_idle.set(Box::new(call));
     }
 
-    /// Hands an event to the waiting runtime; the answer comes through the receiver, which fails when the
-    /// environment ends first.
-    pub(crate) fn dispatch(&self, event: Event, streams: bool) -> Result<oneshot::Receiver<Answer>, Gone> {
-        let mut state = self.lock();
-        let (sender, receiver) = oneshot::channel();
-        let busy = State::Busy { request_id: event.request_id.clone(), answer: sender, streams };
-        match std::mem::replace(&mut *state, State::Closed) {
+    pub(crate) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Hands an event to the waiting runtime, and to the extensions that registered for it.
+    pub(crate) fn dispatch(&self, event: Event, streams: bool) -> Result<Dispatched, Gone> {
+        let mut inner = self.lock();
+        match std::mem::replace(&mut inner.state, State::Closed) {
             State::Idle(runtime) => {
-                *state = busy;
+                let (sender, answer) = oneshot::channel();
+                inner.state = State::Busy { request_id: event.request_id.clone(), answer: sender, streams };
+                let mut done = None;
+                let mut tell = None;
+                if !inner.extensions.is_empty() {
+                    let (sender, receiver) = oneshot::channel();
+                    (tell, done) = (Some(sender), Some(receiver));
+                    inner.extensions.invoke(|| event.for_extensions());
+                }
+                inner.phase = Phase::Invocation(tell);
                 runtime.send(event).map_err(|_| {
-                    *state = State::Closed;
+                    inner.state = State::Closed;
                     Gone
                 })?;
-                Ok(receiver)
+                Ok(Dispatched { answer, done })
             }
             other => {
-                *state = other;
+                inner.state = other;
                 Err(Gone)
             }
         }
@@ -135,40 +234,67 @@ impl Session {
 
     /// Ends the session: whoever waits for an answer learns that none comes.
     pub(crate) fn close(&self) {
-        *self.lock() = State::Closed;
+        let mut inner = self.lock();
+        inner.state = State::Closed;
+        inner.phase = Phase::Nothing;
     }
 
     /// `GET …/invocation/next`.
     pub(crate) fn next(&self) -> Result<oneshot::Receiver<Event>, Refusal> {
         let (sender, receiver) = oneshot::channel();
-        let mut state = self.lock();
-        match &mut *state {
-            State::Starting(start) => {
-                if let Some(start) = start.take() {
-                    // Nobody waits for the start any more: the session is about to be closed.
+        let mut inner = self.lock();
+        match &inner.state {
+            State::Starting => inner.extensions.close(),
+            State::Answered => {}
+            // A runtime whose connection broke may ask again.
+            State::Idle(waiting) if waiting.is_closed() => {}
+            State::Idle(_) | State::Busy { .. } | State::Streaming | State::Snapshot(_) | State::Closed => {
+                return Err(Refusal::InvalidState);
+            }
+        }
+        inner.state = State::Idle(sender);
+        self.look(inner);
+        Ok(receiver)
+    }
+
+    /// Ends what is waited for, if all have asked for work.
+    fn look(&self, mut inner: MutexGuard<'_, Inner>) {
+        let asked = matches!(inner.state, State::Idle(_));
+        let stopped = matches!(inner.state, State::Snapshot(_));
+        let ready = match &inner.phase {
+            Phase::Start(_) => (asked || stopped) && inner.extensions.all_ready(),
+            Phase::Restore(_) => asked,
+            Phase::Invocation(_) => asked && inner.extensions.all_done(),
+            Phase::Nothing => false,
+        };
+        if !ready {
+            return;
+        }
+        let phase = std::mem::replace(&mut inner.phase, Phase::Nothing);
+        drop(inner);
+        // Where nobody waits any more the session is about to be closed.
+        match phase {
+            Phase::Start(start) => {
+                if let Some(start) = start {
                     let _ = start.send(Start::Ready);
                 }
-                *state = State::Idle(sender);
             }
-            State::Answered => {
-                *state = State::Idle(sender);
-                drop(state);
+            Phase::Restore(start) => drop(start.send(Start::Ready)),
+            Phase::Invocation(done) => {
+                if let Some(done) = done {
+                    let _ = done.send(());
+                }
                 if let Some(call) = self.on_idle.get() {
                     call();
                 }
             }
-            // A runtime whose connection broke may ask again.
-            State::Idle(waiting) if waiting.is_closed() => *state = State::Idle(sender),
-            State::Idle(_) | State::Busy { .. } | State::Streaming | State::Closed => {
-                return Err(Refusal::InvalidState);
-            }
+            Phase::Nothing => {}
         }
-        Ok(receiver)
     }
 
     /// Whether an answer for `request_id` would be taken now.
     pub(crate) fn expects(&self, request_id: &str) -> Result<(), Refusal> {
-        match &*self.lock() {
+        match &self.lock().state {
             State::Busy { request_id: current, .. } if current == request_id => Ok(()),
             State::Busy { .. } => Err(Refusal::InvalidRequestId),
             _ => Err(Refusal::InvalidState),
@@ -177,13 +303,13 @@ impl Session {
 
     /// `POST …/invocation/{id}/response` and `…/error`.
     pub(crate) fn answer(&self, request_id: &str, given: Answer) -> Result<(), Refusal> {
-        let mut state = self.lock();
-        match &*state {
+        let mut inner = self.lock();
+        match &inner.state {
             State::Busy { request_id: current, .. } if current == request_id => {}
             State::Busy { .. } => return Err(Refusal::InvalidRequestId),
             _ => return Err(Refusal::InvalidState),
         }
-        if let State::Busy { answer, .. } = std::mem::replace(&mut *state, State::Answered) {
+        if let State::Busy { answer, .. } = std::mem::replace(&mut inner.state, State::Answered) {
             // The invocation timed out meanwhile: the environment is about to be stopped.
             let _ = answer.send(given);
         }
@@ -197,8 +323,8 @@ impl Session {
         content_type: Option<String>,
     ) -> Result<Option<mpsc::Sender<Piece>>, Refusal> {
         self.expects(request_id)?;
-        let mut state = self.lock();
-        match std::mem::replace(&mut *state, State::Streaming) {
+        let mut inner = self.lock();
+        match std::mem::replace(&mut inner.state, State::Streaming) {
             State::Busy { answer, streams: true, .. } => {
                 let (sender, pieces) = mpsc::channel(PIECES);
                 // The invocation timed out meanwhile: the environment is about to be stopped.
@@ -206,7 +332,7 @@ impl Session {
                 Ok(Some(sender))
             }
             other => {
-                *state = other;
+                inner.state = other;
                 Ok(None)
             }
         }
@@ -214,10 +340,10 @@ impl Session {
 
     /// The response that began with [`Self::begin_stream`] has come to its end.
     pub(crate) fn end_stream(&self) -> Result<(), Refusal> {
-        let mut state = self.lock();
-        match &*state {
+        let mut inner = self.lock();
+        match &inner.state {
             State::Streaming => {
-                *state = State::Answered;
+                inner.state = State::Answered;
                 Ok(())
             }
             _ => Err(Refusal::InvalidState),
@@ -226,8 +352,10 @@ impl Session {
 
     /// `POST …/init/error`.
     pub(crate) fn init_error(&self, payload: Bytes) -> Result<(), Refusal> {
-        match &mut *self.lock() {
-            State::Starting(start) => {
+        let mut inner = self.lock();
+        let Inner { state, phase, .. } = &mut *inner;
+        match (state, phase) {
+            (State::Starting, Phase::Start(start)) => {
                 if let Some(start) = start.take() {
                     let _ = start.send(Start::Failed(payload));
                 }
@@ -237,8 +365,179 @@ impl Session {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Snapshots.
+impl Session {
+    /// `GET …/restore/next`: the runtime is ready for its snapshot to be taken.
+    pub(crate) fn restore_next(&self) -> Result<oneshot::Receiver<()>, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let mut inner = self.lock();
+        match &inner.state {
+            State::Starting => inner.extensions.close(),
+            State::Snapshot(waiting) if waiting.is_closed() => {}
+            _ => return Err(Refusal::InvalidState),
+        }
+        inner.state = State::Snapshot(sender);
+        self.look(inner);
+        Ok(receiver)
+    }
+
+    /// Lets a runtime that waits at its snapshot go on, and gives what comes of that; `None` if it does not wait, as
+    /// one that has no hooks.
+    pub(crate) fn restore(&self) -> Option<oneshot::Receiver<Start>> {
+        let mut inner = self.lock();
+        match std::mem::replace(&mut inner.state, State::Starting) {
+            State::Snapshot(runtime) => {
+                let (sender, receiver) = oneshot::channel();
+                inner.phase = Phase::Restore(sender);
+                let _ = runtime.send(());
+                Some(receiver)
+            }
+            other => {
+                inner.state = other;
+                None
+            }
+        }
+    }
+
+    /// `POST …/restore/error`.
+    pub(crate) fn restore_error(&self, payload: Bytes) -> Result<(), Refusal> {
+        let mut inner = self.lock();
+        match std::mem::replace(&mut inner.phase, Phase::Nothing) {
+            Phase::Restore(start) if matches!(inner.state, State::Starting) => {
+                let _ = start.send(Start::Failed(payload));
+                Ok(())
+            }
+            other => {
+                inner.phase = other;
+                Err(Refusal::InvalidState)
+            }
+        }
+    }
+}
+
+/// Extensions.
+impl Session {
+    /// External extensions of these names are being started.
+    pub(crate) fn expect_extensions(&self, names: &[String]) {
+        self.lock().extensions.expect(names);
+    }
+
+    /// Waits until all external extensions have registered.
+    pub(crate) async fn extensions_registered(&self) {
+        self.when(|extensions| extensions.all_registered()).await;
+    }
+
+    pub(crate) fn has_extensions(&self) -> bool {
+        !self.lock().extensions.is_empty()
+    }
+
+    pub(crate) fn has_external_extensions(&self) -> bool {
+        self.lock().extensions.has_external()
+    }
+
+    /// All extensions, as log lines show them.
+    pub(crate) fn shown_extensions(&self) -> Vec<Shown> {
+        self.lock().extensions.shown()
+    }
+
+    pub(crate) fn extension_name(&self, id: Uuid) -> Option<String> {
+        self.lock().extensions.name_of(id).map(str::to_owned)
+    }
+
+    pub(crate) fn register_extension(&self, name: &str, events: &[String]) -> Result<Uuid, Refused> {
+        let id = self.lock().extensions.register(name, events)?;
+        self.changed.send_replace(());
+        Ok(id)
+    }
+
+    /// `GET extension/event/next`.
+    pub(crate) fn extension_next(&self, id: Uuid) -> Result<oneshot::Receiver<Bytes>, Refused> {
+        let mut inner = self.lock();
+        let receiver = inner.extensions.next(id)?;
+        self.look(inner);
+        Ok(receiver)
+    }
+
+    pub(crate) fn extension_error(&self, id: Uuid, what: Reported, error: &str) -> Result<(), Refused> {
+        self.lock().extensions.report(id, what, error)
+    }
+
+    /// The kind of failure that an extension has reported, which is why its environment ends.
+    pub(crate) fn reported_failure(&self) -> Option<&'static str> {
+        self.lock().extensions.failure()
+    }
+
+    /// An external extension's process has ended: outside of an orderly end the environment cannot go on.
+    pub(crate) fn extension_exited(&self, name: &str, exit: &Exit) {
+        let kind = self.lock().extensions.exited(name);
+        self.fail(kind, exit.of_extension());
+        self.changed.send_replace(());
+    }
+
+    /// An external extension could not be started.
+    pub(crate) fn extension_not_launched(&self, name: &str, word: &str, message: String) {
+        self.lock().extensions.not_launched(name, word);
+        self.fail("Extension.LaunchError", message);
+    }
+
+    fn fail(&self, kind: &'static str, message: String) {
+        let fault = Fault { kind, message };
+        let mut inner = self.lock();
+        // An environment that is ending already does not fail any more.
+        if matches!(inner.state, State::Closed) {
+            return;
+        }
+        self.fault.send_if_modified(|place| {
+            let first = place.is_none();
+            if first {
+                *place = Some(fault.clone());
+            }
+            first
+        });
+        // An invocation under way is ended by the environment, which sees the fault.
+        match std::mem::replace(&mut inner.phase, Phase::Nothing) {
+            Phase::Start(Some(start)) | Phase::Restore(start) => drop(start.send(Start::Fault(fault))),
+            other => inner.phase = other,
+        }
+    }
+
+    /// Whether somebody waits for the answer to an invocation, or for its end.
+    pub(crate) fn is_at_work(&self) -> bool {
+        let inner = self.lock();
+        matches!(inner.state, State::Busy { .. } | State::Streaming)
+            || matches!(inner.phase, Phase::Invocation(Some(_)))
+    }
+
+    /// Becomes `Some` when an extension has failed.
+    pub(crate) fn fault(&self) -> watch::Receiver<Option<Fault>> {
+        self.fault.subscribe()
+    }
+
+    /// Tells the extensions that the environment ends.
+    pub(crate) fn end(&self, reason: Reason, deadline_ms: u64) {
+        self.lock().extensions.end(extensions::shutdown_event(reason, deadline_ms));
+    }
+
+    /// Waits until all who were told of the end have ended.
+    pub(crate) async fn extensions_ended(&self) {
+        self.when(|extensions| !extensions.is_anyone_left()).await;
+    }
+
+    async fn when(&self, holds: impl Fn(&Extensions) -> bool) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if holds(&self.lock().extensions) {
+                return;
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -260,11 +559,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_once_and_for_its_own_request() {
-        let (session, mut start) = Session::new();
+        let (session, mut start) = Session::new(About::default(), Arc::default());
         let mut next = session.next().unwrap();
         assert!(matches!(start.try_recv(), Ok(Start::Ready)));
         assert_eq!(session.next().unwrap_err(), Refusal::InvalidState);
-        let mut answer = session.dispatch(event("one"), false).unwrap();
+        let mut answer = session.dispatch(event("one"), false).unwrap().answer;
         assert_eq!(next.try_recv().unwrap().request_id, "one");
         assert_eq!(session.answer("two", Answer::TooLarge).unwrap_err(), Refusal::InvalidRequestId);
         session.answer("one", Answer::Response(Bytes::from_static(b"1"))).unwrap();
@@ -275,7 +574,7 @@ mod tests {
 
     #[test]
     fn a_closed_session_takes_nothing() {
-        let (session, mut start) = Session::new();
+        let (session, mut start) = Session::new(About::default(), Arc::default());
         session.close();
         assert!(start.try_recv().is_err());
         assert!(session.next().is_err());
@@ -285,9 +584,9 @@ mod tests {
 
     #[test]
     fn a_response_comes_in_pieces_only_to_those_who_want_it_so() {
-        let (session, _start) = Session::new();
+        let (session, _start) = Session::new(About::default(), Arc::default());
         let _next = session.next().unwrap();
-        let mut answer = session.dispatch(event("one"), true).unwrap();
+        let mut answer = session.dispatch(event("one"), true).unwrap().answer;
         assert!(session.begin_stream("two", None).is_err());
         let pieces = session.begin_stream("one", Some("text/plain".to_owned())).unwrap().unwrap();
         let Ok(Answer::Stream(mut stream)) = answer.try_recv() else { panic!("the response has begun") };

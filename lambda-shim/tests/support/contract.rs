@@ -424,7 +424,7 @@ pub async fn layers_are_merged_into_opt(rig: &Rig) {
 }
 
 pub async fn environments_are_made_ready_ahead(rig: &Rig) {
-    let source = "import os\nprint('init', flush=True)\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
+    let source = "import os\nprint('begins', flush=True)\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
     rig.create("ahead", "python3.11", &[("index.py", source)], json!({"Publish": true})).await;
     let of = json!({"FunctionName": "ahead", "Qualifier": "1"});
     let mut put = of.clone();
@@ -433,28 +433,28 @@ pub async fn environments_are_made_ready_ahead(rig: &Rig) {
     while rig.call("GetProvisionedConcurrencyConfig", of.clone()).await.unwrap()["Status"] != "READY" {
         tokio::task::yield_now().await;
     }
-    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2);
+    assert_eq!(rig.lines.of("ahead").matches("begins\n").count(), 2);
     let outcome = rig.invoke("ahead:1", json!({})).await;
     assert_eq!(value(&outcome), "provisioned-concurrency");
-    assert_eq!(rig.lines.of("ahead").matches("init\n").count(), 2, "nothing had to be started");
+    assert_eq!(rig.lines.of("ahead").matches("begins\n").count(), 2, "nothing had to be started");
 }
 
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
-    ($rig:expr; $($name:ident),* $(,)?) => {
+    ($module:ident $rig:expr; $($name:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 if let Some(rig) = $rig.await {
-                    support::contract::$name(&rig).await;
+                    support::$module::$name(&rig).await;
                     rig.lambda.shutdown().await;
                 }
             }
         )*
     };
     ($rig:expr) => {
-        $crate::contract! { $rig;
+        $crate::contract! { contract $rig;
             python_handlers_answer,
             python_errors_are_awss,
             exits_are_errors_at_once,

@@ -1,6 +1,7 @@
 //! What the tests of Lambda share: a service over the in-memory store, a sink that keeps log lines, archives.
 
 pub mod contract;
+pub mod extensions;
 pub mod registry;
 pub mod sources;
 

@@ -347,6 +347,8 @@ fn body(wanted: Wanted) -> ContainerCreateBody {
             format!("size={}m,mode=0700,uid=993,gid=990,exec", wanted.storage),
         )])),
         network_mode: wanted.network,
+        // The names under which extensions take telemetry.
+        extra_hosts: Some(vec!["sandbox.localdomain:127.0.0.1".to_owned(), "sandbox:127.0.0.1".to_owned()]),
         // The default driver would store every byte of what passes.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         mounts: Some(wanted.volumes.into_iter().map(|(volume, at)| mount(volume, at, true)).collect()),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures::StreamExt;
+use runtime::BoxFuture;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::{Semaphore, mpsc},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -22,10 +24,13 @@ use super::{
     wire::{self, Frame},
 };
 use crate::{
-    environment::log::EnvironmentLog,
+    environment::{
+        log::{EnvironmentLog, Source},
+        telemetry::{Connect, Stream},
+    },
     executor::Exit,
     options::Door,
-    runtime_api::{self, session::Session},
+    runtime_api::{self, extensions, session::Session},
 };
 
 /// How often the init hears that we are there.
@@ -40,6 +45,41 @@ pub(super) struct Link {
     pub(super) door: Option<Door>,
     /// MB.
     pub(super) memory: Arc<AtomicU32>,
+    /// Where its runtime's end is told.
+    pub(super) exit: watch::Sender<Option<Exit>>,
+    /// Frames for the init.
+    pub(super) say: mpsc::Sender<Bytes>,
+}
+
+/// A way into the container that is asked for: the port, and where the connection goes.
+pub(super) type Ask = (u16, oneshot::Sender<DuplexStream>);
+
+/// Ports inside the container, reached through its link.
+pub(super) struct Ports(pub(super) mpsc::Sender<Ask>);
+
+impl Connect for Ports {
+    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let (sender, receiver) = oneshot::channel();
+            let gone = |()| io::Error::from(io::ErrorKind::BrokenPipe);
+            self.0.send((port, sender)).await.map_err(|_| gone(()))?;
+            let stream = receiver.await.map_err(|_| gone(()))?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// What a link is in the middle of.
+#[derive(Default)]
+struct Open {
+    channels: HashMap<u32, Channel>,
+    tasks: JoinSet<()>,
+    /// The names of extensions.
+    extensions: Vec<String>,
+    /// How many channels were opened from here.
+    outward: u32,
+    /// The runtime has ended.
+    ended: bool,
 }
 
 /// One connection inside the container.
@@ -51,88 +91,169 @@ struct Channel {
 }
 
 impl Link {
-    /// Serves a container until its output ends. Answers how its runtime ended, if the init said so.
-    pub(super) async fn serve(self, attached: Attached) -> Option<Exit> {
-        let (say, said) = mpsc::channel(64);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(write(attached.input, said));
-        let mut channels = HashMap::new();
+    /// Serves a container until its output ends, or its runtime has ended and it has no extensions.
+    pub(super) async fn serve(
+        self,
+        attached: Attached,
+        said: mpsc::Receiver<Bytes>,
+        mut asked: mpsc::Receiver<Ask>,
+    ) {
+        let mut open = Open::default();
+        open.tasks.spawn(write(attached.input, said));
         let mut output = attached.output;
         let mut buffer = BytesMut::new();
-        let mut exit = None;
-        while let Some(bytes) = output.next().await {
+        loop {
+            let bytes = tokio::select! {
+                bytes = output.next() => bytes,
+                Some((port, reply)) = asked.recv() => {
+                    self.reach(port, reply, &mut open).await;
+                    continue;
+                }
+            };
+            let Some(bytes) = bytes else { return };
             buffer.extend_from_slice(&bytes);
             loop {
                 match wire::take(&mut buffer) {
-                    Ok(Some(frame)) => exit = self.obey(frame, &mut channels, &say, &mut tasks).or(exit),
+                    Ok(Some(frame)) => self.obey(frame, &mut open),
                     Ok(None) => break,
                     Err(wire::Garbled) => {
-                        return Some(Exit::Lost("its connection to Tule is garbled".to_owned()));
+                        self.tell_end(Exit::Lost("its connection to Tule is garbled".to_owned()));
+                        return;
                     }
                 }
             }
-            while tasks.try_join_next().is_some() {}
-            if exit.is_some() {
-                break;
+            while open.tasks.try_join_next().is_some() {}
+            if open.ended && open.extensions.is_empty() {
+                return;
             }
         }
-        exit
     }
 
-    fn obey(
-        &self,
-        frame: Frame,
-        channels: &mut HashMap<u32, Channel>,
-        say: &mpsc::Sender<Bytes>,
-        tasks: &mut JoinSet<()>,
-    ) -> Option<Exit> {
+    /// The runtime has ended; what is said first counts.
+    fn tell_end(&self, exit: Exit) {
+        self.exit.send_if_modified(|place| {
+            let first = place.is_none();
+            if first {
+                *place = Some(exit);
+            }
+            first
+        });
+    }
+
+    /// Opens a channel to a port inside the container.
+    async fn reach(&self, port: u16, reply: oneshot::Sender<DuplexStream>, open: &mut Open) {
+        let channel = wire::OUTWARD | open.outward;
+        open.outward = (open.outward + 1) & !wire::OUTWARD;
+        let ours = self.channel(channel, open);
+        // Whoever asked may have given up.
+        if self.say.send(wire::frame(wire::CONNECT, channel, &port.to_be_bytes())).await.is_ok() {
+            let _ = reply.send(ours);
+        }
+    }
+
+    /// A channel's end here.
+    fn channel(&self, channel: u32, open: &mut Open) -> DuplexStream {
+        let (inward, received) = mpsc::unbounded_channel();
+        let window = Arc::new(Semaphore::new(wire::WINDOW));
+        open.channels.insert(channel, Channel { inward, window: Arc::clone(&window) });
+        let carrier = Carrier { channel, received, window, say: self.say.clone() };
+        let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
+        open.tasks.spawn(carrier.carry(ours));
+        theirs
+    }
+
+    fn obey(&self, frame: Frame, open: &mut Open) {
         let Frame { kind, channel, payload } = frame;
         match kind {
-            wire::OPEN_RUNTIME | wire::OPEN_ENDPOINT => {
-                let (inward, received) = mpsc::unbounded_channel();
-                let window = Arc::new(Semaphore::new(wire::WINDOW));
-                channels.insert(channel, Channel { inward, window: Arc::clone(&window) });
-                let carrier = Carrier { channel, received, window, say: say.clone() };
-                let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
-                if kind == wire::OPEN_RUNTIME {
-                    tasks.spawn(runtime_api::serve::serve(Arc::clone(&self.session), theirs));
-                } else if let Some(door) = &self.door {
+            wire::OPEN_RUNTIME => {
+                let theirs = self.channel(channel, open);
+                open.tasks.spawn(runtime_api::serve::serve(Arc::clone(&self.session), theirs));
+            }
+            wire::OPEN_ENDPOINT => {
+                let theirs = self.channel(channel, open);
+                if let Some(door) = &self.door {
                     door(theirs);
                 }
-                tasks.spawn(carrier.carry(ours));
             }
             wire::DATA => {
-                if let Some(channel) = channels.get(&channel) {
+                if let Some(channel) = open.channels.get(&channel) {
                     // Its carrier has ended: the init will learn by CLOSE.
                     let _ = channel.inward.send(payload);
                 }
             }
             wire::CREDIT => {
-                let more = <[u8; 4]>::try_from(&*payload).map_or(0, u32::from_be_bytes) as usize;
-                if let Some(channel) = channels.get(&channel) {
+                let more = number(&payload, 0) as usize;
+                if let Some(channel) = open.channels.get(&channel) {
                     channel.window.add_permits(more.min(wire::WINDOW));
                 }
             }
-            wire::CLOSE => drop(channels.remove(&channel)),
-            wire::LOG => self.log.output(&payload),
+            wire::CLOSE => drop(open.channels.remove(&channel)),
+            wire::LOG if channel == 0 => self.log.output(Source::Function, &payload),
+            wire::LOG => self.log.output(Source::Extension(channel), &payload),
+            wire::FRAMED => self.log.framed(&payload),
             wire::MEMORY => {
                 let bytes = <[u8; 8]>::try_from(&*payload).map_or(0, u64::from_be_bytes);
                 self.memory
                     .fetch_max(u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX), Ordering::Relaxed);
             }
             wire::EXIT => {
-                let number = |at: usize| {
-                    payload
-                        .get(at..at + 4)
-                        .and_then(|bytes| bytes.try_into().ok())
-                        .map_or(0, i32::from_be_bytes)
-                };
-                return Some(if number(4) != 0 { Exit::Signal(number(4)) } else { Exit::Code(number(0)) });
+                open.ended = true;
+                self.tell_end(exit(&payload));
+            }
+            wire::EXTENSIONS => self.extensions(&payload, open),
+            wire::EXTENSION_EXIT => {
+                if let Some(name) = named(channel, open) {
+                    self.session.extension_exited(name, &exit(&payload));
+                }
+            }
+            wire::LAUNCH_ERROR => {
+                if let Some(name) = named(channel, open) {
+                    let (word, why) = match number(&payload, 0) {
+                        13 => ("PermissionDenied", "permission denied".to_owned()),
+                        8 => ("UnknownError", "exec format error".to_owned()),
+                        2 => ("UnknownError", "no such file or directory".to_owned()),
+                        other => ("UnknownError", format!("error {other}")),
+                    };
+                    let message = format!("fork/exec /opt/extensions/{name}: {why}");
+                    self.session.extension_not_launched(name, word, message);
+                }
             }
             _ => {}
         }
-        None
     }
+
+    /// The container's extensions are being started; the runtime follows when they have registered.
+    fn extensions(&self, payload: &[u8], open: &mut Open) {
+        let names = String::from_utf8_lossy(payload);
+        open.extensions = names.lines().map(str::to_owned).collect();
+        self.session.expect_extensions(&open.extensions);
+        if let Some(name) = open.extensions.get(extensions::MOST) {
+            let message = format!("Extension limit ({}) reached", extensions::MOST);
+            return self.session.extension_not_launched(name, "TooManyExtensions", message);
+        }
+        let (session, say) = (Arc::clone(&self.session), self.say.clone());
+        open.tasks.spawn(async move {
+            session.extensions_registered().await;
+            // Without a link there is nothing to start any more.
+            let _ = say.send(wire::frame(wire::START, 0, &[])).await;
+        });
+    }
+}
+
+/// The extension of a number.
+fn named(channel: u32, open: &Open) -> Option<&str> {
+    let at = usize::try_from(channel).ok()?.checked_sub(1)?;
+    open.extensions.get(at).map(|name| &**name)
+}
+
+fn number(payload: &[u8], at: usize) -> u32 {
+    payload.get(at..at + 4).map_or(0, |mut bytes| bytes.get_u32())
+}
+
+/// How a process ended: code and signal.
+fn exit(payload: &[u8]) -> Exit {
+    let (code, signal) = (number(payload, 0).cast_signed(), number(payload, 4).cast_signed());
+    if signal != 0 { Exit::Signal(signal) } else { Exit::Code(code) }
 }
 
 /// Carries one channel to and from a stream.

@@ -19,19 +19,20 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use runtime::BoxFuture;
 use tokio::{
-    sync::{OnceCell, watch},
+    sync::{OnceCell, mpsc, watch},
     task::AbortHandle,
 };
 
 use self::{
     engine::{Engine, Wanted},
-    link::Link,
+    link::{Ask, Link, Ports},
     volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, NODE_SDK_FOLDER, Volumes},
 };
-use super::{Executor, ExecutorError, Exit, Running, StartRequest};
+use super::{Executor, ExecutorError, Exit, Running, Signal, StartRequest};
 use crate::{
     environment::deployment::Deployment,
     function::{record::Image, runtimes::Family},
@@ -228,13 +229,18 @@ impl DockerExecutor {
         let container = Container::new(self.engine.clone(), id);
         let attached = self.engine.attach(&container.id).await.map_err(failed)?;
         self.engine.start(&container.id).await.map_err(failed)?;
+        let (ask, asked) = mpsc::channel(4);
+        start.session.telemetry.connect_by(Arc::new(Ports(ask)));
+        let (say, said) = mpsc::channel(64);
         let link = Link {
             session: start.session,
             log: start.log,
             door: self.door.clone(),
             memory: Arc::clone(&container.memory),
+            exit: container.exit.clone(),
+            say,
         };
-        Ok(Box::new(container.served(link, attached)))
+        Ok(Box::new(container.served(link, attached, said, asked)))
     }
 }
 
@@ -285,23 +291,31 @@ struct Container {
     memory: Arc<AtomicU32>,
     removed: AtomicBool,
     serving: Option<AbortHandle>,
+    say: Option<mpsc::Sender<Bytes>>,
 }
 
 impl Container {
     fn new(engine: Engine, id: String) -> Self {
         let (exit, memory) = (watch::Sender::new(None), Arc::default());
-        Self { engine, id, exit, memory, removed: AtomicBool::new(false), serving: None }
+        Self { engine, id, exit, memory, removed: AtomicBool::new(false), serving: None, say: None }
     }
 
     /// Serves it, and watches for its end.
-    fn served(mut self, link: Link, attached: engine::Attached) -> Self {
+    fn served(
+        mut self,
+        link: Link,
+        attached: engine::Attached,
+        said: mpsc::Receiver<Bytes>,
+        asked: mpsc::Receiver<Ask>,
+    ) -> Self {
         let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
+        self.say = Some(link.say.clone());
         let serving = tokio::spawn(async move {
-            let ended = match link.serve(attached).await {
-                Some(ended) => ended,
-                None => how_it_ended(&engine, &id).await,
-            };
-            let _ = exit.send(Some(ended));
+            link.serve(attached, said, asked).await;
+            if exit.borrow().is_none() {
+                let ended = how_it_ended(&engine, &id).await;
+                exit.send_replace(Some(ended));
+            }
         });
         self.serving = Some(serving.abort_handle());
         self
@@ -326,6 +340,14 @@ impl Running for Container {
 
     fn stop(&self) {
         self.remove();
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(say) = &self.say {
+            // A link that has no room for it is about to break.
+            let number = u8::try_from(signal.number()).unwrap_or_default();
+            let _ = say.try_send(wire::frame(wire::SIGNAL, 0, &[number]));
+        }
     }
 
     /// Output comes before the answer in the same stream: what was written is here.

@@ -3,8 +3,14 @@
 //!
 //! `kind (1) channel (4) length (4) payload`, numbers big-endian. A channel is one TCP connection inside the container,
 //! opened from there. Each side may have [`WINDOW`] bytes of a channel unacknowledged; CREDIT gives back what was taken.
-//! LOG is the function's output, EXIT its end (exit code and signal, 4 bytes each), MEMORY the most memory used (8
-//! bytes). BEAT, from Tule, says that it is still there.
+//! LOG is output, of the function (channel 0) or of the extension of that number, and FRAMED the function's messages that
+//! come with their length ahead. EXIT is the runtime's end (exit code and signal, 4 bytes each), MEMORY the most memory
+//! used (8 bytes). BEAT, from Tule, says that it is still there.
+//!
+//! Where there are extensions, EXTENSIONS names them (a line each, in the order of their numbers from 1), EXTENSION_EXIT is
+//! the end of one and LAUNCH_ERROR that it could not be started (the system's number for why, 4 bytes); the runtime is
+//! started by START. SIGNAL (1 byte) goes to the runtime. CONNECT opens a channel from here, to a port inside the
+//! container (2 bytes); such channels have the highest bit.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -17,6 +23,16 @@ pub(super) const EXIT: u8 = 6;
 pub(super) const CREDIT: u8 = 7;
 pub(super) const MEMORY: u8 = 8;
 pub(super) const BEAT: u8 = 9;
+pub(super) const EXTENSIONS: u8 = 10;
+pub(super) const START: u8 = 11;
+pub(super) const EXTENSION_EXIT: u8 = 12;
+pub(super) const SIGNAL: u8 = 13;
+pub(super) const CONNECT: u8 = 14;
+pub(super) const FRAMED: u8 = 15;
+pub(super) const LAUNCH_ERROR: u8 = 16;
+
+/// Channels that are opened from here.
+pub(super) const OUTWARD: u32 = 1 << 31;
 
 const HEADER: usize = 9;
 /// How much may be under way unacknowledged in each direction of a channel.
@@ -41,7 +57,7 @@ pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Frame>, Garbled> {
     let Some(header) = buffer.get(..HEADER) else { return Ok(None) };
     let mut header = header;
     let (kind, channel, length) = (header.get_u8(), header.get_u32(), header.get_u32() as usize);
-    if length > LONGEST || !(OPEN_RUNTIME..=BEAT).contains(&kind) {
+    if length > LONGEST || !(OPEN_RUNTIME..=LAUNCH_ERROR).contains(&kind) {
         return Err(Garbled);
     }
     if buffer.len() < HEADER + length {

@@ -1,27 +1,22 @@
-//! A function's process: its connection, its output, its end.
+//! A process of an environment: its output, its end.
 
 use std::{
     io,
-    os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
+    os::fd::OwnedFd,
     process::Stdio,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
 };
 
-use tokio::{
-    net::{UnixStream, unix::pipe},
-    process::Command,
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::unix::pipe, process::Command, sync::watch};
 
-use super::{failed, packages::Scratch, system};
+use super::system;
 use crate::{
-    environment::log::EnvironmentLog,
-    executor::{ExecutorError, Exit, Running},
+    environment::log::{EnvironmentLog, Source},
+    executor::{Exit, Signal},
 };
 
 /// See the module.
@@ -29,40 +24,32 @@ pub(crate) struct Child {
     pid: i32,
     output: Arc<Output>,
     exit: watch::Receiver<Option<Exit>>,
-    /// What serves its connections.
-    served: Mutex<JoinSet<()>>,
     memory: Memory,
-    _scratch: Scratch,
 }
 
-const CONNECT: &str = "connect to the function's process";
+/// What it says when the program is there and cannot be started.
+pub(crate) struct NotStarted(pub(crate) io::Error);
 
-/// Starts `command` with one end of a connection as its standard input, and answers the other.
+/// Starts `command` in a group of its own. What it writes goes to `log`, both streams by one pipe, so that what is
+/// written first is logged first.
 pub(crate) fn spawn(
     mut command: Command,
-    scratch: Scratch,
+    input: Stdio,
+    source: Source,
     log: Arc<EnvironmentLog>,
-) -> Result<(Child, UnixStream), ExecutorError> {
-    let (ours, theirs) = StdUnixStream::pair().map_err(failed(CONNECT))?;
-    ours.set_nonblocking(true).map_err(failed(CONNECT))?;
-    let connection = UnixStream::from_std(ours).map_err(failed(CONNECT))?;
-    // Both streams into one pipe, so that what is written first is logged first.
-    let (reader, writer) = io::pipe().map_err(failed(CONNECT))?;
-    let second = writer.try_clone().map_err(failed(CONNECT))?;
-    let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(failed(CONNECT))?;
-    command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(writer).stderr(second);
+) -> Result<Child, NotStarted> {
+    let (reader, writer) = io::pipe().map_err(NotStarted)?;
+    let second = writer.try_clone().map_err(NotStarted)?;
+    let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(NotStarted)?;
+    command.stdin(input).stdout(writer).stderr(second);
     command.process_group(0).kill_on_drop(true);
     system::confine(&mut command);
     let spawned = command.spawn();
     // The command holds our copies of the child's ends; they must close for the child's end to show.
     drop(command);
-    let mut child = spawned.map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOEXEC) => not_runnable("exec format error"),
-        Some(libc::EACCES) => not_runnable("permission denied"),
-        _ => failed("start the function's process")(error),
-    })?;
+    let mut child = spawned.map_err(NotStarted)?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
-    let output = Arc::new(Output { reader, log });
+    let output = Arc::new(Output { reader, source, log });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
     let rest = Arc::clone(&output);
@@ -73,13 +60,7 @@ pub(crate) fn spawn(
         rest.drain();
         let _ = sender.send(Some(status.map_or_else(|error| Exit::Lost(error.to_string()), exit_of)));
     });
-    let child =
-        Child { pid, output, exit, served: Mutex::default(), memory: Memory::new(), _scratch: scratch };
-    Ok((child, connection))
-}
-
-fn not_runnable(why: &str) -> ExecutorError {
-    ExecutorError::Entrypoint(format!("fork/exec /var/task/bootstrap: {why}"))
+    Ok(Child { pid, output, exit, memory: Memory::new() })
 }
 
 fn exit_of(status: std::process::ExitStatus) -> Exit {
@@ -93,28 +74,28 @@ fn exit_of(status: std::process::ExitStatus) -> Exit {
 }
 
 impl Child {
-    /// Keeps what serves the child's connections for as long as the child is kept.
-    pub(crate) fn keep(&self, served: JoinSet<()>) {
-        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = served;
-    }
-}
-
-impl Running for Child {
-    fn exit(&self) -> watch::Receiver<Option<Exit>> {
+    pub(crate) fn exit(&self) -> watch::Receiver<Option<Exit>> {
         self.exit.clone()
     }
 
-    fn stop(&self) {
+    /// Kills it with all that it has started.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::Kill);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
         if self.exit.borrow().is_none() {
-            system::kill_group(self.pid);
+            system::signal_group(self.pid, signal.number());
         }
     }
 
-    fn drain(&self) {
+    /// Takes over the output written so far.
+    pub(crate) fn drain(&self) {
         self.output.drain();
     }
 
-    fn max_memory(&self) -> Option<u32> {
+    /// The most memory it has used, in MB.
+    pub(crate) fn max_memory(&self) -> Option<u32> {
         self.memory.peak(self.pid)
     }
 }
@@ -128,6 +109,7 @@ impl Drop for Child {
 /// What the process writes.
 struct Output {
     reader: pipe::Receiver,
+    source: Source,
     log: Arc<EnvironmentLog>,
 }
 
@@ -149,7 +131,7 @@ impl Output {
         loop {
             match self.reader.try_read(&mut buffer) {
                 Ok(0) => return true,
-                Ok(read) => self.log.output(&buffer[..read]),
+                Ok(read) => self.log.output(self.source, &buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => return true,
             }

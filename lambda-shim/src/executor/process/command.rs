@@ -95,6 +95,14 @@ pub(crate) fn provided(deployment: &Deployment, site: &Site<'_>) -> Result<Comma
     Ok(command)
 }
 
+/// An extension of the function's layers, by its name.
+pub(crate) fn extension(deployment: &Deployment, site: &Site<'_>, program: &Path) -> (String, Command) {
+    let mut command = Command::new(program);
+    surround(&mut command, deployment, site, None);
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    (name, command)
+}
+
 /// Nothing of our own environment reaches a function: it sees what Lambda would show it.
 fn surround(command: &mut Command, deployment: &Deployment, site: &Site<'_>, programs: Option<&Path>) {
     command.env_clear().current_dir(site.package);

@@ -14,12 +14,14 @@ mod command;
 mod interpreter;
 mod merge;
 mod packages;
+mod sandbox;
 mod system;
 
 pub(crate) use system::is_alive;
 
 use interpreter::Interpreters;
 use packages::Packages;
+use sandbox::Sandbox;
 
 /// See the module.
 pub(crate) struct ProcessExecutor {
@@ -91,19 +93,20 @@ impl ProcessExecutor {
             Family::Provided => command::provided(deployment, &site)?,
             Family::Other | Family::Image => return Err(unsupported(deployment)),
         };
-        let (running, connection) = child::spawn(command, scratch, start.log)?;
-        let mut served = tokio::task::JoinSet::new();
-        served.spawn(runtime_api::serve::serve(Arc::clone(&start.session), connection));
-        // What a function starts itself, and `provided` binaries, come by the address instead.
+        let extensions = sandbox::external_extensions(layers.as_deref())
+            .into_iter()
+            .map(|path| command::extension(deployment, &site, &path))
+            .collect();
         let session = start.session;
-        served.spawn(async move {
+        let running = Sandbox::start((Arc::clone(&session), start.log), scratch, extensions, command)?;
+        // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
+        running.serve(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((connection, _)) = listener.accept().await {
                 let _ = connection.set_nodelay(true);
                 connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
             }
         });
-        running.keep(served);
         Ok(Box::new(running))
     }
 }

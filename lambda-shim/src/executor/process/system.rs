@@ -50,10 +50,15 @@ fn die_with(parent: u32) -> std::io::Result<()> {
 
 /// Kills a process group.
 pub(super) fn kill_group(leader: i32) {
+    signal_group(leader, libc::SIGKILL);
+}
+
+/// Signals a process group.
+pub(super) fn signal_group(leader: i32, signal: i32) {
     if leader > 1 {
         // SAFETY: kill takes plain numbers; a group that is gone is no error we care about.
         unsafe {
-            libc::kill(-leader, libc::SIGKILL);
+            libc::kill(-leader, signal);
         }
     }
 }

@@ -1,0 +1,327 @@
+//! The start of an execution environment: its processes, its extensions, and the lines that tell of it.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU8},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::{
+    deployment::Initialization,
+    log::EnvironmentLog,
+    pool::Pool,
+    running::{EXIT_LIMIT, Environment, wait_for_exit},
+    system_lines::{InitStatus, SystemLines},
+};
+use crate::{
+    executor::{ExecutorError, Exit, Running, StartRequest},
+    runtime_api::{
+        extensions::Reason,
+        session::{About, Fault, Session, Start},
+    },
+};
+
+/// How long hooks may take that run when an environment is made of a snapshot.
+const RESTORE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why there is no environment.
+#[derive(Clone)]
+pub(crate) struct StartFailure {
+    pub(crate) why: StartProblem,
+    /// Where the failed environment wrote to, for the invocation's own lines.
+    pub(crate) log: Option<Arc<EnvironmentLog>>,
+    pub(crate) duration: Duration,
+}
+
+/// What went wrong in a start.
+#[derive(Debug, Clone)]
+pub(crate) enum StartProblem {
+    /// The runtime said so: its error, as the caller gets it.
+    Init(Bytes),
+    Exited(Exit),
+    /// An extension failed.
+    Extension(Fault),
+    TimedOut,
+    Executor(ExecutorError),
+    /// Tule is shutting down.
+    Abandoned,
+}
+
+impl StartProblem {
+    /// How a start that did happen ended, for its report.
+    fn init_status(&self) -> Option<InitStatus> {
+        match self {
+            Self::Init(payload) => {
+                let error: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+                let kind = error["errorType"].as_str().unwrap_or("Runtime.Unknown");
+                Some(InitStatus::Error(kind.to_owned()))
+            }
+            Self::Exited(Exit::NotStarted(_)) => {
+                Some(InitStatus::Error("Runtime.InvalidEntrypoint".to_owned()))
+            }
+            Self::Exited(_) => Some(InitStatus::Error("Runtime.ExitError".to_owned())),
+            Self::Extension(fault) => Some(InitStatus::Error(fault.kind.to_owned())),
+            Self::TimedOut => Some(InitStatus::Timeout),
+            Self::Executor(_) | Self::Abandoned => None,
+        }
+    }
+}
+
+impl StartFailure {
+    pub(crate) fn abandoned() -> Self {
+        Self { why: StartProblem::Abandoned, log: None, duration: Duration::ZERO }
+    }
+}
+
+impl Environment {
+    /// Starts an environment and waits until it asks for work.
+    ///
+    /// A start that fails, or takes longer than Lambda allows, is made once more as part of the invocation, within the
+    /// function's timeout (AWS, "Understanding the Lambda execution environment lifecycle").
+    pub(crate) async fn start(
+        pool: &Arc<Pool>,
+        place: OwnedSemaphorePermit,
+        initialization: Initialization,
+    ) -> Result<Arc<Self>, StartFailure> {
+        let stream = stream_name(pool);
+        let deployment = &pool.deployment;
+        let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
+        let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
+        log.begin_tail();
+        // What is made of a snapshot tells of its restoration alone; the start was told of when the snapshot was made.
+        let told = initialization != Initialization::SnapStart;
+        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
+        let timeout = deployment.timeout;
+        let mut began = Instant::now();
+        let mut started = attempt.make("init", initialization.limit(timeout)).await;
+        // There is no invocation that a start ahead of all could be part of.
+        let failed = started.as_ref().err().is_some_and(|why| why.init_status().is_some());
+        if failed && initialization == Initialization::OnDemand {
+            began = Instant::now();
+            started = attempt.make("invoke", timeout).await;
+        }
+        if let (Ok(started), true) = (&mut started, initialization == Initialization::SnapStart)
+            && let Err(why) = attempt.restore(started).await
+        {
+            return Err(failure(pool, why, log, began.elapsed()));
+        }
+        log.telemetry.close();
+        match started {
+            Ok(started) => Ok(started.into_environment(pool, log, place, initialization)),
+            Err(why) => Err(failure(pool, why, log, began.elapsed())),
+        }
+    }
+
+    /// Starts an environment up to where its snapshot is taken, and ends it: no snapshot is kept here, so that every
+    /// environment starts anew, and comes out of the same state.
+    pub(crate) async fn try_snapshot(pool: &Arc<Pool>) -> Result<(), StartProblem> {
+        let _place = pool.host.place().await;
+        let (initialization, stream) = (Initialization::SnapStart, stream_name(pool));
+        let deployment = &pool.deployment;
+        let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
+        let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
+        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told: true };
+        let started = attempt.make("init", initialization.limit(deployment.timeout)).await?;
+        Self::abandon(started.session, started.running, &log.telemetry, Reason::Spindown).await;
+        Ok(())
+    }
+}
+
+fn failure(pool: &Pool, why: StartProblem, log: Arc<EnvironmentLog>, duration: Duration) -> StartFailure {
+    tracing::warn!(function = pool.deployment.function, ?why, "an execution environment did not start");
+    StartFailure { why, log: Some(log), duration }
+}
+
+/// One try to start.
+struct Attempt<'a> {
+    pool: &'a Arc<Pool>,
+    stream: &'a str,
+    log: &'a Arc<EnvironmentLog>,
+    initialization: Initialization,
+    /// Lines tell of it.
+    told: bool,
+}
+
+impl Attempt<'_> {
+    async fn make(&self, phase: &str, limit: Duration) -> Result<Started, StartProblem> {
+        let Self { pool, log, initialization, .. } = *self;
+        let deployment = &pool.deployment;
+        log.telemetry.begin();
+        let about = About {
+            function: deployment.function.clone(),
+            version: deployment.version.clone(),
+            handler: deployment.handler.clone(),
+            account: deployment.scope.account.to_string(),
+        };
+        let (session, start) = Session::new(about, Arc::clone(&log.telemetry));
+        let session = Arc::new(session);
+        let request = StartRequest {
+            deployment: Arc::clone(deployment),
+            initialization,
+            stream: self.stream.to_owned(),
+            session: Arc::clone(&session),
+            log: Arc::clone(log),
+        };
+        let lines = SystemLines { deployment, log };
+        if self.told {
+            lines.init_start((initialization, phase));
+        }
+        let executor = &pool.host.executor;
+        executor.prepare(deployment).await.map_err(StartProblem::Executor)?;
+        let running = executor.start(request).await.map_err(StartProblem::Executor)?;
+        let began = Instant::now();
+        let result = come_up(start, &*running, limit).await;
+        let duration = began.elapsed();
+        let why = result.as_ref().err();
+        let why = why.map(|why| match session.reported_failure() {
+            // What an extension has reported is why, whoever ended first.
+            Some(kind) if matches!(why, StartProblem::Exited(_)) => InitStatus::Error(kind.to_owned()),
+            _ => why.init_status().unwrap_or(InitStatus::Success),
+        });
+        let status = why.unwrap_or(InitStatus::Success);
+        if status != InitStatus::Success {
+            running.drain();
+        }
+        if self.told || status != InitStatus::Success {
+            lines.init_runtime_done((initialization, phase), &status);
+            for subscribed in log.telemetry.take_subscribed() {
+                lines.subscription(&subscribed);
+            }
+            for extension in session.shown_extensions() {
+                lines.extension(&extension);
+            }
+            lines.init_report((initialization, phase), &status, duration);
+        }
+        match result {
+            Ok(()) => Ok(Started { session, running, init: duration, restore: None }),
+            Err(why) => {
+                Environment::abandon(session, running, &log.telemetry, reason(&why)).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// Makes the environment one that comes out of a snapshot: the hooks of its runtime run.
+    async fn restore(&self, started: &mut Started) -> Result<(), StartProblem> {
+        let lines = SystemLines { deployment: &self.pool.deployment, log: self.log };
+        lines.restore_start();
+        let began = Instant::now();
+        let result = match started.session.restore() {
+            Some(restored) => come_up(restored, &*started.running, RESTORE_LIMIT).await,
+            None => Ok(()),
+        };
+        let duration = began.elapsed();
+        started.restore = Some(duration);
+        let status = match &result {
+            Ok(()) => InitStatus::Success,
+            Err(why) => why.init_status().unwrap_or(InitStatus::Success),
+        };
+        lines.restore_runtime_done(&status);
+        lines.restore_report(&status, duration);
+        if result.is_err() {
+            started.session.close();
+            started.running.stop();
+            started.running.drain();
+        }
+        result
+    }
+}
+
+/// Waits until an environment is ready for work.
+async fn come_up(
+    start: oneshot::Receiver<Start>,
+    running: &dyn Running,
+    limit: Duration,
+) -> Result<(), StartProblem> {
+    let ended = tokio::select! {
+        biased;
+        start = start => Ok(start),
+        exit = wait_for_exit(running.exit(), Duration::MAX) => Err(StartProblem::Exited(exit)),
+        () = tokio::time::sleep(limit) => Err(StartProblem::TimedOut),
+    };
+    match ended? {
+        Ok(Start::Ready) => Ok(()),
+        Ok(Start::Failed(payload)) => Err(StartProblem::Init(payload)),
+        Ok(Start::Fault(fault)) => Err(StartProblem::Extension(fault)),
+        Err(_) => Err(StartProblem::Exited(wait_for_exit(running.exit(), EXIT_LIMIT).await)),
+    }
+}
+
+fn reason(why: &StartProblem) -> Reason {
+    match why {
+        StartProblem::TimedOut => Reason::Timeout,
+        StartProblem::Abandoned => Reason::Spindown,
+        StartProblem::Init(_)
+        | StartProblem::Exited(_)
+        | StartProblem::Extension(_)
+        | StartProblem::Executor(_) => Reason::Failure,
+    }
+}
+
+/// A start that has succeeded and is not an environment yet.
+struct Started {
+    session: Arc<Session>,
+    running: Box<dyn Running>,
+    init: Duration,
+    restore: Option<Duration>,
+}
+
+impl Started {
+    fn into_environment(
+        self,
+        pool: &Arc<Pool>,
+        log: Arc<EnvironmentLog>,
+        place: OwnedSemaphorePermit,
+        initialization: Initialization,
+    ) -> Arc<Environment> {
+        let (exit, mut fault) = (self.running.exit(), self.session.fault());
+        // What is made of a snapshot was initialised when that was taken.
+        let init = Some(self.init).filter(|_| self.restore.is_none());
+        let environment = Arc::new_cyclic(|me| Environment {
+            deployment: Arc::clone(&pool.deployment),
+            session: self.session,
+            running: self.running,
+            log,
+            pool: Arc::downgrade(pool),
+            initialization,
+            me: me.clone(),
+            init: Mutex::new(init),
+            restore: Mutex::new(self.restore),
+            halves: AtomicU8::new(0),
+            finishing: Mutex::new(None),
+            alive: AtomicBool::new(true),
+            idle_since: Mutex::new(Instant::now()),
+            _place: place,
+        });
+        let waiting = Arc::downgrade(&environment);
+        environment.session.when_idle(move || {
+            if let Some(environment) = waiting.upgrade() {
+                environment.half();
+            }
+        });
+        let watched = Arc::downgrade(&environment);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = wait_for_exit(exit, Duration::MAX) => {}
+                // Its sender is the session's, which the environment keeps.
+                _ = fault.wait_for(Option::is_some) => {}
+            }
+            if let Some(environment) = watched.upgrade() {
+                environment.broke();
+            }
+        });
+        environment
+    }
+}
+
+/// `2026/11/22/[$LATEST]32 hexadecimal digits`.
+fn stream_name(pool: &Pool) -> String {
+    let date = pool.host.clock.now().rfc3339();
+    let date = date.get(..10).unwrap_or("1970-01-01").replace('-', "/");
+    format!("{date}/[{}]{}", pool.deployment.version, uuid::Uuid::new_v4().simple())
+}
