@@ -7,6 +7,7 @@
 
 mod code;
 mod code_signing;
+mod durable;
 mod environment;
 mod error;
 mod executor;

@@ -16,6 +16,7 @@ use store::{BlobId, Store};
 use crate::{
     code::download,
     code_signing::CodeSigning,
+    durable::{self, invoke::Answered, table::Durable},
     environment::host::Host,
     executor,
     function::{
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) code_signing: CodeSigning,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
+    pub(crate) durable: Durable,
     /// Invocations under way in all functions.
     pub(crate) in_flight: AtomicU32,
     /// What links to packages are signed with.
@@ -88,6 +90,7 @@ impl Lambda {
             layers: Layers::load(&options.store)?,
             code_signing: CodeSigning::load(&options.store)?,
             events: Events::new(options.store.clone()),
+            durable: Durable::load(&options.store)?,
             store: options.store,
             clock: options.clock,
             router: options.router,
@@ -105,6 +108,7 @@ impl Lambda {
             inner.layers.release(&arn, &inner.table).await.map_err(StartError::Layers)?;
         }
         Events::resume(&inner)?;
+        durable::recover::resume(&inner).await;
         Ok(Self(inner))
     }
 
@@ -122,6 +126,7 @@ impl Lambda {
 
     /// Ends all environments and removes what was made for them.
     pub async fn shutdown(&self) {
+        self.0.durable.close();
         for entry in self.0.table.all() {
             for pool in entry.take_pools() {
                 pool.stop_all();
@@ -170,6 +175,11 @@ impl Lambda {
     ) -> Result<(String, streaming::Response), ServiceError> {
         let (target, request) = self.checked(ctx, &invocation)?;
         let version = target.version.clone();
+        let asked = (&target, &request);
+        if let Some(answered) = durable::invoke::invoke(&self.0, &ctx.scope, asked, &invocation, None).await?
+        {
+            return Ok((version, streaming::Response::Whole(answered.outcome)));
+        }
         Ok((version, streaming::run(&self.0, target, request).await?))
     }
 
@@ -178,8 +188,24 @@ impl Lambda {
         ctx: &CallContext,
         invocation: Invocation,
     ) -> Result<InvocationOutcome, ServiceError> {
+        self.invoke_named(ctx, invocation, None).await.map(|answered| answered.outcome)
+    }
+
+    /// The same for `execution`, which is the name of a durable one.
+    pub(crate) async fn invoke_named(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+        execution: Option<&str>,
+    ) -> Result<Answered, ServiceError> {
         let inner = &self.0;
         let (target, request) = self.checked(ctx, &invocation)?;
+        let asked = (&target, &request);
+        if let Some(answered) =
+            durable::invoke::invoke(inner, &ctx.scope, asked, &invocation, execution).await?
+        {
+            return Ok(answered);
+        }
         let accepted = |status| InvocationOutcome {
             status,
             payload: Bytes::new(),
@@ -187,9 +213,9 @@ impl Lambda {
             executed_version: target.version.clone(),
             log_result: None,
         };
-        match invocation.mode {
-            InvocationMode::RequestResponse => synchronous::run(inner, target, request).await,
-            InvocationMode::DryRun => Ok(accepted(204)),
+        let outcome = match invocation.mode {
+            InvocationMode::RequestResponse => synchronous::run(inner, target, request).await?,
+            InvocationMode::DryRun => accepted(204),
             InvocationMode::Event => {
                 let named = crate::function::name::FunctionRef::parse(
                     &ctx.scope,
@@ -197,9 +223,10 @@ impl Lambda {
                     invocation.qualifier.as_deref(),
                 )?;
                 Events::take(inner, &target, named.qualifier.as_deref(), &request).await?;
-                Ok(accepted(202))
+                accepted(202)
             }
-        }
+        };
+        Ok(Answered { outcome, execution: None })
     }
 }
 

@@ -10,12 +10,12 @@ use super::{
     record::{Code, Configuration, ECHOED, Image, Logging, State, last_modified, new_id},
     runtimes,
 };
-use crate::error;
+use crate::{durable::config::DurableConfig, error};
 
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 4] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig"];
+const UNSUPPORTED: [&str; 3] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo"];
 
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
@@ -74,6 +74,7 @@ pub(crate) fn create(
         // It is given once and for all.
         tenancy: members.get("TenancyConfig").filter(|given| given.is_object()).cloned(),
         dead_letters: None,
+        durable: DurableConfig::create(members)?,
         echoed: Map::new(),
         last_modified: last_modified(now),
         revision_id: new_id(),
@@ -100,6 +101,7 @@ pub(crate) fn update(
     members: &Members,
 ) -> Result<(), ServiceError> {
     refuse_unsupported(members)?;
+    DurableConfig::update(&mut configuration.durable, members)?;
     apply(configuration, function, members)
 }
 
