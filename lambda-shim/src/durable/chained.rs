@@ -1,6 +1,6 @@
 //! Chained invocations: what is behind one, the functions that answer at once, and how an operation hears of the end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_wire::ServiceError;
 use runtime::Invocation;
@@ -29,6 +29,9 @@ use crate::{
     },
     service::Inner,
 };
+
+/// For how long the end of what an execution invoked waits for the end of the execution's own invocation (host time).
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What is behind a chained invocation. Where that is a durable function its execution is `born`.
 pub(crate) fn find(
@@ -143,6 +146,10 @@ pub(crate) async fn ended(
     status: OperationStatus,
     outcome: Outcome,
 ) {
+    // On AWS a function that is invoked so takes its time; here it may have answered before the one that invoked it
+    // has said that it waits, which would then be invoked once more for nothing.
+    let mut invoked = entry.invoked.subscribe();
+    let _ = tokio::time::timeout(PATIENCE, invoked.wait_for(|invoked| !*invoked)).await;
     let request_id = new_id();
     let taken = driver::change(inner, entry, |draft| {
         let at = draft.find(operation).filter(|at| {

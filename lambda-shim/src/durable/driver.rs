@@ -85,6 +85,7 @@ fn decided<T>(
     let commit = inner.store.commit(batch);
     let effects = std::mem::take(&mut change.effects);
     state.apply(change);
+    entry.invoked.send_replace(state.progress.invocation.is_some());
     inner.durable.timers.set(&entry.identity.id, state.next_due());
     Ok((answer, Some(commit), effects, born))
 }

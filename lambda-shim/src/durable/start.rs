@@ -75,7 +75,9 @@ pub(crate) fn born(
     rows::write(&execution.identity, &change, &mut batch).map_err(error::storage)?;
     let effects = std::mem::take(&mut change.effects);
     execution.apply(change);
-    Ok(Born { entry: Entry::new(execution), batch, effects })
+    let entry = Entry::new(execution);
+    entry.invoked.send_replace(true);
+    Ok(Born { entry, batch, effects })
 }
 
 fn input_hash(input: Option<&str>) -> String {

@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     state: Mutex<Execution>,
     /// Becomes true at its end.
     pub(crate) ended: watch::Sender<bool>,
+    /// Whether its function is being invoked.
+    pub(crate) invoked: watch::Sender<bool>,
 }
 
 impl Entry {
@@ -36,6 +38,7 @@ impl Entry {
             identity: Arc::clone(&execution.identity),
             state: Mutex::new(execution),
             ended: watch::Sender::new(ended),
+            invoked: watch::Sender::new(false),
         })
     }
 
