@@ -10,7 +10,7 @@ use super::{
     engine::{
         control,
         draft::{Draft, Effect},
-        execution::Status,
+        execution::{Progress, Status},
         rules::Invalid,
     },
     rows, run,
@@ -41,12 +41,17 @@ pub(crate) async fn change_with<T: Send + 'static>(
     entry: &Arc<Entry>,
     decide: impl FnOnce(&mut Draft<'_>, &mut Vec<Born>) -> Result<T, ServiceError>,
 ) -> Result<T, ServiceError> {
-    let (answer, commit, effects, born) = decided(inner, entry, decide)?;
-    let Some(commit) = commit else { return Ok(answer) };
+    let Decided { answer, commit, effects, born } = decided(inner, entry, decide)?;
+    let Some((commit, number, progress)) = commit else {
+        // What the answer tells of may still be on its way to the disk: a commit of nothing comes after it.
+        inner.store.commit(Batch::new()).await.map_err(error::storage)?;
+        return Ok(answer);
+    };
     // Whoever asked may go away while it is being written; what follows must be done all the same.
     let (inner, entry) = (Arc::clone(inner), Arc::clone(entry));
     let followed = tokio::spawn(async move {
         commit.await.map_err(error::storage)?;
+        entry.show(number, progress);
         for child in born {
             inner.durable.admit(&child.entry);
             follow(&inner, &child.entry, child.effects);
@@ -59,7 +64,14 @@ pub(crate) async fn change_with<T: Send + 'static>(
         .unwrap_or_else(|failure| Err(error::service(format!("The change was broken off: {failure}"))))
 }
 
-type Decided<T> = (T, Option<Commit>, Vec<Effect>, Vec<Born>);
+/// A decision that has been taken over in memory.
+struct Decided<T> {
+    answer: T,
+    /// The commit under way, its number, and what is to be seen after it; `None` if nothing has changed.
+    commit: Option<(Commit, u64, Progress)>,
+    effects: Vec<Effect>,
+    born: Vec<Born>,
+}
 
 fn decided<T>(
     inner: &Inner,
@@ -75,7 +87,7 @@ fn decided<T>(
     let answer = decide(&mut draft, &mut born)?;
     let mut change = draft.change;
     if change.operations.is_empty() && change.events.is_empty() && change.progress == state.progress {
-        return Ok((answer, None, Vec::new(), born));
+        return Ok(Decided { answer, commit: None, effects: Vec::new(), born });
     }
     let mut batch = Batch::new();
     rows::write(&entry.identity, &change, &mut batch).map_err(error::storage)?;
@@ -84,10 +96,11 @@ fn decided<T>(
     }
     let commit = inner.store.commit(batch);
     let effects = std::mem::take(&mut change.effects);
+    let shown = (commit, entry.next_change(), change.progress.clone());
     state.apply(change);
     entry.invoked.send_replace(state.progress.invocation.is_some());
     inner.durable.timers.set(&entry.identity.id, state.next_due());
-    Ok((answer, Some(commit), effects, born))
+    Ok(Decided { answer, commit: Some(shown), effects, born })
 }
 
 /// Does what follows from a change that is durable.

@@ -5,7 +5,7 @@ use std::{
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -15,7 +15,7 @@ use store::{Lanes, Store, StoreError};
 use tokio::sync::watch;
 
 use super::{
-    engine::execution::{Execution, Identity},
+    engine::execution::{Execution, Identity, Progress},
     rows,
     timers::Timers,
 };
@@ -25,6 +25,10 @@ use super::{
 pub(crate) struct Entry {
     pub(crate) identity: Arc<Identity>,
     state: Mutex<Execution>,
+    /// How far it is for all to see: what is not durable yet is shown to nobody.
+    shown: RwLock<(u64, Arc<Progress>)>,
+    /// Counts changes, in the order in which they are committed.
+    changed: AtomicU64,
     /// Becomes true at its end.
     pub(crate) ended: watch::Sender<bool>,
     /// Whether its function is being invoked.
@@ -36,6 +40,8 @@ impl Entry {
         let ended = !execution.progress.status.is_open();
         Arc::new(Self {
             identity: Arc::clone(&execution.identity),
+            shown: RwLock::new((0, Arc::new(execution.progress.clone()))),
+            changed: AtomicU64::new(0),
             state: Mutex::new(execution),
             ended: watch::Sender::new(ended),
             invoked: watch::Sender::new(false),
@@ -45,6 +51,24 @@ impl Entry {
     /// The execution as it stands. Nobody waits for anything while holding it.
     pub(crate) fn state(&self) -> MutexGuard<'_, Execution> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the execution is, as people see it.
+    pub(crate) fn shown(&self) -> Arc<Progress> {
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// The number of a change that is being committed; taken while the state is held.
+    pub(crate) fn next_change(&self) -> u64 {
+        self.changed.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Shows what the change of a number came to, now that it is durable.
+    pub(crate) fn show(&self, number: u64, progress: Progress) {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        if number > shown.0 {
+            *shown = (number, Arc::new(progress));
+        }
     }
 }
 

@@ -369,8 +369,8 @@ mod tests {
 
     #[test]
     fn settings_that_would_have_to_act_are_refused() {
-        let error = created(json!({"DurableConfig": {"ExecutionTimeout": 60}})).unwrap_err();
-        assert!(error.contains("DurableConfig"), "{error}");
+        let error = created(json!({"FileSystemConfigs": [{"Arn": "a"}]})).unwrap_err();
+        assert!(error.contains("FileSystemConfigs"), "{error}");
         assert!(created(json!({"FileSystemConfigs": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
     }
 }

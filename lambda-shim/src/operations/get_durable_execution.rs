@@ -16,7 +16,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let entry = durable_execution(inner, ctx, &input.members)?;
     let identity = &entry.identity;
     let with_data = input.members.get("IncludeExecutionData").and_then(Value::as_bool) != Some(false);
-    let progress = entry.state().progress.clone();
+    let progress = entry.shown();
     let mut shown = json!({
         "DurableExecutionArn": identity.arn(),
         "DurableExecutionName": identity.name,

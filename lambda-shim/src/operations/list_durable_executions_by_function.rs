@@ -68,7 +68,7 @@ fn wanted(members: &Map<String, Value>, version: Option<String>) -> impl Fn(&Ent
             && after.is_none_or(|after| started > after)
             && before.is_none_or(|before| started < before)
             && statuses.as_ref().is_none_or(|statuses| {
-                let status = entry.state().progress.status.name();
+                let status = entry.shown().status.name();
                 statuses.iter().any(|wanted| wanted == status)
             })
     }
@@ -76,7 +76,7 @@ fn wanted(members: &Map<String, Value>, version: Option<String>) -> impl Fn(&Ent
 
 fn show(entry: &Entry) -> Value {
     let identity = &entry.identity;
-    let progress = &entry.state().progress;
+    let progress = entry.shown();
     let mut shown = json!({
         "DurableExecutionArn": identity.arn(),
         "DurableExecutionName": identity.name,

@@ -1,8 +1,8 @@
-"""AWS's requirements of durable execution SDKs (`fixtures/durable/requirements`), run with AWS's SDK for Python.
+"""AWS's requirements of durable execution SDKs (`fixtures/durable/requirements`), run with AWS's SDKs.
 
-    conformance.py [ID...]
+    conformance.py python|node [SUITE|ID...]
 
-Every requirement has a handler in `fixtures/durable/python`. It says what failed, and counts what passed. How it
+Every requirement has a handler for Python in `fixtures/durable/python`, some have one in `fixtures/durable/node`. It says what failed, and counts what passed. How it
 compares is told by the requirements' own README: `*` and `{}` are anything, `${NAME}` is the same everywhere,
 `${/regex/}` is searched for, and events that nobody expects are let be.
 """
@@ -15,9 +15,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import yaml
+from deploy import FIXTURES, archive, client, function, node_layer, python_layer
 
-from deploy import FIXTURES, archive, client, function, python_layer
+import yaml
 
 SUITES = {
     "1": "step", "2": "wait", "3": "child", "4": "callback", "5": "invoke", "6": "condition",
@@ -186,14 +186,10 @@ def compare_logs(names, expected, name):
     return complaints
 
 
-def run(path, layers, code, environment):
+def run(path, deploy, handler, environment):
     requirement, name = yaml.safe_load(path.read_text()), f"case-{path.stem}"
     names = Names(requirement.get("Variables"))
-    module = SUITES[path.stem.split("-")[0]]
-    handler = f"{module}.case_{path.stem.replace('-', '_')}"
-    target = function(
-        lambda_, name, layers, code, handler, Environment=environment, LoggingConfig={"LogFormat": "JSON"}
-    )
+    target = deploy(name, handler, Environment=environment, LoggingConfig={"LogFormat": "JSON"})
     # All is begun as an event and followed, so that requirements of both kinds go one way.
     payload = json.dumps(names.put_in(requirement.get("Input")))
     invoked = lambda_.invoke(FunctionName=target, InvocationType="Event", Payload=payload)
@@ -211,21 +207,35 @@ def run(path, layers, code, environment):
     return complaints
 
 
+def handler_of(language, stem):
+    """The handler of a requirement, if there is one."""
+    name = f"case_{stem.replace('-', '_')}"
+    if language == "python":
+        return f"{SUITES[stem.split('-')[0]]}.{name}"
+    return f"index.{name}" if f'"{name[5:]}":' in (FIXTURES / "node" / "index.js").read_text() else None
+
+
 def main():
-    wanted = set(sys.argv[1:])
-    paths = [path for path in (FIXTURES / "requirements").rglob("*.yaml") if not wanted or path.stem in wanted]
+    language, wanted = sys.argv[1], set(sys.argv[2:])
+    asked = lambda stem: not wanted or stem in wanted or stem.split("-")[0] in wanted
+    paths = [path for path in (FIXTURES / "requirements").rglob("*.yaml") if asked(path.stem)]
+    paths = [path for path in paths if handler_of(language, path.stem)]
     paths.sort(key=lambda path: [int(number) for number in path.stem.split("-")])
-    layers, code = [python_layer(lambda_)], archive(FIXTURES / "python")
+    layer, runtime, module = {
+        "python": (python_layer, "python3.13", "invoke"), "node": (node_layer, "nodejs22.x", "index"),
+    }[language]
+    layers, code = [layer(lambda_)], archive(FIXTURES / language)
+    deploy = lambda name, handler, **more: function(lambda_, name, layers, code, handler, runtime, **more)
     tenancy = {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}
     environment = {"Variables": {
-        "ECHO_TARGET": function(lambda_, "echo", layers, code, "invoke.echo"),
-        "ERROR_TARGET": function(lambda_, "error", layers, code, "invoke.error"),
-        "TENANT_TARGET": function(lambda_, "tenant", layers, code, "invoke.echo", **tenancy),
+        "ECHO_TARGET": deploy("echo", f"{module}.echo"),
+        "ERROR_TARGET": deploy("error", f"{module}.error"),
+        "TENANT_TARGET": deploy("tenant", f"{module}.echo", **tenancy),
     }}
 
     def one(path):
         try:
-            return path, run(path, layers, code, environment)
+            return path, run(path, deploy, handler_of(language, path.stem), environment)
         except Exception as error:
             return path, [f"{type(error).__name__}: {error}"]
 

@@ -2,16 +2,20 @@
 
 import io
 import os
+import sys
 import zipfile
 from pathlib import Path
-
-import boto3
-from botocore.config import Config
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "fixtures" / "durable"
 PACKAGES = Path(os.environ.get("TULE_TEST_DURABLE", ROOT / "target" / "clients"))
+
+# The boto3 that the functions have knows all operations; that of the other clients' tests may be older.
+sys.path.insert(0, str(PACKAGES / "durable-python"))
+
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
 
 
 def client(service):
@@ -37,8 +41,8 @@ def python_layer(lambda_):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
-            service = name.parts[:2] == ("botocore", "data") and len(name.parts) > 3
-            if path.is_file() and "__pycache__" not in name.parts and not (service and name.parts[2] != "lambda"):
+            service = name.parts[2] if name.parts[:2] == ("botocore", "data") and len(name.parts) > 3 else "lambda"
+            if path.is_file() and "__pycache__" not in name.parts and service == "lambda":
                 zipped.write(path, f"python/{name}")
     return layer(lambda_, "durable-python", packed.getvalue())
 

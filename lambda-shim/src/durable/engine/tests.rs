@@ -1,4 +1,5 @@
 //! The engine on moments of its own: what functions say goes in, what is kept and done comes out.
+#![expect(clippy::needless_pass_by_value, reason = "cases are written where they are used")]
 
 use std::sync::Arc;
 
