@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// For how long the end of what an execution invoked waits for the end of the execution's own invocation (host time).
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is behind a chained invocation. Where that is a durable function its execution is `born`.
 pub(crate) fn find(
@@ -147,9 +147,13 @@ pub(crate) async fn ended(
     outcome: Outcome,
 ) {
     // On AWS a function that is invoked so takes its time; here it may have answered before the one that invoked it
-    // has said that it waits, which would then be invoked once more for nothing.
+    // has said that it waits, which would then be invoked once more for nothing. A function that goes on instead makes
+    // another checkpoint, and could not hear of the end before that anyway.
     let mut invoked = entry.invoked.subscribe();
-    let _ = tokio::time::timeout(PATIENCE, invoked.wait_for(|invoked| !*invoked)).await;
+    let before = *invoked.borrow_and_update();
+    if before.is_some() {
+        let _ = tokio::time::timeout(PATIENCE, invoked.wait_for(|now| *now != before)).await;
+    }
     let request_id = new_id();
     let taken = driver::change(inner, entry, |draft| {
         let at = draft.find(operation).filter(|at| {

@@ -98,7 +98,7 @@ fn decided<T>(
     let effects = std::mem::take(&mut change.effects);
     let shown = (commit, entry.next_change(), change.progress.clone());
     state.apply(change);
-    entry.invoked.send_replace(state.progress.invocation.is_some());
+    entry.invoked.send_replace(state.progress.invocation.as_ref().map(|_| state.progress.sequence));
     inner.durable.timers.set(&entry.identity.id, state.next_due());
     Ok(Decided { answer, commit: Some(shown), effects, born })
 }

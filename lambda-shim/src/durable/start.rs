@@ -76,7 +76,7 @@ pub(crate) fn born(
     let effects = std::mem::take(&mut change.effects);
     execution.apply(change);
     let entry = Entry::new(execution);
-    entry.invoked.send_replace(true);
+    entry.invoked.send_replace(Some(0));
     Ok(Born { entry, batch, effects })
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Entry {
     changed: AtomicU64,
     /// Becomes true at its end.
     pub(crate) ended: watch::Sender<bool>,
-    /// Whether its function is being invoked.
-    pub(crate) invoked: watch::Sender<bool>,
+    /// While its function is being invoked: how many checkpoints there were.
+    pub(crate) invoked: watch::Sender<Option<u64>>,
 }
 
 impl Entry {
@@ -44,7 +44,7 @@ impl Entry {
             changed: AtomicU64::new(0),
             state: Mutex::new(execution),
             ended: watch::Sender::new(ended),
-            invoked: watch::Sender::new(false),
+            invoked: watch::Sender::new(None),
         })
     }
 
