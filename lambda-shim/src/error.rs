@@ -33,6 +33,15 @@ pub(crate) fn precondition_failed() -> ServiceError {
     ))
 }
 
+pub(crate) fn already_started(arn: &str) -> ServiceError {
+    let text = format!("Execution already started: {arn}");
+    user(ServiceError::new("DurableExecutionAlreadyStartedException", 409, text))
+}
+
+pub(crate) fn no_execution() -> ServiceError {
+    not_found("Durable Execution does not exist")
+}
+
 pub(crate) fn throttled(reason: &str) -> ServiceError {
     user(ServiceError::new("TooManyRequestsException", 429, "Rate Exceeded.")).with_field("Reason", reason)
 }

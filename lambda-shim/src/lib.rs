@@ -9,6 +9,7 @@
 mod capacity;
 mod code;
 mod code_signing;
+mod durable;
 mod environment;
 mod error;
 mod event_source;

@@ -17,6 +17,7 @@ use crate::{
     capacity::CapacityProviders,
     code::download,
     code_signing::CodeSigning,
+    durable::{self, invoke::Answered, table::Durable},
     environment::host::Host,
     event_source::{poll, table::Mappings},
     executor,
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) capacity: CapacityProviders,
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
+    pub(crate) durable: Durable,
     /// Invocations under way in all functions.
     pub(crate) in_flight: AtomicU32,
     /// What links to packages are signed with.
@@ -94,6 +96,7 @@ impl Lambda {
             mappings: Mappings::load(&options.store)?,
             capacity: CapacityProviders::load(&options.store)?,
             events: Events::new(options.store.clone()),
+            durable: Durable::load(&options.store)?,
             store: options.store,
             clock: options.clock,
             router: options.router,
@@ -112,6 +115,7 @@ impl Lambda {
         }
         inner.mappings.sweep().await?;
         Events::resume(&inner)?;
+        durable::recover::resume(&inner).await;
         Ok(Self(inner))
     }
 
@@ -143,6 +147,7 @@ impl Lambda {
     /// Ends all environments and removes what was made for them.
     pub async fn shutdown(&self) {
         self.stop_event_sources();
+        self.0.durable.close();
         for entry in self.0.table.all() {
             for pool in entry.take_pools() {
                 pool.stop_all();
@@ -192,6 +197,11 @@ impl Lambda {
     ) -> Result<(String, streaming::Response), ServiceError> {
         let (target, request) = self.checked(ctx, &invocation)?;
         let version = target.version.clone();
+        let asked = (&target, &request);
+        if let Some(answered) = durable::invoke::invoke(&self.0, &ctx.scope, asked, &invocation, None).await?
+        {
+            return Ok((version, streaming::Response::Whole(answered.outcome)));
+        }
         Ok((version, streaming::run(&self.0, target, request).await?))
     }
 
@@ -200,8 +210,24 @@ impl Lambda {
         ctx: &CallContext,
         invocation: Invocation,
     ) -> Result<InvocationOutcome, ServiceError> {
+        self.invoke_named(ctx, invocation, None).await.map(|answered| answered.outcome)
+    }
+
+    /// The same for `execution`, which is the name of a durable one.
+    pub(crate) async fn invoke_named(
+        &self,
+        ctx: &CallContext,
+        invocation: Invocation,
+        execution: Option<&str>,
+    ) -> Result<Answered, ServiceError> {
         let inner = &self.0;
         let (target, request) = self.checked(ctx, &invocation)?;
+        let asked = (&target, &request);
+        if let Some(answered) =
+            durable::invoke::invoke(inner, &ctx.scope, asked, &invocation, execution).await?
+        {
+            return Ok(answered);
+        }
         let accepted = |status| InvocationOutcome {
             status,
             payload: Bytes::new(),
@@ -209,9 +235,9 @@ impl Lambda {
             executed_version: target.version.clone(),
             log_result: None,
         };
-        match invocation.mode {
-            InvocationMode::RequestResponse => synchronous::run(inner, target, request).await,
-            InvocationMode::DryRun => Ok(accepted(204)),
+        let outcome = match invocation.mode {
+            InvocationMode::RequestResponse => synchronous::run(inner, target, request).await?,
+            InvocationMode::DryRun => accepted(204),
             InvocationMode::Event => {
                 let named = crate::function::name::FunctionRef::parse(
                     &ctx.scope,
@@ -219,9 +245,10 @@ impl Lambda {
                     invocation.qualifier.as_deref(),
                 )?;
                 Events::take(inner, &target, named.qualifier.as_deref(), &request).await?;
-                Ok(accepted(202))
+                accepted(202)
             }
-        }
+        };
+        Ok(Answered { outcome, execution: None })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
 //!
-//! The clients that users bring (boto3, the AWS CLI, the SDK for JavaScript) are installed below `target/clients`, in
+//! The clients that users bring (boto3, the AWS CLI, the SDKs for JavaScript and for durable functions) are installed below `target/clients`, in
 //! pinned versions. What cannot be installed is told; the tests that need it say that they are skipped, and fail when
 //! `CI=true`.
 
@@ -15,7 +15,16 @@ use crate::Failure;
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let root = crate::root();
     let clients = root.join("target/clients");
-    for (what, done) in [("Python", python(&root, &clients)), ("Node", node(&root, &clients))] {
+    let made = [
+        ("Python", python(&root, &clients)),
+        ("Node", node(&clients.join("node"), &root.join("tests/clients/package.json"))),
+        ("Python durable", durable_python(&root, &clients)),
+        (
+            "Node durable",
+            node(&clients.join("durable-node"), &root.join("tests/clients/durable/package.json")),
+        ),
+    ];
+    for (what, done) in made {
         if let Err(failure) = done {
             let text = format!("the {what} clients could not be installed: {failure}");
             if env::var("CI").as_deref() == Ok("true") {
@@ -69,21 +78,35 @@ fn python(root: &Path, clients: &Path) -> Result<(), Failure> {
     mark_done(&folder, &wanted)
 }
 
-fn node(root: &Path, clients: &Path) -> Result<(), Failure> {
-    let wanted = root.join("tests/clients/package.json");
-    let folder = clients.join("node");
+/// AWS's SDK for durable functions in Python, in a folder that becomes a layer.
+fn durable_python(root: &Path, clients: &Path) -> Result<(), Failure> {
+    let wanted = root.join("tests/clients/durable/requirements.txt");
+    let folder = clients.join("durable-python");
     if is_done(&folder, &wanted)? {
         return Ok(());
     }
-    fs::create_dir_all(&folder)?;
-    fs::copy(&wanted, folder.join("package.json"))?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut pip = Command::new(clients.join("python/bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
+    step(pip.arg(&folder).arg("--requirement").arg(&wanted))?;
+    mark_done(&folder, &wanted)
+}
+
+fn node(folder: &Path, wanted: &Path) -> Result<(), Failure> {
+    if is_done(folder, wanted)? {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    fs::copy(wanted, folder.join("package.json"))?;
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     step(
         Command::new(npm)
             .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(&folder),
+            .current_dir(folder),
     )?;
-    mark_done(&folder, &wanted)
+    mark_done(folder, wanted)
 }
 
 /// Whether a folder holds what a file asks for: the file's content stands in it.

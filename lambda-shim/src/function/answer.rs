@@ -105,6 +105,9 @@ fn described(
     if let Some(target) = &shown.dead_letters {
         put("DeadLetterConfig", json!({"TargetArn": target}));
     }
+    if let Some(durable) = &shown.durable {
+        put("DurableConfig", durable.show());
+    }
     if !shown.layers.is_empty() {
         let layers = shown.layers.iter().map(|layer| json!({"Arn": layer.arn, "CodeSize": layer.code.size}));
         put("Layers", layers.collect());

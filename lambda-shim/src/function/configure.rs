@@ -10,12 +10,12 @@ use super::{
     record::{Code, Configuration, ECHOED, Image, Logging, State, last_modified, new_id},
     runtimes,
 };
-use crate::error;
+use crate::{durable::config::DurableConfig, error};
 
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 4] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo", "DurableConfig"];
+const UNSUPPORTED: [&str; 3] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo"];
 
 /// The same of runtimes that are not AWS's: their images and machines are not to be had.
 const UNSUPPORTED_RUNTIMES: [&str; 2] = ["RuntimeConfig", "AcceleratorConfig"];
@@ -77,6 +77,7 @@ pub(crate) fn create(
         // It is given once and for all.
         tenancy: members.get("TenancyConfig").filter(|given| given.is_object()).cloned(),
         dead_letters: None,
+        durable: DurableConfig::create(members)?,
         echoed: Map::new(),
         last_modified: last_modified(now),
         revision_id: new_id(),
@@ -103,6 +104,7 @@ pub(crate) fn update(
     members: &Members,
 ) -> Result<(), ServiceError> {
     refuse_unsupported(members)?;
+    DurableConfig::update(&mut configuration.durable, members)?;
     apply(configuration, function, members)
 }
 
@@ -373,8 +375,8 @@ mod tests {
 
     #[test]
     fn settings_that_would_have_to_act_are_refused() {
-        let error = created(json!({"DurableConfig": {"ExecutionTimeout": 60}})).unwrap_err();
-        assert!(error.contains("DurableConfig"), "{error}");
+        let error = created(json!({"FileSystemConfigs": [{"Arn": "a"}]})).unwrap_err();
+        assert!(error.contains("FileSystemConfigs"), "{error}");
         assert!(created(json!({"FileSystemConfigs": [], "DeadLetterConfig": {"TargetArn": ""}})).is_ok());
     }
 }

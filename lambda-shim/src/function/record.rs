@@ -107,6 +107,9 @@ pub(crate) struct Configuration {
     /// The ARN of the dead letter queue.
     #[serde(default)]
     pub(crate) dead_letters: Option<String>,
+    /// What makes the function durable, if it is.
+    #[serde(default)]
+    pub(crate) durable: Option<crate::durable::config::DurableConfig>,
     /// Members that are shown again and have no effect here: see [`ECHOED`].
     pub(crate) echoed: Map<String, Value>,
     /// `2026-11-22T13:05:00.000+0000`.

@@ -1,7 +1,7 @@
 //! `Invoke`.
 
 use aws_wire::ServiceError;
-use runtime::{BodyError, CallContext, FunctionInvoker, Input, Invocation, InvocationMode, Output};
+use runtime::{BodyError, CallContext, Input, Invocation, InvocationMode, Output};
 use serde_json::{Map, Value};
 
 use crate::{error, function::configure::text, invoke::payload::SYNCHRONOUS_LIMIT, service::Lambda};
@@ -9,9 +9,7 @@ use crate::{error, function::configure::text, invoke::payload::SYNCHRONOUS_LIMIT
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let members = &input.members;
     let own = |name: &str| text(members, name).map(str::to_owned);
-    if own("DurableExecutionName").is_some() {
-        return Err(error::unsupported("DurableExecutionName (durable functions)"));
-    }
+    let execution = own("DurableExecutionName");
     let mode = match text(members, "InvocationType") {
         Some("Event") => InvocationMode::Event,
         Some("DryRun") => InvocationMode::DryRun,
@@ -27,8 +25,12 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         log_tail: text(members, "LogType") == Some("Tail"),
         tenant_id: own("TenantId"),
     };
-    let outcome = lambda.invoke(ctx, invocation).await?;
+    let answered = lambda.invoke_named(ctx, invocation, execution.as_deref()).await?;
+    let outcome = answered.outcome;
     let mut members = Map::new();
+    if let Some(arn) = answered.execution {
+        members.insert("DurableExecutionArn".into(), arn.into());
+    }
     members.insert("StatusCode".into(), outcome.status.into());
     if outcome.status == 200 {
         members.insert("ExecutedVersion".into(), outcome.executed_version.into());

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 use crate::{
     capacity::Named,
     code_signing::CodeSigningConfig,
+    durable::{
+        engine::{control::Refused, operation::ErrorObject, rules},
+        table::Entry as Execution,
+    },
     error,
     event_source::record::Mapping,
     function::{
@@ -19,6 +23,7 @@ use crate::{
 };
 
 pub(crate) mod activate;
+mod durable_callback;
 pub(crate) mod provision;
 
 macro_rules! operations {
@@ -49,6 +54,7 @@ macro_rules! operations {
 operations! {
     "AddLayerVersionPermission" => add_layer_version_permission,
     "AddPermission" => add_permission,
+    "CheckpointDurableExecution" => checkpoint_durable_execution,
     "CreateAlias" => create_alias,
     "CreateCapacityProvider" => create_capacity_provider,
     "CreateCodeSigningConfig" => create_code_signing_config,
@@ -58,6 +64,7 @@ operations! {
     "DeleteAlias" => delete_alias,
     "DeleteCapacityProvider" => delete_capacity_provider,
     "DeleteCodeSigningConfig" => delete_code_signing_config,
+    "DeleteDurableExecution" => delete_durable_execution,
     "DeleteEventSourceMapping" => delete_event_source_mapping,
     "DeleteFunction" => delete_function,
     "DeleteFunctionCodeSigningConfig" => delete_function_code_signing_config,
@@ -71,6 +78,9 @@ operations! {
     "GetAlias" => get_alias,
     "GetCapacityProvider" => get_capacity_provider,
     "GetCodeSigningConfig" => get_code_signing_config,
+    "GetDurableExecution" => get_durable_execution,
+    "GetDurableExecutionHistory" => get_durable_execution_history,
+    "GetDurableExecutionState" => get_durable_execution_state,
     "GetEventSourceMapping" => get_event_source_mapping,
     "GetFunction" => get_function,
     "GetFunctionCodeSigningConfig" => get_function_code_signing_config,
@@ -93,6 +103,7 @@ operations! {
     "ListAliases" => list_aliases,
     "ListCapacityProviders" => list_capacity_providers,
     "ListCodeSigningConfigs" => list_code_signing_configs,
+    "ListDurableExecutionsByFunction" => list_durable_executions_by_function,
     "ListEventSourceMappings" => list_event_source_mappings,
     "ListFunctionEventInvokeConfigs" => list_function_event_invoke_configs,
     "ListFunctionUrlConfigs" => list_function_url_configs,
@@ -104,6 +115,7 @@ operations! {
     "ListProvisionedConcurrencyConfigs" => list_provisioned_concurrency_configs,
     "ListTags" => list_tags,
     "ListVersionsByFunction" => list_versions_by_function,
+    "PauseDurableExecution" => pause_durable_execution,
     "PublishLayerVersion" => publish_layer_version,
     "PublishVersion" => publish_version,
     "PutFunctionCodeSigningConfig" => put_function_code_signing_config,
@@ -116,6 +128,11 @@ operations! {
     "PutRuntimeManagementConfig" => put_runtime_management_config,
     "RemoveLayerVersionPermission" => remove_layer_version_permission,
     "RemovePermission" => remove_permission,
+    "ResumeDurableExecution" => resume_durable_execution,
+    "SendDurableExecutionCallbackFailure" => send_durable_execution_callback_failure,
+    "SendDurableExecutionCallbackHeartbeat" => send_durable_execution_callback_heartbeat,
+    "SendDurableExecutionCallbackSuccess" => send_durable_execution_callback_success,
+    "StopDurableExecution" => stop_durable_execution,
     "TagResource" => tag_resource,
     "UntagResource" => untag_resource,
     "UpdateAlias" => update_alias,
@@ -256,6 +273,41 @@ fn page_size(members: &Map<String, Value>, most: usize) -> usize {
         .and_then(Value::as_u64)
         .and_then(|items| usize::try_from(items).ok())
         .map_or(most, |items| items.clamp(1, most))
+}
+
+/// The durable execution that `DurableExecutionArn` names.
+fn durable_execution(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<std::sync::Arc<Execution>, ServiceError> {
+    let found = inner.durable.by_arn(text(members, "DurableExecutionArn").unwrap_or_default());
+    found.filter(|found| found.identity.scope() == ctx.scope).ok_or_else(error::no_execution)
+}
+
+/// How many items a page about durable executions has.
+fn durable_page(members: &Map<String, Value>) -> usize {
+    let asked = members.get("MaxItems").and_then(Value::as_u64).and_then(|items| usize::try_from(items).ok());
+    asked.filter(|items| *items > 0).unwrap_or(100).min(1000)
+}
+
+/// A request that does not fit the execution's status.
+fn durable_conflict(what: &str, Refused::Status(status): Refused) -> ServiceError {
+    error::conflict(format!(
+        "The durable execution cannot be {what} because its status is {}.",
+        status.name()
+    ))
+}
+
+/// Refuses an error that is longer than AWS takes.
+fn must_fit_error(error: Option<&ErrorObject>) -> Result<(), ServiceError> {
+    match error {
+        Some(given) if given.size() > rules::ERROR => Err(error::invalid_parameter(format!(
+            "Error object size must be less than or equal to {} bytes.",
+            rules::ERROR
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Forgets packages that no version refers to any more.

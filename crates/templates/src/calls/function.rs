@@ -9,6 +9,7 @@ use crate::Refusals;
 const SAME: &[&str] = &[
     "Architectures",
     "Description",
+    "DurableConfig",
     "Environment",
     "EphemeralStorage",
     "Handler",
@@ -24,6 +25,7 @@ pub(super) const PROPERTIES: &[&str] = &[
     "Architectures",
     "Code",
     "Description",
+    "DurableConfig",
     "Environment",
     "EphemeralStorage",
     "FunctionName",

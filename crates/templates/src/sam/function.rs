@@ -8,6 +8,7 @@ const KNOWN: &[&str] = &[
     "Architectures",
     "CodeUri",
     "Description",
+    "DurableConfig",
     "Environment",
     "EphemeralStorage",
     "Events",
@@ -29,6 +30,7 @@ const KNOWN: &[&str] = &[
 const SAME: &[&str] = &[
     "Architectures",
     "Description",
+    "DurableConfig",
     "Environment",
     "EphemeralStorage",
     "FunctionName",
