@@ -81,7 +81,7 @@ fn what_fails_comes_again_and_ends_in_the_dead_letter_queue_and_a_crash_loses_no
     let dead = create_queue(&tule, "dead", &json!({}));
     let redrive =
         json!({ "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead", "maxReceiveCount": 2 });
-    let attributes = json!({ "VisibilityTimeout": "2", "RedrivePolicy": redrive.to_string() });
+    let attributes = json!({ "VisibilityTimeout": "6", "RedrivePolicy": redrive.to_string() });
     let url = create_queue(&tule, "jobs", &attributes);
     let path = map(&tule);
     for body in ["good", "bad", "better"] {
