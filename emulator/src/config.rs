@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use http::Uri;
+use lambda_shim::DebugPort;
 use serde::Deserialize;
 
 use crate::front_door::safety::Allowed;
@@ -61,12 +62,27 @@ pub(crate) struct Flags {
     /// File of mocked integrations for workflows, in the format of Step Functions Local.
     #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
     mock_config: Option<PathBuf>,
+    /// Run a function under a debugger (debugpy, or node --inspect) and wait for it on 127.0.0.1:PORT, without a timeout;
+    /// may be given more than once.
+    #[arg(long, env = "TULE_DEBUG", value_name = "FUNCTION[:PORT]", value_delimiter = ',', value_parser = debugged)]
+    debug: Vec<(String, DebugPort)>,
     /// How many execution environments of functions run at once on this machine (default: 256).
     #[arg(long, env = "TULE_MAX_ENVIRONMENTS", value_name = "N")]
     max_environments: Option<NonZeroUsize>,
     /// Settings file (default: tule.toml, where there is one).
     #[arg(long, env = "TULE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+fn debugged(text: &str) -> Result<(String, DebugPort), String> {
+    match text.split_once(':') {
+        None if text.is_empty() => Err("name a function".to_owned()),
+        None => Ok((text.to_owned(), None)),
+        Some((name, port)) => match port.parse() {
+            Ok(port @ 1..) if !name.is_empty() => Ok((name.to_owned(), Some(port))),
+            _ => Err("give it as FUNCTION or FUNCTION:PORT".to_owned()),
+        },
+    }
 }
 
 fn delegate(text: &str) -> Result<(String, Uri), String> {
@@ -96,6 +112,7 @@ struct File {
     allowed_origin: Vec<String>,
     verify_signatures: bool,
     mock_config: Option<PathBuf>,
+    debug: Vec<String>,
     max_environments: Option<NonZeroUsize>,
     images: BTreeMap<String, String>,
 }
@@ -113,6 +130,8 @@ pub(crate) struct Config {
     pub(crate) verify_signatures: bool,
     /// Mocked integrations.
     pub(crate) mock_config: Option<PathBuf>,
+    /// Functions that run under a debugger.
+    pub(crate) debug: Vec<(String, DebugPort)>,
     /// How many environments run at once, where it is not the default.
     pub(crate) max_environments: Option<NonZeroUsize>,
     /// Images by runtime, where they are not AWS's.
@@ -147,6 +166,12 @@ impl Config {
             },
             verify_signatures: flags.verify_signatures || file.verify_signatures,
             mock_config: flags.mock_config.or(file.mock_config).filter(|path| !path.as_os_str().is_empty()),
+            debug: match flags.debug {
+                flags if flags.is_empty() => {
+                    file.debug.iter().map(|it| debugged(it)).collect::<Result<_, _>>()?
+                }
+                flags => flags,
+            },
             max_environments: flags.max_environments.or(file.max_environments),
             images: file.images,
         })

@@ -47,6 +47,8 @@ pub(crate) struct Tule {
 pub(crate) struct FunctionSdks {
     pub(crate) python: Option<PathBuf>,
     pub(crate) node: Option<PathBuf>,
+    /// debugpy, where a function in Python is to be debugged.
+    pub(crate) debugpy: Option<PathBuf>,
 }
 
 /// Every service, over one store.
@@ -210,6 +212,8 @@ impl Setup {
         }));
         options.python_sdk.clone_from(&self.sdks.python);
         options.node_sdk.clone_from(&self.sdks.node);
+        options.debugpy.clone_from(&self.sdks.debugpy);
+        options.debug = self.config.debug.iter().cloned().collect();
         if let Some(most) = self.config.max_environments {
             options.max_environments = most.get();
         }

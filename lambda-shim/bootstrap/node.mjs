@@ -405,6 +405,15 @@ class ResponseStream extends Writable {
   }
 }
 
+/// Opens the inspector where a port is given, and goes on when somebody has attached.
+async function waitForDebugger() {
+  const port = process.env.TULE_DEBUG_PORT;
+  if (port === undefined) return;
+  delete process.env.TULE_DEBUG_PORT;
+  const inspector = await import('node:inspector');
+  inspector.open(Number(port), '127.0.0.1', true);
+}
+
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 globalThis.awslambda = {
   streamifyResponse(handler, options) {
@@ -466,6 +475,7 @@ process.on('unhandledRejection', (reason) => {
 let handler;
 try {
   resolveLikeLambda();
+  await waitForDebugger();
   handler = await load(process.env._HANDLER ?? '');
 } catch (error) {
   logError('Uncaught Exception', error);

@@ -401,6 +401,17 @@ def _snapshot(connection, encoder):
         fail(raised, "restore/error", 65)
 
 
+def _wait_for_debugger(port):
+    if port is None:
+        return
+    try:
+        import debugpy
+    except ImportError:
+        raise _Fault("Runtime.DebuggerMissing", "debugpy is not to be found; put it into requirements.txt")
+    debugpy.listen(("127.0.0.1", int(port)))
+    debugpy.wait_for_client()
+
+
 def main():
     global _request_id
     root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
@@ -415,6 +426,7 @@ def main():
     sys.meta_path.append(_SnapshotHooks)
     _set_up_logging()
     try:
+        _wait_for_debugger(os.environ.pop("TULE_DEBUG_PORT", None))
         handler = _load(os.environ.get("_HANDLER", ""))
     except BaseException as raised:
         if isinstance(raised, SystemExit):

@@ -24,5 +24,5 @@ mod runtime_api;
 mod service;
 mod url;
 
-pub use options::{Door, ExecutorChoice, Options, PullWatcher};
+pub use options::{DebugPort, Door, ExecutorChoice, Options, PullWatcher};
 pub use service::{Lambda, StartError};

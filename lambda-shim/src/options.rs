@@ -17,6 +17,9 @@ pub enum ExecutorChoice {
     Process,
 }
 
+/// Where a debugger finds a function, on 127.0.0.1: the port, or the one that debuggers of its language try first.
+pub type DebugPort = Option<u16>;
+
 /// Told how the pull of an image goes on, so that people see why a function is still pending.
 pub trait PullWatcher: Send + Sync {
     /// So many bytes of so many are here; the sum grows as the engine learns of further layers.
@@ -56,6 +59,11 @@ pub struct Options {
     pub node_sdk: Option<PathBuf>,
     /// Images by runtime identifier (`python3.12`), where they are not AWS's.
     pub images: HashMap<String, String>,
+    /// Functions that run under a debugger, by name: their timeouts are lifted, and each has one environment, in a local
+    /// process.
+    pub debug: HashMap<String, DebugPort>,
+    /// A folder with debugpy, for those in Python.
+    pub debugpy: Option<PathBuf>,
     /// How many environments this machine carries at once, over all functions.
     pub max_environments: usize,
     /// How long an idle environment is kept (host time).
@@ -85,6 +93,8 @@ impl Options {
             python_sdk: None,
             node_sdk: None,
             images: HashMap::new(),
+            debug: HashMap::new(),
+            debugpy: None,
             max_environments: 256,
             idle_time: Duration::from_secs(600),
             update_time: Duration::from_millis(100),

@@ -85,6 +85,7 @@ impl Lambda {
             executor,
             options.logs,
             options.clock.clone(),
+            options.debug,
             options.max_environments,
             options.idle_time,
         );

@@ -1,5 +1,10 @@
 //! Settings that change who serves a request, or whether it is served: delegation, signatures, the data folder.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+};
+
 use e2e::{Tule, client, wait_for};
 use serde_json::{Value, json};
 
@@ -167,4 +172,54 @@ fn a_data_folder_has_one_tule_at_a_time() {
     let second = e2e::command(&first, &["start", "--port", "0", "--executor", "process", "--data-dir", data]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(!second.status.success() && said.contains("is in use by another Tule process"), "{said}");
+}
+
+/// A function under a debugger waits before its code is loaded, however short its timeout is.
+#[test]
+fn a_debugged_function_waits_for_its_debugger() {
+    let source = tempfile::tempdir().unwrap();
+    std::fs::write(source.path().join("index.js"), "exports.handler = async (event) => event + 1;").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let tule = Tule::start(&["--debug", &format!("debugged:{port}")]);
+    let members = json!({
+        "FunctionName": "debugged", "Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 1,
+        "Role": "arn:aws:iam::000000000000:role/r",
+        "Code": { "S3Bucket": "hot-reload", "S3Key": source.path() }
+    });
+    let lambda = |path: &str, body: &str| {
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, \
+                     Signature=0";
+        tule.request("POST", path, &[("authorization", scope)], body)
+    };
+    let made = lambda("/2015-03-31/functions", &members.to_string());
+    assert_eq!(made.status, 201, "{}", made.body);
+    std::thread::scope(|scope| {
+        let invoked = scope.spawn(|| lambda("/2015-03-31/functions/debugged/invocations", "1"));
+        let address = ("127.0.0.1", port);
+        let mut inspector = wait_for("the inspector", || TcpStream::connect(address).ok());
+        assert!(!invoked.is_finished());
+        // In one piece: the inspector reads no request that comes in several.
+        let ask = format!("GET /json/list HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        inspector.write_all(ask.as_bytes()).unwrap();
+        let (mut listed, mut piece) = (String::new(), [0; 4096]);
+        // The inspector keeps its connections open.
+        while !listed.contains("\n} ]") {
+            let length = inspector.read(&mut piece).unwrap();
+            assert!(length > 0, "{listed}");
+            listed.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        }
+        let path =
+            listed.split(&format!("\"ws://127.0.0.1:{port}")).nth(1).unwrap().split('"').next().unwrap();
+        let mut inspector = TcpStream::connect(address).unwrap();
+        let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13";
+        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{upgrade}\r\n{key}\r\n\r\n");
+        inspector.write_all(ask.as_bytes()).unwrap();
+        assert!(inspector.read(&mut piece).unwrap() > 0, "the handshake is answered");
+        let goes_on = br#"{"id":1,"method":"Runtime.runIfWaitingForDebugger"}"#;
+        // A text frame under a mask of zeros.
+        let length = u8::try_from(goes_on.len()).unwrap();
+        inspector.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], &goes_on[..]].concat()).unwrap();
+        assert_eq!(invoked.join().unwrap().body, "2");
+    });
 }

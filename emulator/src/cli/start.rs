@@ -1,6 +1,6 @@
 //! `tule start`: the bare endpoint, until a signal ends it.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use tokio::signal;
@@ -22,7 +22,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let config = Config::load(arguments.flags)?;
     log_to_stderr();
     warn_of_host(&config);
-    let sdks = installed_sdks();
+    let mut sdks = installed_sdks();
+    if !config.debug.is_empty() {
+        sdks.debugpy = debugpy().await;
+    }
     let tule = startup::start(&config, sdks.clone()).await?;
     println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
     let executor = tule.worlds.now().lambda.describe();
@@ -37,6 +40,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What Python functions are debugged with.
+pub(crate) async fn debugpy() -> Option<PathBuf> {
+    match install::install_debugpy().await {
+        Ok(folder) => Some(folder),
+        Err(problem) => {
+            tracing::warn!("functions in Python can be debugged only where they bring debugpy: {problem}");
+            None
+        }
+    }
+}
+
 /// Who listens for others is told what that means.
 pub(crate) fn warn_of_host(config: &Config) {
     if !config.host.is_loopback() {
@@ -49,7 +63,7 @@ pub(crate) fn warn_of_host(config: &Config) {
 
 /// The SDKs for functions that `tule up` installed at some time.
 pub(crate) fn installed_sdks() -> FunctionSdks {
-    FunctionSdks { python: install::installed_sdk(true), node: install::installed_sdk(false) }
+    FunctionSdks { python: install::installed_sdk(true), node: install::installed_sdk(false), debugpy: None }
 }
 
 /// What Tule notices about itself goes to stderr; `TULE_LOG` chooses how much.

@@ -73,6 +73,9 @@ async fn function_sdks(config: &Config, runtimes: &[String]) -> FunctionSdks {
             Err(problem) => tracing::warn!("functions in {name} will not find AWS's SDK: {problem}"),
         }
     }
+    if !config.debug.is_empty() && runtimes.iter().any(|runtime| runtime.starts_with("python")) {
+        sdks.debugpy = start::debugpy().await;
+    }
     sdks
 }
 
@@ -103,6 +106,13 @@ fn summary(tule: &Tule, config: &Config, deployed: &Deployed, style: Style) -> S
                 function.runtime,
                 style.dim(&function.handler)
             ));
+            if config.debug.iter().any(|(name, _)| *name == function.name) {
+                line(format!(
+                    "  {:width$}  {}",
+                    "",
+                    style.dim("waits for a debugger when it is first invoked")
+                ));
+            }
             if let Some(warning) = &function.warning {
                 line(format!("  {:width$}  {}", "", style.warn(&format!("without its packages: {warning}"))));
             }

@@ -181,6 +181,13 @@ fn sdk(python: bool) -> Manifest {
     }
 }
 
+/// Installs the debugger for Python functions, unless it is there.
+pub(crate) async fn install_debugpy() -> Result<PathBuf, String> {
+    let files = vec![("requirements.txt", b"debugpy\n".to_vec())];
+    let manifest = Manifest { kind: Kind::Pip, runtime: "python3".to_owned(), files };
+    install(&cache_folder()?, &manifest).await
+}
+
 /// The SDK for Python or Node functions, if it was installed earlier.
 pub(crate) fn installed_sdk(python: bool) -> Option<PathBuf> {
     let name = if python { "python" } else { "node" };

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use runtime::Scope;
 
-use crate::function::{
-    record::{Code, Configuration, Image, Logging},
-    runtimes::{self, Runtime},
+use crate::{
+    function::{
+        record::{Code, Configuration, Image, Logging},
+        runtimes::{self, Runtime},
+    },
+    options::DebugPort,
 };
 
 /// Why an environment is started.
@@ -31,7 +34,7 @@ impl Initialization {
     }
 
     /// How long a start may take whose function may run for `timeout`.
-    pub(crate) fn limit(self, timeout: Duration) -> Duration {
+    fn limit(self, timeout: Duration) -> Duration {
         match self {
             Self::OnDemand => Duration::from_secs(10),
             Self::Provisioned | Self::SnapStart => {
@@ -56,6 +59,8 @@ pub(crate) struct Deployment {
     pub(crate) handler: String,
     pub(crate) architecture: String,
     pub(crate) timeout: Duration,
+    /// The port that a debugger is waited for on.
+    pub(crate) debug: Option<u16>,
     /// MB.
     pub(crate) memory: u32,
     /// MB of `/tmp`.
@@ -71,7 +76,23 @@ pub(crate) struct Deployment {
     pub(crate) layers: Vec<Code>,
 }
 
+/// Who looks at a function in a debugger takes the time they need.
+const LIFTED: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Deployment {
+    /// The same under a debugger.
+    pub(crate) fn debugged(mut self, port: DebugPort) -> Self {
+        let usual = if self.runtime.family == runtimes::Family::Node { 9229 } else { 5678 };
+        self.debug = Some(port.unwrap_or(usual));
+        self.timeout = LIFTED;
+        self
+    }
+
+    /// How long a start may take.
+    pub(crate) fn start_limit(&self, initialization: Initialization) -> Duration {
+        if self.debug.is_some() { LIFTED } else { initialization.limit(self.timeout) }
+    }
+
     /// The deployment of a version; `None` where its runtime is not one, which creation refuses.
     pub(crate) fn of(scope: &Scope, function: &str, configuration: &Configuration) -> Option<Self> {
         let (runtime_name, runtime) = match &configuration.image {
@@ -94,6 +115,7 @@ impl Deployment {
             handler: configuration.handler.clone().unwrap_or_default(),
             architecture: configuration.architecture.clone(),
             timeout: Duration::from_secs(u64::from(configuration.timeout)),
+            debug: None,
             memory: configuration.memory_size,
             storage: configuration.ephemeral_storage,
             environment: environment

@@ -1,6 +1,7 @@
 //! What all pools share: the executor, the log sink, the clock, and how many environments this machine carries.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,7 @@ use runtime::{Clock, LogSink};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use super::pool::Pool;
-use crate::executor::Executor;
+use crate::{executor::Executor, options::DebugPort};
 
 /// How many environments are started ahead at the same time.
 const PROVISIONED_AT_ONCE: usize = 4;
@@ -22,6 +23,8 @@ pub(crate) struct Host {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) sink: Arc<dyn LogSink>,
     pub(crate) clock: Clock,
+    /// Functions that run under a debugger.
+    pub(crate) debug: HashMap<String, DebugPort>,
     /// How long an environment may stand idle.
     idle_time: Duration,
     permits: Arc<Semaphore>,
@@ -51,6 +54,7 @@ impl Host {
         executor: Arc<dyn Executor>,
         sink: Arc<dyn LogSink>,
         clock: Clock,
+        debug: HashMap<String, DebugPort>,
         max_environments: usize,
         idle_time: Duration,
     ) -> Arc<Self> {
@@ -58,6 +62,7 @@ impl Host {
             executor,
             sink,
             clock,
+            debug,
             idle_time,
             permits: Arc::new(Semaphore::new(max_environments)),
             max_environments,

@@ -73,9 +73,13 @@ impl State {
 }
 
 impl Pool {
-    pub(crate) fn new(deployment: Arc<Deployment>, host: &Arc<Host>) -> Arc<Self> {
+    pub(crate) fn new(deployment: Deployment, host: &Arc<Host>) -> Arc<Self> {
+        let deployment = match host.debug.get(&deployment.function) {
+            Some(port) => deployment.debugged(*port),
+            None => deployment,
+        };
         let pool = Arc::new(Self {
-            deployment,
+            deployment: Arc::new(deployment),
             host: Arc::clone(host),
             finishing: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -230,7 +234,11 @@ impl Pool {
     fn start_what_is_missing(self: &Arc<Self>) {
         let missing = {
             let mut state = self.lock();
-            let missing = state.waiting.len().saturating_sub(state.starting);
+            let mut missing = state.waiting.len().saturating_sub(state.starting);
+            if self.deployment.debug.is_some() {
+                // A debugger looks at one environment.
+                missing = missing.min(1_usize.saturating_sub(state.alive));
+            }
             state.starting += missing;
             state.alive += missing;
             missing

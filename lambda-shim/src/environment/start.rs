@@ -98,7 +98,7 @@ impl Environment {
         let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
         let timeout = deployment.timeout;
         let mut began = Instant::now();
-        let mut started = attempt.make("init", initialization.limit(timeout)).await;
+        let mut started = attempt.make("init", deployment.start_limit(initialization)).await;
         // There is no invocation that a start ahead of all could be part of.
         let failed = started.as_ref().err().is_some_and(|why| why.init_status().is_some());
         if failed && initialization == Initialization::OnDemand {
@@ -126,7 +126,7 @@ impl Environment {
         let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
         let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told: true };
-        let started = attempt.make("init", initialization.limit(deployment.timeout)).await?;
+        let started = attempt.make("init", deployment.start_limit(initialization)).await?;
         Self::abandon(started.session, started.running, &log.telemetry, Reason::Spindown).await;
         Ok(())
     }

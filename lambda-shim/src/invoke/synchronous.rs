@@ -129,7 +129,7 @@ pub(crate) fn pool(
         return Ok(Arc::clone(pool));
     }
     let deployment = Deployment::of(&entry.scope, &entry.name, configuration).ok_or_else(gone)?;
-    let pool = Pool::new(Arc::new(deployment), &inner.host);
+    let pool = Pool::new(deployment, &inner.host);
     match pools.entry(version.to_owned()) {
         Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
         Place::Vacant(place) => {

@@ -61,7 +61,7 @@ pub(crate) fn pool(
         }
         place => {
             let deployment = Deployment::of(&entry.scope, &entry.name, configuration).ok_or_else(gone)?;
-            let pool = Pool::new(Arc::new(deployment), &inner.host);
+            let pool = Pool::new(deployment, &inner.host);
             match place {
                 Place::Occupied(mut place) => place.insert(Arc::clone(&pool)).retire(),
                 Place::Vacant(place) => {

@@ -73,7 +73,7 @@ pub(crate) fn snapshots(inner: &Arc<Inner>, entry: &Arc<Entry>) {
         let Some(deployment) = Deployment::of(&entry.scope, &entry.name, version) else { continue };
         let (inner, entry, version) = (Arc::clone(inner), Arc::clone(entry), version.version.clone());
         tokio::spawn(async move {
-            let pool = Pool::new(Arc::new(deployment), &inner.host);
+            let pool = Pool::new(deployment, &inner.host);
             let outcome = Environment::try_snapshot(&pool).await;
             if let Err(why) = &outcome {
                 tracing::warn!(function = %entry.name, version, ?why, "a version could not be initialised");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::interpreter::Interpreter;
+use super::{debug, interpreter::Interpreter};
 use crate::{
     environment::deployment::{Deployment, Initialization},
     executor::ExecutorError,
@@ -25,6 +25,12 @@ pub(crate) struct Site<'a> {
     pub(crate) endpoint: &'a str,
 }
 
+/// Packages that Python functions find without bringing them.
+pub(crate) struct PythonSdks<'a> {
+    pub(crate) aws: Option<&'a Path>,
+    pub(crate) debugpy: Option<&'a Path>,
+}
+
 /// Python with our bootstrap.
 pub(crate) fn python(
     deployment: &Deployment,
@@ -32,7 +38,7 @@ pub(crate) fn python(
     python: &Interpreter,
     bootstrap: &Path,
     byte_code: &Path,
-    sdk: Option<&Path>,
+    sdks: &PythonSdks<'_>,
 ) -> Command {
     let mut command = Command::new(&python.path);
     command.arg(bootstrap).arg(site.package).arg(byte_code);
@@ -45,7 +51,8 @@ pub(crate) fn python(
         [layers.join(format!("python/lib/python{version}/site-packages")), layers.join("python")]
     });
     let own = own.into_iter().map(PathBuf::from);
-    let parts: Vec<_> = own.chain(layers).chain(sdk.map(Path::to_owned)).collect();
+    let parts: Vec<_> =
+        own.chain(layers).chain([sdks.debugpy, sdks.aws].into_iter().flatten().map(Path::to_owned)).collect();
     if let Ok(path) = std::env::join_paths(parts)
         && !path.is_empty()
     {
@@ -122,5 +129,8 @@ fn surround(command: &mut Command, deployment: &Deployment, site: &Site<'_>, pro
     command.env("LAMBDA_TASK_ROOT", site.package);
     command.env("LAMBDA_RUNTIME_DIR", site.scratch);
     command.env("TMPDIR", site.scratch);
+    if let Some(port) = deployment.debug {
+        command.env(debug::VARIABLE, port.to_string());
+    }
     command.envs(deployment.lambda_variables(site.initialization, site.stream, site.endpoint));
 }

@@ -11,6 +11,7 @@ use crate::{environment::deployment::Deployment, function::runtimes::Family, opt
 
 mod child;
 mod command;
+mod debug;
 mod interpreter;
 mod merge;
 mod packages;
@@ -31,6 +32,7 @@ pub(crate) struct ProcessExecutor {
     endpoint: Arc<str>,
     python_sdk: Option<PathBuf>,
     node_sdk: Option<PathBuf>,
+    debugpy: Option<PathBuf>,
 }
 
 impl ProcessExecutor {
@@ -45,6 +47,7 @@ impl ProcessExecutor {
             endpoint: Arc::clone(&options.endpoint),
             python_sdk: options.python_sdk.clone(),
             node_sdk: options.node_sdk.clone(),
+            debugpy: options.debugpy.clone(),
         })
     }
 
@@ -53,7 +56,7 @@ impl ProcessExecutor {
         if deployment.image.is_some() {
             return Err(unsupported(deployment));
         }
-        let package = self.packages.unpacked(&deployment.code).await?;
+        let package = self.package(deployment).await?;
         let layers = self.packages.merged(&deployment.layers).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
         let address = listener.local_addr().map_err(failed("listen for the function"))?;
@@ -70,14 +73,17 @@ impl ProcessExecutor {
         let command = match deployment.runtime.family {
             Family::Python => {
                 let python = self.interpreters.python(&deployment.runtime.version).await?;
-                let sdk = self.python_sdk.as_deref();
+                let sdks = command::PythonSdks {
+                    aws: self.python_sdk.as_deref(),
+                    debugpy: self.debugpy.as_deref().filter(|_| deployment.debug.is_some()),
+                };
                 command::python(
                     deployment,
                     &site,
                     &python,
                     self.packages.python_bootstrap(),
                     &self.packages.byte_code(&deployment.code),
-                    sdk,
+                    &sdks,
                 )
             }
             Family::Node => {
@@ -108,6 +114,21 @@ impl ProcessExecutor {
             }
         });
         Ok(Box::new(running))
+    }
+}
+
+impl ProcessExecutor {
+    /// The folder that an environment runs from.
+    async fn package(&self, deployment: &Deployment) -> Result<PathBuf, ExecutorError> {
+        let Some(port) = deployment.debug else { return self.packages.unpacked(&deployment.code).await };
+        debug::wait_until_free(port).await?;
+        let folder = if deployment.code.folders.is_empty() {
+            self.packages.unpacked(&deployment.code).await?
+        } else {
+            self.packages.laid_out(&deployment.function, &deployment.code).await?
+        };
+        debug::announce(deployment, port, &folder);
+        Ok(folder)
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Packages {
     cache: PathBuf,
     /// This process's own: bootstraps and scratch folders. Swept when the process is gone.
     own: PathBuf,
+    /// Functions under a debugger, by name.
+    debug: PathBuf,
     python: PathBuf,
     node: PathBuf,
     blobs: Blobs,
@@ -54,7 +56,16 @@ impl Packages {
         let (python, node) = (own.join("tule_bootstrap.py"), own.join("tule_bootstrap.mjs"));
         std::fs::write(&python, PYTHON)?;
         std::fs::write(&node, NODE)?;
-        Ok(Self { cache, own, python, node, blobs, unpacked: DashMap::new(), merged: DashMap::new() })
+        Ok(Self {
+            debug: base.join("debug"),
+            cache,
+            own,
+            python,
+            node,
+            blobs,
+            unpacked: DashMap::new(),
+            merged: DashMap::new(),
+        })
     }
 
     pub(crate) fn python_bootstrap(&self) -> &Path {
@@ -80,6 +91,22 @@ impl Packages {
     pub(crate) async fn unpacked(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
         let cell = Arc::clone(self.unpacked.entry(code.sha256.clone()).or_default().value());
         cell.get_or_try_init(|| self.unpack(code)).await.cloned()
+    }
+
+    /// A function's folders as they are now, in a place that is the same every time, so that a debugger can be told of
+    /// it once.
+    pub(crate) async fn laid_out(&self, function: &str, code: &Code) -> Result<PathBuf, ExecutorError> {
+        let folder = self.debug.join(function);
+        let (into, folders) = (folder.clone(), code.folders.clone());
+        let laid = tokio::task::spawn_blocking(move || {
+            if into.exists() {
+                std::fs::remove_dir_all(&into)?;
+            }
+            make_private(&into)?;
+            folder::lay_out(&folders, &into)
+        });
+        let laid = laid.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        laid.map(|()| folder).map_err(failed("copy the function's folder"))
     }
 
     /// The folder in which layers are merged, as `/opt` is on Lambda; `None` without layers.
