@@ -55,7 +55,7 @@ pub(crate) async fn execute(
                 Some(stage) => (stage, path),
                 None => first_part(&path),
             };
-            let Some(stage) = stages.get(&stage).map(|stage| std::sync::Arc::clone(&stage)) else {
+            let Some(stage) = stages.get(&stage).map(|stage| stage.part()) else {
                 return forbidden();
             };
             let (body, too_large) = match read {

@@ -90,7 +90,8 @@ pub(crate) fn scope_key(scope: &Scope) -> Key {
 }
 
 impl Apis {
-    pub fn load(store: &Store) -> Result<Self, StoreError> {
+    /// Loads what the store holds; `last` is the highest sequence number that others have given.
+    pub fn load(store: &Store, last: u64) -> Result<Self, StoreError> {
         let apis = Self {
             live: DashMap::new(),
             next: AtomicU64::new(1),
@@ -105,7 +106,7 @@ impl Apis {
             http_deployments: Collection::load(store, HTTP_DEPLOYMENTS, VERSION)?,
             http_stages: Collection::load(store, HTTP_STAGES, VERSION)?,
         };
-        let mut last = 0;
+        let mut last = last;
         for (table, kind) in [(REST_APIS, true), (HTTP_APIS, false)] {
             for (key, _) in store.scan(table, &Key::new(), None, usize::MAX)? {
                 last = last.max(apis.revive(&key, kind));
@@ -186,11 +187,14 @@ impl Apis {
         let deployment = self.rest_deployment(live, &stage.deployment_id);
         if let (Some(api), Some(deployment)) = (api, deployment) {
             // Stages of one deployment share what is compiled of it.
-            let shared = stages
-                .iter()
-                .find(|other| other.deployment_id == deployment.id)
-                .map(|other| Arc::clone(&other.api));
-            let compiled = RestStage::new(live, &api, stage, &deployment, shared);
+            let shared = |deployment: &rest::Deployment| {
+                let mut all = stages.iter();
+                let found = all.find(|other| other.deployment_id == deployment.id);
+                found.map(|other| Arc::clone(&other.api))
+            };
+            let canary = stage.canary_settings.as_ref();
+            let canary = canary.and_then(|canary| self.rest_deployment(live, &canary.deployment_id));
+            let compiled = RestStage::new(live, &api, stage, &deployment, canary.as_deref(), shared);
             stages.insert(stage.stage_name.clone(), Arc::new(compiled));
         }
     }

@@ -160,6 +160,7 @@ impl Setup {
             clock.clone(),
             router.clone(),
             invoker,
+            Arc::new(logs.clone()),
         )
         .map_err(stored)?;
         let outbound = Outbound::new(endpoint);

@@ -1,6 +1,9 @@
 //! The control plane of REST APIs: one file for each kind of thing, one function for each operation.
 
 mod account;
+mod api_key;
+mod authorizer;
+mod canary;
 mod deployment;
 mod documentation;
 mod gateway_response;
@@ -8,11 +11,16 @@ mod integration;
 mod integration_response;
 mod method;
 mod method_response;
+mod model;
 mod request_validator;
 mod resource;
 mod rest_api;
 mod stage;
 mod tags;
+mod test_invoke;
+mod usage;
+mod usage_plan;
+mod usage_plan_key;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -104,6 +112,37 @@ operations! {
     "GetRequestValidators" => request_validator::list,
     "UpdateRequestValidator" => request_validator::update,
     "DeleteRequestValidator" => request_validator::delete,
+    "CreateModel" => model::create,
+    "GetModel" => model::get,
+    "GetModels" => model::list,
+    "UpdateModel" => model::update,
+    "DeleteModel" => model::delete,
+    "GetModelTemplate" => model::template,
+    "CreateApiKey" => api_key::create,
+    "GetApiKey" => api_key::get,
+    "GetApiKeys" => api_key::list,
+    "UpdateApiKey" => api_key::update,
+    "DeleteApiKey" => api_key::delete,
+    "ImportApiKeys" => api_key::import,
+    "CreateUsagePlan" => usage_plan::create,
+    "GetUsagePlan" => usage_plan::get,
+    "GetUsagePlans" => usage_plan::list,
+    "UpdateUsagePlan" => usage_plan::update,
+    "DeleteUsagePlan" => usage_plan::delete,
+    "CreateUsagePlanKey" => usage_plan_key::create,
+    "GetUsagePlanKey" => usage_plan_key::get,
+    "GetUsagePlanKeys" => usage_plan_key::list,
+    "DeleteUsagePlanKey" => usage_plan_key::delete,
+    "GetUsage" => usage::get,
+    "UpdateUsage" => usage::update,
+    "CreateAuthorizer" => authorizer::create,
+    "GetAuthorizer" => authorizer::get,
+    "GetAuthorizers" => authorizer::list,
+    "UpdateAuthorizer" => authorizer::update,
+    "DeleteAuthorizer" => authorizer::delete,
+    "FlushStageAuthorizersCache" => authorizer::flush,
+    "TestInvokeMethod" => test_invoke::method,
+    "TestInvokeAuthorizer" => test_invoke::authorizer,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,
@@ -142,6 +181,11 @@ async fn keep(state: &State, live: &Live, resource: Resource) -> Result<Arc<Reso
     state.apis.resources.put(live.child(&resource.id), resource).await.map_err(crate::error::storage)
 }
 
+/// How many a page has.
+fn limit(limit: Option<i64>) -> usize {
+    limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500)
+}
+
 /// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
 fn page<T>(
     all: Vec<T>,
@@ -149,8 +193,7 @@ fn page<T>(
     position: Option<&str>,
     id: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Option<String>) {
-    let limit =
-        limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500);
+    let limit = self::limit(limit);
     let start =
         position.and_then(|position| all.iter().position(|item| id(item) == position)).map_or(0, |at| at + 1);
     let more = all.len() > start + limit;

@@ -9,8 +9,8 @@ use apigw_shim::{Addressed, ApiGateway, Options};
 use aws_wire::ServiceError;
 use http::{HeaderMap, Request};
 use runtime::{
-    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, Output,
-    Scope, Service, ServiceRouter,
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, LogSink,
+    LogStream, Output, Scope, Service, ServiceRouter, Timestamp, VirtualClock,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -22,6 +22,8 @@ type Answer = Box<dyn Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Se
 pub struct Script {
     pub events: Mutex<Vec<(String, Value)>>,
     pub calls: Mutex<Vec<(String, String, Value)>>,
+    /// Lines of logs by their groups.
+    pub lines: Arc<Mutex<Vec<(String, String)>>>,
     outcome: Mutex<Outcome>,
     answer: Mutex<Answer>,
 }
@@ -32,6 +34,23 @@ impl FunctionInvoker for Script {
         self.events.lock().unwrap().push((invocation.function, event));
         let outcome = self.outcome.lock().unwrap().clone();
         Box::pin(async move { outcome })
+    }
+}
+
+impl LogSink for Script {
+    fn stream(&self, _: &Scope, group: &str, _: &str) -> Arc<dyn LogStream> {
+        Arc::new(Written { group: group.to_owned(), lines: Arc::clone(&self.lines) })
+    }
+}
+
+struct Written {
+    group: String,
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl LogStream for Written {
+    fn write(&self, _: Timestamp, message: String) {
+        self.lines.lock().unwrap().push((self.group.clone(), message));
     }
 }
 
@@ -53,6 +72,7 @@ impl ServiceRouter for Script {
 pub struct Rig {
     pub gateway: ApiGateway,
     pub script: Arc<Script>,
+    pub clock: Arc<VirtualClock>,
     store: Store,
 }
 
@@ -83,17 +103,19 @@ impl Rig {
         let script = Arc::new(Script {
             events: Mutex::default(),
             calls: Mutex::default(),
+            lines: Arc::default(),
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
         });
         let store = Store::memory();
-        Self { gateway: gateway(&store, &script), script, store }
+        let clock = VirtualClock::starting_at(Timestamp(1_795_000_000_000));
+        Self { gateway: gateway(&store, &script, &clock), script, clock, store }
     }
 
     /// API Gateway anew, from what the store holds.
     pub fn restarted(self) -> Self {
-        let gateway = gateway(&self.store, &self.script);
-        Self { gateway, script: self.script, store: self.store }
+        let gateway = gateway(&self.store, &self.script, &self.clock);
+        Self { gateway, ..self }
     }
 
     pub fn function_returns(&self, value: Value) {
@@ -223,11 +245,12 @@ impl Rig {
     }
 }
 
-fn gateway(store: &Store, script: &Arc<Script>) -> ApiGateway {
+fn gateway(store: &Store, script: &Arc<Script>, clock: &Arc<VirtualClock>) -> ApiGateway {
+    let clock = Clock::Virtual(Arc::clone(clock));
     let options = Options { endpoint: "http://127.0.0.1:4566".into() };
     let router: Arc<dyn ServiceRouter> = script.clone();
     let invoker: Arc<dyn FunctionInvoker> = script.clone();
-    ApiGateway::new(options, store.clone(), Clock::Real, router, invoker).unwrap()
+    ApiGateway::new(options, store.clone(), clock, router, invoker, script.clone()).unwrap()
 }
 
 fn returned(value: Value) -> InvocationOutcome {
