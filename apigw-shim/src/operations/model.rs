@@ -104,7 +104,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     };
     let answer = members::answer(&model);
     record.models.push(model);
-    record.models.sort_by(|one, other| one.name.cmp(&other.name));
     rest_api::put(state, &live, record).await?;
     answer
 }

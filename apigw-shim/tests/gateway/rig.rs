@@ -25,14 +25,20 @@ pub struct Script {
     /// Lines of logs by their groups.
     pub lines: Arc<Mutex<Vec<(String, String)>>>,
     outcome: Mutex<Outcome>,
+    /// What one function answers, apart from all others.
+    own: Mutex<Option<(String, Value)>>,
     answer: Mutex<Answer>,
 }
 
 impl FunctionInvoker for Script {
     fn invoke<'a>(&'a self, _: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
         let event = serde_json::from_slice(&invocation.payload).unwrap_or(Value::Null);
+        let own = self.own.lock().unwrap().clone();
+        let outcome = match own.filter(|(name, _)| invocation.function.ends_with(&format!(":{name}"))) {
+            Some((_, answer)) => Ok(returned(answer)),
+            None => self.outcome.lock().unwrap().clone(),
+        };
         self.events.lock().unwrap().push((invocation.function, event));
-        let outcome = self.outcome.lock().unwrap().clone();
         Box::pin(async move { outcome })
     }
 }
@@ -105,6 +111,7 @@ impl Rig {
             calls: Mutex::default(),
             lines: Arc::default(),
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
+            own: Mutex::default(),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
         });
         let store = Store::memory();
@@ -120,6 +127,16 @@ impl Rig {
 
     pub fn function_returns(&self, value: Value) {
         *self.script.outcome.lock().unwrap() = Ok(returned(value));
+    }
+
+    /// What one function answers, apart from all others.
+    pub fn answers(&self, function: &str, value: Value) {
+        *self.script.own.lock().unwrap() = Some((function.to_owned(), value));
+    }
+
+    /// All functions answer the same again.
+    pub fn answers_nothing(&self) {
+        *self.script.own.lock().unwrap() = None;
     }
 
     pub fn function_fails(&self, value: Value) {
