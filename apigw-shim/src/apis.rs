@@ -15,6 +15,7 @@ use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::{
     http_api::{compiled::HttpStage, record as http},
+    operations::VpcLink,
     rest_api::{compiled::RestStage, record as rest},
 };
 
@@ -24,6 +25,7 @@ const RESOURCES: Table = Table("apigateway.resources");
 const REST_DEPLOYMENTS: Table = Table("apigateway.deployments");
 const REST_STAGES: Table = Table("apigateway.stages");
 const ACCOUNTS: Table = Table("apigateway.accounts");
+const VPC_LINKS: Table = Table("apigateway.vpclinks");
 const HTTP_APIS: Table = Table("apigatewayv2.apis");
 const ROUTES: Table = Table("apigatewayv2.routes");
 const INTEGRATIONS: Table = Table("apigatewayv2.integrations");
@@ -39,6 +41,7 @@ pub(crate) struct Apis {
     pub rest_deployments: Collection<rest::Deployment>,
     pub rest_stages: Collection<rest::Stage>,
     pub accounts: Collection<rest::Texts>,
+    pub vpc_links: Collection<VpcLink>,
     pub http_apis: Collection<http::Api>,
     pub routes: Collection<http::Route>,
     pub integrations: Collection<http::Integration>,
@@ -100,6 +103,7 @@ impl Apis {
             rest_deployments: Collection::load(store, REST_DEPLOYMENTS, VERSION)?,
             rest_stages: Collection::load(store, REST_STAGES, VERSION)?,
             accounts: Collection::load(store, ACCOUNTS, VERSION)?,
+            vpc_links: Collection::load(store, VPC_LINKS, VERSION)?,
             http_apis: Collection::load(store, HTTP_APIS, VERSION)?,
             routes: Collection::load(store, ROUTES, VERSION)?,
             integrations: Collection::load(store, INTEGRATIONS, VERSION)?,

@@ -5,7 +5,8 @@ mod api_key;
 mod authorizer;
 mod canary;
 mod deployment;
-mod documentation;
+mod documentation_part;
+mod documentation_version;
 mod gateway_response;
 mod integration;
 mod integration_response;
@@ -21,6 +22,9 @@ mod test_invoke;
 mod usage;
 mod usage_plan;
 mod usage_plan_key;
+mod vpc_link;
+
+pub(crate) use vpc_link::VpcLink;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -97,16 +101,16 @@ operations! {
     "GetStages" => stage::list,
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
-    "CreateDocumentationPart" => documentation::create_part,
-    "GetDocumentationPart" => documentation::get_part,
-    "GetDocumentationParts" => documentation::list_parts,
-    "UpdateDocumentationPart" => documentation::update_part,
-    "DeleteDocumentationPart" => documentation::delete_part,
-    "CreateDocumentationVersion" => documentation::create_version,
-    "GetDocumentationVersion" => documentation::get_version,
-    "GetDocumentationVersions" => documentation::list_versions,
-    "UpdateDocumentationVersion" => documentation::update_version,
-    "DeleteDocumentationVersion" => documentation::delete_version,
+    "CreateDocumentationPart" => documentation_part::create,
+    "GetDocumentationPart" => documentation_part::get,
+    "GetDocumentationParts" => documentation_part::list,
+    "UpdateDocumentationPart" => documentation_part::update,
+    "DeleteDocumentationPart" => documentation_part::delete,
+    "CreateDocumentationVersion" => documentation_version::create,
+    "GetDocumentationVersion" => documentation_version::get,
+    "GetDocumentationVersions" => documentation_version::list,
+    "UpdateDocumentationVersion" => documentation_version::update,
+    "DeleteDocumentationVersion" => documentation_version::delete,
     "CreateRequestValidator" => request_validator::create,
     "GetRequestValidator" => request_validator::get,
     "GetRequestValidators" => request_validator::list,
@@ -143,6 +147,12 @@ operations! {
     "FlushStageAuthorizersCache" => authorizer::flush,
     "TestInvokeMethod" => test_invoke::method,
     "TestInvokeAuthorizer" => test_invoke::authorizer,
+    "CreateVpcLink" => vpc_link::create,
+    "GetVpcLink" => vpc_link::get,
+    "GetVpcLinks" => vpc_link::list,
+    "UpdateVpcLink" => vpc_link::update,
+    "DeleteVpcLink" => vpc_link::delete,
+    "FlushStageCache" => stage::flush_cache,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,

@@ -249,6 +249,19 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     Ok(Output::of(render(&record, true)))
 }
 
+/// Changes an API's record; nothing of it is kept if the change is refused.
+pub(super) async fn alter<T>(
+    state: &State,
+    live: &Live,
+    change: impl FnOnce(&mut RestApi) -> Result<T, ServiceError>,
+) -> Result<T, ServiceError> {
+    let _changing = live.changing.lock().await;
+    let mut record = RestApi::clone(&*record(state, live)?);
+    let answer = change(&mut record)?;
+    put(state, live, record).await?;
+    Ok(answer)
+}
+
 /// Keeps an API's record; what of it acts at once (not with the next deployment) takes effect.
 pub(super) async fn put(state: &State, live: &Live, record: RestApi) -> Result<Arc<RestApi>, ServiceError> {
     let record = state.apis.rest_apis.put(live.key(), record).await.map_err(storage)?;

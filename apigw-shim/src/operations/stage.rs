@@ -7,7 +7,7 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, canary, documentation, remove_entry, rest_api, set_entry};
+use super::{api, canary, documentation_version, remove_entry, rest_api, set_entry};
 use crate::{
     State,
     apis::{Kind, Live},
@@ -160,7 +160,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         }
     };
     if let Some(version) = &input.documentation_version {
-        documentation::check_version(&*rest_api::record(state, &live)?, version)?;
+        documentation_version::check(&*rest_api::record(state, &live)?, version)?;
     }
     check_variables(input.variables.iter().flatten())?;
     let mut stage = new(input.stage_name, rest_api::seconds(state));
@@ -234,7 +234,7 @@ fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Resul
         ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
         ["documentationVersion"] => {
             if patch.sets()? {
-                documentation::check_version(&*rest_api::record(state, live)?, &patch.value())?;
+                documentation_version::check(&*rest_api::record(state, live)?, &patch.value())?;
             }
             stage.documentation_version = patch.sets()?.then(|| patch.value());
         }
@@ -395,5 +395,17 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     if let Kind::Rest(stages) = &live.kind {
         stages.remove(&input.stage_name);
     }
+    Ok(Output::empty())
+}
+
+/// No stage has a cache to empty, as on AWS where none was asked for.
+pub(super) async fn flush_cache(
+    state: &State,
+    ctx: &CallContext,
+    input: Input,
+) -> Result<Output, ServiceError> {
+    let input: OfStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    find(state, &live, &input.stage_name)?;
     Ok(Output::empty())
 }

@@ -245,6 +245,8 @@ pub(crate) struct Integration {
     pub uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -134,3 +134,29 @@ async fn a_method_is_tried_without_a_stage() {
     }
     assert!(log.starts_with("Execution log for request "));
 }
+
+#[tokio::test]
+async fn vpc_links_are_kept_and_tagged() {
+    let mut rig = Rig::new();
+    let target = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/one/1";
+    let made = rig.rest("CreateVpcLink", json!({"name": "one", "targetArns": [target]})).await;
+    assert_eq!(made["status"], "PENDING");
+    let of = json!({"vpcLinkId": made["id"]});
+    let arn = format!("arn:aws:apigateway:us-east-1::/vpclinks/{}", text(&made, "id"));
+    rig.rest("TagResource", json!({"resourceArn": arn, "tags": {"team": "a"}})).await;
+    rig = rig.restarted();
+    let link = rig.rest("GetVpcLink", of.clone()).await;
+    assert_eq!((&link["status"], &link["tags"]), (&json!("AVAILABLE"), &json!({"team": "a"})));
+    let error = rig.rest_refuses("CreateVpcLink", json!({"name": "x", "targetArns": ["odd"]})).await;
+    assert_eq!(error.message, "Invalid ARN. ARN is not well formed odd");
+    rig.rest("DeleteVpcLink", of.clone()).await;
+    assert_eq!(rig.rest_refuses("GetVpcLink", of).await.message, "Invalid Vpc Link identifier specified");
+    let (api, root) = rig.rest_api().await;
+    let put = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET", "authorizationType": "NONE"});
+    rig.rest("PutMethod", put.clone()).await;
+    let linked = json!({
+        "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://127.0.0.1:1/", "connectionType": "VPC_LINK",
+    });
+    let error = rig.rest_refuses("PutIntegration", with(&put, linked)).await;
+    assert_eq!(&*error.code, "BadRequestException");
+}
