@@ -33,7 +33,7 @@ use runtime::{
 };
 use store::{Store, StoreError};
 
-pub use addressed::Addressed;
+pub use addressed::{Addressed, AskedUri};
 pub use summary::ApiSummary;
 
 use apis::Apis;
@@ -45,6 +45,8 @@ use rest_api::authorize::{Admission, Jwks};
 pub struct Options {
     /// `http://127.0.0.1:4566`: the base of the URLs it gives out, and where integrations must not reach admin routes.
     pub endpoint: Arc<str>,
+    /// Whether signatures of methods with `AWS_IAM` are checked, and not only there.
+    pub verify_signatures: bool,
 }
 
 /// API Gateway. Cheap to clone.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use aws_wire::ServiceError;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -22,6 +23,8 @@ pub(crate) struct Trail {
     pub resource: OnceLock<Arc<CompiledResource>>,
     pub authorizer: OnceLock<Arc<Admission>>,
     pub api_key: OnceLock<Arc<ApiKey>>,
+    /// What is wrong with the request's signature, where signatures are checked.
+    pub bad_signature: Option<ServiceError>,
     /// Whoever signed.
     pub access_key: OnceLock<String>,
     /// What the integration answered, and how long that took.

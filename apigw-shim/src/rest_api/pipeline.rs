@@ -1,5 +1,6 @@
 //! The way of a request through a REST API, on one screen.
 
+use aws_wire::ServiceError;
 use http::{HeaderName, HeaderValue, Response};
 use runtime::Body;
 use serde_json::json;
@@ -37,14 +38,16 @@ pub(crate) async fn through(state: &State, admitted: Exchange<'_>) -> Result<Res
     Ok(method_response::finish(&prepared, response))
 }
 
-/// Answers a request at a stage; `refused` says why it is not looked at.
+/// Answers a request at a stage; `refused` says why it is not looked at, `bad_signature`
+/// what is wrong with its signature, for methods that want one.
 pub(crate) async fn answer(
     state: &State,
     stage: &RestStage,
     request: &Incoming,
     refused: Option<GatewayError>,
+    bad_signature: Option<ServiceError>,
 ) -> Response<Body> {
-    let trail = Trail::default();
+    let trail = Trail { bad_signature, ..Trail::default() };
     let result = match refused {
         Some(error) => Err(error),
         None => run(state, stage, request, &trail).await,

@@ -219,6 +219,12 @@ async fn signed_requests_are_let_in_by_iam() {
         (&identity["accessKey"], &identity["accountId"]),
         (&json!("AKIDEXAMPLE"), &json!("000000000000"))
     );
+    let rig = rig.verifying();
+    let refused = rig.send(&api, "GET /dev/orders", &[("authorization", signature)], "").await;
+    assert_eq!(
+        (refused.status, refused.header("x-amzn-errortype")),
+        (403, Some("InvalidSignatureException"))
+    );
 }
 
 const KEY: &str = "a-key-that-is-long-enough";

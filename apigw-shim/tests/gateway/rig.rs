@@ -116,12 +116,18 @@ impl Rig {
         });
         let store = Store::memory();
         let clock = VirtualClock::starting_at(Timestamp(1_795_000_000_000));
-        Self { gateway: gateway(&store, &script, &clock), script, clock, store }
+        Self { gateway: gateway(&store, &script, &clock, false), script, clock, store }
+    }
+
+    /// The same, with signatures checked.
+    pub fn verifying(self) -> Self {
+        let gateway = gateway(&self.store, &self.script, &self.clock, true);
+        Self { gateway, ..self }
     }
 
     /// API Gateway anew, from what the store holds.
     pub fn restarted(self) -> Self {
-        let gateway = gateway(&self.store, &self.script, &self.clock);
+        let gateway = gateway(&self.store, &self.script, &self.clock, false);
         Self { gateway, ..self }
     }
 
@@ -262,9 +268,14 @@ impl Rig {
     }
 }
 
-fn gateway(store: &Store, script: &Arc<Script>, clock: &Arc<VirtualClock>) -> ApiGateway {
+fn gateway(
+    store: &Store,
+    script: &Arc<Script>,
+    clock: &Arc<VirtualClock>,
+    verify_signatures: bool,
+) -> ApiGateway {
     let clock = Clock::Virtual(Arc::clone(clock));
-    let options = Options { endpoint: "http://127.0.0.1:4566".into() };
+    let options = Options { endpoint: "http://127.0.0.1:4566".into(), verify_signatures };
     let router: Arc<dyn ServiceRouter> = script.clone();
     let invoker: Arc<dyn FunctionInvoker> = script.clone();
     ApiGateway::new(options, store.clone(), clock, router, invoker, script.clone()).unwrap()

@@ -225,7 +225,8 @@ fn by_resource_policy(exchange: &Exchange<'_>, arn: &str, rest: &str) -> Gateway
     denied(format!("User: {who} is not authorized to perform: execute-api:Invoke on resource: {arn}{rest}"))
 }
 
-/// Who signed a request. Whose signature it is is not checked, as everywhere in Tule unless it is asked for.
+/// Who signed a request. Whose signature it is is checked only where that is asked for, as everywhere
+/// in Tule.
 fn access_key<'a>(exchange: &'a Exchange<'_>) -> Option<&'a str> {
     let header = exchange.request.header("authorization").filter(|value| value.starts_with("AWS4-"));
     let credential = match header {
@@ -241,6 +242,11 @@ fn access_key<'a>(exchange: &'a Exchange<'_>) -> Option<&'a str> {
 
 fn sign(exchange: &Exchange<'_>) -> Result<(), GatewayError> {
     let key = access_key(exchange).ok_or_else(missing_authentication_token)?;
+    if let Some(bad) = &exchange.trail.bad_signature {
+        let mut error = GatewayError::new(ResponseType::InvalidSignature, "");
+        error.message = bad.message.clone().into();
+        return Err(error);
+    }
     let _ = exchange.trail.access_key.set(key.to_owned());
     Ok(())
 }
