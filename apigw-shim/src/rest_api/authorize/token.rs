@@ -26,8 +26,6 @@ use crate::{
 /// How long keys are kept, and how soon they may be asked for again.
 const KEPT: Duration = Duration::from_secs(300);
 const AGAIN: Duration = Duration::from_secs(10);
-/// Clocks may differ by so many seconds.
-const LEEWAY: f64 = 0.0;
 
 /// An issuer's keys.
 pub(crate) struct Jwks {
@@ -91,7 +89,7 @@ pub(super) async fn verify(
     Ok(Admission { context, scopes, until, ..Admission::default() })
 }
 
-/// Templates and functions get claims as texts; lists as AWS writes them, `[a b]` with blanks or commas by kind.
+/// Templates and functions get claims as texts, lists with commas between what is in them.
 fn shown(claim: &Value) -> String {
     match claim {
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
@@ -118,7 +116,7 @@ fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Option<Tim
     let seconds = now.epoch_seconds();
     let number = |name: &str| claims.get(name).and_then(Value::as_f64);
     let until = match number("exp") {
-        Some(end) if end + LEEWAY <= seconds => {
+        Some(end) if end <= seconds => {
             return Err(GatewayError::new(ResponseType::Unauthorized, "The incoming token has expired"));
         }
         Some(end) => {
@@ -128,7 +126,7 @@ fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Option<Tim
         }
         None => return Err(refused("the token has no exp")),
     };
-    if number("nbf").is_some_and(|start| start - LEEWAY > seconds) {
+    if number("nbf").is_some_and(|start| start > seconds) {
         return Err(refused("the token does not hold yet"));
     }
     Ok(until)
