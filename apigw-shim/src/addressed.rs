@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use aws_wire::{ServiceError, sigv4};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use runtime::{Body, BodyError};
 
 use crate::{
@@ -21,6 +22,30 @@ pub struct Addressed {
     /// The stage, where the address gives it apart from the path (`/restapis/{id}/{stage}/_user_request_/…`). Else it
     /// is the path's first part, or `$default` for HTTP APIs that have it.
     pub stage: Option<String>,
+}
+
+/// The address as the client asked it, as an extension of requests: what signatures are made over. Without one it is
+/// the request's own.
+#[derive(Debug, Clone)]
+pub struct AskedUri(pub http::Uri);
+
+/// The secret of all local users.
+const SECRET: &str = "test";
+
+/// Why a request's signature is none, where signatures are checked.
+fn bad_signature(state: &State, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
+    if !state.options.verify_signatures {
+        return None;
+    }
+    let mut asked = parts.clone();
+    if let Some(AskedUri(uri)) = parts.extensions.get::<AskedUri>() {
+        asked.uri = uri.clone();
+    }
+    let hash = sigv4::hex(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+    // Signatures are made by clients, so they are held against the host's time.
+    let now = runtime::Clock::Real.now().millis() / 1_000;
+    let check = sigv4::Check { secret: SECRET, body_hash: Some(&hash), now, dialect: sigv4::Dialect::Json };
+    sigv4::verify(&asked, &check).err()
 }
 
 /// Headers that AWS keeps from REST APIs: neither templates nor functions nor servers see them.
@@ -55,7 +80,7 @@ pub(crate) async fn execute(
                 Some(stage) => (stage, path),
                 None => first_part(&path),
             };
-            let Some(stage) = stages.get(&stage).map(|stage| std::sync::Arc::clone(&stage)) else {
+            let Some(stage) = stages.get(&stage).map(|stage| stage.part()) else {
                 return forbidden();
             };
             let (body, too_large) = match read {
@@ -65,13 +90,14 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
+            let signature = bad_signature(state, &parts, &body);
             let mut incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             for name in UNSEEN {
                 incoming.headers.remove(*name);
             }
             let refused =
                 too_large.then(|| GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"));
-            rest_api::pipeline::answer(state, &stage, &incoming, refused).await
+            rest_api::pipeline::answer(state, &stage, &incoming, refused, signature).await
         }
         Kind::Http(stages) => {
             let found = |name: &str| stages.get(name).map(|stage| std::sync::Arc::clone(&stage));

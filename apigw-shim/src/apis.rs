@@ -15,6 +15,7 @@ use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::{
     http_api::{compiled::HttpStage, record as http},
+    operations::VpcLink,
     rest_api::{compiled::RestStage, record as rest},
 };
 
@@ -24,6 +25,7 @@ const RESOURCES: Table = Table("apigateway.resources");
 const REST_DEPLOYMENTS: Table = Table("apigateway.deployments");
 const REST_STAGES: Table = Table("apigateway.stages");
 const ACCOUNTS: Table = Table("apigateway.accounts");
+const VPC_LINKS: Table = Table("apigateway.vpclinks");
 const HTTP_APIS: Table = Table("apigatewayv2.apis");
 const ROUTES: Table = Table("apigatewayv2.routes");
 const INTEGRATIONS: Table = Table("apigatewayv2.integrations");
@@ -39,6 +41,7 @@ pub(crate) struct Apis {
     pub rest_deployments: Collection<rest::Deployment>,
     pub rest_stages: Collection<rest::Stage>,
     pub accounts: Collection<rest::Texts>,
+    pub vpc_links: Collection<VpcLink>,
     pub http_apis: Collection<http::Api>,
     pub routes: Collection<http::Route>,
     pub integrations: Collection<http::Integration>,
@@ -90,7 +93,8 @@ pub(crate) fn scope_key(scope: &Scope) -> Key {
 }
 
 impl Apis {
-    pub fn load(store: &Store) -> Result<Self, StoreError> {
+    /// Loads what the store holds; `last` is the highest sequence number that others have given.
+    pub fn load(store: &Store, last: u64) -> Result<Self, StoreError> {
         let apis = Self {
             live: DashMap::new(),
             next: AtomicU64::new(1),
@@ -99,13 +103,14 @@ impl Apis {
             rest_deployments: Collection::load(store, REST_DEPLOYMENTS, VERSION)?,
             rest_stages: Collection::load(store, REST_STAGES, VERSION)?,
             accounts: Collection::load(store, ACCOUNTS, VERSION)?,
+            vpc_links: Collection::load(store, VPC_LINKS, VERSION)?,
             http_apis: Collection::load(store, HTTP_APIS, VERSION)?,
             routes: Collection::load(store, ROUTES, VERSION)?,
             integrations: Collection::load(store, INTEGRATIONS, VERSION)?,
             http_deployments: Collection::load(store, HTTP_DEPLOYMENTS, VERSION)?,
             http_stages: Collection::load(store, HTTP_STAGES, VERSION)?,
         };
-        let mut last = 0;
+        let mut last = last;
         for (table, kind) in [(REST_APIS, true), (HTTP_APIS, false)] {
             for (key, _) in store.scan(table, &Key::new(), None, usize::MAX)? {
                 last = last.max(apis.revive(&key, kind));
@@ -186,11 +191,14 @@ impl Apis {
         let deployment = self.rest_deployment(live, &stage.deployment_id);
         if let (Some(api), Some(deployment)) = (api, deployment) {
             // Stages of one deployment share what is compiled of it.
-            let shared = stages
-                .iter()
-                .find(|other| other.deployment_id == deployment.id)
-                .map(|other| Arc::clone(&other.api));
-            let compiled = RestStage::new(live, &api, stage, &deployment, shared);
+            let shared = |deployment: &rest::Deployment| {
+                let mut all = stages.iter();
+                let found = all.find(|other| other.deployment_id == deployment.id);
+                found.map(|other| Arc::clone(&other.api))
+            };
+            let canary = stage.canary_settings.as_ref();
+            let canary = canary.and_then(|canary| self.rest_deployment(live, &canary.deployment_id));
+            let compiled = RestStage::new(live, &api, stage, &deployment, canary.as_deref(), shared);
             stages.insert(stage.stage_name.clone(), Arc::new(compiled));
         }
     }

@@ -14,29 +14,39 @@ mod integrate;
 mod invoked;
 mod mapping;
 mod members;
+mod metering;
 mod operations;
 mod patch;
+mod policy;
 mod rest_api;
+mod schema;
 mod summary;
 
 use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
+use dashmap::DashMap;
 use http::{Request, Response};
 use outbound::Outbound;
-use runtime::{Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Output, Service, ServiceRouter};
+use runtime::{
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, LogSink, Output, Service, ServiceRouter,
+};
 use store::{Store, StoreError};
 
-pub use addressed::Addressed;
+pub use addressed::{Addressed, AskedUri};
 pub use summary::ApiSummary;
 
 use apis::Apis;
+use metering::Metering;
+use rest_api::authorize::{Admission, Jwks};
 
 /// How API Gateway is to run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `http://127.0.0.1:4566`: the base of the URLs it gives out, and where integrations must not reach admin routes.
     pub endpoint: Arc<str>,
+    /// Whether signatures of methods with `AWS_IAM` are checked, and not only there.
+    pub verify_signatures: bool,
 }
 
 /// API Gateway. Cheap to clone.
@@ -49,6 +59,13 @@ pub(crate) struct State {
     pub router: Arc<dyn ServiceRouter>,
     pub invoker: Arc<dyn FunctionInvoker>,
     pub apis: Apis,
+    /// API keys and usage plans.
+    pub metering: Arc<Metering>,
+    /// What authorizers have said of callers, for as long as it holds.
+    pub admissions: DashMap<String, Arc<Admission>>,
+    /// Keys of those who issue tokens.
+    pub jwks: DashMap<String, Arc<Jwks>>,
+    pub logs: Arc<dyn LogSink>,
     /// The way to HTTP servers of the user's.
     pub outbound: Outbound,
 }
@@ -62,10 +79,23 @@ impl ApiGateway {
         clock: Clock,
         router: Arc<dyn ServiceRouter>,
         invoker: Arc<dyn FunctionInvoker>,
+        logs: Arc<dyn LogSink>,
     ) -> Result<Self, StoreError> {
-        let apis = Apis::load(&store)?;
+        let (metering, last) = Metering::load(&store)?;
+        let apis = Apis::load(&store, last)?;
         let outbound = Outbound::new(&options.endpoint);
-        Ok(Self(Arc::new(State { options, clock, router, invoker, apis, outbound })))
+        Ok(Self(Arc::new(State {
+            options,
+            clock,
+            router,
+            invoker,
+            apis,
+            metering: Arc::new(metering),
+            admissions: DashMap::new(),
+            jwks: DashMap::new(),
+            logs,
+            outbound,
+        })))
     }
 
     /// The control plane of REST APIs, the service `apigateway`.

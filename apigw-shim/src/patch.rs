@@ -14,6 +14,7 @@ pub(crate) struct Patch {
     #[serde(default)]
     pub path: String,
     pub value: Option<String>,
+    pub from: Option<String>,
 }
 
 impl Patch {

@@ -157,11 +157,15 @@ impl Setup {
         )
         .map_err(stored)?;
         let apis = ApiGateway::new(
-            apigw_shim::Options { endpoint: endpoint.clone() },
+            apigw_shim::Options {
+                endpoint: endpoint.clone(),
+                verify_signatures: self.config.verify_signatures,
+            },
             store.clone(),
             clock.clone(),
             router.clone(),
             invoker,
+            Arc::new(logs.clone()),
         )
         .map_err(stored)?;
         let outbound = Outbound::new(endpoint);

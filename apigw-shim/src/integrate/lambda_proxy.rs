@@ -18,16 +18,25 @@ const KNOWN: &[&str] = &["statusCode", "headers", "multiValueHeaders", "body", "
 /// An event of version 1.0.
 pub(crate) fn event(exchange: &Exchange<'_>) -> Bytes {
     let request = exchange.request;
-    let stage = exchange.stage;
-    let headers = request.header_pairs();
-    let binary = is_binary(&stage.api.binary_media_types, request.content_type());
+    let binary = is_binary(&exchange.stage.api.binary_media_types, request.content_type());
     let body = match (request.body.is_empty(), binary) {
         (true, _) => Value::Null,
         (false, true) => Value::String(request.body_base64()),
         (false, false) => Value::String(String::from_utf8_lossy(&request.body).into_owned()),
     };
+    let mut event = members(exchange);
+    event.insert(String::from("body"), body);
+    event.insert(String::from("isBase64Encoded"), (binary && !request.body.is_empty()).into());
+    Value::Object(event).to_string().into()
+}
+
+/// All of an event but the body, as authorizers get it too.
+pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value> {
+    let request = exchange.request;
+    let stage = exchange.stage;
+    let headers = request.header_pairs();
     let host = request.host();
-    let event = json!({
+    let mut event = json!({
         "resource": exchange.resource.path,
         "path": request.path,
         "httpMethod": request.method.as_str(),
@@ -55,10 +64,31 @@ pub(crate) fn event(exchange: &Exchange<'_>) -> Bytes {
             "deploymentId": stage.deployment_id,
             "apiId": stage.api_id,
         },
-        "body": body,
-        "isBase64Encoded": binary && !request.body.is_empty(),
     });
-    event.to_string().into()
+    let context = &mut event["requestContext"];
+    if let Some(admission) = exchange.trail.authorizer.get() {
+        context["authorizer"] = Value::Object(admission.context.clone());
+    }
+    if let Some(key) = exchange.trail.api_key.get() {
+        context["identity"]["apiKey"] = json!(key.value);
+        context["identity"]["apiKeyId"] = json!(key.id);
+    }
+    if let Some(access_key) = exchange.trail.access_key.get() {
+        let account = &*stage.scope.account;
+        let identity = &mut context["identity"];
+        identity["accessKey"] = json!(access_key);
+        identity["accountId"] = json!(account);
+        identity["caller"] = json!(access_key);
+        identity["user"] = json!(access_key);
+        identity["userArn"] = json!(format!("arn:aws:iam::{account}:root"));
+    }
+    if stage.is_canary {
+        context["isCanaryRequest"] = json!(true);
+    }
+    match event {
+        Value::Object(members) => members,
+        _ => serde_json::Map::new(),
+    }
 }
 
 /// Who asks, as far as anybody knows.

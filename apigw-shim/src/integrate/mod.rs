@@ -2,6 +2,7 @@
 
 pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
+mod notes;
 mod service;
 
 use bytes::Bytes;
@@ -59,6 +60,10 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 service::call(state, prepared, service, region, action.as_deref(), request).await
             }
             Outgoing::Http { request, is_proxy } => {
+                let address: Option<http::Uri> = request.uri.parse().ok();
+                if address.is_none_or(|address| address.host().is_none_or(str::is_empty)) {
+                    return Err(GatewayError::configuration("Invalid endpoint address"));
+                }
                 let request_headers = request.headers.clone();
                 let (status, headers, body) = http_endpoint::send(
                     state,
@@ -82,7 +87,14 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
     if matches!(prepared.outgoing, Outgoing::Mock { .. }) {
         return reply.await;
     }
-    tokio::time::timeout(integration.timeout, reply).await.unwrap_or_else(|_| Err(GatewayError::timeout()))
+    let trail = prepared.exchange.trail;
+    notes::sending(state, trail, &prepared.outgoing);
+    let started = std::time::Instant::now();
+    let reply = tokio::time::timeout(integration.timeout, reply).await;
+    let reply = reply.unwrap_or_else(|_| Err(GatewayError::timeout()));
+    let _ = trail.integration.set((notes::status(&reply), started.elapsed()));
+    notes::received(state, trail, &reply);
+    reply
 }
 
 async fn invoke(

@@ -120,7 +120,7 @@ pub(crate) fn render_for(
         context: crate::rest_api::exchange::context_values(
             exchange.stage,
             exchange.request,
-            Some(&exchange.resource),
+            exchange.trail,
             None,
         ),
         variables: exchange.stage.variables.as_ref(),

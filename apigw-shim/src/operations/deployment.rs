@@ -14,7 +14,7 @@ use crate::{
     error::{bad_request, invalid, not_yet, storage},
     id, members,
     patch::Patch,
-    rest_api::record::{Deployment, Resource, Snapshot, Stage, Texts},
+    rest_api::record::{Canary, Deployment, Resource, RestApi, Snapshot, Stage, Texts},
 };
 
 #[derive(Deserialize)]
@@ -26,8 +26,18 @@ struct CreateDeployment {
     description: Option<String>,
     cache_cluster_enabled: Option<bool>,
     variables: Option<Texts>,
-    canary_settings: Option<Value>,
+    canary_settings: Option<CanarySettings>,
     tracing_enabled: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CanarySettings {
+    #[serde(default)]
+    percent_traffic: f64,
+    stage_variable_overrides: Option<Texts>,
+    #[serde(default)]
+    use_stage_cache: bool,
 }
 
 #[derive(Deserialize)]
@@ -100,12 +110,26 @@ fn refuse(state: &State, live: &Live, input: &CreateDeployment) -> Result<(), Se
                 "Stage {name} must already be created before making a canary release deployment"
             ));
         }
-        return Err(not_yet("canarySettings"));
+        stage::check_percent(input.canary_settings.as_ref().map_or(0.0, |canary| canary.percent_traffic))?;
     }
     if input.cache_cluster_enabled == Some(true) {
         return Err(not_yet("cacheClusterEnabled"));
     }
     Ok(())
+}
+
+/// What a deployment freezes.
+pub(super) fn snapshot(record: &RestApi, resources: Vec<Arc<Resource>>) -> Snapshot {
+    Snapshot {
+        resources,
+        gateway_responses: record.gateway_responses.clone(),
+        binary_media_types: record.binary_media_types.clone(),
+        request_validators: record.request_validators.clone(),
+        models: record.models.clone(),
+        authorizers: record.authorizers.clone(),
+        policy: record.policy.clone(),
+        api_key_source: record.api_key_source.clone(),
+    }
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -124,12 +148,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         sequence: state.apis.sequence(),
         description: input.description,
         created_date: rest_api::seconds(state),
-        snapshot: Snapshot {
-            resources,
-            gateway_responses: record.gateway_responses.clone(),
-            binary_media_types: record.binary_media_types.clone(),
-            request_validators: record.request_validators.clone(),
-        },
+        snapshot: snapshot(&record, resources),
     };
     let key = live.numbered(deployment.sequence);
     let deployment = state.apis.rest_deployments.put(key, deployment).await.map_err(storage)?;
@@ -137,7 +156,17 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         let now = rest_api::seconds(state);
         let before = state.apis.rest_stages.get(&live.child(&name));
         let mut stage = before.map_or_else(|| stage::new(name, now), |stage| Stage::clone(&*stage));
-        stage.deployment_id.clone_from(&deployment.id);
+        match input.canary_settings {
+            None => stage.deployment_id.clone_from(&deployment.id),
+            Some(canary) => {
+                stage.canary_settings = Some(Canary {
+                    percent_traffic: canary.percent_traffic,
+                    deployment_id: deployment.id.clone(),
+                    stage_variable_overrides: canary.stage_variable_overrides,
+                    use_stage_cache: canary.use_stage_cache,
+                });
+            }
+        }
         stage.last_updated_date = now;
         stage.description = input.stage_description.or(stage.description);
         stage.variables = input.variables.or(stage.variables);
@@ -189,7 +218,12 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     let _changing = live.changing.lock().await;
     let deployment = find(state, &live, &input.deployment_id)?;
     let stages = state.apis.rest_stages.page(&live.prefix(), None, usize::MAX);
-    if stages.iter().any(|stage| stage.deployment_id == deployment.id) {
+    let is_used = |stage: &Arc<Stage>| {
+        let canary = stage.canary_settings.as_ref();
+        stage.deployment_id == deployment.id
+            || canary.is_some_and(|canary| canary.deployment_id == deployment.id)
+    };
+    if stages.iter().any(is_used) {
         return Err(bad_request("Active stages pointing to this deployment must be moved or deleted"));
     }
     state.apis.rest_deployments.remove(&live.numbered(deployment.sequence)).await.map_err(storage)?;

@@ -57,8 +57,10 @@ pub(super) fn of_mut(method: &mut Method) -> Result<&mut Integration, ServiceErr
 }
 
 fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
-    if input.connection_type.as_deref() == Some("VPC_LINK") || input.connection_id.is_some() {
-        return Err(not_yet("connectionType VPC_LINK"));
+    if input.connection_type.as_deref() == Some("VPC_LINK")
+        && input.connection_id.as_deref().is_none_or(str::is_empty)
+    {
+        return Err(bad_request("connectionId must be specified when connectionType is VPC_LINK"));
     }
     if input.tls_config.is_some() {
         return Err(not_yet("tlsConfig"));
@@ -156,6 +158,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         http_method: input.integration_http_method.filter(|_| input.kind != "MOCK"),
         kind: input.kind,
         uri: input.uri,
+        connection_id: input.connection_id,
         connection_type: input.connection_type.or_else(|| is_http.then(|| String::from("INTERNET"))),
         credentials: input.credentials,
         request_parameters: input.request_parameters,
@@ -233,7 +236,7 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         ["timeoutInMillis"] => {
             integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)))?;
         }
-        ["connectionType"] if patch.value() == "VPC_LINK" => return Err(not_yet("connectionType VPC_LINK")),
+        ["connectionId"] => integration.connection_id = replaced(patch)?,
         ["connectionType"] => integration.connection_type = replaced(patch)?,
         _ => return Err(patch.invalid_path()),
     }

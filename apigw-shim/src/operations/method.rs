@@ -16,8 +16,6 @@ use crate::{
 };
 
 const METHODS: &[&str] = &["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"];
-/// The models every API has.
-const MODELS: &[&str] = &["Empty", "Error"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +30,9 @@ struct PutMethod {
     request_parameters: Option<Flags>,
     request_models: Option<Texts>,
     request_validator_id: Option<String>,
+    authorizer_id: Option<String>,
+    #[serde(default)]
+    authorization_scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -44,26 +45,51 @@ pub(super) struct OfMethod {
     pub patch_operations: Vec<Patch>,
 }
 
-/// There are no authorizers yet, so none can be named.
-fn check_authorization(kind: &str) -> Result<(), ServiceError> {
+/// Types that use an authorizer must name one of the API's; others keep none.
+fn check_authorization(
+    api: &RestApi,
+    kind: &str,
+    authorizer: Option<String>,
+) -> Result<Option<String>, ServiceError> {
     match kind.to_uppercase().as_str() {
-        "NONE" | "AWS_IAM" => Ok(()),
-        "CUSTOM" | "COGNITO_USER_POOLS" => Err(bad_request(
-            "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires \
-             a valid authorizer.",
-        )),
-        "JWT" => Err(crate::error::not_yet("JWT authorizers")),
+        "NONE" | "AWS_IAM" => Ok(None),
+        "CUSTOM" | "COGNITO_USER_POOLS" | "JWT" => {
+            let found = authorizer.filter(|id| api.authorizers.iter().any(|known| known.id == *id));
+            found.map(Some).ok_or_else(|| {
+                bad_request(
+                    "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS \
+                     requires a valid authorizer.",
+                )
+            })
+        }
         _ => Err(bad_request(
             "Invalid Authorization Type specified. Valid options are NONE,AWS_IAM,CUSTOM,COGNITO_USER_POOLS",
         )),
     }
 }
 
-pub(super) fn check_model(model: &str) -> Result<(), ServiceError> {
-    if MODELS.contains(&model) {
+/// A method that lets everybody in and has nothing behind it.
+pub(super) fn plain(name: &str) -> Method {
+    Method {
+        http_method: name.to_owned(),
+        authorization_type: String::from("NONE"),
+        authorizer_id: None,
+        authorization_scopes: Vec::new(),
+        api_key_required: false,
+        operation_name: None,
+        request_parameters: None,
+        request_models: None,
+        request_validator_id: None,
+        method_responses: BTreeMap::new(),
+        method_integration: None,
+    }
+}
+
+pub(super) fn check_model(api: &RestApi, name: &str) -> Result<(), ServiceError> {
+    if api.models.iter().any(|model| model.name == name) {
         return Ok(());
     }
-    Err(bad_request(format!("Invalid model identifier specified: {model}")))
+    Err(bad_request(format!("Invalid model identifier specified: {name}")))
 }
 
 fn check_validator(api: &RestApi, id: &str) -> Result<(), ServiceError> {
@@ -82,17 +108,20 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         let options = METHODS.join(",");
         return Err(bad_request(format!("Invalid HttpMethod specified. Valid options are {options}")));
     }
-    check_authorization(&input.authorization_type)?;
+    let api = rest_api::record(state, &live)?;
+    let authorizer_id = check_authorization(&api, &input.authorization_type, input.authorizer_id)?;
     if let Some(id) = &input.request_validator_id {
-        check_validator(&*rest_api::record(state, &live)?, id)?;
+        check_validator(&api, id)?;
     }
-    input.request_models.iter().flat_map(BTreeMap::values).try_for_each(|model| check_model(model))?;
+    input.request_models.iter().flat_map(BTreeMap::values).try_for_each(|name| check_model(&api, name))?;
     if resource.resource_methods.contains_key(&input.http_method) {
         return Err(conflict("Method already exists for this resource"));
     }
     let method = Method {
         http_method: input.http_method.clone(),
         authorization_type: input.authorization_type.to_uppercase(),
+        authorization_scopes: input.authorization_scopes,
+        authorizer_id,
         api_key_required: input.api_key_required,
         operation_name: input.operation_name,
         request_parameters: input.request_parameters,
@@ -124,6 +153,12 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     for patch in &input.patch_operations {
         change(&api, method, patch)?;
     }
+    // The type and its authorizer come in any order, so they are looked at together.
+    method.authorizer_id =
+        check_authorization(&api, &method.authorization_type, method.authorizer_id.take())?;
+    if method.authorizer_id.is_none() {
+        method.authorization_scopes.clear();
+    }
     let answer = members::answer(method);
     keep(state, &live, resource).await?;
     answer
@@ -142,7 +177,7 @@ fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), Servi
         }
         ["requestModels", content_type] => {
             if patch.sets()? {
-                check_model(&patch.value())?;
+                check_model(api, &patch.value())?;
                 set_entry(&mut method.request_models, (*content_type).to_owned(), patch.value());
             } else if !remove_entry(&mut method.request_models, content_type) {
                 return Err(crate::error::not_found("Content-Type specified was not found"));
@@ -158,11 +193,19 @@ fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), Servi
         }
         ["authorizationType"] => {
             patch.only_replace()?;
-            check_authorization(&patch.value())?;
             method.authorization_type = patch.value().to_uppercase();
         }
-        // AWS keeps an authorizer's id only beside a type that uses it, which check_authorization refuses.
-        ["authorizerId"] => patch.only_replace()?,
+        ["authorizerId"] => {
+            patch.only_replace()?;
+            method.authorizer_id = Some(patch.value()).filter(|id| !id.is_empty());
+        }
+        ["authorizationScopes"] => {
+            let scope = patch.value();
+            method.authorization_scopes.retain(|known| *known != scope);
+            if patch.sets()? {
+                method.authorization_scopes.push(scope);
+            }
+        }
         ["requestValidatorId"] => {
             patch.only_replace()?;
             let id = Some(patch.value()).filter(|id| !id.is_empty());

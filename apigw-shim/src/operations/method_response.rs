@@ -7,14 +7,15 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
 use super::{
-    api_of_resource, keep, method, method::check_model, method_mut, remove_entry, resource, set_entry,
+    api_of_resource, keep, method, method::check_model, method_mut, remove_entry, resource, rest_api,
+    set_entry,
 };
 use crate::{
     State,
     error::{conflict, invalid, not_found},
     members,
     patch::Patch,
-    rest_api::record::{Flags, MethodResponse, Resource, Texts},
+    rest_api::record::{Flags, MethodResponse, Resource, RestApi, Texts},
 };
 
 #[derive(Deserialize)]
@@ -40,7 +41,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
     let method = method_mut(&mut resource, &input.http_method)?;
-    input.response_models.iter().flat_map(BTreeMap::values).try_for_each(|model| check_model(model))?;
+    let api = rest_api::record(state, &live)?;
+    input.response_models.iter().flat_map(BTreeMap::values).try_for_each(|name| check_model(&api, name))?;
     if method.method_responses.contains_key(&input.status_code) {
         return Err(conflict("Response already exists for this resource"));
     }
@@ -70,15 +72,16 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
     let method = method_mut(&mut resource, &input.http_method)?;
     let response = method.method_responses.get_mut(&input.status_code).ok_or_else(no_status)?;
+    let api = rest_api::record(state, &live)?;
     for patch in &input.patch_operations {
-        change(response, patch)?;
+        change(&api, response, patch)?;
     }
     let answer = members::answer(response);
     keep(state, &live, resource).await?;
     answer
 }
 
-fn change(response: &mut MethodResponse, patch: &Patch) -> Result<(), ServiceError> {
+fn change(api: &RestApi, response: &mut MethodResponse, patch: &Patch) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
@@ -91,7 +94,7 @@ fn change(response: &mut MethodResponse, patch: &Patch) -> Result<(), ServiceErr
         }
         ["responseModels", content_type] => {
             if patch.sets()? {
-                check_model(&patch.value())?;
+                check_model(api, &patch.value())?;
                 set_entry(&mut response.response_models, (*content_type).to_owned(), patch.value());
             } else if !remove_entry(&mut response.response_models, content_type) {
                 return Err(not_found("Content-Type specified was not found"));

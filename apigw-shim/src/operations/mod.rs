@@ -1,18 +1,30 @@
 //! The control plane of REST APIs: one file for each kind of thing, one function for each operation.
 
 mod account;
+mod api_key;
+mod authorizer;
+mod canary;
 mod deployment;
-mod documentation;
+mod documentation_part;
+mod documentation_version;
 mod gateway_response;
 mod integration;
 mod integration_response;
 mod method;
 mod method_response;
+mod model;
 mod request_validator;
 mod resource;
 mod rest_api;
 mod stage;
 mod tags;
+mod test_invoke;
+mod usage;
+mod usage_plan;
+mod usage_plan_key;
+mod vpc_link;
+
+pub(crate) use vpc_link::VpcLink;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -89,21 +101,58 @@ operations! {
     "GetStages" => stage::list,
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
-    "CreateDocumentationPart" => documentation::create_part,
-    "GetDocumentationPart" => documentation::get_part,
-    "GetDocumentationParts" => documentation::list_parts,
-    "UpdateDocumentationPart" => documentation::update_part,
-    "DeleteDocumentationPart" => documentation::delete_part,
-    "CreateDocumentationVersion" => documentation::create_version,
-    "GetDocumentationVersion" => documentation::get_version,
-    "GetDocumentationVersions" => documentation::list_versions,
-    "UpdateDocumentationVersion" => documentation::update_version,
-    "DeleteDocumentationVersion" => documentation::delete_version,
+    "CreateDocumentationPart" => documentation_part::create,
+    "GetDocumentationPart" => documentation_part::get,
+    "GetDocumentationParts" => documentation_part::list,
+    "UpdateDocumentationPart" => documentation_part::update,
+    "DeleteDocumentationPart" => documentation_part::delete,
+    "CreateDocumentationVersion" => documentation_version::create,
+    "GetDocumentationVersion" => documentation_version::get,
+    "GetDocumentationVersions" => documentation_version::list,
+    "UpdateDocumentationVersion" => documentation_version::update,
+    "DeleteDocumentationVersion" => documentation_version::delete,
     "CreateRequestValidator" => request_validator::create,
     "GetRequestValidator" => request_validator::get,
     "GetRequestValidators" => request_validator::list,
     "UpdateRequestValidator" => request_validator::update,
     "DeleteRequestValidator" => request_validator::delete,
+    "CreateModel" => model::create,
+    "GetModel" => model::get,
+    "GetModels" => model::list,
+    "UpdateModel" => model::update,
+    "DeleteModel" => model::delete,
+    "GetModelTemplate" => model::template,
+    "CreateApiKey" => api_key::create,
+    "GetApiKey" => api_key::get,
+    "GetApiKeys" => api_key::list,
+    "UpdateApiKey" => api_key::update,
+    "DeleteApiKey" => api_key::delete,
+    "ImportApiKeys" => api_key::import,
+    "CreateUsagePlan" => usage_plan::create,
+    "GetUsagePlan" => usage_plan::get,
+    "GetUsagePlans" => usage_plan::list,
+    "UpdateUsagePlan" => usage_plan::update,
+    "DeleteUsagePlan" => usage_plan::delete,
+    "CreateUsagePlanKey" => usage_plan_key::create,
+    "GetUsagePlanKey" => usage_plan_key::get,
+    "GetUsagePlanKeys" => usage_plan_key::list,
+    "DeleteUsagePlanKey" => usage_plan_key::delete,
+    "GetUsage" => usage::get,
+    "UpdateUsage" => usage::update,
+    "CreateAuthorizer" => authorizer::create,
+    "GetAuthorizer" => authorizer::get,
+    "GetAuthorizers" => authorizer::list,
+    "UpdateAuthorizer" => authorizer::update,
+    "DeleteAuthorizer" => authorizer::delete,
+    "FlushStageAuthorizersCache" => authorizer::flush,
+    "TestInvokeMethod" => test_invoke::method,
+    "TestInvokeAuthorizer" => test_invoke::authorizer,
+    "CreateVpcLink" => vpc_link::create,
+    "GetVpcLink" => vpc_link::get,
+    "GetVpcLinks" => vpc_link::list,
+    "UpdateVpcLink" => vpc_link::update,
+    "DeleteVpcLink" => vpc_link::delete,
+    "FlushStageCache" => stage::flush_cache,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,
@@ -142,6 +191,11 @@ async fn keep(state: &State, live: &Live, resource: Resource) -> Result<Arc<Reso
     state.apis.resources.put(live.child(&resource.id), resource).await.map_err(crate::error::storage)
 }
 
+/// How many a page has.
+fn limit(limit: Option<i64>) -> usize {
+    limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500)
+}
+
 /// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
 fn page<T>(
     all: Vec<T>,
@@ -149,8 +203,7 @@ fn page<T>(
     position: Option<&str>,
     id: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Option<String>) {
-    let limit =
-        limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500);
+    let limit = self::limit(limit);
     let start =
         position.and_then(|position| all.iter().position(|item| id(item) == position)).map_or(0, |at| at + 1);
     let more = all.len() > start + limit;

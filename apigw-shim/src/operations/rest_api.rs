@@ -15,7 +15,7 @@ use crate::{
     error::{bad_request, conflict, not_yet, storage},
     id, members,
     patch::Patch,
-    rest_api::record::{Resource, RestApi, Texts},
+    rest_api::record::{Model, Resource, RestApi, Texts},
 };
 
 /// The largest `minimumCompressionSize`.
@@ -75,6 +75,10 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         Some(size) => Some(compression_size(size).ok_or_else(invalid_compression_size)?),
     };
     let (endpoint_type, ip_address_type, vpc_endpoint_ids) = endpoint(input.endpoint_configuration)?;
+    let policy = match input.policy.filter(|policy| !policy.is_empty()) {
+        None => None,
+        Some(policy) => Some(checked_policy(&policy)?),
+    };
     let id = id::api(&input.tags);
     if state.apis.live(&id).is_some() {
         return Err(conflict(format!("An API with the id {id} exists already")));
@@ -100,6 +104,9 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         documentation_parts: Vec::new(),
         documentation_versions: Vec::new(),
         request_validators: Vec::new(),
+        models: Model::defaults(),
+        authorizers: Vec::new(),
+        policy,
     };
     let answer = render(&api, false);
     // The root comes first: an API must not be found without it.
@@ -121,9 +128,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
 fn refuse(input: &CreateRestApi) -> Result<(), ServiceError> {
     if input.clone_from.as_deref().is_some_and(|from| !from.is_empty()) {
         return Err(not_yet("cloneFrom"));
-    }
-    if input.policy.as_deref().is_some_and(|policy| !policy.is_empty()) {
-        return Err(not_yet("policy (resource policies)"));
     }
     Ok(())
 }
@@ -164,6 +168,14 @@ fn invalid_compression_size() -> ServiceError {
     bad_request(format!("Invalid minimum compression size, must be between 0 and {MOST_COMPRESSION_SIZE}"))
 }
 
+/// A policy that can be evaluated. AWS answers with its quotes escaped, and takes such back.
+fn checked_policy(policy: &str) -> Result<String, ServiceError> {
+    let plain = policy.replace("\\\"", "\"");
+    crate::policy::Policy::parse(&plain).map(|_| plain).map_err(|reason| {
+        bad_request(format!("Invalid policy document. Please check the policy syntax and ensure that Principals are valid. ({reason})"))
+    })
+}
+
 pub(super) fn seconds(state: &State) -> f64 {
     // AWS keeps whole seconds here.
     #[expect(clippy::cast_precision_loss, reason = "seconds fit a double")]
@@ -192,6 +204,7 @@ fn render(api: &RestApi, always_tags: bool) -> Value {
         "disableExecuteApiEndpoint": api.disable_execute_api_endpoint,
         "rootResourceId": api.root_resource_id,
         "securityPolicy": api.security_policy,
+        "policy": api.policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
     })
 }
 
@@ -234,6 +247,19 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     }
     let record = put(state, &live, record).await?;
     Ok(Output::of(render(&record, true)))
+}
+
+/// Changes an API's record; nothing of it is kept if the change is refused.
+pub(super) async fn alter<T>(
+    state: &State,
+    live: &Live,
+    change: impl FnOnce(&mut RestApi) -> Result<T, ServiceError>,
+) -> Result<T, ServiceError> {
+    let _changing = live.changing.lock().await;
+    let mut record = RestApi::clone(&*record(state, live)?);
+    let answer = change(&mut record)?;
+    put(state, live, record).await?;
+    Ok(answer)
 }
 
 /// Keeps an API's record; what of it acts at once (not with the next deployment) takes effect.
@@ -279,8 +305,10 @@ fn change(api: &mut RestApi, patch: &Patch) -> Result<(), ServiceError> {
                 }
             };
         }
-        ["policy"] if patch.value.as_deref().is_none_or(str::is_empty) => {}
-        ["policy"] => return Err(not_yet("policy (resource policies)")),
+        ["policy"] => {
+            let value = if patch.sets()? { patch.value() } else { String::new() };
+            api.policy = if value.is_empty() { None } else { Some(checked_policy(&value)?) };
+        }
         ["binaryMediaTypes", media_type] => change_media_type(api, patch, media_type)?,
         ["endpointConfiguration", "types", ..] => {
             if patch.op != "replace" {

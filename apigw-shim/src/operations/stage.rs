@@ -7,14 +7,17 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, documentation, remove_entry, rest_api, set_entry};
+use super::{api, canary, documentation_version, remove_entry, rest_api, set_entry};
 use crate::{
     State,
     apis::{Kind, Live},
     error::{bad_request, conflict, invalid, not_yet, storage},
     members,
     patch::Patch,
-    rest_api::record::{Stage, Texts},
+    rest_api::{
+        access_log,
+        record::{Canary, Stage, Texts},
+    },
 };
 
 #[derive(Deserialize)]
@@ -28,11 +31,23 @@ struct CreateStage {
     cache_cluster_enabled: bool,
     variables: Option<Texts>,
     documentation_version: Option<String>,
-    canary_settings: Option<Value>,
+    canary_settings: Option<CanarySettings>,
+    cache_cluster_size: Option<String>,
     #[serde(default)]
     tracing_enabled: bool,
     #[serde(default)]
     tags: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CanarySettings {
+    #[serde(default)]
+    percent_traffic: f64,
+    deployment_id: Option<String>,
+    stage_variable_overrides: Option<Texts>,
+    #[serde(default)]
+    use_stage_cache: bool,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +75,10 @@ pub(super) fn new(name: String, now: f64) -> Stage {
         documentation_version: None,
         cache_cluster_enabled: false,
         cache_cluster_status: String::from("NOT_AVAILABLE"),
+        cache_cluster_size: None,
+        client_certificate_id: None,
+        canary_settings: None,
+        access_log_settings: None,
         method_settings: BTreeMap::new(),
         variables: None,
         tracing_enabled: false,
@@ -78,7 +97,7 @@ pub(super) fn check_name(name: &str) -> Result<(), ServiceError> {
 }
 
 /// Variables become parts of addresses and templates: AWS allows them few characters.
-fn check_variables<'a>(
+pub(super) fn check_variables<'a>(
     variables: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Result<(), ServiceError> {
     let in_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
@@ -123,15 +142,31 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if input.cache_cluster_enabled {
         return Err(not_yet("cacheClusterEnabled"));
     }
-    if input.canary_settings.is_some() {
-        return Err(not_yet("canarySettings"));
-    }
+    let canary = match input.canary_settings {
+        None => None,
+        Some(settings) => {
+            check_percent(settings.percent_traffic)?;
+            check_variables(settings.stage_variable_overrides.iter().flatten())?;
+            let deployment_id = settings.deployment_id.unwrap_or_else(|| input.deployment_id.clone());
+            if state.apis.rest_deployment(&live, &deployment_id).is_none() {
+                return Err(bad_request("Deployment id does not exist"));
+            }
+            Some(Canary {
+                percent_traffic: settings.percent_traffic,
+                deployment_id,
+                stage_variable_overrides: settings.stage_variable_overrides,
+                use_stage_cache: settings.use_stage_cache,
+            })
+        }
+    };
     if let Some(version) = &input.documentation_version {
-        documentation::check_version(&*rest_api::record(state, &live)?, version)?;
+        documentation_version::check(&*rest_api::record(state, &live)?, version)?;
     }
     check_variables(input.variables.iter().flatten())?;
     let mut stage = new(input.stage_name, rest_api::seconds(state));
     stage.deployment_id = input.deployment_id;
+    stage.cache_cluster_size = input.cache_cluster_size;
+    stage.canary_settings = canary;
     stage.description = input.description;
     stage.variables = input.variables;
     stage.documentation_version = input.documentation_version;
@@ -172,6 +207,9 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
 fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if patch.op == "copy" {
+        return canary::promote(stage, patch);
+    }
     match segments.as_slice() {
         ["deploymentId"] => {
             patch.only_replace()?;
@@ -196,33 +234,61 @@ fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Resul
         ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
         ["documentationVersion"] => {
             if patch.sets()? {
-                documentation::check_version(&*rest_api::record(state, live)?, &patch.value())?;
+                documentation_version::check(&*rest_api::record(state, live)?, &patch.value())?;
             }
             stage.documentation_version = patch.sets()?.then(|| patch.value());
         }
-        ["canarySettings", ..] => return Err(not_yet("canarySettings")),
-        ["accessLogSettings", ..] => access_log(patch, &segments)?,
+        ["canarySettings", rest @ ..] => canary::change(state, live, stage, patch, rest)?,
+        ["accessLogSettings", ..] => access_log(stage, patch, &segments)?,
         [] | [_] => return Err(invalid_setting(patch)),
         _ => method_setting(stage, patch)?,
     }
     Ok(())
 }
 
-/// Access logs are not written yet, so none can be asked for; what AWS refuses is refused as AWS does.
-fn access_log(patch: &Patch, segments: &[&str]) -> Result<(), ServiceError> {
+/// Where access logs go, and what stands in them.
+fn access_log(stage: &mut Stage, patch: &Patch, segments: &[&str]) -> Result<(), ServiceError> {
     if patch.op == "remove" {
+        if segments.len() == 1 && stage.access_log_settings.take().is_some() {
+            return Ok(());
+        }
         return Err(no_such_setting(&patch.path));
     }
-    if !matches!(segments, [_, "destinationArn" | "format"]) {
-        return Err(bad_request(
-            "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, \
-             /accessLogSettings/format]",
-        ));
-    }
-    if patch.value().is_empty() {
+    let value = patch.value();
+    let (name, is_empty) = match segments {
+        [_, name @ ("destinationArn" | "format")] => (*name, value.is_empty()),
+        _ => {
+            return Err(bad_request(
+                "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, \
+                 /accessLogSettings/format]",
+            ));
+        }
+    };
+    if is_empty {
         return Err(bad_request("Access Log value must not be empty"));
     }
-    Err(not_yet("accessLogSettings"))
+    if name == "format" {
+        stage.access_log_settings.get_or_insert_default().format = Some(value);
+        return Ok(());
+    }
+    if value.contains(":firehose:") {
+        return Err(not_yet("access logs to Firehose"));
+    }
+    if access_log::group(&value).is_none() {
+        return Err(bad_request(
+            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
+        ));
+    }
+    stage.access_log_settings.get_or_insert_default().destination_arn = Some(value);
+    Ok(())
+}
+
+/// The share of requests that a canary gets, in hundredths.
+pub(super) fn check_percent(percent: f64) -> Result<(), ServiceError> {
+    if (0.0..=100.0).contains(&percent) {
+        return Ok(());
+    }
+    Err(bad_request("Invalid percentTraffic specified. Must be between 0.0 and 100.0"))
 }
 
 fn no_such_setting(path: &str) -> ServiceError {
@@ -259,12 +325,29 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
             let seconds: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
             ("cacheTtlInSeconds", json!(seconds))
         }
-        ("throttling", "burstLimit" | "rateLimit") => return Err(not_yet("throttling by method settings")),
-        ("logging", "dataTrace" | "loglevel") => return Err(not_yet("execution logs by method settings")),
-        ("metrics", "enabled") => return Err(not_yet("metrics by method settings")),
+        ("throttling", "burstLimit") => {
+            let limit: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
+            ("throttlingBurstLimit", json!(limit))
+        }
+        ("throttling", "rateLimit") => {
+            let limit: f64 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
+            ("throttlingRateLimit", json!(limit))
+        }
+        ("logging", "dataTrace") => ("dataTraceEnabled", json!(patch.is_true())),
+        ("logging", "loglevel") => {
+            if !["OFF", "ERROR", "INFO"].contains(&patch.value().as_str()) {
+                return Err(bad_request("Invalid logging level specified. Valid options are OFF,ERROR,INFO"));
+            }
+            ("loggingLevel", json!(patch.value()))
+        }
+        // There is nowhere to see metrics here; the setting is kept and shown.
+        ("metrics", "enabled") => ("metricsEnabled", json!(patch.is_true())),
         _ => return Err(invalid_setting(patch)),
     };
-    let settings = stage.method_settings.entry(method.to_owned()).or_insert_with(default_settings);
+    // What a method is not told itself it has from what all are told.
+    let common = stage.method_settings.get("*/*").cloned();
+    let new = || common.unwrap_or_else(default_settings);
+    let settings = stage.method_settings.entry(method.to_owned()).or_insert_with(new);
     settings[name] = value;
     Ok(())
 }
@@ -312,5 +395,17 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     if let Kind::Rest(stages) = &live.kind {
         stages.remove(&input.stage_name);
     }
+    Ok(Output::empty())
+}
+
+/// No stage has a cache to empty, as on AWS where none was asked for.
+pub(super) async fn flush_cache(
+    state: &State,
+    ctx: &CallContext,
+    input: Input,
+) -> Result<Output, ServiceError> {
+    let input: OfStage = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    find(state, &live, &input.stage_name)?;
     Ok(Output::empty())
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{CallContext, Input, Output};
+use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{rest, rest_api, stage};
+use super::{VpcLink, rest, rest_api, stage, vpc_link};
 use crate::{
     State,
     apis::Live,
-    error::{bad_request, not_found},
+    error::{bad_request, not_found, storage},
     members,
+    metering::{ApiKey, UsagePlan},
     rest_api::record::{RestApi, Stage, Texts},
 };
 
@@ -30,6 +31,9 @@ struct OfArn {
 enum Tagged {
     Api(Arc<Live>, Arc<RestApi>),
     Stage(Arc<Live>, Arc<Stage>),
+    Key(Arc<ApiKey>),
+    Plan(Arc<UsagePlan>),
+    Link(Arc<VpcLink>),
 }
 
 fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceError> {
@@ -49,11 +53,25 @@ fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceEr
             let stage = stage.ok_or_else(|| crate::error::invalid("stage identifier"))?;
             Ok(Tagged::Stage(live, stage))
         }
+        ["apikeys", id] => {
+            let key = state.metering.key(&ctx.scope, id);
+            key.map(Tagged::Key).ok_or_else(|| crate::error::invalid("API Key identifier"))
+        }
+        ["usageplans", id] => {
+            let plan = state.metering.plan(&ctx.scope, id);
+            plan.map(Tagged::Plan).ok_or_else(|| not_found("Invalid Usage Plan ID specified"))
+        }
+        ["vpclinks", id] => vpc_link::find(state, &ctx.scope, id).map(Tagged::Link),
         _ => Err(bad_request("Invalid ARN specified in the request")),
     }
 }
 
-async fn change(state: &State, tagged: &Tagged, change: impl FnOnce(&mut Texts)) -> Result<(), ServiceError> {
+async fn change(
+    state: &State,
+    scope: &Scope,
+    tagged: &Tagged,
+    change: impl FnOnce(&mut Texts),
+) -> Result<(), ServiceError> {
     match tagged {
         Tagged::Api(live, _) => {
             let _changing = live.changing.lock().await;
@@ -67,6 +85,21 @@ async fn change(state: &State, tagged: &Tagged, change: impl FnOnce(&mut Texts))
             change(&mut stage.tags);
             stage::keep(state, live, stage).await?;
         }
+        Tagged::Key(found) => {
+            let mut key = ApiKey::clone(found);
+            change(&mut key.tags);
+            state.metering.put_key(scope, key).await.map_err(storage)?;
+        }
+        Tagged::Plan(found) => {
+            let mut plan = UsagePlan::clone(found);
+            change(&mut plan.tags);
+            state.metering.put_plan(scope, plan).await.map_err(storage)?;
+        }
+        Tagged::Link(found) => {
+            let mut link = VpcLink::clone(found);
+            change(&mut link.tags);
+            vpc_link::keep(state, scope, link).await?;
+        }
     }
     Ok(())
 }
@@ -76,6 +109,9 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
     let tags = match find(state, ctx, &input.resource_arn)? {
         Tagged::Api(_, api) => api.tags.clone(),
         Tagged::Stage(_, stage) => stage.tags.clone(),
+        Tagged::Key(key) => key.tags.clone(),
+        Tagged::Plan(plan) => plan.tags.clone(),
+        Tagged::Link(link) => link.tags.clone(),
     };
     Ok(Output::of(json!({"tags": tags})))
 }
@@ -83,13 +119,13 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
 pub(super) async fn tag(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: OfArn = members::read(input)?;
     let tagged = find(state, ctx, &input.resource_arn)?;
-    change(state, &tagged, |tags| tags.extend(input.tags)).await?;
+    change(state, &ctx.scope, &tagged, |tags| tags.extend(input.tags)).await?;
     Ok(Output::empty())
 }
 
 pub(super) async fn untag(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: OfArn = members::read(input)?;
     let tagged = find(state, ctx, &input.resource_arn)?;
-    change(state, &tagged, |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await?;
+    change(state, &ctx.scope, &tagged, |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await?;
     Ok(Output::empty())
 }

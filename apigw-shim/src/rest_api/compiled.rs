@@ -1,22 +1,31 @@
 //! What is made of a deployment once, so that requests find it ready: a tree of paths, parsed templates and mappings.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use fancy_regex::Regex;
-use runtime::Scope;
+use runtime::{LogStream, Scope};
 use vtl::Template;
 
 use super::{
+    access_log::AccessLog,
+    authorize::{Authorization, CompiledAuthorizer},
     gateway_response::Customized,
     record::{
-        Deployment, Integration, IntegrationResponse, Method, RequestValidator, Resource, RestApi, Stage,
+        Deployment, Integration, IntegrationResponse, Method, Model, Resource, RestApi, Snapshot, Stage,
         Texts,
     },
+    settings::Settings,
     trie::Trie,
 };
 use crate::{
     apis::Live,
     mapping::parameters::{Mapping, Source},
+    policy::Policy,
+    schema::{self, Schema},
 };
 
 /// A stage that answers requests.
@@ -29,7 +38,19 @@ pub(crate) struct RestStage {
     /// `disableExecuteApiEndpoint`.
     pub is_disabled: bool,
     pub minimum_compression_size: Option<u32>,
+    /// Whether this is the part of a stage that a canary answers.
+    pub is_canary: bool,
+    pub canary: Option<Box<CanaryStage>>,
+    pub settings: Settings,
+    pub access_log: Option<AccessLog>,
+    pub execution_log: OnceLock<Arc<dyn LogStream>>,
     pub api: Arc<CompiledApi>,
+}
+
+/// A second deployment, and the share of requests it gets.
+pub(crate) struct CanaryStage {
+    pub percent: f64,
+    pub stage: Arc<RestStage>,
 }
 
 /// A deployment.
@@ -38,6 +59,9 @@ pub(crate) struct CompiledApi {
     pub routes: Trie<Arc<CompiledResource>>,
     pub gateway_responses: Customized,
     pub binary_media_types: Vec<String>,
+    pub policy: Option<Policy>,
+    /// Whether the API key is the authorizer's to name.
+    pub key_from_authorizer: bool,
 }
 
 pub(crate) struct CompiledResource {
@@ -54,7 +78,9 @@ impl CompiledResource {
 }
 
 pub(crate) struct CompiledMethod {
-    pub needs_signature: bool,
+    /// `/path/GET`.
+    pub key: String,
+    pub authorization: Authorization,
     pub needs_api_key: bool,
     pub validation: Validation,
     /// The statuses it may answer, with the headers it may set.
@@ -69,7 +95,7 @@ pub(crate) struct Validation {
     /// `querystring`, `header` or `path`, and a name.
     pub required: Vec<(String, String)>,
     /// The models of bodies by content type, where bodies are validated.
-    pub models: Vec<(String, String)>,
+    pub models: Vec<(String, Result<Arc<Schema>, String>)>,
 }
 
 pub(crate) struct CompiledIntegration {
@@ -140,84 +166,184 @@ impl RestStage {
         api: &RestApi,
         stage: &Stage,
         deployment: &Deployment,
-        shared: Option<Arc<CompiledApi>>,
+        canary: Option<&Deployment>,
+        shared: impl Fn(&Deployment) -> Option<Arc<CompiledApi>>,
+    ) -> Self {
+        let compiled = |deployment: &Deployment| {
+            shared(deployment).unwrap_or_else(|| Arc::new(CompiledApi::new(deployment)))
+        };
+        let mut own = Self::plain(live, api, stage, &deployment.id, compiled(deployment));
+        if let Some((settings, deployment)) = stage.canary_settings.as_ref().zip(canary) {
+            // A canary of the deployment that the stage has already shares what is compiled of it.
+            let shares = deployment.id == own.deployment_id;
+            let api_of = if shares { Arc::clone(&own.api) } else { compiled(deployment) };
+            let mut part = Self::plain(live, api, stage, &deployment.id, api_of);
+            if let Some(overrides) = &settings.stage_variable_overrides {
+                part.variables.get_or_insert_default().extend(overrides.clone());
+            }
+            part.is_canary = true;
+            own.canary =
+                Some(Box::new(CanaryStage { percent: settings.percent_traffic, stage: Arc::new(part) }));
+        }
+        own
+    }
+
+    fn plain(
+        live: &Live,
+        api: &RestApi,
+        stage: &Stage,
+        deployment: &str,
+        compiled: Arc<CompiledApi>,
     ) -> Self {
         Self {
             api_id: live.id.clone(),
             scope: live.scope.clone(),
             name: stage.stage_name.clone(),
             variables: stage.variables.clone(),
-            deployment_id: deployment.id.clone(),
+            deployment_id: deployment.to_owned(),
             is_disabled: api.disable_execute_api_endpoint,
             minimum_compression_size: api.minimum_compression_size,
-            api: shared.unwrap_or_else(|| Arc::new(CompiledApi::new(deployment))),
+            is_canary: false,
+            canary: None,
+            settings: Settings::new(&stage.method_settings),
+            access_log: stage.access_log_settings.as_ref().and_then(|log| AccessLog::new(&live.scope, log)),
+            execution_log: OnceLock::new(),
+            api: compiled,
         }
+    }
+
+    /// The part of the stage that answers a request: the canary its share of them.
+    pub fn part(self: &Arc<Self>) -> Arc<Self> {
+        let Some(canary) = &self.canary else { return Arc::clone(self) };
+        // The keys of a hasher are random, so what it makes of nothing is too.
+        let random = std::hash::BuildHasher::build_hasher(&std::hash::RandomState::new());
+        #[expect(clippy::cast_precision_loss, reason = "hundredths of percents are enough")]
+        let drawn = (std::hash::Hasher::finish(&random) % 10_000) as f64 / 100.0;
+        Arc::clone(if drawn < canary.percent { &canary.stage } else { self })
+    }
+
+    /// Whether the stage's settings let one more request to the method in now.
+    pub fn admits(&self, method: &str, now: runtime::Timestamp) -> bool {
+        self.settings.admits(method, now)
     }
 }
 
 impl CompiledApi {
-    fn new(deployment: &Deployment) -> Self {
+    pub fn new(deployment: &Deployment) -> Self {
         let snapshot = &deployment.snapshot;
+        let mut compiler = Compiler::new(snapshot);
         let mut routes = Trie::default();
         for resource in snapshot.resources.iter().filter(|resource| !resource.resource_methods.is_empty()) {
-            routes.insert(&resource.path, Arc::new(compile_resource(resource, &snapshot.request_validators)));
+            routes.insert(&resource.path, Arc::new(compiler.resource(resource)));
         }
         Self {
             routes,
             gateway_responses: snapshot.gateway_responses.clone(),
             binary_media_types: snapshot.binary_media_types.clone(),
+            // What cannot be read was refused when it was given.
+            policy: snapshot.policy.as_deref().and_then(|policy| Policy::parse(policy).ok()),
+            key_from_authorizer: snapshot.api_key_source == "AUTHORIZER",
         }
     }
 }
 
-fn compile_resource(resource: &Resource, validators: &[RequestValidator]) -> CompiledResource {
-    let methods = resource.resource_methods.iter();
-    CompiledResource {
-        id: resource.id.clone(),
-        path: resource.path.clone(),
-        methods: methods
-            .map(|(name, method)| (name.clone(), Arc::new(compile_method(method, validators))))
-            .collect(),
-    }
+/// What methods need of the rest of their API.
+struct Compiler<'s> {
+    snapshot: &'s Snapshot,
+    /// The models' schemas, as far as they are JSON.
+    models: BTreeMap<String, serde_json::Value>,
+    /// Those that methods have needed.
+    schemas: HashMap<String, Result<Arc<Schema>, String>>,
 }
 
-fn compile_method(method: &Method, validators: &[RequestValidator]) -> CompiledMethod {
-    let headers = |parameters: &Option<super::record::Flags>| {
-        let names = parameters.iter().flatten().map(|(name, _)| name.clone());
-        names.collect::<Vec<String>>()
-    };
-    let responses = method.method_responses.iter();
-    let integration =
-        method.method_integration.as_ref().ok_or_else(|| String::from("no integration is defined"));
-    CompiledMethod {
-        needs_signature: method.authorization_type == "AWS_IAM",
-        needs_api_key: method.api_key_required,
-        validation: validation(method, validators),
-        responses: responses
-            .map(|(status, response)| (status.clone(), headers(&response.response_parameters)))
-            .collect(),
-        integration: integration.and_then(compile_integration),
+impl<'s> Compiler<'s> {
+    fn new(snapshot: &'s Snapshot) -> Self {
+        let models = snapshot.models.iter();
+        let parse = |model: &Model| Some((model.name.clone(), serde_json::from_str(&model.schema).ok()?));
+        Self { snapshot, models: models.filter_map(parse).collect(), schemas: HashMap::new() }
     }
-}
 
-fn validation(method: &Method, validators: &[RequestValidator]) -> Validation {
-    let mut validation = Validation::default();
-    let wanted = method.request_validator_id.as_ref();
-    let Some(validator) = validators.iter().find(|known| wanted == Some(&known.id)) else {
-        return validation;
-    };
-    if validator.validate_request_parameters {
-        let required = method.request_parameters.iter().flatten().filter(|(_, is_required)| **is_required);
-        let split = |name: &String| {
-            let (place, name) = name.strip_prefix("method.request.")?.split_once('.')?;
-            Some((place.to_owned(), name.to_owned()))
+    fn resource(&mut self, resource: &Resource) -> CompiledResource {
+        let methods = resource.resource_methods.iter();
+        CompiledResource {
+            id: resource.id.clone(),
+            path: resource.path.clone(),
+            methods: methods
+                .map(|(name, method)| {
+                    let key = format!("{}/{name}", resource.path);
+                    (name.clone(), Arc::new(self.method(method, key)))
+                })
+                .collect(),
+        }
+    }
+
+    fn method(&mut self, method: &Method, key: String) -> CompiledMethod {
+        let headers = |parameters: &Option<super::record::Flags>| {
+            let names = parameters.iter().flatten().map(|(name, _)| name.clone());
+            names.collect::<Vec<String>>()
         };
-        validation.required = required.filter_map(|(name, _)| split(name)).collect();
+        let responses = method.method_responses.iter();
+        let integration =
+            method.method_integration.as_ref().ok_or_else(|| String::from("no integration is defined"));
+        CompiledMethod {
+            key,
+            authorization: self.authorization(method),
+            needs_api_key: method.api_key_required,
+            validation: self.validation(method),
+            responses: responses
+                .map(|(status, response)| (status.clone(), headers(&response.response_parameters)))
+                .collect(),
+            integration: integration.and_then(compile_integration),
+        }
     }
-    if validator.validate_request_body {
-        validation.models = method.request_models.clone().into_iter().flatten().collect();
+
+    fn authorization(&self, method: &Method) -> Authorization {
+        match method.authorization_type.as_str() {
+            "NONE" => Authorization::None,
+            "AWS_IAM" => Authorization::Iam,
+            kind => {
+                let mut all = self.snapshot.authorizers.iter();
+                let found = all.find(|known| Some(&known.id) == method.authorizer_id.as_ref());
+                let found = found.ok_or_else(|| format!("there is no authorizer for {kind}"));
+                match found.and_then(CompiledAuthorizer::new) {
+                    Ok(authorizer) => {
+                        Authorization::Authorizer(Arc::new(authorizer), method.authorization_scopes.clone())
+                    }
+                    Err(reason) => Authorization::Broken(reason),
+                }
+            }
+        }
     }
-    validation
+
+    fn validation(&mut self, method: &Method) -> Validation {
+        let mut validation = Validation::default();
+        let wanted = method.request_validator_id.as_ref();
+        let mut validators = self.snapshot.request_validators.iter();
+        let Some(validator) = validators.find(|known| wanted == Some(&known.id)) else {
+            return validation;
+        };
+        if validator.validate_request_parameters {
+            let required =
+                method.request_parameters.iter().flatten().filter(|(_, is_required)| **is_required);
+            let split = |name: &String| {
+                let (place, name) = name.strip_prefix("method.request.")?.split_once('.')?;
+                Some((place.to_owned(), name.to_owned()))
+            };
+            validation.required = required.filter_map(|(name, _)| split(name)).collect();
+        }
+        if validator.validate_request_body {
+            let models = method.request_models.iter().flatten();
+            validation.models =
+                models.map(|(content_type, model)| (content_type.clone(), self.schema(model))).collect();
+        }
+        validation
+    }
+
+    fn schema(&mut self, model: &str) -> Result<Arc<Schema>, String> {
+        let models = &self.models;
+        let compiled = self.schemas.entry(model.to_owned());
+        compiled.or_insert_with(|| schema::compile(model, models).map(Arc::new)).clone()
+    }
 }
 
 fn compile_integration(integration: &Integration) -> Result<CompiledIntegration, String> {

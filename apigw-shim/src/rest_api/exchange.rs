@@ -1,15 +1,46 @@
 //! A request on its way through a REST API's pipeline: what was asked of which method.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
+use aws_wire::ServiceError;
 use serde_json::{Map, Value, json};
 
 use super::{
+    authorize::Admission,
     compiled::{CompiledMethod, CompiledResource, RestStage},
     gateway_response::GatewayError,
 };
-use crate::mapping::Overrides;
+use crate::{mapping::Overrides, metering::ApiKey};
 use proxy_events::Incoming;
+use runtime::Timestamp;
+
+/// What becomes known of a request on its way. It outlives the request's failures: gateway responses and logs tell it.
+#[derive(Default)]
+pub(crate) struct Trail {
+    pub resource: OnceLock<Arc<CompiledResource>>,
+    pub authorizer: OnceLock<Arc<Admission>>,
+    pub api_key: OnceLock<Arc<ApiKey>>,
+    /// What is wrong with the request's signature, where signatures are checked.
+    pub bad_signature: Option<ServiceError>,
+    /// Whoever signed.
+    pub access_key: OnceLock<String>,
+    /// What the integration answered, and how long that took.
+    pub integration: OnceLock<(Option<u16>, Duration)>,
+    /// The execution log, where one is wanted.
+    pub log: OnceLock<Mutex<Vec<(Timestamp, String)>>>,
+}
+
+impl Trail {
+    /// Adds a line to the execution log; the line is made only if there is one.
+    pub fn say(&self, now: impl FnOnce() -> Timestamp, line: impl FnOnce() -> String) {
+        if let Some(log) = self.log.get() {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push((now(), line()));
+        }
+    }
+}
 
 /// A request that has found its method.
 pub(crate) struct Exchange<'r> {
@@ -17,6 +48,7 @@ pub(crate) struct Exchange<'r> {
     pub request: &'r Incoming,
     pub resource: Arc<CompiledResource>,
     pub method: Arc<CompiledMethod>,
+    pub trail: &'r Trail,
     pub path_parameters: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
     /// What templates have set in `$context`, from one to the next.
@@ -38,10 +70,13 @@ impl Exchange<'_> {
 pub(crate) fn context_values(
     stage: &RestStage,
     request: &Incoming,
-    resource: Option<&CompiledResource>,
+    trail: &Trail,
     error: Option<&GatewayError>,
 ) -> Map<String, Value> {
     let host = request.host();
+    let key = trail.api_key.get();
+    let access_key = trail.access_key.get().map_or("", String::as_str);
+    let account = if access_key.is_empty() { "" } else { &*stage.scope.account };
     let mut values = json!({
         "accountId": &*stage.scope.account,
         "apiId": stage.api_id,
@@ -51,18 +86,18 @@ pub(crate) fn context_values(
         "extendedRequestId": request.extended_request_id,
         "httpMethod": request.method.as_str(),
         "identity": {
-            "accessKey": "",
-            "accountId": "",
-            "caller": "",
+            "accessKey": access_key,
+            "accountId": account,
+            "caller": access_key,
             "cognitoAuthenticationProvider": "",
             "cognitoAuthenticationType": "",
             "cognitoIdentityId": "",
             "cognitoIdentityPoolId": "",
             "principalOrgId": "",
             "sourceIp": request.peer.to_string(),
-            "user": "",
+            "user": access_key,
             "userAgent": request.header("user-agent").unwrap_or_default(),
-            "userArn": "",
+            "userArn": if account.is_empty() { String::new() } else { format!("arn:aws:iam::{account}:root") },
         },
         "path": path_with_stage(stage, request),
         "protocol": request.protocol(),
@@ -71,7 +106,17 @@ pub(crate) fn context_values(
         "requestTimeEpoch": request.at.millis(),
         "stage": stage.name,
     });
-    if let Some(resource) = resource {
+    if let Some(key) = key {
+        values["identity"]["apiKey"] = json!(key.value);
+        values["identity"]["apiKeyId"] = json!(key.id);
+    }
+    if let Some(admission) = trail.authorizer.get() {
+        values["authorizer"] = Value::Object(admission.context.clone());
+    }
+    if stage.is_canary {
+        values["isCanaryRequest"] = json!(true);
+    }
+    if let Some(resource) = trail.resource.get() {
         values["resourceId"] = json!(resource.id);
         values["resourcePath"] = json!(resource.path);
     }
@@ -80,6 +125,7 @@ pub(crate) fn context_values(
             "message": error.message,
             "messageString": Value::from(&*error.message).to_string(),
             "responseType": error.response_type.name(),
+            "validationErrorString": error.validation,
         });
     }
     match values {

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use http::{HeaderName, HeaderValue, Response, header};
 use runtime::Body;
+use serde_json::{Map, Value};
 
 use super::record::GatewayResponse;
 
@@ -116,11 +117,22 @@ pub(crate) struct GatewayError {
     pub status: Option<u16>,
     /// What the log says.
     pub reason: Option<String>,
+    /// `$context.error.validationErrorString`.
+    pub validation: Option<String>,
+    /// What is known of whoever asked: `$context.authorizer`.
+    pub authorizer: Option<Box<Map<String, Value>>>,
 }
 
 impl GatewayError {
     pub fn new(response_type: ResponseType, message: &'static str) -> Self {
-        Self { response_type, message: Cow::Borrowed(message), status: None, reason: None }
+        Self {
+            response_type,
+            message: Cow::Borrowed(message),
+            status: None,
+            reason: None,
+            validation: None,
+            authorizer: None,
+        }
     }
 
     /// The API cannot work as it is configured: 500.
@@ -200,8 +212,11 @@ pub(crate) fn render(
 
 /// AWS's default template, and what it answers without one once a method is known: that has a space.
 fn default_body(error: &GatewayError) -> String {
-    let message = serde_json::Value::from(&*error.message);
+    let message = Value::from(&*error.message);
     match error.response_type {
+        // What went wrong with an authorizer is nobody's business.
+        T::AuthorizerConfigurationError | T::AuthorizerFailure => String::from("{\"message\":null}"),
+        T::AccessDenied if error.message.starts_with("User") => format!("{{\"Message\":{message}}}"),
         T::ApiConfigurationError
         | T::BadRequestBody
         | T::BadRequestParameters

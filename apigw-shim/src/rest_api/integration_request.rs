@@ -248,7 +248,7 @@ fn sent(
     mut headers: HeaderMap,
     mut query: String,
 ) -> Result<Sent, GatewayError> {
-    let context = context_values(exchange.stage, exchange.request, Some(&exchange.resource), None);
+    let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
     let view = View {
         request: exchange.request,
         path: &exchange.path_parameters,

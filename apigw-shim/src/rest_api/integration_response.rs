@@ -58,7 +58,7 @@ pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, Gatew
     })?;
     let mut answer = HeaderMap::new();
     set(&mut answer, "content-type", &content_type);
-    let context = context_values(exchange.stage, exchange.request, Some(&exchange.resource), None);
+    let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
     let view = View {
         request: exchange.request,
         path: &exchange.path_parameters,

@@ -1,8 +1,10 @@
 //! REST APIs: their records, what is compiled of a deployment, and the pipeline a request goes through.
 
+pub(crate) mod access_log;
 pub(crate) mod authorize;
 pub(crate) mod compiled;
 pub(crate) mod exchange;
+pub(crate) mod execution_log;
 pub(crate) mod gateway_response;
 pub(crate) mod integration_request;
 pub(crate) mod integration_response;
@@ -10,5 +12,6 @@ pub(crate) mod method_response;
 pub(crate) mod pipeline;
 pub(crate) mod record;
 pub(crate) mod route;
+pub(crate) mod settings;
 pub(crate) mod trie;
 pub(crate) mod validate;

@@ -37,6 +37,104 @@ pub(crate) struct RestApi {
     pub documentation_versions: Vec<DocumentationVersion>,
     #[serde(default)]
     pub request_validators: Vec<RequestValidator>,
+    #[serde(default = "Model::defaults")]
+    pub models: Vec<Model>,
+    #[serde(default)]
+    pub authorizers: Vec<Authorizer>,
+    /// The resource policy, as it was given.
+    #[serde(default)]
+    pub policy: Option<String>,
+}
+
+/// A schema of bodies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Model {
+    pub id: String,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub schema: String,
+    pub content_type: String,
+}
+
+impl Model {
+    /// The models that every API has.
+    pub fn defaults() -> Vec<Self> {
+        let model = |name: &str, word: &str, members: &str| Self {
+            id: crate::id::random(6),
+            name: name.to_owned(),
+            description: Some(format!("This is a default {word} schema model")),
+            schema: format!(
+                "{{\n  \"$schema\" : \"http://json-schema.org/draft-04/schema#\",\n  \"title\" : \"{name} Schema\",\n  \
+                 \"type\" : \"object\"{members}\n}}"
+            ),
+            content_type: String::from("application/json"),
+        };
+        let message = ",\n  \"properties\" : {\n    \"message\" : {\n      \"type\" : \"string\"\n    }\n  }";
+        vec![model("Empty", "empty", ""), model("Error", "error", message)]
+    }
+}
+
+/// Who decides whether a request is let in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Authorizer {
+    pub id: String,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(rename = "providerARNs", default, skip_serializing_if = "Vec::is_empty")]
+    pub provider_arns: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer_credentials: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_validation_expression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer_result_ttl_in_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt_configuration: Option<JwtConfiguration>,
+}
+
+/// Whose tokens a JWT authorizer takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JwtConfiguration {
+    pub issuers: Vec<JwtIssuer>,
+    #[serde(default)]
+    pub default_algorithms: Vec<String>,
+}
+
+/// One whose tokens are taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JwtIssuer {
+    pub issuer: String,
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_claims: Vec<JwtClaim>,
+    /// Where the keys are; found by the issuer's own configuration if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+}
+
+/// A claim that tokens must or may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JwtClaim {
+    pub claim_name: String,
+    pub format: String,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected_values: Vec<String>,
 }
 
 /// What is said of a part of an API.
@@ -105,6 +203,10 @@ pub(crate) struct Resource {
 pub(crate) struct Method {
     pub http_method: String,
     pub authorization_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorizer_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_scopes: Vec<String>,
     pub api_key_required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation_name: Option<String>,
@@ -143,6 +245,8 @@ pub(crate) struct Integration {
     pub uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,6 +310,14 @@ pub(crate) struct Snapshot {
     pub binary_media_types: Vec<String>,
     #[serde(default)]
     pub request_validators: Vec<RequestValidator>,
+    #[serde(default = "Model::defaults")]
+    pub models: Vec<Model>,
+    #[serde(default)]
+    pub authorizers: Vec<Authorizer>,
+    #[serde(default)]
+    pub policy: Option<String>,
+    #[serde(default)]
+    pub api_key_source: String,
 }
 
 /// A stage: a name under which a deployment answers.
@@ -220,6 +332,14 @@ pub(crate) struct Stage {
     pub documentation_version: Option<String>,
     pub cache_cluster_enabled: bool,
     pub cache_cluster_status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_cluster_size: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_settings: Option<Canary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_log_settings: Option<AccessLog>,
     pub method_settings: BTreeMap<String, serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variables: Option<Texts>,
@@ -228,4 +348,25 @@ pub(crate) struct Stage {
     pub tags: Texts,
     pub created_date: f64,
     pub last_updated_date: f64,
+}
+
+/// A second deployment that gets a part of a stage's requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Canary {
+    pub percent_traffic: f64,
+    pub deployment_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage_variable_overrides: Option<Texts>,
+    pub use_stage_cache: bool,
+}
+
+/// Where a line is written for each request, and what stands in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessLog {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_arn: Option<String>,
 }

@@ -4,21 +4,27 @@ use std::sync::Mutex;
 
 use super::{
     compiled::RestStage,
-    exchange::Exchange,
+    exchange::{Exchange, Trail},
     gateway_response::{GatewayError, ResponseType, missing_authentication_token},
 };
 use crate::mapping::Overrides;
 use proxy_events::Incoming;
 
-pub(crate) fn resolve<'r>(stage: &'r RestStage, request: &'r Incoming) -> Result<Exchange<'r>, GatewayError> {
+pub(crate) fn resolve<'r>(
+    stage: &'r RestStage,
+    request: &'r Incoming,
+    trail: &'r Trail,
+) -> Result<Exchange<'r>, GatewayError> {
     if stage.is_disabled {
         return Err(GatewayError::new(ResponseType::AccessDenied, "Forbidden"));
     }
     let found = stage.api.routes.find(&request.path, |_| true).ok_or_else(missing_authentication_token)?;
+    let _ = trail.resource.set(std::sync::Arc::clone(found.value));
     let method = found.value.method(request.method.as_str()).ok_or_else(missing_authentication_token)?;
     Ok(Exchange {
         stage,
         request,
+        trail,
         resource: std::sync::Arc::clone(found.value),
         method: std::sync::Arc::clone(method),
         path_parameters: found.parameters,

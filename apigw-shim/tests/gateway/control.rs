@@ -104,9 +104,9 @@ async fn what_cannot_be_kept_is_refused_by_name() {
     for (integration, named) in [(
         json!({
             "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://a",
-            "connectionType": "VPC_LINK", "connectionId": "v1",
+            "responseTransferMode": "STREAM",
         }),
-        "VPC_LINK",
+        "STREAM",
     )] {
         let error = rig.rest_refuses("PutIntegration", with(&of, integration)).await;
         assert!(error.message.contains(named), "{}", error.message);

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 #![allow(clippy::needless_pass_by_value, reason = "tests read better without borrowing what json! makes")]
 
+mod admission;
 mod control;
 mod http_api;
 mod integrations;
 mod rest_api;
 mod rig;
+mod stages;

@@ -9,8 +9,8 @@ use apigw_shim::{Addressed, ApiGateway, Options};
 use aws_wire::ServiceError;
 use http::{HeaderMap, Request};
 use runtime::{
-    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, Output,
-    Scope, Service, ServiceRouter,
+    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, LogSink,
+    LogStream, Output, Scope, Service, ServiceRouter, Timestamp, VirtualClock,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -22,16 +22,41 @@ type Answer = Box<dyn Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Se
 pub struct Script {
     pub events: Mutex<Vec<(String, Value)>>,
     pub calls: Mutex<Vec<(String, String, Value)>>,
+    /// Lines of logs by their groups.
+    pub lines: Arc<Mutex<Vec<(String, String)>>>,
     outcome: Mutex<Outcome>,
+    /// What one function answers, apart from all others.
+    own: Mutex<Option<(String, Value)>>,
     answer: Mutex<Answer>,
 }
 
 impl FunctionInvoker for Script {
     fn invoke<'a>(&'a self, _: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
         let event = serde_json::from_slice(&invocation.payload).unwrap_or(Value::Null);
+        let own = self.own.lock().unwrap().clone();
+        let outcome = match own.filter(|(name, _)| invocation.function.ends_with(&format!(":{name}"))) {
+            Some((_, answer)) => Ok(returned(answer)),
+            None => self.outcome.lock().unwrap().clone(),
+        };
         self.events.lock().unwrap().push((invocation.function, event));
-        let outcome = self.outcome.lock().unwrap().clone();
         Box::pin(async move { outcome })
+    }
+}
+
+impl LogSink for Script {
+    fn stream(&self, _: &Scope, group: &str, _: &str) -> Arc<dyn LogStream> {
+        Arc::new(Written { group: group.to_owned(), lines: Arc::clone(&self.lines) })
+    }
+}
+
+struct Written {
+    group: String,
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl LogStream for Written {
+    fn write(&self, _: Timestamp, message: String) {
+        self.lines.lock().unwrap().push((self.group.clone(), message));
     }
 }
 
@@ -53,6 +78,7 @@ impl ServiceRouter for Script {
 pub struct Rig {
     pub gateway: ApiGateway,
     pub script: Arc<Script>,
+    pub clock: Arc<VirtualClock>,
     store: Store,
 }
 
@@ -83,21 +109,40 @@ impl Rig {
         let script = Arc::new(Script {
             events: Mutex::default(),
             calls: Mutex::default(),
+            lines: Arc::default(),
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
+            own: Mutex::default(),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
         });
         let store = Store::memory();
-        Self { gateway: gateway(&store, &script), script, store }
+        let clock = VirtualClock::starting_at(Timestamp(1_795_000_000_000));
+        Self { gateway: gateway(&store, &script, &clock, false), script, clock, store }
+    }
+
+    /// The same, with signatures checked.
+    pub fn verifying(self) -> Self {
+        let gateway = gateway(&self.store, &self.script, &self.clock, true);
+        Self { gateway, ..self }
     }
 
     /// API Gateway anew, from what the store holds.
     pub fn restarted(self) -> Self {
-        let gateway = gateway(&self.store, &self.script);
-        Self { gateway, script: self.script, store: self.store }
+        let gateway = gateway(&self.store, &self.script, &self.clock, false);
+        Self { gateway, ..self }
     }
 
     pub fn function_returns(&self, value: Value) {
         *self.script.outcome.lock().unwrap() = Ok(returned(value));
+    }
+
+    /// What one function answers, apart from all others.
+    pub fn answers(&self, function: &str, value: Value) {
+        *self.script.own.lock().unwrap() = Some((function.to_owned(), value));
+    }
+
+    /// All functions answer the same again.
+    pub fn answers_nothing(&self) {
+        *self.script.own.lock().unwrap() = None;
     }
 
     pub fn function_fails(&self, value: Value) {
@@ -223,11 +268,17 @@ impl Rig {
     }
 }
 
-fn gateway(store: &Store, script: &Arc<Script>) -> ApiGateway {
-    let options = Options { endpoint: "http://127.0.0.1:4566".into() };
+fn gateway(
+    store: &Store,
+    script: &Arc<Script>,
+    clock: &Arc<VirtualClock>,
+    verify_signatures: bool,
+) -> ApiGateway {
+    let clock = Clock::Virtual(Arc::clone(clock));
+    let options = Options { endpoint: "http://127.0.0.1:4566".into(), verify_signatures };
     let router: Arc<dyn ServiceRouter> = script.clone();
     let invoker: Arc<dyn FunctionInvoker> = script.clone();
-    ApiGateway::new(options, store.clone(), Clock::Real, router, invoker).unwrap()
+    ApiGateway::new(options, store.clone(), clock, router, invoker, script.clone()).unwrap()
 }
 
 fn returned(value: Value) -> InvocationOutcome {

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use apigw_shim::Addressed;
+use apigw_shim::{Addressed, AskedUri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use runtime::Body;
@@ -152,7 +152,10 @@ impl FrontDoor {
             }
             Destination::Api { id, stage, path_and_query } => {
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
-                parts.uri = uri;
+                let asked = std::mem::replace(&mut parts.uri, uri);
+                if self.verify_signatures {
+                    parts.extensions.insert(AskedUri(asked));
+                }
                 let addressed = Addressed { api_id: id, stage };
                 let request = Request::from_parts(parts, from_http(incoming, None));
                 world.apis.execute(addressed, request, peer).await.map(to_http)

@@ -1,0 +1,269 @@
+//! CreateAuthorizer, GetAuthorizer, GetAuthorizers, UpdateAuthorizer, DeleteAuthorizer, FlushStageAuthorizersCache.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+
+use super::{api, listing, page, rest, rest_api};
+use crate::{
+    State,
+    apis::Live,
+    error::{bad_request, conflict, invalid, not_yet},
+    id, members,
+    patch::Patch,
+    rest_api::{
+        authorize::CompiledAuthorizer,
+        record::{Authorizer, JwtConfiguration, RestApi},
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    rest_api_id: String,
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "providerARNs", default)]
+    provider_arns: Vec<String>,
+    auth_type: Option<String>,
+    authorizer_uri: Option<String>,
+    authorizer_credentials: Option<String>,
+    identity_source: Option<String>,
+    identity_validation_expression: Option<String>,
+    authorizer_result_ttl_in_seconds: Option<i64>,
+    jwt_configuration: Option<JwtConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfAuthorizer {
+    rest_api_id: String,
+    authorizer_id: String,
+    #[serde(default)]
+    patch_operations: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    rest_api_id: String,
+    position: Option<String>,
+    limit: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Flush {
+    rest_api_id: String,
+    stage_name: String,
+}
+
+fn no_authorizer() -> ServiceError {
+    invalid("Authorizer identifier")
+}
+
+fn is_empty(text: Option<&String>) -> bool {
+    text.is_none_or(String::is_empty)
+}
+
+/// An authorizer must be able to work.
+fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
+    if authorizer.name.is_empty() {
+        return Err(bad_request("Authorizer name cannot be empty"));
+    }
+    let ttl = authorizer.authorizer_result_ttl_in_seconds;
+    if ttl.is_some_and(|ttl| !(0..=3600).contains(&ttl)) {
+        return Err(bad_request("Authorizer result TTL must be between 0 and 3600 seconds"));
+    }
+    let is_function = matches!(authorizer.kind.as_str(), "TOKEN" | "REQUEST");
+    if is_function && is_empty(authorizer.authorizer_uri.as_ref()) {
+        return Err(bad_request(
+            "Invalid Authorizer URI: null. Authorizer URI should be a valid API Gateway ARN that represents a Lambda function invocation.",
+        ));
+    }
+    let needs_source = authorizer.kind == "TOKEN" || (authorizer.kind == "REQUEST" && ttl != Some(0));
+    if needs_source && is_empty(authorizer.identity_source.as_ref()) {
+        return Err(bad_request(if authorizer.kind == "TOKEN" {
+            "Identity source is required for TOKEN authorizers"
+        } else {
+            "Identity source is required for REQUEST authorizers when caching is enabled"
+        }));
+    }
+    if authorizer.kind == "COGNITO_USER_POOLS" {
+        if authorizer.provider_arns.is_empty() {
+            return Err(bad_request(
+                "At least one user pool ARN is required for COGNITO_USER_POOLS authorizers",
+            ));
+        }
+        let is_pool = |arn: &&String| arn.contains(":cognito-idp:") && arn.contains(":userpool/");
+        if let Some(arn) = authorizer.provider_arns.iter().find(|arn| !is_pool(arn)) {
+            return Err(bad_request(format!("Invalid ARN specified in the request: {arn}")));
+        }
+    }
+    if authorizer.kind == "JWT" {
+        let Some(configuration) = &authorizer.jwt_configuration else {
+            return Err(bad_request("jwtConfiguration is required for JWT authorizers"));
+        };
+        if configuration.issuers.is_empty() {
+            return Err(bad_request("At least one issuer is required for JWT authorizers"));
+        }
+        if configuration.default_algorithms.iter().any(|name| name == "ES512") {
+            return Err(not_yet("the signing algorithm ES512"));
+        }
+    }
+    CompiledAuthorizer::new(authorizer).map(drop).map_err(|reason| {
+        if is_function && reason.contains("is no ARN") {
+            let uri = authorizer.authorizer_uri.as_deref().unwrap_or_default();
+            bad_request(format!(
+                "Invalid Authorizer URI: {uri}. Authorizer URI should be a valid API Gateway ARN that represents a \
+                 Lambda function invocation."
+            ))
+        } else {
+            bad_request(reason)
+        }
+    })
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: Create = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let _changing = live.changing.lock().await;
+    let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
+    let default_type = match input.kind.as_str() {
+        "COGNITO_USER_POOLS" => "cognito_user_pools",
+        "JWT" => "jwt",
+        _ => "custom",
+    };
+    let authorizer = Authorizer {
+        id: id::random(6),
+        name: input.name,
+        kind: input.kind,
+        provider_arns: input.provider_arns,
+        auth_type: input.auth_type.or_else(|| Some(default_type.to_owned())),
+        authorizer_uri: input.authorizer_uri,
+        authorizer_credentials: input.authorizer_credentials,
+        identity_source: input.identity_source,
+        identity_validation_expression: input.identity_validation_expression,
+        authorizer_result_ttl_in_seconds: input.authorizer_result_ttl_in_seconds,
+        jwt_configuration: input.jwt_configuration,
+    };
+    check(&authorizer)?;
+    if record.authorizers.iter().any(|known| known.name == authorizer.name) {
+        return Err(bad_request(
+            "Authorizer name must be unique. Authorizer ".to_owned()
+                + &authorizer.name
+                + " already exists in this RestApi.",
+        ));
+    }
+    let answer = members::answer(&authorizer);
+    record.authorizers.push(authorizer);
+    rest_api::put(state, &live, record).await?;
+    answer
+}
+
+pub(super) fn find(state: &State, live: &Live, id: &str) -> Result<(Arc<RestApi>, Authorizer), ServiceError> {
+    let record = rest_api::record(state, live)?;
+    let found = record.authorizers.iter().find(|known| known.id == id).cloned().ok_or_else(no_authorizer)?;
+    Ok((record, found))
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfAuthorizer = members::read(input)?;
+    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
+    members::answer(&find(state, &live, &input.authorizer_id)?.1)
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: List = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let record = rest_api::record(state, &live)?;
+    let all: Vec<&Authorizer> = record.authorizers.iter().collect();
+    let (found, position) = page(all, input.limit, input.position.as_deref(), |known| &known.id);
+    Ok(listing(found.iter().map(members::value).collect::<Result<_, _>>()?, position))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfAuthorizer = members::read(input)?;
+    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
+    let _changing = live.changing.lock().await;
+    let (record, mut authorizer) = find(state, &live, &input.authorizer_id)?;
+    for patch in &input.patch_operations {
+        change(&mut authorizer, patch)?;
+    }
+    check(&authorizer)?;
+    let mut record = RestApi::clone(&record);
+    let answer = members::answer(&authorizer);
+    for known in record.authorizers.iter_mut().filter(|known| known.id == authorizer.id) {
+        known.clone_from(&authorizer);
+    }
+    rest_api::put(state, &live, record).await?;
+    answer
+}
+
+fn change(authorizer: &mut Authorizer, patch: &Patch) -> Result<(), ServiceError> {
+    let text = Some(patch.value()).filter(|text| !text.is_empty());
+    if patch.path == "/providerARNs" {
+        let arn = patch.value();
+        authorizer.provider_arns.retain(|known| *known != arn);
+        if patch.sets()? {
+            authorizer.provider_arns.push(arn);
+        }
+        return Ok(());
+    }
+    patch.only_replace()?;
+    match patch.path.as_str() {
+        "/name" => authorizer.name = patch.value(),
+        "/type" => authorizer.kind = patch.value(),
+        "/authType" => authorizer.auth_type = text,
+        "/authorizerUri" => authorizer.authorizer_uri = text,
+        "/authorizerCredentials" => authorizer.authorizer_credentials = text,
+        "/identitySource" => authorizer.identity_source = text,
+        "/identityValidationExpression" => authorizer.identity_validation_expression = text,
+        "/authorizerResultTtlInSeconds" => {
+            let seconds = patch.value().parse();
+            let seconds = seconds.map_err(|_| bad_request("Invalid authorizer result TTL specified"))?;
+            authorizer.authorizer_result_ttl_in_seconds = Some(seconds);
+        }
+        path if path.starts_with("/jwtConfiguration") => {
+            return Err(not_yet("patches of jwtConfiguration"));
+        }
+        _ => return Err(patch.invalid_path()),
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfAuthorizer = members::read(input)?;
+    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
+    let _changing = live.changing.lock().await;
+    let (record, authorizer) = find(state, &live, &input.authorizer_id)?;
+    for resource in state.apis.resources.page(&live.prefix(), None, usize::MAX) {
+        let mut methods = resource.resource_methods.iter();
+        if let Some((verb, _)) =
+            methods.find(|(_, method)| method.authorizer_id.as_ref() == Some(&authorizer.id))
+        {
+            return Err(conflict(format!(
+                "Cannot delete authorizer '{}', is referenced in method: {}/{verb}",
+                authorizer.name, resource.path
+            )));
+        }
+    }
+    let mut record = RestApi::clone(&record);
+    record.authorizers.retain(|known| known.id != authorizer.id);
+    rest_api::put(state, &live, record).await?;
+    Ok(Output::empty())
+}
+
+pub(super) async fn flush(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: Flush = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    if state.apis.rest_stages.get(&live.child(&input.stage_name)).is_none() {
+        return Err(invalid("stage identifier"));
+    }
+    let prefix = format!("{}/{}/", live.id, input.stage_name);
+    state.admissions.retain(|key, _| !key.starts_with(&prefix));
+    Ok(Output::empty())
+}

@@ -1,0 +1,137 @@
+//! CreateVpcLink, GetVpcLink, GetVpcLinks, UpdateVpcLink, DeleteVpcLink. Everything is within reach here, so a link is
+//! there at once, and an integration that goes through it goes to the address it names.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output, Scope};
+use serde::{Deserialize, Serialize};
+
+use super::listing;
+use crate::{
+    State,
+    apis::scope_key,
+    error::{bad_request, invalid, storage},
+    id, members,
+    patch::Patch,
+    rest_api::record::Texts,
+};
+
+/// A way into a private network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VpcLink {
+    pub id: String,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub target_arns: Vec<String>,
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub tags: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    name: String,
+    description: Option<String>,
+    target_arns: Vec<String>,
+    #[serde(default)]
+    tags: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfLink {
+    vpc_link_id: String,
+    #[serde(default)]
+    patch_operations: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    position: Option<String>,
+    limit: Option<i64>,
+}
+
+fn no_link() -> ServiceError {
+    invalid("Vpc Link identifier")
+}
+
+pub(super) fn find(state: &State, scope: &Scope, id: &str) -> Result<Arc<VpcLink>, ServiceError> {
+    state.apis.vpc_links.get(&scope_key(scope).text(id)).ok_or_else(no_link)
+}
+
+pub(super) async fn keep(state: &State, scope: &Scope, link: VpcLink) -> Result<Arc<VpcLink>, ServiceError> {
+    state.apis.vpc_links.put(scope_key(scope).text(&link.id), link).await.map_err(storage)
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: Create = members::read(input)?;
+    if input.name.is_empty() {
+        return Err(bad_request("Name cannot be empty"));
+    }
+    if input.target_arns.len() != 1 {
+        return Err(bad_request("Exactly one target ARN must be specified"));
+    }
+    let is_arn = |arn: &&String| arn.splitn(6, ':').count() == 6 && arn.starts_with("arn:");
+    if let Some(arn) = input.target_arns.iter().find(|arn| !is_arn(arn)) {
+        return Err(bad_request(format!("Invalid ARN. ARN is not well formed {arn}")));
+    }
+    let link = VpcLink {
+        id: id::random(6),
+        name: input.name,
+        description: input.description,
+        target_arns: input.target_arns,
+        status: String::from("AVAILABLE"),
+        status_message: Some(String::from("Your vpc link is ready for use")),
+        tags: input.tags,
+    };
+    let link = keep(state, &ctx.scope, link).await?;
+    // As on AWS, the first answer says that it is being made.
+    let pending = VpcLink { status: String::from("PENDING"), status_message: None, ..VpcLink::clone(&link) };
+    members::answer(&pending)
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfLink = members::read(input)?;
+    members::answer(&*find(state, &ctx.scope, &input.vpc_link_id)?)
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: List = members::read(input)?;
+    let limit = super::limit(input.limit);
+    let prefix = scope_key(&ctx.scope);
+    let after = input.position.as_deref().map(|id| prefix.clone().text(id));
+    let mut found = state.apis.vpc_links.page(&prefix, after.as_ref(), limit + 1);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let position = found.last().filter(|_| more).map(|link| link.id.clone());
+    let items = found.iter().map(|link| members::value(&**link)).collect::<Result<_, _>>()?;
+    Ok(listing(items, position))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfLink = members::read(input)?;
+    let mut link = VpcLink::clone(&*find(state, &ctx.scope, &input.vpc_link_id)?);
+    for patch in &input.patch_operations {
+        patch.only_replace()?;
+        match patch.path.as_str() {
+            "/name" if patch.value().is_empty() => return Err(bad_request("Name cannot be empty")),
+            "/name" => link.name = patch.value(),
+            "/description" => link.description = Some(patch.value()),
+            _ => return Err(patch.invalid_path()),
+        }
+    }
+    members::answer(&*keep(state, &ctx.scope, link).await?)
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfLink = members::read(input)?;
+    find(state, &ctx.scope, &input.vpc_link_id)?;
+    state.apis.vpc_links.remove(&scope_key(&ctx.scope).text(&input.vpc_link_id)).await.map_err(storage)?;
+    Ok(Output::empty())
+}

@@ -1,0 +1,140 @@
+//! Functions that decide who is let in: what they are shown, and what they answer.
+
+use bytes::Bytes;
+use runtime::Invocation;
+use serde_json::{Map, Value, json};
+
+use super::{Admission, CompiledAuthorizer, Kind, unauthorized};
+use crate::{
+    State, integrate,
+    mapping::{interpolate, parameters::View, text},
+    policy::Policy,
+    rest_api::{
+        exchange::{Exchange, context_values},
+        gateway_response::{GatewayError, ResponseType},
+    },
+};
+
+/// By what the caller is known; `Unauthorized` where any of it is missing. Nobody is asked then.
+pub(super) fn identity(
+    exchange: &Exchange<'_>,
+    authorizer: &CompiledAuthorizer,
+) -> Result<String, GatewayError> {
+    match &authorizer.kind {
+        Kind::Token { header, validation, .. } => {
+            let token = exchange.request.header(header).filter(|token| !token.is_empty());
+            let token = token.ok_or_else(unauthorized)?;
+            // A pattern that gives up has not matched.
+            if validation.as_ref().is_some_and(|pattern| !pattern.is_match(token).unwrap_or(false)) {
+                return Err(unauthorized());
+            }
+            Ok(token.to_owned())
+        }
+        Kind::Jwt { header, .. } => {
+            let token = exchange.request.header(header).filter(|token| !token.is_empty());
+            let token = token.ok_or_else(unauthorized)?;
+            let bare = token.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+            Ok(bare.map_or(token, |_| token[7..].trim()).to_owned())
+        }
+        Kind::Request { sources, .. } => {
+            let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
+            let view = View {
+                request: exchange.request,
+                path: &exchange.path_parameters,
+                query: &exchange.query,
+                body: &exchange.request.body,
+                context: &context,
+                variables: exchange.stage.variables.as_ref(),
+                response_headers: None,
+            };
+            let values = sources.iter().map(|source| source.value(&view).filter(|value| !value.is_empty()));
+            let values: Option<Vec<String>> = values.collect();
+            values.map(|values| values.join("\u{1f}")).ok_or_else(unauthorized)
+        }
+    }
+}
+
+pub(super) fn token_event(token: &str, arn: &str) -> Value {
+    json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": token})
+}
+
+pub(super) fn request_event(exchange: &Exchange<'_>, arn: &str) -> Value {
+    let mut event = integrate::lambda_proxy::members(exchange);
+    event.insert(String::from("type"), "REQUEST".into());
+    event.insert(String::from("methodArn"), arn.into());
+    // Here nothing is an empty object.
+    for (_, value) in event.iter_mut().filter(|(_, value)| value.is_null()) {
+        *value = json!({});
+    }
+    Value::Object(event)
+}
+
+fn failure(response_type: ResponseType, reason: impl Into<String>) -> GatewayError {
+    let mut error = GatewayError::new(response_type, "");
+    error.reason = Some(reason.into());
+    error
+}
+
+/// Asks a function.
+pub(super) async fn ask(
+    state: &State,
+    exchange: &Exchange<'_>,
+    function: &str,
+    event: Value,
+) -> Result<Admission, GatewayError> {
+    let function = interpolate(function, exchange.stage.variables.as_ref());
+    let ctx = integrate::call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
+    let payload = Bytes::from(event.to_string());
+    let started = state.clock.now();
+    let outcome = state.invoker.invoke(&ctx, Invocation::request_response(function.as_str(), payload)).await;
+    let outcome = outcome.map_err(|error| {
+        failure(
+            ResponseType::AuthorizerConfigurationError,
+            format!("the authorizer {function} could not be asked: {error}"),
+        )
+    })?;
+    let answer: Option<Value> = serde_json::from_slice(&outcome.payload).ok();
+    if let Some(error) = &outcome.function_error {
+        let message = answer.as_ref().and_then(|answer| answer.get("errorMessage")).map(text);
+        if message.as_deref() == Some("Unauthorized") {
+            return Err(unauthorized());
+        }
+        return Err(failure(
+            ResponseType::AuthorizerFailure,
+            format!("the authorizer {function} failed ({error}): {}", message.unwrap_or_default()),
+        ));
+    }
+    let latency = state.clock.now().since(started).as_millis();
+    let answer = answer.unwrap_or(Value::Null);
+    read(&answer, u64::try_from(latency).unwrap_or(u64::MAX))
+        .map_err(|reason| failure(ResponseType::AuthorizerConfigurationError, reason))
+}
+
+/// The answer of a function: `{principalId, policyDocument, context, usageIdentifierKey}`.
+fn read(answer: &Value, latency: u64) -> Result<Admission, String> {
+    let principal = answer.get("principalId").filter(|value| value.is_string() || value.is_number());
+    let principal = principal.ok_or("the authorizer's answer has no principalId")?;
+    let document = answer.get("policyDocument").ok_or("the authorizer's answer has no policyDocument")?;
+    let policy = Policy::of(document).map_err(|reason| format!("the authorizer's policy: {reason}"))?;
+    let mut context = Map::new();
+    match answer.get("context") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(members)) => {
+            for (name, value) in members {
+                if value.is_object() || value.is_array() {
+                    return Err(format!(
+                        "the authorizer's context has {name}, which is no text, number or boolean"
+                    ));
+                }
+                if !value.is_null() {
+                    context.insert(name.clone(), text(value).into());
+                }
+            }
+        }
+        Some(_) => return Err(String::from("the authorizer's context is no object")),
+    }
+    context.insert(String::from("principalId"), text(principal).into());
+    context.insert(String::from("integrationLatency"), latency.into());
+    let usage_key = answer.get("usageIdentifierKey").and_then(Value::as_str).map(str::to_owned);
+    Ok(Admission { context, policy: Some(policy), usage_key, ..Admission::default() })
+}
