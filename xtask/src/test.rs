@@ -1,8 +1,9 @@
 //! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
 //!
 //! The clients that users bring (boto3, the AWS CLI, the SDK for JavaScript) are installed below `target/clients`, in
-//! pinned versions. What cannot be installed is told; the tests that need it say that they are skipped, and fail when
-//! `CI=true`.
+//! pinned versions; functions of other people's crates (`fixtures/workloads/rust`, the Lambda Web Adapter) are built
+//! below `target/workloads`. What cannot be installed is told; the tests that need it say that they are skipped, and
+//! fail when `CI=true`.
 
 use std::{
     env, fs,
@@ -15,9 +16,14 @@ use crate::Failure;
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let root = crate::root();
     let clients = root.join("target/clients");
-    for (what, done) in [("Python", python(&root, &clients)), ("Node", node(&root, &clients))] {
+    let made = [
+        ("the Python clients", python(&root, &clients)),
+        ("the Node clients", node(&root, &clients)),
+        ("the functions in Rust", workloads(&root)),
+    ];
+    for (what, done) in made {
         if let Err(failure) = done {
-            let text = format!("the {what} clients could not be installed: {failure}");
+            let text = format!("{what} could not be made ready: {failure}");
             if env::var("CI").as_deref() == Ok("true") {
                 return Err(text.into());
             }
@@ -84,6 +90,78 @@ fn node(root: &Path, clients: &Path) -> Result<(), Failure> {
             .current_dir(&folder),
     )?;
     mark_done(&folder, &wanted)
+}
+
+/// The Lambda Web Adapter's version; the crate brings its own lock file.
+const ADAPTER: &str = "1.0.0-rc1";
+
+/// Builds the functions in Rust as folders that a function's code can be: `target/workloads/functions`, and the Web
+/// Adapter as the layer that it is elsewhere: `target/workloads/adapter`.
+fn workloads(root: &Path) -> Result<(), Failure> {
+    let source = root.join("fixtures/workloads/rust");
+    let target = root.join("target/workloads");
+    let triple = host()?;
+    let build = |command: &mut Command| {
+        // Static, so that a binary does not ask for the C library of the machine that built it.
+        let flags = if cfg!(target_os = "linux") { "-C target-feature=+crt-static" } else { "" };
+        step(
+            command
+                .args(["--quiet", "--locked", "--target", &triple])
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .env("RUSTFLAGS", flags)
+                .env("CARGO_TARGET_DIR", target.join("build")),
+        )
+    };
+    build(crate::cargo().arg("build").arg("--manifest-path").arg(source.join("Cargo.toml")))?;
+    let functions = target.join("functions");
+    fs::create_dir_all(&functions)?;
+    replace(&target.join("build").join(&triple).join("debug/bootstrap"), &functions.join("bootstrap"))?;
+
+    let adapter = target.join("adapter");
+    let wanted = source.join("web-adapter-bootstrap");
+    let installed = format!("{ADAPTER}\n{}", fs::read_to_string(&wanted)?);
+    if fs::read_to_string(target.join("adapter-installed")).is_ok_and(|found| found == installed) {
+        return Ok(());
+    }
+    let bin = target.join("build/adapter");
+    let version = format!("={ADAPTER}");
+    build(
+        crate::cargo()
+            .args([
+                "install",
+                "--debug",
+                "--no-track",
+                "--force",
+                "lambda_web_adapter",
+                "--version",
+                &version,
+            ])
+            .arg("--root")
+            .arg(&bin),
+    )?;
+    fs::create_dir_all(adapter.join("extensions"))?;
+    replace(&bin.join("bin/lambda-adapter"), &adapter.join("extensions/lambda-adapter"))?;
+    replace(&wanted, &adapter.join("bootstrap"))?;
+    fs::write(target.join("adapter-installed"), installed)?;
+    Ok(())
+}
+
+/// Copies a file unless it is there already, so that folders of functions do not change without need.
+fn replace(from: &Path, to: &Path) -> Result<(), Failure> {
+    let content = fs::read(from)?;
+    if fs::read(to).is_ok_and(|there| there == content) {
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    Ok(())
+}
+
+/// This machine, as rustc names it.
+fn host() -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let said = String::from_utf8(output.stdout)?;
+    let line = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.ok_or("rustc does not name its host")?.to_owned())
 }
 
 /// Whether a folder holds what a file asks for: the file's content stands in it.
