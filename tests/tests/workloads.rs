@@ -25,9 +25,10 @@ impl Got {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    #[track_caller]
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.headers, self.text()))
     }
 
     fn has(&self, header: &str) -> bool {
@@ -55,8 +56,12 @@ fn curl(url: &str, arguments: &[&str]) -> Got {
 
 /// The shelf as each framework must serve it, below a URL. `what` names it where it does not.
 fn walk_shelf(what: &str, url: &str) {
+    // Named here, so that a failure's output says which framework it is of.
+    println!("{what}");
+    // A REST API's event has the path as it was sent, and Powertools decodes nothing.
+    let id = if what == "Powertools by REST" { "a%20b" } else { "a b" };
     let got = curl(&format!("{url}/items/a%20b?tag=x&tag=y%26z"), &["--header", "x-client: curl"]);
-    let expected = json!({ "id": "a b", "tags": ["x", "y&z"], "client": "curl" });
+    let expected = json!({ "id": id, "tags": ["x", "y&z"], "client": "curl" });
     assert_eq!((got.status, got.json()), (200, expected), "{what}");
     let got = curl(&format!("{url}/items/plain"), &[]);
     assert_eq!(
@@ -277,6 +282,9 @@ fn walk_powertools(tule: &Tule) {
 
 const KINDS: [&str; 9] = ["alb", "rest", "http", "dynamodb", "eventbridge", "kinesis", "s3", "sns", "sqs"];
 
+/// What Powertools' models refuse of them: a version is missing, `EXAMPLE` is no URL, a body is missing.
+const STRICT: [(&str, &str); 3] = [("sam", "eventbridge"), ("sam", "sns"), ("aws_lambda_events", "alb")];
+
 fn event(from: &str, kind: &str) -> Value {
     let path = root().join("fixtures/workloads/events").join(from).join(format!("{kind}.json"));
     serde_json::from_slice(&fs::read(&path).unwrap()).unwrap()
@@ -309,10 +317,19 @@ fn walk_events(tule: &Tule, parser: &str) {
         for kind in KINDS {
             let event = event(from, kind);
             let kept = tule.invoke(parser, &json!({ "kind": kind, "event": event }));
+            if parser != "rust-Parse" && STRICT.contains(&(from, kind)) {
+                assert_eq!(kept.unwrap_err()["errorType"], "ValidationError", "{from}/{kind}");
+                continue;
+            }
             let kept = kept.unwrap_or_else(|error| panic!("{parser} cannot read {from}/{kind}: {error}"));
-            let mut found = Vec::new();
-            differences(&event, &kept, "", &mut found);
-            assert!(found.is_empty() && kept.is_object(), "{from}/{kind}: {found:?}");
+            let records = |event: &Value| event["Records"].as_array().map(Vec::len);
+            assert!(kept.is_object() && records(&kept) == records(&event), "{from}/{kind}: {kept}");
+            // Powertools makes plain values of what is encoded; the crate's types keep an event's shape.
+            if parser == "rust-Parse" {
+                let mut found = Vec::new();
+                differences(&event, &kept, "", &mut found);
+                assert!(found.is_empty(), "{from}/{kind}: {found:?}");
+            }
         }
     }
 }
@@ -333,6 +350,8 @@ fn walk_adapters_by_events(tule: &Tule) {
                     event[name] = value.clone();
                 }
             }
+            event["body"] = Value::Null;
+            event["isBase64Encoded"] = json!(false);
             if event["requestContext"]["http"].is_object() {
                 event["requestContext"]["http"]["method"] = json!("GET");
                 event["requestContext"]["http"]["path"] = path;
