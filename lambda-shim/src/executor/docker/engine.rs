@@ -336,7 +336,7 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
     let mut ulimits = vec![limit("nofile", 1024), limit("core", 0)];
     if is_podman {
         // Its own default is more than some kernels let it set.
-        ulimits.push(limit("nproc", 1024));
+        ulimits.push(limit("nproc", 16_384));
     }
     let memory = i64::try_from(wanted.memory).unwrap_or(i64::MAX);
     let host = HostConfig {
