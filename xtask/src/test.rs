@@ -1,7 +1,7 @@
 //! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
 //!
 //! The clients that users bring (boto3, the AWS CLI, the SDK for JavaScript) are installed below `target/clients`, in
-//! pinned versions; functions of other people's crates (`fixtures/workloads/rust`, the Lambda Web Adapter) are built
+//! pinned versions; functions on other people's crates (`fixtures/workloads/rust`) are built
 //! below `target/workloads`. What cannot be installed is told; the tests that need it say that they are skipped, and
 //! fail when `CI=true`.
 
@@ -92,11 +92,7 @@ fn node(root: &Path, clients: &Path) -> Result<(), Failure> {
     mark_done(&folder, &wanted)
 }
 
-/// The Lambda Web Adapter's version; the crate brings its own lock file.
-const ADAPTER: &str = "1.0.0-rc1";
-
-/// Builds the functions in Rust as folders that a function's code can be: `target/workloads/functions`, and the Web
-/// Adapter as the layer that it is elsewhere: `target/workloads/adapter`.
+/// Builds the functions in Rust as a folder that a function's code can be: `target/workloads/functions`.
 fn workloads(root: &Path) -> Result<(), Failure> {
     let source = root.join("fixtures/workloads/rust");
     let target = root.join("target/workloads");
@@ -115,35 +111,7 @@ fn workloads(root: &Path) -> Result<(), Failure> {
     build(crate::cargo().arg("build").arg("--manifest-path").arg(source.join("Cargo.toml")))?;
     let functions = target.join("functions");
     fs::create_dir_all(&functions)?;
-    replace(&target.join("build").join(&triple).join("debug/bootstrap"), &functions.join("bootstrap"))?;
-
-    let adapter = target.join("adapter");
-    let wanted = source.join("web-adapter-bootstrap");
-    let installed = format!("{ADAPTER}\n{}", fs::read_to_string(&wanted)?);
-    if fs::read_to_string(target.join("adapter-installed")).is_ok_and(|found| found == installed) {
-        return Ok(());
-    }
-    let bin = target.join("build/adapter");
-    let version = format!("={ADAPTER}");
-    build(
-        crate::cargo()
-            .args([
-                "install",
-                "--debug",
-                "--no-track",
-                "--force",
-                "lambda_web_adapter",
-                "--version",
-                &version,
-            ])
-            .arg("--root")
-            .arg(&bin),
-    )?;
-    fs::create_dir_all(adapter.join("extensions"))?;
-    replace(&bin.join("bin/lambda-adapter"), &adapter.join("extensions/lambda-adapter"))?;
-    replace(&wanted, &adapter.join("bootstrap"))?;
-    fs::write(target.join("adapter-installed"), installed)?;
-    Ok(())
+    replace(&target.join("build").join(&triple).join("debug/bootstrap"), &functions.join("bootstrap"))
 }
 
 /// Copies a file unless it is there already, so that folders of functions do not change without need.
