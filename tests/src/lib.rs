@@ -55,12 +55,28 @@ impl Tule {
     }
 
     fn run(arguments: &[&str]) -> Self {
-        let mut child = Command::new(binary())
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("tule starts");
+        let mut command = Command::new(binary());
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// `tule start` with these arguments and variables, on a free port.
+    pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["start", "--port", "0"]).args(arguments).envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// `tule start` as a shell starts it after `before`, which may set limits or change the folder.
+    pub fn start_after(before: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("{before} && exec \"$0\" start --port 0 \"$@\"");
+        command.arg("-c").arg(script).arg(binary()).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("tule starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
         let mut said = String::new();
         let began = Instant::now();
@@ -135,6 +151,27 @@ impl Tule {
             ("content-type", "application/x-amz-json-1.0"),
         ];
         self.request("POST", "/", &headers, &members.to_string())
+    }
+
+    /// An operation of Lambda by its path, whatever comes of it.
+    pub fn ask_lambda(&self, method: &str, path: &str, body: &str) -> Answer {
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=h, Signature=0";
+        self.request(method, path, &[("authorization", scope)], body)
+    }
+
+    /// An operation of Lambda that must succeed.
+    pub fn lambda(&self, method: &str, path: &str, members: &Value) -> Value {
+        let answer = self.ask_lambda(method, path, &members.to_string());
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.body);
+        if answer.body.is_empty() { Value::Null } else { answer.value() }
+    }
+
+    /// Invokes a function; `Err` has the payload of a function's error.
+    pub fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Value> {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let answer = self.ask_lambda("POST", &path, &payload.to_string());
+        assert_eq!(answer.status, 200, "{function}: {}", answer.body);
+        if answer.headers.contains("x-amz-function-error") { Err(answer.value()) } else { Ok(answer.value()) }
     }
 
     /// An operation of Step Functions that must succeed.

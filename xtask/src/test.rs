@@ -1,8 +1,9 @@
 //! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
 //!
-//! The clients that users bring (boto3, the AWS CLI, the SDKs for JavaScript and for durable functions) are installed below `target/clients`, in
-//! pinned versions. What cannot be installed is told; the tests that need it say that they are skipped, and fail when
-//! `CI=true`.
+//! The clients that users bring (boto3, the AWS CLI, the SDKs for JavaScript and for durable functions) are installed
+//! below `target/clients`, in pinned versions; functions on other people's crates (`fixtures/workloads/rust`) are built
+//! below `target/workloads`. What cannot be installed is told; the tests that need it say that they are skipped, and
+//! fail when `CI=true`.
 
 use std::{
     env, fs,
@@ -16,17 +17,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let root = crate::root();
     let clients = root.join("target/clients");
     let made = [
-        ("Python", python(&root, &clients)),
-        ("Node", node(&clients.join("node"), &root.join("tests/clients/package.json"))),
-        ("Python durable", durable_python(&root, &clients)),
+        ("the Python clients", python(&root, &clients)),
+        ("the Node clients", node(&clients.join("node"), &root.join("tests/clients/package.json"))),
+        ("the SDK for durable functions in Python", durable_python(&root, &clients)),
         (
-            "Node durable",
+            "the SDK for durable functions in JavaScript",
             node(&clients.join("durable-node"), &root.join("tests/clients/durable/package.json")),
         ),
+        ("the functions in Rust", workloads(&root)),
     ];
     for (what, done) in made {
         if let Err(failure) = done {
-            let text = format!("the {what} clients could not be installed: {failure}");
+            let text = format!("{what} could not be made ready: {failure}");
             if env::var("CI").as_deref() == Ok("true") {
                 return Err(text.into());
             }
@@ -107,6 +109,46 @@ fn node(folder: &Path, wanted: &Path) -> Result<(), Failure> {
             .current_dir(folder),
     )?;
     mark_done(folder, wanted)
+}
+
+/// Builds the functions in Rust as a folder that a function's code can be: `target/workloads/functions`.
+fn workloads(root: &Path) -> Result<(), Failure> {
+    let source = root.join("fixtures/workloads/rust");
+    let target = root.join("target/workloads");
+    let triple = host()?;
+    let build = |command: &mut Command| {
+        // Static, so that a binary does not ask for the C library of the machine that built it.
+        let flags = if cfg!(target_os = "linux") { "-C target-feature=+crt-static" } else { "" };
+        step(
+            command
+                .args(["--quiet", "--locked", "--target", &triple])
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .env("RUSTFLAGS", flags)
+                .env("CARGO_TARGET_DIR", target.join("build")),
+        )
+    };
+    build(crate::cargo().arg("build").arg("--manifest-path").arg(source.join("Cargo.toml")))?;
+    let functions = target.join("functions");
+    fs::create_dir_all(&functions)?;
+    replace(&target.join("build").join(&triple).join("debug/bootstrap"), &functions.join("bootstrap"))
+}
+
+/// Copies a file unless it is there already, so that folders of functions do not change without need.
+fn replace(from: &Path, to: &Path) -> Result<(), Failure> {
+    let content = fs::read(from)?;
+    if fs::read(to).is_ok_and(|there| there == content) {
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    Ok(())
+}
+
+/// This machine, as rustc names it.
+fn host() -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let said = String::from_utf8(output.stdout)?;
+    let line = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.ok_or("rustc does not name its host")?.to_owned())
 }
 
 /// Whether a folder holds what a file asks for: the file's content stands in it.

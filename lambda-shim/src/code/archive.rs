@@ -18,6 +18,9 @@ const ENTRY_LIMIT: usize = 100_000;
 const RATIO_LIMIT: u64 = 100;
 const RATIO_FREE: u64 = 16 << 20;
 
+/// Linux' longest path.
+const LONGEST_LINK: u64 = 4096;
+
 /// Why an archive was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArchiveError {
@@ -60,9 +63,18 @@ pub(crate) fn check(archive: &Bytes) -> Result<u64, ArchiveError> {
     }
     let mut rules = Rules::new(archive.len(), zip.len())?;
     for index in 0..zip.len() {
-        let entry = zip.by_index(index).map_err(|_| ArchiveError::Unreadable)?;
-        let name = entry.name().map_err(|_| ArchiveError::Unreadable)?;
-        rules.admit(&name, entry.size(), entry.unix_mode())?;
+        let mut entry = zip.by_index(index).map_err(|_| ArchiveError::Unreadable)?;
+        let name = entry.name().map_err(|_| ArchiveError::Unreadable)?.into_owned();
+        let path = rules.admit(&name, entry.size(), entry.unix_mode())?;
+        if entry.unix_mode().is_some_and(|mode| mode & 0o170_000 == 0o120_000) {
+            let mut target = Vec::new();
+            entry
+                .by_ref()
+                .take(LONGEST_LINK)
+                .read_to_end(&mut target)
+                .map_err(|_| ArchiveError::Unreadable)?;
+            link_target(&path, &name, &target)?;
+        }
     }
     Ok(rules.total)
 }
@@ -283,6 +295,7 @@ pub(crate) mod tests {
             zip.add_symlink("link", target, SimpleFileOptions::default()).unwrap();
             let archive: Bytes = zip.finish().unwrap().into_inner().into();
             assert!(refused(&archive).contains("link that leaves"), "{target}");
+            assert!(check(&archive).is_err(), "{target}");
         }
     }
 

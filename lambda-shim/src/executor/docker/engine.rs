@@ -34,6 +34,8 @@ pub(super) struct Engine {
     /// `20.10.24, linux/amd64`.
     pub(super) version: String,
     pub(super) arch: String,
+    /// Podman serves Docker's API, with differences.
+    is_podman: bool,
 }
 
 /// A failure of the engine; the text is its own.
@@ -90,13 +92,21 @@ impl Engine {
     /// The engine that DOCKER_HOST names, or the local one.
     pub(super) async fn connect() -> Answer<Self> {
         let docker = Docker::connect_with_defaults().map_err(said)?;
-        let asked =
-            tokio::time::timeout(PING, async { docker.negotiate_version().await?.version_of_engine().await });
-        let (docker, version, arch) = asked
+        tokio::time::timeout(PING, docker.ping())
             .await
             .map_err(|_| EngineError(format!("no answer within {} s", PING.as_secs())))?
             .map_err(said)?;
-        Ok(Self { docker, version, arch })
+        // An engine that is there may take its time: Podman runs its parts one after the other to ask their versions.
+        let docker = timely(docker.negotiate_version()).await?;
+        let found = timely(docker.version()).await?;
+        let is_podman = found
+            .components
+            .is_some_and(|components| components.iter().any(|part| part.name.starts_with("Podman")));
+        let arch = found.arch.unwrap_or_default();
+        let name = if is_podman { "Podman " } else { "" };
+        let version =
+            format!("{name}{}, {}/{arch}", found.version.unwrap_or_default(), found.os.unwrap_or_default());
+        Ok(Self { docker, version, arch, is_podman })
     }
 
     /// An image by its name or its id; `None` where there is none.
@@ -140,7 +150,8 @@ impl Engine {
     }
 
     pub(super) async fn create(&self, wanted: Wanted) -> Answer<String> {
-        let created = self.docker.create_container(None::<CreateContainerOptions>, body(wanted));
+        let created =
+            self.docker.create_container(None::<CreateContainerOptions>, body(wanted, self.is_podman));
         Ok(timely(created).await?.id)
     }
 
@@ -261,19 +272,6 @@ impl Engine {
     }
 }
 
-trait VersionOfEngine: Sized {
-    async fn version_of_engine(self) -> Result<(Self, String, String), bollard::errors::Error>;
-}
-
-impl VersionOfEngine for Docker {
-    async fn version_of_engine(self) -> Result<(Self, String, String), bollard::errors::Error> {
-        let found = self.version().await?;
-        let arch = found.arch.unwrap_or_default();
-        let text = format!("{}, {}/{arch}", found.version.unwrap_or_default(), found.os.unwrap_or_default());
-        Ok((self, text, arch))
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("there is no such thing")]
@@ -327,25 +325,29 @@ fn mount(volume: String, at: &str, read_only: bool) -> Mount {
 /// Lambda's user, and what it may do: write to `/tmp`, and little else.
 const USER: &str = "993:990";
 
-fn body(wanted: Wanted) -> ContainerCreateBody {
+fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
     let limit = |name: &str, most: i64| ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(most),
         hard: Some(most),
     };
+    // Podman knows no owner of a tmpfs: there, whoever is in the container may write to it.
+    let owner = if is_podman { "mode=1777" } else { "mode=0700,uid=993,gid=990" };
+    let mut ulimits = vec![limit("nofile", 1024), limit("core", 0)];
+    if is_podman {
+        // Its own default is more than some kernels let it set.
+        ulimits.push(limit("nproc", 16_384));
+    }
     let memory = i64::try_from(wanted.memory).unwrap_or(i64::MAX);
     let host = HostConfig {
         memory: Some(memory),
         memory_swap: Some(memory),
         pids_limit: Some(1024),
-        ulimits: Some(vec![limit("nofile", 1024), limit("core", 0)]),
+        ulimits: Some(ulimits),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(true),
-        tmpfs: Some(HashMap::from([(
-            "/tmp".to_owned(),
-            format!("size={}m,mode=0700,uid=993,gid=990,exec", wanted.storage),
-        )])),
+        tmpfs: Some(HashMap::from([("/tmp".to_owned(), format!("size={}m,{owner},exec", wanted.storage))])),
         network_mode: wanted.network,
         // The names under which extensions take telemetry.
         extra_hosts: Some(vec!["sandbox.localdomain:127.0.0.1".to_owned(), "sandbox:127.0.0.1".to_owned()]),
