@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 
 use proxy_events::{Cors, PayloadVersion};
 use runtime::Scope;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::record::{Api, Deployment, Integration, Stage, text};
-use crate::{apis::Live, rest_api::trie::Trie};
+use crate::{apis::Live, authorizer::Authorizer, rest_api::trie::Trie};
 
 /// The longest time an integration has.
 const TIMEOUT: u64 = 30_000;
@@ -20,6 +20,7 @@ pub(crate) struct HttpStage {
     pub variables: BTreeMap<String, String>,
     pub is_disabled: bool,
     pub cors: Option<Cors>,
+    authorizers: Vec<Arc<Authorizer>>,
     routes: Trie<HashMap<String, Arc<CompiledRoute>>>,
     default: Option<Arc<CompiledRoute>>,
 }
@@ -27,7 +28,7 @@ pub(crate) struct HttpStage {
 pub(crate) struct CompiledRoute {
     /// `GET /orders/{id}` or `$default`.
     pub key: String,
-    pub needs_signature: bool,
+    pub authorization: Authorization,
     /// Absent where the route has none that works: why.
     pub integration: Result<CompiledIntegration, String>,
 }
@@ -35,6 +36,14 @@ pub(crate) struct CompiledRoute {
 pub(crate) struct CompiledIntegration {
     pub kind: Kind,
     pub timeout: Duration,
+}
+
+/// Who may use a route.
+pub(crate) enum Authorization {
+    Anybody,
+    Signed,
+    /// By a token or a function, and the scopes of which a token must have one.
+    By(Result<Arc<Authorizer>, String>, Vec<String>),
 }
 
 /// What stands behind a route.
@@ -53,6 +62,9 @@ impl HttpStage {
     pub fn new(live: &Live, api: &Api, stage: &Stage, deployment: Option<&Deployment>) -> Self {
         let mut routes: Trie<HashMap<String, Arc<CompiledRoute>>> = Trie::default();
         let mut default = None;
+        let all = deployment.iter().flat_map(|deployment| &deployment.authorizers);
+        let made: Vec<(&str, Result<Arc<Authorizer>, String>)> =
+            all.map(|record| (record.id.as_str(), Authorizer::new(record).map(Arc::new))).collect();
         for route in deployment.iter().flat_map(|deployment| &deployment.routes) {
             let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
             let target =
@@ -61,7 +73,7 @@ impl HttpStage {
                 deployment.iter().flat_map(|it| &it.integrations).find(|integration| integration.id == id)
             });
             let compiled = Arc::new(CompiledRoute {
-                needs_signature: text(&route.members, "AuthorizationType") == Some("AWS_IAM"),
+                authorization: authorization(&route.members, &made),
                 integration: found
                     .ok_or_else(|| format!("the route {key} has no integration"))
                     .and_then(|it| compile(it)),
@@ -83,8 +95,16 @@ impl HttpStage {
             variables: stage.variables.clone(),
             is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
             cors: api.members.get("CorsConfiguration").map(Cors::new),
+            authorizers: made.iter().filter_map(|(_, made)| made.as_ref().ok().map(Arc::clone)).collect(),
             routes,
             default,
+        }
+    }
+
+    /// Forgets what authorizers said.
+    pub fn reset_authorizers(&self) {
+        for authorizer in &self.authorizers {
+            authorizer.reset();
         }
     }
 
@@ -98,6 +118,23 @@ impl HttpStage {
             Some(Matched { route: Arc::clone(route), parameters: found.parameters })
         });
         found.or_else(|| Some(Matched { route: Arc::clone(self.default.as_ref()?), parameters: Vec::new() }))
+    }
+}
+
+fn authorization(
+    members: &Map<String, Value>,
+    made: &[(&str, Result<Arc<Authorizer>, String>)],
+) -> Authorization {
+    match text(members, "AuthorizationType") {
+        Some("AWS_IAM") => Authorization::Signed,
+        Some("JWT" | "CUSTOM") => {
+            let id = text(members, "AuthorizerId").unwrap_or_default();
+            let found = made.iter().find(|(own, _)| *own == id).map(|(_, made)| made.clone());
+            let scopes = members.get("AuthorizationScopes").and_then(Value::as_array).into_iter().flatten();
+            let scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+            Authorization::By(found.unwrap_or_else(|| Err(format!("there is no authorizer {id}"))), scopes)
+        }
+        _ => Authorization::Anybody,
     }
 }
 

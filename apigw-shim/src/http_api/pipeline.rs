@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use runtime::{Body, Invocation};
 
 use super::{
+    authorize::{self, Caller},
     compiled::{CompiledIntegration, HttpStage, Kind, Matched},
     event,
 };
@@ -36,16 +37,19 @@ async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<B
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
-    let is_signed = request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
-    if matched.route.needs_signature && !is_signed {
-        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
-    }
+    let caller = match authorize::check(state, stage, request, &matched).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
     let integration = match &matched.route.integration {
         Ok(integration) => integration,
         Err(reason) => return internal(stage, request, reason),
     };
-    let sent =
-        tokio::time::timeout(integration.timeout, send(state, stage, request, &matched, integration)).await;
+    let sent = tokio::time::timeout(
+        integration.timeout,
+        send(state, stage, request, &matched, &caller, integration),
+    )
+    .await;
     sent.unwrap_or_else(|_| plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None))
 }
 
@@ -60,13 +64,14 @@ async fn send(
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
+    caller: &Caller,
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
     match &integration.kind {
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
-            invoke(state, stage, request, matched, &function, *payload).await
+            invoke(state, stage, request, matched, caller, &function, *payload).await
         }
         Kind::Http { uri, method } => {
             let mut uri = interpolate(uri, variables);
@@ -91,12 +96,13 @@ async fn invoke(
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
+    caller: &Caller,
     function: &str,
     version: PayloadVersion,
 ) -> Response<Body> {
     let payload = match version {
-        PayloadVersion::V1 => event::version_1(stage, request, matched),
-        PayloadVersion::V2 => event::version_2(stage, request, matched),
+        PayloadVersion::V1 => event::version_1(stage, request, matched, caller.version_1()),
+        PayloadVersion::V2 => event::version_2(stage, request, matched, caller.version_2()),
     };
     let ctx = call_context(state, &stage.scope, &request.trace_id);
     let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {

@@ -163,8 +163,10 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     let name = required(&input, "StageName");
     of(state, &live, &name)?;
     state.apis.http_stages.remove(&live.child(&name)).await.map_err(storage)?;
-    if let Kind::Http(stages) = &live.kind {
-        stages.remove(&name);
+    match &live.kind {
+        Kind::Http(stages) => drop(stages.remove(&name)),
+        Kind::Socket(stages) => drop(stages.remove(&name)),
+        Kind::Rest(_) => {}
     }
     Ok(Output::empty())
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
-mod service;
+pub(crate) mod service;
 
 use bytes::Bytes;
 use http::HeaderMap;

@@ -7,3 +7,4 @@ mod http_api;
 mod integrations;
 mod rest_api;
 mod rig;
+mod websocket;

@@ -21,6 +21,8 @@ type Answer = Box<dyn Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Se
 /// What is asked of Lambda and others, and what they answer.
 pub struct Script {
     pub events: Mutex<Vec<(String, Value)>>,
+    /// Says so when a function has been invoked.
+    pub invoked: tokio::sync::Notify,
     pub calls: Mutex<Vec<(String, String, Value)>>,
     outcome: Mutex<Outcome>,
     answer: Mutex<Answer>,
@@ -30,6 +32,7 @@ impl FunctionInvoker for Script {
     fn invoke<'a>(&'a self, _: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
         let event = serde_json::from_slice(&invocation.payload).unwrap_or(Value::Null);
         self.events.lock().unwrap().push((invocation.function, event));
+        self.invoked.notify_one();
         let outcome = self.outcome.lock().unwrap().clone();
         Box::pin(async move { outcome })
     }
@@ -82,17 +85,24 @@ impl Rig {
     pub fn new() -> Self {
         let script = Arc::new(Script {
             events: Mutex::default(),
+            invoked: tokio::sync::Notify::new(),
             calls: Mutex::default(),
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
         });
         let store = Store::memory();
-        Self { gateway: gateway(&store, &script), script, store }
+        Self { gateway: gateway(&store, &script, Clock::Real), script, store }
+    }
+
+    /// With a clock that moves when told to.
+    pub fn at(clock: Clock) -> Self {
+        let rig = Self::new();
+        Self { gateway: gateway(&rig.store, &rig.script, clock), ..rig }
     }
 
     /// API Gateway anew, from what the store holds.
     pub fn restarted(self) -> Self {
-        let gateway = gateway(&self.store, &self.script);
+        let gateway = gateway(&self.store, &self.script, Clock::Real);
         Self { gateway, script: self.script, store: self.store }
     }
 
@@ -223,11 +233,11 @@ impl Rig {
     }
 }
 
-fn gateway(store: &Store, script: &Arc<Script>) -> ApiGateway {
+fn gateway(store: &Store, script: &Arc<Script>, clock: Clock) -> ApiGateway {
     let options = Options { endpoint: "http://127.0.0.1:4566".into() };
     let router: Arc<dyn ServiceRouter> = script.clone();
     let invoker: Arc<dyn FunctionInvoker> = script.clone();
-    ApiGateway::new(options, store.clone(), Clock::Real, router, invoker).unwrap()
+    ApiGateway::new(options, store.clone(), clock, router, invoker).unwrap()
 }
 
 fn returned(value: Value) -> InvocationOutcome {
