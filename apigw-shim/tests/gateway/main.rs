@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing where something must be has failed")]
 #![allow(clippy::needless_pass_by_value, reason = "tests read better without borrowing what json! makes")]
 
+mod authorizers;
 mod control;
 mod http_api;
 mod integrations;
