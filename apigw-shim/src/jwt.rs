@@ -23,7 +23,10 @@ const MOST_CACHED: usize = 1_000;
 
 /// What tokens are held against.
 pub(crate) struct Verifier {
+    /// What `iss` must be.
     issuer: String,
+    /// Where the keys are.
+    source: String,
     audience: Vec<String>,
     keys: RwLock<Option<Arc<Keys>>>,
     /// Held while keys are fetched.
@@ -53,8 +56,12 @@ impl Verifier {
     pub fn new(configuration: Option<&Value>) -> Result<Self, String> {
         let issuer = configuration.and_then(|it| it.get("Issuer")?.as_str());
         let audience = configuration.and_then(|it| it.get("Audience")?.as_array()).into_iter().flatten();
+        let source = issuer.ok_or("the authorizer has no issuer")?;
+        // `file:///keys.json#https://issuer`: the keys of an issuer that cannot be reached from here.
+        let named = source.strip_prefix("file://").and_then(|path| path.split_once('#'));
         Ok(Self {
-            issuer: issuer.ok_or("the authorizer has no issuer")?.to_owned(),
+            issuer: named.map_or(source, |(_, issuer)| issuer).to_owned(),
+            source: source.to_owned(),
             audience: audience.filter_map(Value::as_str).map(str::to_owned).collect(),
             keys: RwLock::default(),
             fetching: tokio::sync::Mutex::default(),
@@ -137,7 +144,7 @@ impl Verifier {
         if let Some(keys) = known().filter(serves) {
             return Ok(keys);
         }
-        let all = fetch(state, &self.issuer).await.map_err(|reason| {
+        let all = fetch(state, &self.source).await.map_err(|reason| {
             tracing::warn!(issuer = self.issuer, "the keys of an issuer cannot be had: {reason}");
             TokenError("unable to fetch the keys of the issuer")
         })?;
@@ -194,6 +201,7 @@ fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), TokenE
 async fn fetch(state: &State, issuer: &str) -> Result<Vec<Key>, String> {
     let document = match issuer.strip_prefix("file://") {
         Some(path) => {
+            let path = path.split_once('#').map_or(path, |(path, _)| path);
             let text = tokio::fs::read(path).await.map_err(|error| format!("{path}: {error}"))?;
             serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?
         }

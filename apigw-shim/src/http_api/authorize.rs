@@ -68,7 +68,12 @@ pub(super) async fn check(
         Authorization::By(Ok(authorizer), scopes) => {
             let identity = authorizer.identity(
                 request,
-                |path| mapping::parameters::context_text(&context(stage, request, matched), path),
+                |path| {
+                    mapping::parameters::context_text(
+                        &context(stage, request, matched, &Caller::Anybody),
+                        path,
+                    )
+                },
                 &stage.variables,
             );
             match &authorizer.kind {
@@ -83,9 +88,15 @@ pub(super) async fn check(
 }
 
 /// What of `$context` is the same for all parts of a request.
-pub(super) fn context(stage: &HttpStage, request: &Incoming, matched: &Matched) -> Map<String, Value> {
+pub(super) fn context(
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    caller: &Caller,
+) -> Map<String, Value> {
     let host = request.host();
     let context = json!({
+        "authorizer": caller.version_1(),
         "accountId": &*stage.scope.account,
         "apiId": stage.api_id,
         "domainName": host,

@@ -6,7 +6,11 @@ use proxy_events::{Cors, PayloadVersion};
 use runtime::Scope;
 use serde_json::{Map, Value};
 
-use super::record::{Api, Deployment, Integration, Stage, text};
+use super::{
+    parameters::Change,
+    record::{Api, Deployment, Integration, Stage, text},
+    subtype::{self, Subtype},
+};
 use crate::{apis::Live, authorizer::Authorizer, rest_api::trie::Trie};
 
 /// The longest time an integration has.
@@ -36,6 +40,10 @@ pub(crate) struct CompiledRoute {
 pub(crate) struct CompiledIntegration {
     pub kind: Kind,
     pub timeout: Duration,
+    /// What is changed of requests before they are sent.
+    pub request: Vec<Change>,
+    /// What is changed of answers, by their status.
+    pub response: HashMap<u16, Vec<Change>>,
 }
 
 /// Who may use a route.
@@ -50,6 +58,7 @@ pub(crate) enum Authorization {
 pub(crate) enum Kind {
     Lambda { function: String, payload: PayloadVersion },
     Http { uri: String, method: String },
+    Service { subtype: &'static Subtype, parameters: Vec<(String, String)> },
 }
 
 /// A route found, with its path's variables.
@@ -138,11 +147,24 @@ fn authorization(
     }
 }
 
-fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
+pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
     let members = &integration.members;
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let timeout = members.get("TimeoutInMillis").and_then(Value::as_u64).unwrap_or(TIMEOUT);
+    let parameters: Vec<(String, String)> = texts(members.get("RequestParameters"));
+    let subtype = text(members, "IntegrationSubtype");
+    let mut request = Vec::new();
+    if subtype.is_none() {
+        for (target, source) in &parameters {
+            request.push(Change::of_request(target, source)?);
+        }
+    }
     let kind = match text(members, "IntegrationType") {
+        Some("AWS_PROXY") if subtype.is_some() => {
+            let name = subtype.unwrap_or_default();
+            let subtype = subtype::find(name).ok_or_else(|| format!("there is no subtype {name}"))?;
+            Kind::Service { subtype, parameters }
+        }
         Some("AWS_PROXY") => Kind::Lambda {
             function: function(uri).to_owned(),
             payload: match text(members, "PayloadFormatVersion") {
@@ -156,7 +178,20 @@ fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
         },
         other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
     };
-    Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout) })
+    let mut response = HashMap::new();
+    let all = members.get("ResponseParameters").and_then(Value::as_object).into_iter().flatten();
+    for (status, changes) in all {
+        let status = status.parse().map_err(|_| format!("{status} is no status"))?;
+        let changes = texts(Some(changes));
+        let changes = changes.iter().map(|(target, source)| Change::of_response(target, source));
+        response.insert(status, changes.collect::<Result<_, _>>()?);
+    }
+    Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout), request, response })
+}
+
+fn texts(value: Option<&Value>) -> Vec<(String, String)> {
+    let all = value.and_then(Value::as_object).into_iter().flatten();
+    all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// The function in an integration's URI: its ARN, bare or in the form that REST APIs use.

@@ -3,5 +3,7 @@
 mod authorize;
 pub(crate) mod compiled;
 mod event;
+pub(crate) mod parameters;
 pub(crate) mod pipeline;
 pub(crate) mod record;
+pub(crate) mod subtype;

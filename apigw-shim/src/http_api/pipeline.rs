@@ -7,6 +7,7 @@ use super::{
     authorize::{self, Caller},
     compiled::{CompiledIntegration, HttpStage, Kind, Matched},
     event,
+    parameters::{self, View},
 };
 use crate::{
     State,
@@ -14,7 +15,7 @@ use crate::{
     integrate::{call_context, http_endpoint},
     mapping::interpolate,
 };
-use proxy_events::{Cors, Incoming, PayloadVersion, encode_path, is_framing};
+use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_framing};
 
 /// Answers a request at a stage.
 pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
@@ -68,7 +69,21 @@ async fn send(
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
-    match &integration.kind {
+    let context = authorize::context(stage, request, matched, caller);
+    let mut view =
+        View { stage, request, parameters: &matched.parameters, context: &context, response: None };
+    let (changed, path) = if integration.request.is_empty() {
+        (None, None)
+    } else {
+        let (changed, path) = parameters::change_request(&integration.request, &view);
+        (Some(changed), path)
+    };
+    let request = changed.as_ref().unwrap_or(request);
+    let response = match &integration.kind {
+        Kind::Service { subtype, parameters } => match subtype.call(state, parameters, &view).await {
+            Ok(response) => response,
+            Err(reason) => internal(stage, request, &reason),
+        },
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
             invoke(state, stage, request, matched, caller, &function, *payload).await
@@ -77,6 +92,9 @@ async fn send(
             let mut uri = interpolate(uri, variables);
             for (name, value) in &matched.parameters {
                 uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+            }
+            if let Some(path) = path {
+                uri = with_path(&uri, &path);
             }
             if !request.query.is_empty() {
                 uri.push(if uri.contains('?') { '&' } else { '?' });
@@ -88,7 +106,25 @@ async fn send(
             };
             proxy(state, stage, request, method, &uri).await
         }
-    }
+    };
+    let Some(changes) = integration.response.get(&response.status().as_u16()) else { return response };
+    let (parts, body) = response.into_parts();
+    let Ok(body) = body.read(MOST_BODY).await else {
+        return internal(stage, request, "the answer could not be read");
+    };
+    view.response = Some((&parts.headers, &body));
+    let mut response = Response::from_parts(parts.clone(), Body::Bytes(body.clone()));
+    parameters::change_response(changes, &view, &mut response);
+    response
+}
+
+/// An address with another path.
+fn with_path(uri: &str, path: &str) -> String {
+    let start = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[start..].find(['/', '?']).map_or(uri.len(), |at| start + at);
+    let path = encode_path(&proxy_events::decode(path));
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{}{slash}{path}", &uri[..end])
 }
 
 async fn invoke(

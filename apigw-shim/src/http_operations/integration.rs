@@ -11,7 +11,7 @@ use crate::{
     State,
     apis::Live,
     error::{bad_request, conflict, not_found, not_yet, storage},
-    http_api::record::Integration,
+    http_api::{compiled, record::Integration, subtype},
     id,
 };
 
@@ -25,13 +25,12 @@ const KEPT: &[&str] = &[
     "PayloadFormatVersion",
     "TimeoutInMillis",
 ];
+/// What HTTP APIs have beyond [`KEPT`].
+const HTTP_KEPT: &[&str] = &["IntegrationSubtype", "RequestParameters", "ResponseParameters"];
 const REFUSED: &[&str] = &[
     "ConnectionId",
     "ContentHandlingStrategy",
-    "IntegrationSubtype",
-    "RequestParameters",
     "RequestTemplates",
-    "ResponseParameters",
     "TemplateSelectionExpression",
     "TlsConfig",
 ];
@@ -77,7 +76,9 @@ const SOCKET_REFUSED: &[&str] =
 fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
     if !is_socket(live) {
         refuse(input, REFUSED)?;
-        return Ok(keep(input, KEPT));
+        let mut members = keep(input, KEPT);
+        members.extend(keep(input, HTTP_KEPT));
+        return Ok(members);
     }
     refuse(input, SOCKET_REFUSED)?;
     let mut members = keep(input, KEPT);
@@ -119,6 +120,9 @@ fn check(members: &Members) -> Result<(), ServiceError> {
     if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
         return Err(not_yet("ConnectionType VPC_LINK"));
     }
+    if let Some(name) = text(members, "IntegrationSubtype") {
+        return check_subtype(members, &name);
+    }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     match text(members, "IntegrationType").as_deref() {
         Some("AWS_PROXY") => {
@@ -144,7 +148,29 @@ fn check(members: &Members) -> Result<(), ServiceError> {
             ));
         }
     }
-    Ok(())
+    let probe = Integration { id: String::new(), members: members.clone() };
+    compiled::compile(&probe).map(drop).map_err(bad_request)
+}
+
+/// A subtype has its parameters, and all that it cannot do without.
+fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
+    let subtype = subtype::find(name)
+        .ok_or_else(|| bad_request(format!("Invalid integration subtype specified: {name}")))?;
+    if text(members, "IntegrationType").as_deref() != Some("AWS_PROXY") {
+        return Err(bad_request("IntegrationSubtype is supported for AWS_PROXY integrations only"));
+    }
+    if text(members, "CredentialsArn").is_none() {
+        return Err(bad_request("Credentials must be provided for the integration subtype"));
+    }
+    let given = super::texts(members, "RequestParameters");
+    if let Some(missing) = subtype.required.iter().find(|required| !given.contains_key(**required)) {
+        return Err(bad_request(format!("Parameter: {missing} is required for Integration Subtype: {name}")));
+    }
+    if let Some(unknown) = given.keys().find(|given| !subtype.takes(given)) {
+        return Err(bad_request(format!("Parameter: {unknown} does not fit schema for Operation: {name}")));
+    }
+    let probe = Integration { id: String::new(), members: members.clone() };
+    compiled::compile(&probe).map(drop).map_err(bad_request)
 }
 
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {
