@@ -32,6 +32,7 @@ const AUTHORIZERS: Table = Table("apigatewayv2.authorizers");
 const MODELS: Table = Table("apigatewayv2.models");
 const INTEGRATION_RESPONSES: Table = Table("apigatewayv2.integrationresponses");
 const ROUTE_RESPONSES: Table = Table("apigatewayv2.routeresponses");
+const VPC_LINKS: Table = Table("apigatewayv2.vpclinks");
 const HTTP_DEPLOYMENTS: Table = Table("apigatewayv2.deployments");
 const HTTP_STAGES: Table = Table("apigatewayv2.stages");
 
@@ -51,6 +52,7 @@ pub(crate) struct Apis {
     pub models: Collection<http::Child>,
     pub integration_responses: Collection<http::Child>,
     pub route_responses: Collection<http::Child>,
+    pub vpc_links: Collection<http::Child>,
     pub http_deployments: Collection<http::Deployment>,
     pub http_stages: Collection<http::Stage>,
 }
@@ -126,6 +128,7 @@ impl Apis {
             models: Collection::load(store, MODELS, VERSION)?,
             integration_responses: Collection::load(store, INTEGRATION_RESPONSES, VERSION)?,
             route_responses: Collection::load(store, ROUTE_RESPONSES, VERSION)?,
+            vpc_links: Collection::load(store, VPC_LINKS, VERSION)?,
             http_deployments: Collection::load(store, HTTP_DEPLOYMENTS, VERSION)?,
             http_stages: Collection::load(store, HTTP_STAGES, VERSION)?,
         };

@@ -10,6 +10,7 @@ use super::{
     parameters::Change,
     record::{Api, Deployment, Integration, Stage, text},
     subtype::{self, Subtype},
+    throttle::Bucket,
 };
 use crate::{apis::Live, authorizer::Authorizer, rest_api::trie::Trie};
 
@@ -33,6 +34,7 @@ pub(crate) struct CompiledRoute {
     /// `GET /orders/{id}` or `$default`.
     pub key: String,
     pub authorization: Authorization,
+    pub limits: Option<Bucket>,
     /// Absent where the route has none that works: why.
     pub integration: Result<CompiledIntegration, String>,
 }
@@ -83,6 +85,7 @@ impl HttpStage {
             });
             let compiled = Arc::new(CompiledRoute {
                 authorization: authorization(&route.members, &made),
+                limits: Bucket::of(&stage.members, &key),
                 integration: found
                     .ok_or_else(|| format!("the route {key} has no integration"))
                     .and_then(|it| compile(it)),

@@ -7,3 +7,4 @@ pub(crate) mod parameters;
 pub(crate) mod pipeline;
 pub(crate) mod record;
 pub(crate) mod subtype;
+pub(crate) mod throttle;

@@ -38,6 +38,9 @@ async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<B
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
+    if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
+        return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
+    }
     let caller = match authorize::check(state, stage, request, &matched).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,

@@ -6,7 +6,9 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::json;
 
-use super::{Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text};
+use super::{
+    Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text, vpc_link,
+};
 use crate::{
     State,
     apis::Live,
@@ -26,14 +28,9 @@ const KEPT: &[&str] = &[
     "TimeoutInMillis",
 ];
 /// What HTTP APIs have beyond [`KEPT`].
-const HTTP_KEPT: &[&str] = &["IntegrationSubtype", "RequestParameters", "ResponseParameters"];
-const REFUSED: &[&str] = &[
-    "ConnectionId",
-    "ContentHandlingStrategy",
-    "RequestTemplates",
-    "TemplateSelectionExpression",
-    "TlsConfig",
-];
+const HTTP_KEPT: &[&str] = &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters"];
+const REFUSED: &[&str] =
+    &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression", "TlsConfig"];
 
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
@@ -116,9 +113,24 @@ fn check_socket(members: &Members) -> Result<(), ServiceError> {
 }
 
 /// Checks an integration as it is to be kept.
-fn check(members: &Members) -> Result<(), ServiceError> {
-    if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
-        return Err(not_yet("ConnectionType VPC_LINK"));
+fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    match text(members, "ConnectionType").as_deref() {
+        Some("VPC_LINK") => {
+            let id = text(members, "ConnectionId")
+                .ok_or_else(|| bad_request("ConnectionId is required for VPC_LINK connections"))?;
+            vpc_link::find(state, scope, &id)?;
+            let uri = text(members, "IntegrationUri").unwrap_or_default();
+            if uri.starts_with("arn:") {
+                // Load balancers are not emulated, so nothing could answer there.
+                return Err(not_yet(
+                    "an IntegrationUri that is a load balancer's ARN; give the address itself",
+                ));
+            }
+        }
+        _ if members.contains_key("ConnectionId") => {
+            return Err(bad_request("ConnectionId is supported for VPC_LINK connections only"));
+        }
+        _ => {}
     }
     if let Some(name) = text(members, "IntegrationSubtype") {
         return check_subtype(members, &name);
@@ -184,7 +196,7 @@ async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integrati
         members.insert(String::from("PassthroughBehavior"), json!("WHEN_NO_MATCH"));
     }
     members.extend(given);
-    if is_socket(live) { check_socket(&members) } else { check(&members) }?;
+    if is_socket(live) { check_socket(&members) } else { check(state, &live.scope, &members) }?;
     if is_socket(live) {
         let by_message = matches!(text(&members, "IntegrationType").as_deref(), Some("AWS" | "AWS_PROXY"))
             && is_function(&text(&members, "IntegrationUri").unwrap_or_default());
@@ -249,7 +261,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let _changing = live.changing.lock().await;
     let mut integration = Integration::clone(&*find(state, &live, &input)?);
     integration.members.extend(given(&live, &input)?);
-    if is_socket(&live) { check_socket(&integration.members) } else { check(&integration.members) }?;
+    if is_socket(&live) {
+        check_socket(&integration.members)
+    } else {
+        check(state, &live.scope, &integration.members)
+    }?;
     let key = live.child(&integration.id);
     let integration = state.apis.integrations.put(key, integration).await.map_err(storage)?;
     deployment::automatically(state, &live).await?;

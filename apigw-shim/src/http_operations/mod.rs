@@ -11,6 +11,7 @@ mod route;
 mod route_response;
 mod stage;
 mod tags;
+mod vpc_link;
 
 use std::sync::Arc;
 
@@ -93,6 +94,12 @@ operations! {
     "GetStages" => stage::list,
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
+    "DeleteRouteSettings" => stage::delete_route_settings,
+    "CreateVpcLink" => vpc_link::create,
+    "GetVpcLink" => vpc_link::get,
+    "GetVpcLinks" => vpc_link::list,
+    "UpdateVpcLink" => vpc_link::update,
+    "DeleteVpcLink" => vpc_link::delete,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,

@@ -9,7 +9,10 @@ use vtl::Template;
 use crate::{
     apis::Live,
     authorizer::Authorizer,
-    http_api::record::{Api, Child, Deployment, Integration, Route, Stage, text},
+    http_api::{
+        record::{Api, Child, Deployment, Integration, Route, Stage, text},
+        throttle::Bucket,
+    },
     rest_api::compiled::{Kind, aws_kind},
 };
 
@@ -30,6 +33,7 @@ pub(crate) struct SocketStage {
 pub(crate) struct SocketRoute {
     pub key: String,
     pub authorization: Authorization,
+    pub limits: Option<Bucket>,
     /// Whether what the integration answers goes back to the client.
     pub responds: bool,
     /// Absent where the route has none that works: why.
@@ -72,7 +76,7 @@ impl SocketStage {
     pub fn new(live: &Live, api: &Api, stage: &Stage, deployment: Option<&Deployment>) -> Self {
         let compile = |deployment: &Deployment, route: &Route| {
             let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
-            (key.clone(), Arc::new(compile_route(deployment, route, key)))
+            (key.clone(), Arc::new(compile_route(stage, deployment, route, key)))
         };
         let routes = deployment
             .into_iter()
@@ -101,7 +105,7 @@ impl SocketStage {
     }
 }
 
-fn compile_route(deployment: &Deployment, route: &Route, key: String) -> SocketRoute {
+fn compile_route(stage: &Stage, deployment: &Deployment, route: &Route, key: String) -> SocketRoute {
     let members = &route.members;
     let authorization = match text(members, "AuthorizationType") {
         Some("AWS_IAM") => Authorization::Signed,
@@ -127,6 +131,7 @@ fn compile_route(deployment: &Deployment, route: &Route, key: String) -> SocketR
         .collect();
     SocketRoute {
         authorization,
+        limits: Bucket::of(&stage.members, &key),
         responds: has_response && text(members, "RouteResponseSelectionExpression").is_some(),
         integration: integration
             .ok_or_else(|| format!("the route {key} has no integration"))

@@ -133,6 +133,9 @@ impl Attempt<'_> {
     /// Asks everybody who may refuse; what the authorizer said, if there is one.
     async fn admit(&self) -> Result<Option<Map<String, Value>>, Response<Body>> {
         let Some(route) = self.stage.route("$connect") else { return Ok(None) };
+        if route.limits.as_ref().is_some_and(|limits| !limits.take(self.request.at)) {
+            return Err(plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None));
+        }
         let authorizer = match &route.authorization {
             Authorization::Anybody => None,
             Authorization::Signed if is_signed(self.request) => None,

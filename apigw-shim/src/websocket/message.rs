@@ -25,6 +25,9 @@ pub(super) async fn take(state: &State, connection: &Connection, body: &str) {
     });
     let answer = match route {
         None => Some(error("Forbidden", connection, &request_id)),
+        Some((_, route)) if route.limits.as_ref().is_some_and(|limits| !limits.take(now)) => {
+            Some(error("Too Many Requests", connection, &request_id))
+        }
         Some((stage, route)) => {
             let about = About::connection(connection, &route.key, &request_id, now);
             let trace_id = trace_id();

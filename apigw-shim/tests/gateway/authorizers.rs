@@ -254,3 +254,61 @@ async fn parameters_are_mapped_both_ways() {
         assert_eq!(refused.code, "BadRequestException", "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn stages_limit_how_often_routes_are_used() {
+    let (rig, clock, api) = api().await;
+    let target = function(&rig, &api, "2.0").await;
+    for key in ["GET /often", "GET /seldom"] {
+        rig.http("CreateRoute", json!({"ApiId": api, "RouteKey": key, "Target": target})).await;
+    }
+    let stage = json!({"ApiId": api, "StageName": "$default"});
+    let settings = json!({
+        "DefaultRouteSettings": {"ThrottlingBurstLimit": 100, "ThrottlingRateLimit": 100.0},
+        "RouteSettings": {"GET /seldom": {"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 1.0}},
+    });
+    let shown = rig.http("UpdateStage", with(&stage, settings.clone())).await;
+    assert_eq!(shown["RouteSettings"], settings["RouteSettings"]);
+    let seldom = async || rig.get(&api, "/seldom").await.status;
+    assert_eq!((seldom().await, seldom().await), (200, 429));
+    for _ in 0..50 {
+        assert_eq!(rig.get(&api, "/often").await.status, 200);
+    }
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!((seldom().await, seldom().await), (200, 429));
+    let route = with(&stage, json!({"RouteKey": "GET /seldom"}));
+    rig.http("DeleteRouteSettings", route.clone()).await;
+    assert_eq!((seldom().await, seldom().await), (200, 200));
+    assert_eq!(rig.http_refuses("DeleteRouteSettings", route).await.code, "NotFoundException");
+    let unknown = json!({"RouteSettings": {"GET /nowhere": {"ThrottlingBurstLimit": 1}}});
+    assert_eq!(rig.http_refuses("UpdateStage", with(&stage, unknown)).await.code, "NotFoundException");
+    let logs = json!({"DefaultRouteSettings": {"LoggingLevel": "INFO"}});
+    assert!(rig.http_refuses("UpdateStage", with(&stage, logs)).await.message.contains("LoggingLevel"));
+}
+
+#[tokio::test]
+async fn vpc_links_lead_to_local_addresses() {
+    let (rig, _, api) = api().await;
+    let link = rig.http("CreateVpcLink", json!({"Name": "inner", "SubnetIds": ["subnet-1"]})).await;
+    assert_eq!(link["VpcLinkStatus"], "AVAILABLE");
+    let id = text(&link, "VpcLinkId");
+    let integration = json!({
+        "ApiId": api, "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "ConnectionType": "VPC_LINK",
+        "IntegrationUri": "http://127.0.0.1:1/", "PayloadFormatVersion": "1.0",
+    });
+    let refused = rig.http_refuses("CreateIntegration", integration.clone()).await;
+    assert_eq!(refused.code, "BadRequestException");
+    let unknown = with(&integration, json!({"ConnectionId": "nobody"}));
+    assert_eq!(rig.http_refuses("CreateIntegration", unknown).await.code, "NotFoundException");
+    let made = rig.http("CreateIntegration", with(&integration, json!({"ConnectionId": id}))).await;
+    let link = json!({"VpcLinkId": id});
+    assert_eq!(rig.http_refuses("DeleteVpcLink", link.clone()).await.code, "ConflictException");
+    let rig = rig.restarted();
+    let integration = json!({"ApiId": api, "IntegrationId": made["IntegrationId"]});
+    assert_eq!(rig.http("GetIntegration", integration.clone()).await["ConnectionId"], id);
+    rig.http("DeleteIntegration", integration).await;
+    assert_eq!(rig.http("UpdateVpcLink", with(&link, json!({"Name": "other"}))).await["Name"], "other");
+    assert_eq!(rig.http("GetVpcLinks", json!({})).await["Items"][0]["Name"], "other");
+    rig.http("DeleteVpcLink", link.clone()).await;
+    assert_eq!(rig.http_refuses("GetVpcLink", link).await.code, "NotFoundException");
+}
