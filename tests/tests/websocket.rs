@@ -25,8 +25,8 @@ fn call(tule: &Tule, method: &str, path: &str, body: &Value) -> Answer {
     tule.request(method, path, &[("authorization", &signed("apigateway"))], &body.to_string())
 }
 
-fn made(tule: &Tule, path: &str, body: Value) -> Value {
-    let answer = call(tule, "POST", path, &body);
+fn made(tule: &Tule, path: &str, body: &Value) -> Value {
+    let answer = call(tule, "POST", path, body);
     assert_eq!(answer.status, 201, "{path}: {}", answer.body);
     answer.value()
 }
@@ -35,27 +35,27 @@ fn made(tule: &Tule, path: &str, body: Value) -> Value {
 fn api(tule: &Tule) -> String {
     let expression = "$request.body.action";
     let api = json!({"name": "echo", "protocolType": "WEBSOCKET", "routeSelectionExpression": expression});
-    let id = made(tule, "/v2/apis", api)["apiId"].as_str().unwrap().to_owned();
+    let id = made(tule, "/v2/apis", &api)["apiId"].as_str().unwrap().to_owned();
     let base = format!("/v2/apis/{id}");
     let mock = json!({
         "integrationType": "MOCK",
         "requestTemplates": {"$default": "{\"statusCode\": 200}"},
     });
-    let integration = made(tule, &format!("{base}/integrations"), mock);
+    let integration = made(tule, &format!("{base}/integrations"), &mock);
     let integration = integration["integrationId"].as_str().unwrap();
     let response = json!({
         "integrationResponseKey": "$default",
         "responseTemplates": {"$default": "$context.connectionId"},
     });
-    made(tule, &format!("{base}/integrations/{integration}/integrationresponses"), response);
+    made(tule, &format!("{base}/integrations/{integration}/integrationresponses"), &response);
     let route = json!({
         "routeKey": "$default", "target": format!("integrations/{integration}"),
         "routeResponseSelectionExpression": "$default",
     });
-    let route = made(tule, &format!("{base}/routes"), route);
+    let route = made(tule, &format!("{base}/routes"), &route);
     let responses = format!("{base}/routes/{}/routeresponses", route["routeId"].as_str().unwrap());
-    made(tule, &responses, json!({"routeResponseKey": "$default"}));
-    made(tule, &format!("{base}/stages"), json!({"stageName": "dev", "autoDeploy": true}));
+    made(tule, &responses, &json!({"routeResponseKey": "$default"}));
+    made(tule, &format!("{base}/stages"), &json!({"stageName": "dev", "autoDeploy": true}));
     id
 }
 
