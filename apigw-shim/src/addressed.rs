@@ -1,6 +1,6 @@
 //! From an address to an API's stage.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::{ServiceError, sigv4};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
@@ -8,9 +8,11 @@ use runtime::{Body, BodyError};
 
 use crate::{
     State,
-    apis::Kind,
+    apis::{Kind, Live},
     http_api,
+    management::{self, Below},
     rest_api::{self, gateway_response::GatewayError, gateway_response::ResponseType},
+    websocket::handshake::{self, Opening},
 };
 use proxy_events::{Incoming, MOST_BODY};
 
@@ -72,6 +74,9 @@ pub(crate) async fn execute(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(live) = state.apis.live(&addressed.api_id) else { return forbidden() };
+    if matches!(live.kind, Kind::Socket(_)) {
+        return about_connections(state, &live, addressed, parts, body).await;
+    }
     let path = parts.uri.path().to_owned();
     let read = body.read(MOST_BODY).await;
     match &live.kind {
@@ -124,7 +129,59 @@ pub(crate) async fn execute(
             let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             http_api::pipeline::answer(state, &stage, &incoming).await
         }
+        Kind::Socket(_) => forbidden(),
     }
+}
+
+/// Opens a connection, if the request asks for one and the API is one that has connections.
+pub(crate) async fn connect(
+    state: &Arc<State>,
+    addressed: &Addressed,
+    parts: &Parts,
+    peer: IpAddr,
+) -> Option<Opening> {
+    if !handshake::is_upgrade(parts) {
+        return None;
+    }
+    let live = state.apis.live(&addressed.api_id)?;
+    let Kind::Socket(stages) = &live.kind else { return None };
+    let path = parts.uri.path();
+    let (stage, path) = match &addressed.stage {
+        Some(stage) => (stage.clone(), path.to_owned()),
+        None => first_part(path),
+    };
+    let stage = stages.get(&stage).map(|stage| Arc::clone(&stage));
+    let Some(stage) = stage.filter(|_| path == "/") else { return Some(Opening::Refused(forbidden())) };
+    let mut request = Request::new(());
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = parts.uri.clone();
+    *request.version_mut() = parts.version;
+    *request.headers_mut() = parts.headers.clone();
+    let (parts, ()) = request.into_parts();
+    Some(handshake::open(state, &live, &stage, parts, peer).await)
+}
+
+/// A request to a WebSocket API that asks for no connection: one about connections, or a mistake.
+async fn about_connections(
+    state: &State,
+    live: &Live,
+    addressed: Addressed,
+    parts: Parts,
+    body: Body,
+) -> Response<Body> {
+    let Kind::Socket(stages) = &live.kind else { return forbidden() };
+    let (stage, path) = match addressed.stage {
+        Some(stage) => (stage, parts.uri.path().to_owned()),
+        None => first_part(parts.uri.path()),
+    };
+    if !stages.contains_key(&stage) {
+        return forbidden();
+    }
+    if management::is_path(&path) {
+        let below = Below { api_id: &live.id, stage: &stage };
+        return management::over_http(state, below, parts, &path, body).await;
+    }
+    plain(StatusCode::UPGRADE_REQUIRED, "Upgrade Required", None)
 }
 
 /// The first part of a path, decoded, and the rest.

@@ -17,6 +17,7 @@ use crate::{
     http_api::{compiled::HttpStage, record as http},
     operations::VpcLink,
     rest_api::{compiled::RestStage, record as rest},
+    websocket::compiled::SocketStage,
 };
 
 const VERSION: u32 = 1;
@@ -29,6 +30,11 @@ const VPC_LINKS: Table = Table("apigateway.vpclinks");
 const HTTP_APIS: Table = Table("apigatewayv2.apis");
 const ROUTES: Table = Table("apigatewayv2.routes");
 const INTEGRATIONS: Table = Table("apigatewayv2.integrations");
+const AUTHORIZERS: Table = Table("apigatewayv2.authorizers");
+const MODELS: Table = Table("apigatewayv2.models");
+const INTEGRATION_RESPONSES: Table = Table("apigatewayv2.integrationresponses");
+const ROUTE_RESPONSES: Table = Table("apigatewayv2.routeresponses");
+const HTTP_VPC_LINKS: Table = Table("apigatewayv2.vpclinks");
 const HTTP_DEPLOYMENTS: Table = Table("apigatewayv2.deployments");
 const HTTP_STAGES: Table = Table("apigatewayv2.stages");
 
@@ -45,6 +51,11 @@ pub(crate) struct Apis {
     pub http_apis: Collection<http::Api>,
     pub routes: Collection<http::Route>,
     pub integrations: Collection<http::Integration>,
+    pub authorizers: Collection<http::Child>,
+    pub models: Collection<http::Child>,
+    pub integration_responses: Collection<http::Child>,
+    pub route_responses: Collection<http::Child>,
+    pub http_vpc_links: Collection<http::Child>,
     pub http_deployments: Collection<http::Deployment>,
     pub http_stages: Collection<http::Stage>,
 }
@@ -63,6 +74,17 @@ pub(crate) struct Live {
 pub(crate) enum Kind {
     Rest(DashMap<String, Arc<RestStage>>),
     Http(DashMap<String, Arc<HttpStage>>),
+    Socket(DashMap<String, Arc<SocketStage>>),
+}
+
+impl Kind {
+    /// The kind of an API of the second control plane, without stages yet.
+    pub fn of(api: &http::Api) -> Self {
+        match http::text(&api.members, "ProtocolType") {
+            Some("WEBSOCKET") => Self::Socket(DashMap::new()),
+            _ => Self::Http(DashMap::new()),
+        }
+    }
 }
 
 impl Live {
@@ -107,6 +129,11 @@ impl Apis {
             http_apis: Collection::load(store, HTTP_APIS, VERSION)?,
             routes: Collection::load(store, ROUTES, VERSION)?,
             integrations: Collection::load(store, INTEGRATIONS, VERSION)?,
+            authorizers: Collection::load(store, AUTHORIZERS, VERSION)?,
+            models: Collection::load(store, MODELS, VERSION)?,
+            integration_responses: Collection::load(store, INTEGRATION_RESPONSES, VERSION)?,
+            route_responses: Collection::load(store, ROUTE_RESPONSES, VERSION)?,
+            http_vpc_links: Collection::load(store, HTTP_VPC_LINKS, VERSION)?,
             http_deployments: Collection::load(store, HTTP_DEPLOYMENTS, VERSION)?,
             http_stages: Collection::load(store, HTTP_STAGES, VERSION)?,
         };
@@ -139,7 +166,7 @@ impl Apis {
                 }
             }
         } else if let Some(api) = self.http_apis.get(&record_key) {
-            let live = self.add(&api.id, scope, sequence, Kind::Http(DashMap::new()));
+            let live = self.add(&api.id, scope, sequence, Kind::of(&api));
             for stage in self.http_stages.page(&live.prefix(), None, usize::MAX) {
                 self.restage_http(&live, &stage);
             }
@@ -210,10 +237,20 @@ impl Apis {
     }
 
     pub fn restage_http(&self, live: &Live, stage: &http::Stage) {
-        let Kind::Http(stages) = &live.kind else { return };
         let Some(api) = self.http_apis.get(&live.key()) else { return };
         let deployment = stage.deployment_id.as_deref().and_then(|id| self.http_deployment(live, id));
-        stages.insert(stage.name.clone(), Arc::new(HttpStage::new(live, &api, stage, deployment.as_deref())));
+        let deployment = deployment.as_deref();
+        match &live.kind {
+            Kind::Rest(_) => {}
+            Kind::Http(stages) => {
+                let compiled = HttpStage::new(live, &api, stage, deployment);
+                stages.insert(stage.name.clone(), Arc::new(compiled));
+            }
+            Kind::Socket(stages) => {
+                let compiled = SocketStage::new(live, &api, stage, deployment);
+                stages.insert(stage.name.clone(), Arc::new(compiled));
+            }
+        }
     }
 
     /// The deployment of that id.

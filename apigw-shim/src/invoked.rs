@@ -21,7 +21,7 @@ impl ApiInvoker for ApiGateway {
                     let record = state.apis.rest_apis.get(&live.key());
                     record.is_some_and(|record| record.endpoint_type == "EDGE")
                 }
-                Kind::Http(_) => false,
+                Kind::Http(_) | Kind::Socket(_) => false,
             };
             let addressed = Addressed { api_id: api.to_owned(), stage: None };
             let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -1,4 +1,4 @@
-//! API Gateway: REST APIs and HTTP APIs, their control planes and what answers at their URLs.
+//! API Gateway: REST APIs, HTTP APIs and WebSocket APIs, their control planes and what answers at their URLs.
 //!
 //! Owns APIs, their deployments and stages, and the pipeline a request takes through them. Reaches Lambda and every
 //! other service only through the runtime's traits. Start at [`ApiGateway::execute`] for requests to deployed APIs, at
@@ -6,12 +6,15 @@
 
 mod addressed;
 mod apis;
+mod authorizer;
 mod error;
 mod http_api;
 mod http_operations;
 mod id;
 mod integrate;
 mod invoked;
+mod jwt;
+mod management;
 mod mapping;
 mod members;
 mod metering;
@@ -21,6 +24,7 @@ mod policy;
 mod rest_api;
 mod schema;
 mod summary;
+mod websocket;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -35,10 +39,12 @@ use store::{Store, StoreError};
 
 pub use addressed::{Addressed, AskedUri};
 pub use summary::ApiSummary;
+pub use websocket::{handshake::Opening, session::Session};
 
 use apis::Apis;
 use metering::Metering;
 use rest_api::authorize::{Admission, Jwks};
+use websocket::connection::Connections;
 
 /// How API Gateway is to run.
 #[derive(Debug, Clone)]
@@ -66,6 +72,8 @@ pub(crate) struct State {
     /// Keys of those who issue tokens.
     pub jwks: DashMap<String, Arc<Jwks>>,
     pub logs: Arc<dyn LogSink>,
+    /// The clients that WebSocket APIs are connected with.
+    pub connections: Connections,
     /// The way to HTTP servers of the user's.
     pub outbound: Outbound,
 }
@@ -94,6 +102,7 @@ impl ApiGateway {
             admissions: DashMap::new(),
             jwks: DashMap::new(),
             logs,
+            connections: Connections::default(),
             outbound,
         })))
     }
@@ -103,7 +112,12 @@ impl ApiGateway {
         RestService(Arc::clone(&self.0))
     }
 
-    /// The control plane of HTTP APIs, the service `apigatewayv2`.
+    /// What backends reach the clients of WebSocket APIs with, the service `apigatewaymanagementapi`.
+    pub fn management_service(&self) -> ManagementService {
+        ManagementService(Arc::clone(&self.0))
+    }
+
+    /// The control plane of HTTP and WebSocket APIs, the service `apigatewayv2`.
     pub fn http_service(&self) -> HttpService {
         HttpService(Arc::clone(&self.0))
     }
@@ -116,6 +130,21 @@ impl ApiGateway {
     /// Every API once for each of its stages, with its URL and routes, in the order in which the APIs were made.
     pub fn summary(&self) -> Vec<ApiSummary> {
         summary::of(&self.0)
+    }
+
+    /// Opens a connection to a WebSocket API, if the request asks for one; gives the request back if it does not.
+    pub async fn connect(
+        &self,
+        addressed: &Addressed,
+        parts: &http::request::Parts,
+        peer: IpAddr,
+    ) -> Option<Opening> {
+        addressed::connect(&self.0, addressed, parts, peer).await
+    }
+
+    /// Ends all connections to WebSocket APIs, as a gateway does that goes down.
+    pub fn disconnect_all(&self) {
+        self.0.connections.end_all(websocket::session::RESTART);
     }
 
     /// Answers a request to a deployed API.
@@ -158,7 +187,30 @@ impl Service for RestService {
     }
 }
 
-/// The control plane of HTTP APIs.
+/// `@connections`, as a service.
+#[derive(Clone)]
+pub struct ManagementService(Arc<State>);
+
+impl Service for ManagementService {
+    fn name(&self) -> &'static str {
+        "apigatewaymanagementapi"
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        management::NAMES
+    }
+
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(management::call(&self.0, None, operation, input))
+    }
+}
+
+/// The control plane of HTTP and WebSocket APIs.
 #[derive(Clone)]
 pub struct HttpService(Arc<State>);
 

@@ -14,7 +14,7 @@ pub struct ApiSummary {
     pub id: String,
     /// The API's name.
     pub name: String,
-    /// `REST` or `HTTP`.
+    /// `REST`, `HTTP` or `WEBSOCKET`.
     pub kind: &'static str,
     /// The stage's name.
     pub stage: String,
@@ -29,7 +29,7 @@ pub(crate) fn of(state: &State) -> Vec<ApiSummary> {
     all.iter()
         .flat_map(|live| match &live.kind {
             Kind::Rest(_) => rest(state, live),
-            Kind::Http(_) => http(state, live),
+            Kind::Http(_) | Kind::Socket(_) => http(state, live),
         })
         .collect()
 }
@@ -91,10 +91,12 @@ fn http(state: &State, live: &Live) -> Vec<ApiSummary> {
             .collect();
         routes.sort();
         let base = http_endpoint(&state.options.endpoint, &live.id);
+        let is_socket = matches!(live.kind, Kind::Socket(_));
+        let base = if is_socket { base.replacen("http", "ws", 1) } else { base };
         ApiSummary {
             id: live.id.clone(),
             name: text(&api.members, "Name").unwrap_or_default().to_owned(),
-            kind: "HTTP",
+            kind: if is_socket { "WEBSOCKET" } else { "HTTP" },
             stage: stage.name.clone(),
             url: if stage.name == "$default" { base } else { format!("{base}/{}", stage.name) },
             routes,

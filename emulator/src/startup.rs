@@ -130,6 +130,7 @@ impl Worlds {
         let old = self.now();
         // A long poll would be waited for.
         old.lambda.stop_event_sources();
+        old.apis.disconnect_all();
         old.registry.close().await;
         old.lambda.shutdown().await;
         self.setup.store.clear().await.map_err(|error| error.to_string())?;
@@ -179,6 +180,7 @@ impl Setup {
         let services: Vec<Arc<dyn Service>> = vec![
             Arc::new(apis.rest_service()),
             Arc::new(apis.http_service()),
+            Arc::new(apis.management_service()),
             Arc::new(events.clone()),
             Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
             Arc::new(lambda.clone()),

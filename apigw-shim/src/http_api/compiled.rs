@@ -4,10 +4,15 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 
 use proxy_events::{Cors, PayloadVersion};
 use runtime::Scope;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::record::{Api, Deployment, Integration, Stage, text};
-use crate::{apis::Live, rest_api::trie::Trie};
+use super::{
+    parameters::Change,
+    record::{Api, Deployment, Integration, Stage, text},
+    subtype::{self, Subtype},
+    throttle::Bucket,
+};
+use crate::{apis::Live, authorizer::Authorizer, rest_api::trie::Trie};
 
 /// The longest time an integration has.
 const TIMEOUT: u64 = 30_000;
@@ -20,6 +25,7 @@ pub(crate) struct HttpStage {
     pub variables: BTreeMap<String, String>,
     pub is_disabled: bool,
     pub cors: Option<Cors>,
+    authorizers: Vec<Arc<Authorizer>>,
     routes: Trie<HashMap<String, Arc<CompiledRoute>>>,
     default: Option<Arc<CompiledRoute>>,
 }
@@ -27,7 +33,8 @@ pub(crate) struct HttpStage {
 pub(crate) struct CompiledRoute {
     /// `GET /orders/{id}` or `$default`.
     pub key: String,
-    pub needs_signature: bool,
+    pub authorization: Authorization,
+    pub limits: Option<Bucket>,
     /// Absent where the route has none that works: why.
     pub integration: Result<CompiledIntegration, String>,
 }
@@ -35,12 +42,25 @@ pub(crate) struct CompiledRoute {
 pub(crate) struct CompiledIntegration {
     pub kind: Kind,
     pub timeout: Duration,
+    /// What is changed of requests before they are sent.
+    pub request: Vec<Change>,
+    /// What is changed of answers, by their status.
+    pub response: HashMap<u16, Vec<Change>>,
+}
+
+/// Who may use a route.
+pub(crate) enum Authorization {
+    Anybody,
+    Signed,
+    /// By a token or a function, and the scopes of which a token must have one.
+    By(Result<Arc<Authorizer>, String>, Vec<String>),
 }
 
 /// What stands behind a route.
 pub(crate) enum Kind {
     Lambda { function: String, payload: PayloadVersion },
     Http { uri: String, method: String },
+    Service { subtype: &'static Subtype, parameters: Vec<(String, String)> },
 }
 
 /// A route found, with its path's variables.
@@ -53,6 +73,9 @@ impl HttpStage {
     pub fn new(live: &Live, api: &Api, stage: &Stage, deployment: Option<&Deployment>) -> Self {
         let mut routes: Trie<HashMap<String, Arc<CompiledRoute>>> = Trie::default();
         let mut default = None;
+        let all = deployment.iter().flat_map(|deployment| &deployment.authorizers);
+        let made: Vec<(&str, Result<Arc<Authorizer>, String>)> =
+            all.map(|record| (record.id.as_str(), Authorizer::new(record).map(Arc::new))).collect();
         for route in deployment.iter().flat_map(|deployment| &deployment.routes) {
             let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
             let target =
@@ -61,7 +84,8 @@ impl HttpStage {
                 deployment.iter().flat_map(|it| &it.integrations).find(|integration| integration.id == id)
             });
             let compiled = Arc::new(CompiledRoute {
-                needs_signature: text(&route.members, "AuthorizationType") == Some("AWS_IAM"),
+                authorization: authorization(&route.members, &made),
+                limits: Bucket::of(&stage.members, &key),
                 integration: found
                     .ok_or_else(|| format!("the route {key} has no integration"))
                     .and_then(|it| compile(it)),
@@ -83,8 +107,16 @@ impl HttpStage {
             variables: stage.variables.clone(),
             is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
             cors: api.members.get("CorsConfiguration").map(Cors::new),
+            authorizers: made.iter().filter_map(|(_, made)| made.as_ref().ok().map(Arc::clone)).collect(),
             routes,
             default,
+        }
+    }
+
+    /// Forgets what authorizers said.
+    pub fn reset_authorizers(&self) {
+        for authorizer in &self.authorizers {
+            authorizer.reset();
         }
     }
 
@@ -101,11 +133,41 @@ impl HttpStage {
     }
 }
 
-fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
+fn authorization(
+    members: &Map<String, Value>,
+    made: &[(&str, Result<Arc<Authorizer>, String>)],
+) -> Authorization {
+    match text(members, "AuthorizationType") {
+        Some("AWS_IAM") => Authorization::Signed,
+        Some("JWT" | "CUSTOM") => {
+            let id = text(members, "AuthorizerId").unwrap_or_default();
+            let found = made.iter().find(|(own, _)| *own == id).map(|(_, made)| made.clone());
+            let scopes = members.get("AuthorizationScopes").and_then(Value::as_array).into_iter().flatten();
+            let scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+            Authorization::By(found.unwrap_or_else(|| Err(format!("there is no authorizer {id}"))), scopes)
+        }
+        _ => Authorization::Anybody,
+    }
+}
+
+pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
     let members = &integration.members;
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let timeout = members.get("TimeoutInMillis").and_then(Value::as_u64).unwrap_or(TIMEOUT);
+    let parameters: Vec<(String, String)> = texts(members.get("RequestParameters"));
+    let subtype = text(members, "IntegrationSubtype");
+    let mut request = Vec::new();
+    if subtype.is_none() {
+        for (target, source) in &parameters {
+            request.push(Change::of_request(target, source)?);
+        }
+    }
     let kind = match text(members, "IntegrationType") {
+        Some("AWS_PROXY") if subtype.is_some() => {
+            let name = subtype.unwrap_or_default();
+            let subtype = subtype::find(name).ok_or_else(|| format!("there is no subtype {name}"))?;
+            Kind::Service { subtype, parameters }
+        }
         Some("AWS_PROXY") => Kind::Lambda {
             function: function(uri).to_owned(),
             payload: match text(members, "PayloadFormatVersion") {
@@ -119,7 +181,20 @@ fn compile(integration: &Integration) -> Result<CompiledIntegration, String> {
         },
         other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
     };
-    Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout) })
+    let mut response = HashMap::new();
+    let all = members.get("ResponseParameters").and_then(Value::as_object).into_iter().flatten();
+    for (status, changes) in all {
+        let status = status.parse().map_err(|_| format!("{status} is no status"))?;
+        let changes = texts(Some(changes));
+        let changes = changes.iter().map(|(target, source)| Change::of_response(target, source));
+        response.insert(status, changes.collect::<Result<_, _>>()?);
+    }
+    Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout), request, response })
+}
+
+fn texts(value: Option<&Value>) -> Vec<(String, String)> {
+    let all = value.and_then(Value::as_object).into_iter().flatten();
+    all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// The function in an integration's URI: its ARN, bare or in the form that REST APIs use.

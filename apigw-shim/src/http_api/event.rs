@@ -18,14 +18,19 @@ fn variables(stage: &HttpStage) -> Value {
 }
 
 /// Version 1.0: the event of REST APIs.
-pub(super) fn version_1(stage: &HttpStage, request: &Incoming, matched: &Matched) -> Bytes {
+pub(super) fn version_1(
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    authorizer: Value,
+) -> Bytes {
     let headers = request.header_pairs();
     let query = request.query_pairs();
     let (body, is_base64) = body(request);
     let host = request.host();
     let resource = matched.route.key.split_once(' ').map_or(matched.route.key.as_str(), |(_, path)| path);
     let path = raw_path(stage, request);
-    let event = json!({
+    let mut event = json!({
         "version": "1.0",
         "resource": resource,
         "path": path,
@@ -56,11 +61,19 @@ pub(super) fn version_1(stage: &HttpStage, request: &Incoming, matched: &Matched
         "body": body,
         "isBase64Encoded": is_base64,
     });
+    if !authorizer.is_null() {
+        event["requestContext"]["authorizer"] = authorizer;
+    }
     event.to_string().into()
 }
 
 /// Version 2.0.
-pub(super) fn version_2(stage: &HttpStage, request: &Incoming, matched: &Matched) -> Bytes {
+pub(super) fn version_2(
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    authorizer: Value,
+) -> Bytes {
     let route = Route {
         account: &stage.scope.account,
         api_id: &stage.api_id,
@@ -69,7 +82,7 @@ pub(super) fn version_2(stage: &HttpStage, request: &Incoming, matched: &Matched
         path: &raw_path(stage, request),
         parameters: &matched.parameters,
         variables: variables(stage),
-        authorizer: Value::Null,
+        authorizer,
     };
     proxy_events::version_2(&route, request)
 }

@@ -4,8 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use runtime::{Body, Invocation};
 
 use super::{
+    authorize::{self, Caller},
     compiled::{CompiledIntegration, HttpStage, Kind, Matched},
     event,
+    parameters::{self, View},
 };
 use crate::{
     State,
@@ -13,7 +15,7 @@ use crate::{
     integrate::{call_context, http_endpoint},
     mapping::interpolate,
 };
-use proxy_events::{Cors, Incoming, PayloadVersion, encode_path, is_framing};
+use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_framing};
 
 /// Answers a request at a stage.
 pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
@@ -36,16 +38,22 @@ async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<B
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
-    let is_signed = request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
-    if matched.route.needs_signature && !is_signed {
-        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
+    if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
+        return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
     }
+    let caller = match authorize::check(state, stage, request, &matched).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
     let integration = match &matched.route.integration {
         Ok(integration) => integration,
         Err(reason) => return internal(stage, request, reason),
     };
-    let sent =
-        tokio::time::timeout(integration.timeout, send(state, stage, request, &matched, integration)).await;
+    let sent = tokio::time::timeout(
+        integration.timeout,
+        send(state, stage, request, &matched, &caller, integration),
+    )
+    .await;
     sent.unwrap_or_else(|_| plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None))
 }
 
@@ -60,18 +68,36 @@ async fn send(
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
+    caller: &Caller,
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
-    match &integration.kind {
+    let context = authorize::context(stage, request, matched, caller);
+    let mut view =
+        View { stage, request, parameters: &matched.parameters, context: &context, response: None };
+    let (changed, path) = if integration.request.is_empty() {
+        (None, None)
+    } else {
+        let (changed, path) = parameters::change_request(&integration.request, &view);
+        (Some(changed), path)
+    };
+    let request = changed.as_ref().unwrap_or(request);
+    let response = match &integration.kind {
+        Kind::Service { subtype, parameters } => match subtype.call(state, parameters, &view).await {
+            Ok(response) => response,
+            Err(reason) => internal(stage, request, &reason),
+        },
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
-            invoke(state, stage, request, matched, &function, *payload).await
+            invoke(state, stage, request, matched, caller, &function, *payload).await
         }
         Kind::Http { uri, method } => {
             let mut uri = interpolate(uri, variables);
             for (name, value) in &matched.parameters {
                 uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+            }
+            if let Some(path) = path {
+                uri = with_path(&uri, &path);
             }
             if !request.query.is_empty() {
                 uri.push(if uri.contains('?') { '&' } else { '?' });
@@ -83,7 +109,25 @@ async fn send(
             };
             proxy(state, stage, request, method, &uri).await
         }
-    }
+    };
+    let Some(changes) = integration.response.get(&response.status().as_u16()) else { return response };
+    let (parts, body) = response.into_parts();
+    let Ok(body) = body.read(MOST_BODY).await else {
+        return internal(stage, request, "the answer could not be read");
+    };
+    view.response = Some((&parts.headers, &body));
+    let mut response = Response::from_parts(parts.clone(), Body::Bytes(body.clone()));
+    parameters::change_response(changes, &view, &mut response);
+    response
+}
+
+/// An address with another path.
+fn with_path(uri: &str, path: &str) -> String {
+    let start = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[start..].find(['/', '?']).map_or(uri.len(), |at| start + at);
+    let path = encode_path(&proxy_events::decode(path));
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{}{slash}{path}", &uri[..end])
 }
 
 async fn invoke(
@@ -91,12 +135,13 @@ async fn invoke(
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
+    caller: &Caller,
     function: &str,
     version: PayloadVersion,
 ) -> Response<Body> {
     let payload = match version {
-        PayloadVersion::V1 => event::version_1(stage, request, matched),
-        PayloadVersion::V2 => event::version_2(stage, request, matched),
+        PayloadVersion::V1 => event::version_1(stage, request, matched, caller.version_1()),
+        PayloadVersion::V2 => event::version_2(stage, request, matched, caller.version_2()),
     };
     let ctx = call_context(state, &stage.scope, &request.trace_id);
     let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {

@@ -29,7 +29,17 @@ pub(crate) struct Integration {
     pub members: Map<String, Value>,
 }
 
-/// Routes and integrations as they were when they were deployed.
+/// Something that belongs to an API, or to a part of it: an authorizer, a model, a response.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Child {
+    pub id: String,
+    /// The route or integration that it belongs to, for responses.
+    #[serde(default)]
+    pub parent: Option<String>,
+    pub members: Map<String, Value>,
+}
+
+/// Routes and integrations, and what belongs to them, as they were when they were deployed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Deployment {
     pub id: String,
@@ -37,6 +47,12 @@ pub(crate) struct Deployment {
     pub members: Map<String, Value>,
     pub routes: Vec<Arc<Route>>,
     pub integrations: Vec<Arc<Integration>>,
+    #[serde(default)]
+    pub authorizers: Vec<Arc<Child>>,
+    #[serde(default)]
+    pub integration_responses: Vec<Arc<Child>>,
+    #[serde(default)]
+    pub route_responses: Vec<Arc<Child>>,
 }
 
 /// A stage.

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use dashmap::DashMap;
 use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
 use super::{
-    Members, answer, deployment, http_api, integration, keep, now, page, refuse, required, route, stage,
-    text, texts,
+    Members, answer, child, deployment, http_api, integration, is_socket, keep, now, page, refuse, required,
+    route, stage, text, texts,
 };
 use crate::{
     State,
     apis::{Kind, Live, scope_key},
-    error::{bad_request, conflict, not_yet, storage},
+    error::{bad_request, conflict, storage},
     http_api::record::Api,
     id,
     summary::http_endpoint,
 };
+
+/// What only HTTP APIs have.
+const HTTP_ONLY: &[&str] = &["CorsConfiguration", "CredentialsArn", "RouteKey", "Target"];
 
 const KEPT: &[&str] = &[
     "ApiKeySelectionExpression",
@@ -34,7 +36,11 @@ const KEPT: &[&str] = &[
 fn render(state: &State, api: &Api) -> Members {
     let mut members = api.members.clone();
     members.insert(String::from("ApiId"), json!(api.id));
-    members.insert(String::from("ApiEndpoint"), json!(http_endpoint(&state.options.endpoint, &api.id)));
+    let mut endpoint = http_endpoint(&state.options.endpoint, &api.id);
+    if text(&members, "ProtocolType").as_deref() == Some("WEBSOCKET") {
+        endpoint = endpoint.replacen("http", "ws", 1);
+    }
+    members.insert(String::from("ApiEndpoint"), json!(endpoint));
     members.insert(String::from("Tags"), json!(api.tags));
     members
 }
@@ -49,8 +55,8 @@ fn record(state: &State, live: &Live) -> Result<Arc<Api>, ServiceError> {
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
-    if text(&input, "ProtocolType").as_deref() != Some("HTTP") {
-        return Err(not_yet("ProtocolType WEBSOCKET"));
+    if text(&input, "ProtocolType").as_deref() == Some("WEBSOCKET") {
+        return create_socket(state, ctx, input).await;
     }
     refuse(&input, &["CredentialsArn", "DisableSchemaValidation"])?;
     check_selection(&input)?;
@@ -62,32 +68,69 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if let Some(key) = &route_key {
         route::check_key(key)?;
     }
-    let tags = texts(&input, "Tags");
+    let (live, api) = add(state, ctx, &input, "HTTP", "$request.method $request.path").await?;
+    if let Some(target) = target {
+        let _changing = live.changing.lock().await;
+        quick_create(state, &live, &target, route_key.as_deref().unwrap_or("$default")).await?;
+    }
+    Ok(answer(render(state, &api)))
+}
+
+/// A WebSocket API is nothing without the expression that chooses routes.
+async fn create_socket(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    refuse(&input, &["DisableSchemaValidation"])?;
+    if let Some(name) = HTTP_ONLY.iter().find(|name| input.get(**name).is_some_and(|value| !value.is_null()))
+    {
+        return Err(bad_request(format!("{name} is not supported for WEBSOCKET APIs")));
+    }
+    let expression = text(&input, "RouteSelectionExpression")
+        .ok_or_else(|| bad_request("RouteSelectionExpression must be provided for WEBSOCKET APIs"))?;
+    check_expression(&expression)?;
+    let (_, api) = add(state, ctx, &input, "WEBSOCKET", &expression).await?;
+    Ok(answer(render(state, &api)))
+}
+
+/// An expression that chooses routes by messages: something of the body must be in it.
+fn check_expression(expression: &str) -> Result<(), ServiceError> {
+    let known = ["request.body.", "context.", "stageVariables."];
+    let plain = expression.replace("${", "$");
+    let parts: Vec<&str> = plain.split('$').skip(1).collect();
+    if parts.is_empty() || !parts.iter().all(|part| known.iter().any(|known| part.starts_with(known))) {
+        return Err(bad_request(format!("Invalid route selection expression specified: {expression}")));
+    }
+    Ok(())
+}
+
+/// A new API of a protocol, without routes and stages.
+async fn add(
+    state: &State,
+    ctx: &CallContext,
+    input: &Members,
+    protocol: &str,
+    selection: &str,
+) -> Result<(Arc<Live>, Arc<Api>), ServiceError> {
+    let tags = texts(input, "Tags");
     let id = id::api(&tags);
     if state.apis.live(&id).is_some() {
         return Err(conflict(format!("An API with the id {id} exists already")));
     }
     let mut members = json!({
         "ApiKeySelectionExpression": "$request.header.x-api-key",
-        "RouteSelectionExpression": "$request.method $request.path",
+        "RouteSelectionExpression": selection,
         "DisableExecuteApiEndpoint": false,
         "IpAddressType": "ipv4",
-        "ProtocolType": "HTTP",
+        "ProtocolType": protocol,
     });
     members["CreatedDate"] = now(state);
     let mut api = Api { id: id.clone(), sequence: state.apis.sequence(), members: Members::new(), tags };
     if let Value::Object(members) = members {
         api.members = members;
     }
-    api.members.extend(keep(&input, KEPT));
+    api.members.extend(keep(input, KEPT));
     let key = scope_key(&ctx.scope).number(api.sequence);
     let api = state.apis.http_apis.put(key, api).await.map_err(storage)?;
-    let live = state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::Http(DashMap::new()));
-    if let Some(target) = target {
-        let _changing = live.changing.lock().await;
-        quick_create(state, &live, &target, route_key.as_deref().unwrap_or("$default")).await?;
-    }
-    Ok(answer(render(state, &api)))
+    let live = state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::of(&api));
+    Ok((live, api))
 }
 
 /// An API made with a target has a route to it, and a stage that deploys itself.
@@ -125,7 +168,16 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
     refuse(&input, &["CredentialsArn", "DisableSchemaValidation", "RouteKey", "Target"])?;
-    check_selection(&input)?;
+    if is_socket(&live) {
+        if input.get("CorsConfiguration").is_some_and(|value| !value.is_null()) {
+            return Err(bad_request("CorsConfiguration is not supported for WEBSOCKET APIs"));
+        }
+        if let Some(expression) = text(&input, "RouteSelectionExpression") {
+            check_expression(&expression)?;
+        }
+    } else {
+        check_selection(&input)?;
+    }
     let mut api = Api::clone(&*record(state, &live)?);
     api.members.extend(keep(&input, KEPT));
     let api = put(state, &live, api).await?;
@@ -169,6 +221,17 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     }
     for route in apis.routes.page(&live.prefix(), None, usize::MAX) {
         apis.routes.remove(&live.child(&route.id)).await.map_err(storage)?;
+    }
+    for (of, depth) in [
+        (&apis.authorizers, 1),
+        (&apis.models, 1),
+        (&apis.integration_responses, 2),
+        (&apis.route_responses, 2),
+    ] {
+        for child in of.page(&live.prefix(), None, usize::MAX) {
+            let parent = child.parent.as_deref().filter(|_| depth == 2);
+            of.remove(&child::key(&live, parent, &child.id)).await.map_err(storage)?;
+        }
     }
     for integration in apis.integrations.page(&live.prefix(), None, usize::MAX) {
         apis.integrations.remove(&live.child(&integration.id)).await.map_err(storage)?;

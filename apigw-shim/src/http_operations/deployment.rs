@@ -42,6 +42,9 @@ async fn deploy(
         members,
         routes: state.apis.routes.page(&live.prefix(), None, usize::MAX),
         integrations: state.apis.integrations.page(&live.prefix(), None, usize::MAX),
+        authorizers: state.apis.authorizers.page(&live.prefix(), None, usize::MAX),
+        integration_responses: state.apis.integration_responses.page(&live.prefix(), None, usize::MAX),
+        route_responses: state.apis.route_responses.page(&live.prefix(), None, usize::MAX),
     };
     state.apis.http_deployments.put(live.numbered(deployment.sequence), deployment).await.map_err(storage)
 }

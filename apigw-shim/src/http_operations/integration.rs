@@ -6,12 +6,14 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::json;
 
-use super::{Members, answer, deployment, http_api, keep, page, refuse, required, text};
+use super::{
+    Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text, vpc_link,
+};
 use crate::{
     State,
     apis::Live,
     error::{bad_request, conflict, not_found, not_yet, storage},
-    http_api::record::Integration,
+    http_api::{compiled, record::Integration, subtype},
     id,
 };
 
@@ -25,16 +27,10 @@ const KEPT: &[&str] = &[
     "PayloadFormatVersion",
     "TimeoutInMillis",
 ];
-const REFUSED: &[&str] = &[
-    "ConnectionId",
-    "ContentHandlingStrategy",
-    "IntegrationSubtype",
-    "RequestParameters",
-    "RequestTemplates",
-    "ResponseParameters",
-    "TemplateSelectionExpression",
-    "TlsConfig",
-];
+/// What HTTP APIs have beyond [`KEPT`].
+const HTTP_KEPT: &[&str] = &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters"];
+const REFUSED: &[&str] =
+    &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression", "TlsConfig"];
 
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
@@ -62,10 +58,82 @@ fn check_url(uri: &str) -> Result<(), ServiceError> {
     Err(bad_request("HttpIntegration URI should be a valid URL"))
 }
 
-/// Checks an integration as it is to be kept.
-fn check(members: &Members) -> Result<(), ServiceError> {
+/// What WebSocket APIs have beyond [`KEPT`].
+const SOCKET_KEPT: &[&str] = &[
+    "IntegrationResponseSelectionExpression",
+    "PassthroughBehavior",
+    "RequestParameters",
+    "RequestTemplates",
+    "TemplateSelectionExpression",
+];
+const SOCKET_REFUSED: &[&str] =
+    &["ConnectionId", "ContentHandlingStrategy", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
+
+/// The members that are kept, once those that cannot be are refused.
+fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
+    if !is_socket(live) {
+        refuse(input, REFUSED)?;
+        let mut members = keep(input, KEPT);
+        members.extend(keep(input, HTTP_KEPT));
+        return Ok(members);
+    }
+    refuse(input, SOCKET_REFUSED)?;
+    let mut members = keep(input, KEPT);
+    members.extend(keep(input, SOCKET_KEPT));
+    Ok(members)
+}
+
+/// Checks an integration of a WebSocket API as it is to be kept.
+fn check_socket(members: &Members) -> Result<(), ServiceError> {
     if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
-        return Err(not_yet("ConnectionType VPC_LINK"));
+        return Err(not_yet("ConnectionType VPC_LINK of WebSocket APIs"));
+    }
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    let is_arn = uri.starts_with("arn:");
+    match text(members, "IntegrationType").as_deref() {
+        Some("MOCK") => {}
+        Some("AWS_PROXY") if is_function(&uri) || uri.contains("${stageVariables.") => {}
+        Some("AWS") if is_arn => {}
+        Some("AWS" | "AWS_PROXY") => return Err(bad_request("Invalid integration URI specified")),
+        Some("HTTP" | "HTTP_PROXY") => {
+            check_url(&uri)?;
+            if text(members, "IntegrationMethod").is_none() {
+                return Err(bad_request("HttpMethod must be specified for HTTP integrations"));
+            }
+        }
+        _ => return Err(bad_request("Invalid integration type specified")),
+    }
+    let templates = members.get("RequestTemplates").and_then(serde_json::Value::as_object);
+    for (key, template) in templates.into_iter().flatten() {
+        if let Err(error) = vtl::Template::parse(template.as_str().unwrap_or_default()) {
+            return Err(bad_request(format!("Invalid mapping template specified for {key}: {error}")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks an integration as it is to be kept.
+fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    match text(members, "ConnectionType").as_deref() {
+        Some("VPC_LINK") => {
+            let id = text(members, "ConnectionId")
+                .ok_or_else(|| bad_request("ConnectionId is required for VPC_LINK connections"))?;
+            vpc_link::find(state, scope, &id)?;
+            let uri = text(members, "IntegrationUri").unwrap_or_default();
+            if uri.starts_with("arn:") {
+                // Load balancers are not emulated, so nothing could answer there.
+                return Err(not_yet(
+                    "an IntegrationUri that is a load balancer's ARN; give the address itself",
+                ));
+            }
+        }
+        _ if members.contains_key("ConnectionId") => {
+            return Err(bad_request("ConnectionId is supported for VPC_LINK connections only"));
+        }
+        _ => {}
+    }
+    if let Some(name) = text(members, "IntegrationSubtype") {
+        return check_subtype(members, &name);
     }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     match text(members, "IntegrationType").as_deref() {
@@ -92,17 +160,53 @@ fn check(members: &Members) -> Result<(), ServiceError> {
             ));
         }
     }
-    Ok(())
+    let probe = Integration { id: String::new(), members: members.clone() };
+    compiled::compile(&probe).map(drop).map_err(bad_request)
+}
+
+/// A subtype has its parameters, and all that it cannot do without.
+fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
+    let subtype = subtype::find(name)
+        .ok_or_else(|| bad_request(format!("Invalid integration subtype specified: {name}")))?;
+    if text(members, "IntegrationType").as_deref() != Some("AWS_PROXY") {
+        return Err(bad_request("IntegrationSubtype is supported for AWS_PROXY integrations only"));
+    }
+    if text(members, "CredentialsArn").is_none() {
+        return Err(bad_request("Credentials must be provided for the integration subtype"));
+    }
+    let given = super::texts(members, "RequestParameters");
+    if let Some(missing) = subtype.required.iter().find(|required| !given.contains_key(**required)) {
+        return Err(bad_request(format!("Parameter: {missing} is required for Integration Subtype: {name}")));
+    }
+    if let Some(unknown) = given.keys().find(|given| !subtype.takes(given)) {
+        return Err(bad_request(format!("Parameter: {unknown} does not fit schema for Operation: {name}")));
+    }
+    let probe = Integration { id: String::new(), members: members.clone() };
+    compiled::compile(&probe).map(drop).map_err(bad_request)
 }
 
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {
+    let timeout = if is_socket(live) { 29_000 } else { 30_000 };
     let mut members = Members::from_iter([
         (String::from("ConnectionType"), json!("INTERNET")),
         (String::from("PayloadFormatVersion"), json!("1.0")),
-        (String::from("TimeoutInMillis"), json!(30_000)),
+        (String::from("TimeoutInMillis"), json!(timeout)),
     ]);
+    if is_socket(live) {
+        members.insert(String::from("PassthroughBehavior"), json!("WHEN_NO_MATCH"));
+    }
     members.extend(given);
-    check(&members)?;
+    if is_socket(live) { check_socket(&members) } else { check(state, &live.scope, &members) }?;
+    if is_socket(live) {
+        let by_message = matches!(text(&members, "IntegrationType").as_deref(), Some("AWS" | "AWS_PROXY"))
+            && is_function(&text(&members, "IntegrationUri").unwrap_or_default());
+        let expression = if by_message {
+            "${integration.response.body.errorMessage}"
+        } else {
+            "${integration.response.statuscode}"
+        };
+        members.entry("IntegrationResponseSelectionExpression").or_insert_with(|| json!(expression));
+    }
     let integration = Integration { id: id::random(7), members };
     state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
 }
@@ -110,8 +214,8 @@ async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integrati
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
-    refuse(&input, REFUSED)?;
-    let integration = add(state, &live, keep(&input, KEPT)).await?;
+    let given = given(&live, &input)?;
+    let integration = add(state, &live, given).await?;
     Ok(answer(render(&integration)))
 }
 
@@ -156,9 +260,12 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
     let mut integration = Integration::clone(&*find(state, &live, &input)?);
-    refuse(&input, REFUSED)?;
-    integration.members.extend(keep(&input, KEPT));
-    check(&integration.members)?;
+    integration.members.extend(given(&live, &input)?);
+    if is_socket(&live) {
+        check_socket(&integration.members)
+    } else {
+        check(state, &live.scope, &integration.members)
+    }?;
     let key = live.child(&integration.id);
     let integration = state.apis.integrations.put(key, integration).await.map_err(storage)?;
     deployment::automatically(state, &live).await?;
@@ -180,5 +287,6 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
         )));
     }
     state.apis.integrations.remove(&live.child(&integration.id)).await.map_err(storage)?;
+    child::remove_below(&state.apis.integration_responses, &live, &integration.id).await?;
     Ok(Output::empty())
 }

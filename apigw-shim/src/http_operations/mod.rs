@@ -1,11 +1,17 @@
-//! The control plane of HTTP APIs: one file for each kind of thing, one function for each operation.
+//! The control plane of HTTP and WebSocket APIs: one file for each kind of thing, one function for each operation.
 
 mod api;
+mod authorizer;
+mod child;
 mod deployment;
 mod integration;
+mod integration_response;
+mod model;
 mod route;
+mod route_response;
 mod stage;
 mod tags;
+mod vpc_link;
 
 use std::sync::Arc;
 
@@ -56,6 +62,28 @@ operations! {
     "GetIntegrations" => integration::list,
     "UpdateIntegration" => integration::update,
     "DeleteIntegration" => integration::delete,
+    "CreateIntegrationResponse" => integration_response::create,
+    "GetIntegrationResponse" => integration_response::get,
+    "GetIntegrationResponses" => integration_response::list,
+    "UpdateIntegrationResponse" => integration_response::update,
+    "DeleteIntegrationResponse" => integration_response::delete,
+    "CreateRouteResponse" => route_response::create,
+    "GetRouteResponse" => route_response::get,
+    "GetRouteResponses" => route_response::list,
+    "UpdateRouteResponse" => route_response::update,
+    "DeleteRouteResponse" => route_response::delete,
+    "CreateAuthorizer" => authorizer::create,
+    "GetAuthorizer" => authorizer::get,
+    "GetAuthorizers" => authorizer::list,
+    "UpdateAuthorizer" => authorizer::update,
+    "DeleteAuthorizer" => authorizer::delete,
+    "ResetAuthorizersCache" => authorizer::reset_cache,
+    "CreateModel" => model::create,
+    "GetModel" => model::get,
+    "GetModels" => model::list,
+    "GetModelTemplate" => model::template,
+    "UpdateModel" => model::update,
+    "DeleteModel" => model::delete,
     "CreateDeployment" => deployment::create,
     "GetDeployment" => deployment::get,
     "GetDeployments" => deployment::list,
@@ -66,6 +94,12 @@ operations! {
     "GetStages" => stage::list,
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
+    "DeleteRouteSettings" => stage::delete_route_settings,
+    "CreateVpcLink" => vpc_link::create,
+    "GetVpcLink" => vpc_link::get,
+    "GetVpcLinks" => vpc_link::list,
+    "UpdateVpcLink" => vpc_link::update,
+    "DeleteVpcLink" => vpc_link::delete,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,
@@ -88,10 +122,15 @@ fn texts(members: &Members, name: &str) -> std::collections::BTreeMap<String, St
     found.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// The HTTP API that an operation is about.
+/// Whether an API is one of WebSockets.
+fn is_socket(live: &Live) -> bool {
+    matches!(live.kind, Kind::Socket(_))
+}
+
+/// The HTTP or WebSocket API that an operation is about.
 fn http_api(state: &State, scope: &Scope, members: &Members) -> Result<Arc<Live>, ServiceError> {
     let id = required(members, "ApiId");
-    let found = state.apis.live_in(scope, &id).filter(|live| matches!(live.kind, Kind::Http(_)));
+    let found = state.apis.live_in(scope, &id).filter(|live| !matches!(live.kind, Kind::Rest(_)));
     found.ok_or_else(|| not_found(format!("Invalid API identifier specified {}:{id}", scope.account)))
 }
 

@@ -6,25 +6,26 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::json;
 
-use super::{Members, answer, deployment, http_api, keep, page, refuse, required, text};
+use super::{Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text};
 use crate::{
     State,
     apis::Live,
-    error::{bad_request, conflict, not_found, not_yet, storage},
+    error::{bad_request, conflict, not_found, storage},
     http_api::record::Route,
     id,
 };
 
-const KEPT: &[&str] = &["AuthorizationType", "OperationName", "RouteKey", "Target"];
-const REFUSED: &[&str] = &[
-    "ApiKeyRequired",
+const KEPT: &[&str] = &[
     "AuthorizationScopes",
+    "AuthorizationType",
     "AuthorizerId",
-    "ModelSelectionExpression",
-    "RequestModels",
-    "RequestParameters",
+    "OperationName",
+    "RouteKey",
     "RouteResponseSelectionExpression",
+    "Target",
 ];
+const REFUSED: &[&str] =
+    &["ApiKeyRequired", "ModelSelectionExpression", "RequestModels", "RequestParameters"];
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY"];
 
 fn render(route: &Route) -> Members {
@@ -56,14 +57,69 @@ pub(super) fn check_key(key: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
+/// Any text chooses messages; what begins with `$` is the gateway's.
+fn check_socket_key(key: &str) -> Result<(), ServiceError> {
+    let known = ["$connect", "$default", "$disconnect"].contains(&key);
+    if key.is_empty() || key.starts_with('$') && !known {
+        return Err(bad_request(format!("Invalid route key specified: {key}")));
+    }
+    Ok(())
+}
+
+/// Who is let through, and by which authorizer. A change that names one of both is checked with what the route has.
+fn check_authorization(
+    state: &State,
+    live: &Live,
+    given: &Members,
+    own: Option<&str>,
+) -> Result<(), ServiceError> {
+    let mut members = own
+        .and_then(|id| state.apis.routes.get(&live.child(id)))
+        .map(|route| route.members.clone())
+        .unwrap_or_default();
+    members.extend(keep(given, KEPT));
+    let kind = text(&members, "AuthorizationType");
+    let wanted = match kind.as_deref() {
+        None | Some("NONE" | "AWS_IAM") => None,
+        Some("JWT") if !is_socket(live) => Some("JWT"),
+        Some("CUSTOM") => Some("REQUEST"),
+        Some(_) => return Err(bad_request("Invalid authorization type specified for the protocol")),
+    };
+    let is_connect = text(&members, "RouteKey").as_deref() == Some("$connect");
+    if is_socket(live) && kind.as_deref().is_some_and(|kind| kind != "NONE") && !is_connect {
+        return Err(bad_request("Currently, authorization is restricted to the $connect route only"));
+    }
+    let Some(wanted) = wanted else { return Ok(()) };
+    let id = text(&members, "AuthorizerId")
+        .ok_or_else(|| bad_request("AuthorizerId must be provided for the authorization type"))?;
+    let found = state.apis.authorizers.get(&live.child(&id));
+    let found = found.ok_or_else(|| not_found(format!("Invalid Authorizer identifier specified {id}")))?;
+    if text(&found.members, "AuthorizerType").as_deref() != Some(wanted) {
+        return Err(bad_request("The authorizer is of another type than the route's authorization"));
+    }
+    Ok(())
+}
+
 fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Result<(), ServiceError> {
     refuse(members, REFUSED)?;
-    match text(members, "AuthorizationType").as_deref() {
-        None | Some("NONE" | "AWS_IAM") => {}
-        Some(other) => return Err(not_yet(&format!("AuthorizationType {other}"))),
+    check_authorization(state, live, members, own)?;
+    let responds = text(members, "RouteResponseSelectionExpression");
+    match responds.as_deref() {
+        None | Some("$default") if is_socket(live) => {}
+        None => {}
+        Some(_) if is_socket(live) => {
+            return Err(bad_request("Route response selection expression must be $default"));
+        }
+        Some(_) => {
+            return Err(bad_request("RouteResponseSelectionExpression is not supported for HTTP APIs"));
+        }
     }
     if let Some(key) = text(members, "RouteKey") {
-        check_key(&key)?;
+        if is_socket(live) {
+            check_socket_key(&key)?;
+        } else {
+            check_key(&key)?;
+        }
         let same = |route: &Arc<Route>| text(&route.members, "RouteKey").as_ref() == Some(&key);
         let others = state.apis.routes.page(&live.prefix(), None, usize::MAX);
         if others.iter().any(|route| Some(route.id.as_str()) != own && same(route)) {
@@ -148,6 +204,7 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     let _changing = live.changing.lock().await;
     let route = find(state, &live, &input)?;
     state.apis.routes.remove(&live.child(&route.id)).await.map_err(storage)?;
+    child::remove_below(&state.apis.route_responses, &live, &route.id).await?;
     deployment::automatically(state, &live).await?;
     Ok(Output::empty())
 }

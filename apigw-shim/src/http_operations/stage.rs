@@ -14,7 +14,7 @@ use crate::{
     http_api::record::Stage,
 };
 
-const KEPT: &[&str] = &["Description"];
+const KEPT: &[&str] = &["DefaultRouteSettings", "Description", "RouteSettings"];
 
 fn render(stage: &Stage) -> Members {
     let mut members = Members::from_iter([
@@ -30,14 +30,17 @@ fn render(stage: &Stage) -> Members {
     members
 }
 
-/// Settings of routes are limits and metrics, neither of which there is yet; those that ask for nothing are taken.
+/// Settings of routes are limits, logs and metrics. Of the latter two, those that ask for nothing are taken.
 fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
-    refuse(input, &["AccessLogSettings", "ClientCertificateId", "RouteSettings"])?;
-    let settings = input.get("DefaultRouteSettings").and_then(Value::as_object).into_iter().flatten();
-    for (name, value) in settings {
-        let asks_for_nothing = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("OFF");
-        if !asks_for_nothing {
-            return Err(not_yet(&format!("DefaultRouteSettings.{name}")));
+    refuse(input, &["AccessLogSettings", "ClientCertificateId"])?;
+    check_settings("DefaultRouteSettings", input.get("DefaultRouteSettings"))?;
+    let routes = state.apis.routes.page(&live.prefix(), None, usize::MAX);
+    for (key, settings) in input.get("RouteSettings").and_then(Value::as_object).into_iter().flatten() {
+        check_settings("RouteSettings", Some(settings))?;
+        if !routes.iter().any(|route| text(&route.members, "RouteKey").as_ref() == Some(key)) {
+            return Err(not_found(format!(
+                "Unable to find Route by key {key} within the provided RouteSettings"
+            )));
         }
     }
     if let Some(id) = text(input, "DeploymentId")
@@ -46,6 +49,40 @@ fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError
         return Err(not_found(format!("Invalid Deployment identifier specified {id}")));
     }
     Ok(())
+}
+
+fn check_settings(of: &str, settings: Option<&Value>) -> Result<(), ServiceError> {
+    for (name, value) in settings.and_then(Value::as_object).into_iter().flatten() {
+        let asks_for_nothing = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("OFF");
+        let is_limit = matches!(name.as_str(), "ThrottlingBurstLimit" | "ThrottlingRateLimit");
+        if is_limit && value.as_f64().is_some_and(|limit| limit < 0.0) {
+            return Err(bad_request(format!("{name} must not be negative")));
+        }
+        if !asks_for_nothing && !is_limit {
+            return Err(not_yet(&format!("{of}.{name}")));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a route's own settings away.
+pub(super) async fn delete_route_settings(
+    state: &State,
+    ctx: &CallContext,
+    input: Members,
+) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let mut stage = Stage::clone(&*of(state, &live, &required(&input, "StageName"))?);
+    let key = required(&input, "RouteKey");
+    let settings = stage.members.get_mut("RouteSettings").and_then(Value::as_object_mut);
+    if settings.and_then(|settings| settings.remove(&key)).is_none() {
+        return Err(not_found(format!(
+            "Unable to find Route by key {key} within the provided RouteSettings"
+        )));
+    }
+    put(state, &live, stage).await?;
+    Ok(Output::empty())
 }
 
 fn check_name(name: &str) -> Result<(), ServiceError> {
@@ -149,7 +186,17 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     if input.contains_key("StageVariables") {
         stage.variables = texts(&input, "StageVariables");
     }
-    stage.members.extend(keep(&input, KEPT));
+    let mut given = keep(&input, KEPT);
+    // Settings of routes that are not named stay.
+    if let (Some(Value::Object(mut before)), Some(Value::Object(now))) =
+        (stage.members.get("RouteSettings").cloned(), given.remove("RouteSettings"))
+    {
+        before.extend(now);
+        given.insert(String::from("RouteSettings"), before.into());
+    } else {
+        given.extend(keep(&input, &["RouteSettings"]));
+    }
+    stage.members.extend(given);
     let name = stage.name.clone();
     let auto_deploy = stage.auto_deploy;
     put(state, &live, stage).await?;
@@ -163,8 +210,10 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     let name = required(&input, "StageName");
     of(state, &live, &name)?;
     state.apis.http_stages.remove(&live.child(&name)).await.map_err(storage)?;
-    if let Kind::Http(stages) = &live.kind {
-        stages.remove(&name);
+    match &live.kind {
+        Kind::Http(stages) => drop(stages.remove(&name)),
+        Kind::Socket(stages) => drop(stages.remove(&name)),
+        Kind::Rest(_) => {}
     }
     Ok(Output::empty())
 }

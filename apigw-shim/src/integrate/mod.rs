@@ -3,7 +3,7 @@
 pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
 mod notes;
-mod service;
+pub(crate) mod service;
 
 use bytes::Bytes;
 use http::HeaderMap;

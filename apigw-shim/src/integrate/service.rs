@@ -27,14 +27,27 @@ pub(super) async fn call(
     action: Option<&str>,
     sent: &Sent,
 ) -> Result<Reply, GatewayError> {
-    let stage = prepared.exchange.stage;
-    let scope = Scope::new(&stage.scope.account, region);
+    let scope = Scope::new(&prepared.exchange.stage.scope.account, region);
+    let trace_id = &prepared.exchange.request.trace_id;
+    let (status, headers, body) = perform(state, &scope, trace_id, service, action, sent).await?;
+    Ok(Reply::Mapped { selector: Selector::Text(status.to_string()), headers, body })
+}
+
+/// Lets a service answer a request: by the action, or by where the request's path and headers lead.
+pub(crate) async fn perform(
+    state: &State,
+    scope: &Scope,
+    trace_id: &str,
+    service: &str,
+    action: Option<&str>,
+    sent: &Sent,
+) -> Result<Answered, GatewayError> {
     let model = model(service)?;
     let operation = match action {
-        Some(action) => Operation::named(model, action, sent, &scope)?,
-        None => Operation::addressed(model, sent, &scope, state)?,
+        Some(action) => Operation::named(model, action, sent, scope)?,
+        None => Operation::addressed(model, sent, scope, state)?,
     };
-    let ctx = call_context(state, &scope, &prepared.exchange.request.trace_id);
+    let ctx = call_context(state, scope, trace_id);
     let known = model.operation(&operation.name).ok_or_else(|| {
         GatewayError::configuration(format!("{service} has no operation {}", operation.name))
     })?;
@@ -55,11 +68,11 @@ pub(super) async fn call(
         },
         Err(error) => refused(model, &error, &ctx.request_id),
     };
-    let (status, headers, body) = encoded;
-    Ok(Reply::Mapped { selector: Selector::Text(status.to_string()), headers, body })
+    Ok(encoded)
 }
 
-type Answered = (u16, HeaderMap, Bytes);
+/// Status, headers and body.
+pub(crate) type Answered = (u16, HeaderMap, Bytes);
 
 fn refused(model: &'static aws_model::ServiceModel, error: &ServiceError, request_id: &str) -> Answered {
     let encoded = aws_wire::encode_error(model, error, request_id);

@@ -158,6 +158,13 @@ impl Source {
     }
 }
 
+/// A value of `$context` by its path, as a text.
+pub(crate) fn context_text(context: &Map<String, Json>, path: &str) -> Option<String> {
+    let mut parts = path.split('.');
+    let first = context.get(parts.next()?)?;
+    parts.try_fold(first, |value, name| value.get(name)).map(text)
+}
+
 fn last_header(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get_all(name).iter().next_back()?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())

@@ -419,7 +419,7 @@ fn kind(integration: &Integration) -> Result<Kind, String> {
 }
 
 /// `arn:aws:apigateway:REGION:SERVICE:action/NAME` or `…:path/PATH`; a function's path names the function.
-fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
+pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
     let mut parts = uri.splitn(6, ':').skip(3);
     let (Some(region), Some(service), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(format!("{uri} is no ARN of an integration"));

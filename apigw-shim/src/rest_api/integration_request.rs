@@ -172,7 +172,7 @@ pub(super) fn convert(
 }
 
 /// The status in `{"statusCode": 200}`; AWS reads it although quotes are missing.
-fn mock_status(body: &Bytes) -> Result<u16, GatewayError> {
+pub(crate) fn mock_status(body: &Bytes) -> Result<u16, GatewayError> {
     static STATUS: LazyLock<Option<fancy_regex::Regex>> =
         LazyLock::new(|| fancy_regex::Regex::new(r#"statusCode["']?\s*:\s*["']?(\d{3})\b"#).ok());
     let text = String::from_utf8_lossy(body);

@@ -3,9 +3,11 @@
 #![allow(clippy::needless_pass_by_value, reason = "tests read better without borrowing what json! makes")]
 
 mod admission;
+mod authorizers;
 mod control;
 mod http_api;
 mod integrations;
 mod rest_api;
 mod rig;
 mod stages;
+mod websocket;

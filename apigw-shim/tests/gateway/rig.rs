@@ -21,6 +21,8 @@ type Answer = Box<dyn Fn(&str, &str, &Value) -> Result<Value, ServiceError> + Se
 /// What is asked of Lambda and others, and what they answer.
 pub struct Script {
     pub events: Mutex<Vec<(String, Value)>>,
+    /// Says so when a function has been invoked.
+    pub invoked: tokio::sync::Notify,
     pub calls: Mutex<Vec<(String, String, Value)>>,
     /// Lines of logs by their groups.
     pub lines: Arc<Mutex<Vec<(String, String)>>>,
@@ -39,6 +41,7 @@ impl FunctionInvoker for Script {
             None => self.outcome.lock().unwrap().clone(),
         };
         self.events.lock().unwrap().push((invocation.function, event));
+        self.invoked.notify_one();
         Box::pin(async move { outcome })
     }
 }
@@ -106,8 +109,14 @@ impl Answered {
 
 impl Rig {
     pub fn new() -> Self {
+        Self::at(VirtualClock::starting_at(Timestamp(1_795_000_000_000)))
+    }
+
+    /// With a clock that moves when told to.
+    pub fn at(clock: Arc<VirtualClock>) -> Self {
         let script = Arc::new(Script {
             events: Mutex::default(),
+            invoked: tokio::sync::Notify::new(),
             calls: Mutex::default(),
             lines: Arc::default(),
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
@@ -115,7 +124,6 @@ impl Rig {
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
         });
         let store = Store::memory();
-        let clock = VirtualClock::starting_at(Timestamp(1_795_000_000_000));
         Self { gateway: gateway(&store, &script, &clock, false), script, clock, store }
     }
 

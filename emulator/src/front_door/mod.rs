@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use apigw_shim::{Addressed, AskedUri};
+use apigw_shim::{Addressed, AskedUri, Opening};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use runtime::Body;
@@ -123,6 +123,11 @@ impl FrontDoor {
             return Err(Refusal { status: StatusCode::FORBIDDEN, message });
         }
         let origin = match destination {
+            // A page's request to connect needs no preflight, and what it may read needs no CORS: any page could.
+            Destination::Api { .. } if parts.headers.contains_key(header::UPGRADE) => {
+                safety::origin(&parts.headers, &host, &self.allowed)?;
+                None
+            }
             Destination::Api { .. } | Destination::FunctionUrl { .. } => None,
             Destination::Admin | Destination::Aws => safety::origin(&parts.headers, &host, &self.allowed)?,
         };
@@ -157,6 +162,9 @@ impl FrontDoor {
                     parts.extensions.insert(AskedUri(asked));
                 }
                 let addressed = Addressed { api_id: id, stage };
+                if let Some(opening) = world.apis.connect(&addressed, &parts, peer).await {
+                    return open(opening, parts);
+                }
                 let request = Request::from_parts(parts, from_http(incoming, None));
                 world.apis.execute(addressed, request, peer).await.map(to_http)
             }
@@ -168,6 +176,23 @@ impl FrontDoor {
             }
         }
     }
+}
+
+/// Changes the protocol and serves the connection, or refuses it.
+fn open(opening: Opening, mut parts: Parts) -> Response<HttpBody> {
+    let (response, session) = match opening {
+        Opening::Refused(response) => return response.map(to_http),
+        Opening::Accepted(response, session) => (response, session),
+    };
+    if let Some(upgrade) = parts.extensions.remove::<hyper::upgrade::OnUpgrade>() {
+        tokio::spawn(async move {
+            match upgrade.await {
+                Ok(stream) => session.serve(hyper_util::rt::TokioIo::new(stream)).await,
+                Err(error) => tracing::debug!(%error, "a client left before it was connected"),
+            }
+        });
+    }
+    response.map(to_http)
 }
 
 fn malformed_path() -> Response<HttpBody> {

@@ -1,0 +1,137 @@
+//! `@connections`: what backends call to reach the clients of WebSocket APIs. The service `apigatewaymanagementapi`.
+//!
+//! Clients find it below a stage's URL, so operations come in over [`over_http`]; other services call them as any.
+
+use aws_wire::{BodyNeed, ServiceError};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use runtime::{Body, Input, Output};
+use serde_json::json;
+
+use crate::{
+    State,
+    addressed::plain,
+    websocket::{connection::SendError, session::DELETED},
+};
+
+/// All operations there are.
+pub(crate) const NAMES: &[&str] = &["DeleteConnection", "GetConnection", "PostToConnection"];
+
+/// The most that a message may have.
+const MOST_DATA: usize = 128 << 10;
+
+/// Where a request came in, which is what it may reach.
+pub(crate) struct Below<'a> {
+    pub api_id: &'a str,
+    pub stage: &'a str,
+}
+
+/// Does one of [`NAMES`]. A connection of another API than the one asked is gone, as is one that never was.
+pub(crate) async fn call(
+    state: &State,
+    below: Option<Below<'_>>,
+    operation: &str,
+    input: Input,
+) -> Result<Output, ServiceError> {
+    let id = input.members.get("ConnectionId").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let gone = || ServiceError::new("GoneException", 410, "");
+    let connection = state.connections.get(id).filter(|connection| {
+        below.is_none_or(|below| connection.live.id == below.api_id && *connection.stage == *below.stage)
+    });
+    match operation {
+        "PostToConnection" => {
+            let data = input
+                .body
+                .read(MOST_DATA)
+                .await
+                .map_err(|_| ServiceError::new("PayloadTooLargeException", 413, "Message too long"))?;
+            connection.ok_or_else(gone)?.send(data).map_err(|error| match error {
+                SendError::Gone => gone(),
+                SendError::Full => {
+                    ServiceError::new("LimitExceededException", 429, "The client does not read its messages")
+                }
+            })?;
+            Ok(Output::empty())
+        }
+        "GetConnection" => {
+            let connection = connection.ok_or_else(gone)?;
+            Ok(Output::of(json!({
+                "ConnectedAt": connection.connected_at.epoch_seconds(),
+                "Identity": {
+                    "SourceIp": connection.source_ip.to_string(),
+                    "UserAgent": connection.user_agent.as_deref().unwrap_or_default(),
+                },
+                "LastActiveAt": connection.active_at().epoch_seconds(),
+            })))
+        }
+        "DeleteConnection" => {
+            let connection = connection.ok_or_else(gone)?;
+            state.connections.remove(&connection.id);
+            connection.end(DELETED);
+            Ok(Output::empty())
+        }
+        other => Err(ServiceError::not_implemented(format!(
+            "Tule does not implement {other} of apigatewaymanagementapi yet"
+        ))),
+    }
+}
+
+/// Whether a path below a stage is `@connections`'.
+pub(crate) fn is_path(path: &str) -> bool {
+    path.starts_with("/@connections/") || path.starts_with("/%40connections/")
+}
+
+/// Answers a request below a stage's URL. It must be signed, though by whom is not checked, as everywhere here.
+pub(crate) async fn over_http(
+    state: &State,
+    below: Below<'_>,
+    mut parts: Parts,
+    path: &str,
+    body: Body,
+) -> Response<Body> {
+    let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !authorization.is_some_and(|value| value.starts_with("AWS4-")) {
+        let error_type = Some("MissingAuthenticationTokenException");
+        return plain(StatusCode::FORBIDDEN, "Missing Authentication Token", error_type);
+    }
+    let Some(model) = aws_model::service("apigatewaymanagementapi") else {
+        return plain(StatusCode::NOT_FOUND, "Not Found", None);
+    };
+    let Ok(uri) = path.replacen("%40", "@", 1).parse() else {
+        return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
+    };
+    parts.uri = uri;
+    let request_id = runtime::new_request_id();
+    let answered = answer(state, below, &parts, body).await;
+    let encoded = match answered {
+        Ok((operation, output)) => {
+            aws_wire::encode_output(model, operation, &output.members, output.status, &request_id)
+        }
+        Err(error) => aws_wire::encode_error(model, &error, &request_id),
+    };
+    let mut response = Response::new(Body::Bytes(encoded.body.unwrap_or_else(Bytes::new)));
+    *response.status_mut() =
+        StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = encoded.headers;
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), value);
+    }
+    response
+}
+
+async fn answer(
+    state: &State,
+    below: Below<'_>,
+    parts: &Parts,
+    body: Body,
+) -> Result<(&'static aws_model::Operation, Output), ServiceError> {
+    let target = aws_wire::identify(parts).target(parts, None)?;
+    debug_assert!(NAMES.contains(&target.operation.name.as_str()));
+    let input = if aws_wire::body_need(&target) == BodyNeed::Payload {
+        Input { members: aws_wire::decode(&target, parts, &[])?, body }
+    } else {
+        Input { members: aws_wire::decode(&target, parts, &[])?, body: Body::Empty }
+    };
+    let output = call(state, Some(below), &target.operation.name, input).await?;
+    Ok((target.operation, output))
+}

@@ -1,0 +1,202 @@
+//! What is made of a WebSocket API's stage once, so that messages find it ready.
+
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+
+use runtime::Scope;
+use serde_json::Value;
+use vtl::Template;
+
+use crate::{
+    apis::Live,
+    authorizer::Authorizer,
+    http_api::{
+        record::{Api, Child, Deployment, Integration, Route, Stage, text},
+        throttle::Bucket,
+    },
+    rest_api::compiled::{Kind, aws_kind},
+};
+
+/// The longest time an integration has.
+const TIMEOUT: u64 = 29_000;
+
+/// A stage that takes connections.
+pub(crate) struct SocketStage {
+    pub scope: Scope,
+    pub name: Arc<str>,
+    pub variables: BTreeMap<String, String>,
+    pub is_disabled: bool,
+    /// The route selection expression.
+    pub selection: String,
+    routes: HashMap<String, Arc<SocketRoute>>,
+}
+
+pub(crate) struct SocketRoute {
+    pub key: String,
+    pub authorization: Authorization,
+    pub limits: Option<Bucket>,
+    /// Whether what the integration answers goes back to the client.
+    pub responds: bool,
+    /// Absent where the route has none that works: why.
+    pub integration: Result<SocketIntegration, String>,
+}
+
+/// Who may open a connection.
+pub(crate) enum Authorization {
+    Anybody,
+    Signed,
+    Custom(Result<Arc<Authorizer>, String>),
+}
+
+pub(crate) struct SocketIntegration {
+    pub kind: Kind,
+    pub method: Option<String>,
+    pub timeout: Duration,
+    pub templates: Templates,
+    pub passthrough: String,
+    /// What `integration.request.header.x` and its like are set to.
+    pub parameters: Vec<(String, String)>,
+    pub response_selection: String,
+    pub responses: Vec<(Key, Templates)>,
+}
+
+/// Templates by what a selection expression gives.
+#[derive(Default)]
+pub(crate) struct Templates {
+    pub selection: Option<String>,
+    pub by_key: Vec<(String, Template)>,
+}
+
+/// What an integration response is chosen by.
+pub(crate) enum Key {
+    Default,
+    Pattern(fancy_regex::Regex),
+}
+
+impl SocketStage {
+    pub fn new(live: &Live, api: &Api, stage: &Stage, deployment: Option<&Deployment>) -> Self {
+        let compile = |deployment: &Deployment, route: &Route| {
+            let key = text(&route.members, "RouteKey").unwrap_or_default().to_owned();
+            (key.clone(), Arc::new(compile_route(stage, deployment, route, key)))
+        };
+        let routes = deployment
+            .into_iter()
+            .flat_map(|deployment| deployment.routes.iter().map(move |route| compile(deployment, route)));
+        Self {
+            scope: live.scope.clone(),
+            name: stage.name.as_str().into(),
+            variables: stage.variables.clone(),
+            is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
+            selection: text(&api.members, "RouteSelectionExpression").unwrap_or_default().to_owned(),
+            routes: routes.collect(),
+        }
+    }
+
+    pub fn route(&self, key: &str) -> Option<Arc<SocketRoute>> {
+        self.routes.get(key).map(Arc::clone)
+    }
+
+    /// Forgets what authorizers said.
+    pub fn reset_authorizers(&self) {
+        for route in self.routes.values() {
+            if let Authorization::Custom(Ok(authorizer)) = &route.authorization {
+                authorizer.reset();
+            }
+        }
+    }
+}
+
+fn compile_route(stage: &Stage, deployment: &Deployment, route: &Route, key: String) -> SocketRoute {
+    let members = &route.members;
+    let authorization = match text(members, "AuthorizationType") {
+        Some("AWS_IAM") => Authorization::Signed,
+        Some("CUSTOM") => {
+            let id = text(members, "AuthorizerId").unwrap_or_default();
+            let found = deployment.authorizers.iter().find(|authorizer| authorizer.id == id);
+            let found = found.ok_or_else(|| format!("the route {key} has no authorizer"));
+            Authorization::Custom(found.and_then(|found| Authorizer::new(found)).map(Arc::new))
+        }
+        _ => Authorization::Anybody,
+    };
+    let responses = deployment.route_responses.iter();
+    let has_response = responses
+        .filter(|response| response.parent.as_deref() == Some(&route.id))
+        .any(|response| text(&response.members, "RouteResponseKey") == Some("$default"));
+    let target = text(members, "Target").and_then(|target| target.strip_prefix("integrations/"));
+    let integration = deployment.integrations.iter().find(|integration| Some(&*integration.id) == target);
+    let responses: Vec<&Child> = deployment
+        .integration_responses
+        .iter()
+        .filter(|response| response.parent.as_deref() == target)
+        .map(|response| &**response)
+        .collect();
+    SocketRoute {
+        authorization,
+        limits: Bucket::of(&stage.members, &key),
+        responds: has_response && text(members, "RouteResponseSelectionExpression").is_some(),
+        integration: integration
+            .ok_or_else(|| format!("the route {key} has no integration"))
+            .and_then(|integration| compile_integration(integration, &responses)),
+        key,
+    }
+}
+
+fn compile_integration(integration: &Integration, responses: &[&Child]) -> Result<SocketIntegration, String> {
+    let members = &integration.members;
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    let kind = match text(members, "IntegrationType") {
+        Some("MOCK") => Kind::Mock,
+        Some("HTTP") => Kind::Http { uri: uri.to_owned(), is_proxy: false },
+        Some("HTTP_PROXY") => Kind::Http { uri: uri.to_owned(), is_proxy: true },
+        Some("AWS_PROXY") => {
+            Kind::LambdaProxy { function: crate::http_api::compiled::function(uri).to_owned() }
+        }
+        Some("AWS") => aws_kind(uri, false)?,
+        other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
+    };
+    let by_message = matches!(kind, Kind::Lambda { .. } | Kind::LambdaProxy { .. });
+    let default_selection = if by_message {
+        "${integration.response.body.errorMessage}"
+    } else {
+        "${integration.response.statuscode}"
+    };
+    let selection = text(members, "IntegrationResponseSelectionExpression").unwrap_or(default_selection);
+    let timeout = members.get("TimeoutInMillis").and_then(Value::as_u64).unwrap_or(TIMEOUT);
+    let parameters = members.get("RequestParameters").and_then(Value::as_object).into_iter().flatten();
+    Ok(SocketIntegration {
+        kind,
+        method: text(members, "IntegrationMethod").map(str::to_owned),
+        timeout: Duration::from_millis(timeout),
+        templates: templates(members, "RequestTemplates")?,
+        passthrough: text(members, "PassthroughBehavior").unwrap_or("WHEN_NO_MATCH").to_owned(),
+        parameters: parameters
+            .filter_map(|(target, source)| Some((target.clone(), source.as_str()?.to_owned())))
+            .collect(),
+        response_selection: selection.to_owned(),
+        responses: responses.iter().map(|response| compile_response(response)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn compile_response(response: &Child) -> Result<(Key, Templates), String> {
+    let key = text(&response.members, "IntegrationResponseKey").unwrap_or("$default");
+    let key = if key == "$default" { Key::Default } else { Key::Pattern(pattern(key)?) };
+    Ok((key, templates(&response.members, "ResponseTemplates")?))
+}
+
+/// `/4\d\d/`, which must match the whole text.
+pub(crate) fn pattern(key: &str) -> Result<fancy_regex::Regex, String> {
+    let inner = key.strip_prefix('/').and_then(|key| key.strip_suffix('/')).unwrap_or(key);
+    fancy_regex::Regex::new(&format!(r"(?s)\A(?:{inner})\z")).map_err(|error| error.to_string())
+}
+
+fn templates(members: &serde_json::Map<String, Value>, name: &str) -> Result<Templates, String> {
+    let all = members.get(name).and_then(Value::as_object).into_iter().flatten();
+    let parse = |(key, template): (&String, &Value)| {
+        let template = template.as_str().unwrap_or_default();
+        let parsed = Template::parse(template).map_err(|error| format!("the template {key}: {error}"))?;
+        Ok::<_, String>((key.clone(), parsed))
+    };
+    Ok(Templates {
+        selection: text(members, "TemplateSelectionExpression").map(str::to_owned),
+        by_key: all.map(parse).collect::<Result<_, _>>()?,
+    })
+}
