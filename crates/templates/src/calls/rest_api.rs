@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::{Call, Named, saved, tag_map};
 use crate::Refusals;
 
-pub(super) const PROPERTIES: &[&str] = &["Body", "Description", "Name", "Parameters", "Tags"];
+pub(super) const PROPERTIES: &[&str] =
+    &["BinaryMediaTypes", "Body", "Description", "Name", "Parameters", "Tags"];
 pub(super) const DEPLOYMENT: &[&str] = &["Description", "RestApiId", "StageName"];
 pub(super) const STAGE: &[&str] = &["DeploymentId", "Description", "RestApiId", "StageName", "Variables"];
 
@@ -30,6 +31,9 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let mut create = json!({ "name": name, "tags": tags });
     if let Some(description) = resource.get("Description") {
         create["description"] = description.clone();
+    }
+    if let Some(types) = resource.get("BinaryMediaTypes") {
+        create["binaryMediaTypes"] = types.clone();
     }
     let save = [("id", "/id"), ("root", "/rootResourceId")];
     let create = Call::new("apigateway", "CreateRestApi", create).saving(&save);

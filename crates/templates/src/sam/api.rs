@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Serverless;
+use super::{Serverless, globals};
 use crate::Refusals;
 
 const REST: &str = "ServerlessRestApi";
@@ -13,6 +13,15 @@ const HTTP: &str = "ServerlessHttpApi";
 pub(super) enum Kind {
     Rest,
     Http,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "AWS::Serverless::Api",
+            Self::Http => "AWS::Serverless::HttpApi",
+        }
+    }
 }
 
 /// The API kind of a resource, if it is one.
@@ -90,21 +99,26 @@ impl Event {
 }
 
 /// All APIs of a template, with the paths that events add.
-#[derive(Default)]
-pub(super) struct Apis {
+pub(super) struct Apis<'g> {
     declared: Vec<Api>,
+    /// They hold for the implicit APIs too.
+    globals: Option<&'g Map<String, Value>>,
 }
 
 struct Api {
     id: String,
     kind: Kind,
-    found: Option<Serverless>,
+    found: Serverless,
     paths: Map<String, Value>,
 }
 
-impl Apis {
+impl<'g> Apis<'g> {
+    pub(super) fn new(globals: Option<&'g Map<String, Value>>) -> Self {
+        Self { declared: Vec::new(), globals }
+    }
+
     pub(super) fn declare(&mut self, id: &str, kind: Kind, found: Serverless) {
-        self.declared.push(Api { id: id.to_owned(), kind, found: Some(found), paths: Map::new() });
+        self.declared.push(Api { id: id.to_owned(), kind, found, paths: Map::new() });
     }
 
     /// Adds an event's operation to the API it names, or to the implicit one. Gives the API's logical id.
@@ -123,7 +137,9 @@ impl Apis {
         let at = match at {
             Some(at) => at,
             None if named.is_none() => {
-                self.declared.push(Api { id: id.clone(), kind, found: None, paths: Map::new() });
+                let properties = globals::merged(self.globals, kind.name(), Map::new());
+                let found = Serverless { properties, beside: Map::new() };
+                self.declare(&id, kind, found);
                 self.declared.len() - 1
             }
             None => {
@@ -167,23 +183,26 @@ impl Api {
 
     fn make_rest(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
         let mut properties = json!({ "Body": self.body("2.0") });
-        let mut stage = "Prod".to_owned();
-        let mut variables = None;
-        if let Some(found) = &self.found {
-            let known = ["Description", "Name", "OpenApiVersion", "StageName", "Tags", "Variables"];
-            found.check(&self.id, &known, "AWS::Serverless::Api", refusals);
-            stage = found.text("StageName").unwrap_or("Prod").to_owned();
-            variables = found.properties.get("Variables").cloned();
-            for name in ["Description", "Name"] {
-                if let Some(value) = found.properties.get(name) {
-                    properties[name] = value.clone();
-                }
+        let found = &self.found;
+        let known =
+            ["BinaryMediaTypes", "Description", "Name", "OpenApiVersion", "StageName", "Tags", "Variables"];
+        found.check(&self.id, &known, self.kind.name(), refusals);
+        let stage = found.text("StageName").unwrap_or("Prod").to_owned();
+        let variables = found.properties.get("Variables").cloned();
+        for name in ["Description", "Name"] {
+            if let Some(value) = found.properties.get(name) {
+                properties[name] = value.clone();
             }
-            let tags = found.properties.get("Tags").and_then(Value::as_object);
-            if let Some(tags) = tags {
-                properties["Tags"] =
-                    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-            }
+        }
+        if let Some(types) = found.properties.get("BinaryMediaTypes").and_then(Value::as_array) {
+            // Written as in a patch, `image~1png`; CloudFormation has the slash.
+            let plain =
+                |it: &Value| it.as_str().map_or_else(|| it.clone(), |it| it.replace("~1", "/").into());
+            properties["BinaryMediaTypes"] = types.iter().map(plain).collect();
+        }
+        if let Some(tags) = found.properties.get("Tags").and_then(Value::as_object) {
+            properties["Tags"] =
+                tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
         }
         let deployment = format!("{}Deployment", self.id);
         let reference = json!({ "Ref": self.id });
@@ -200,21 +219,18 @@ impl Api {
 
     fn make_http(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
         let mut properties = json!({ "Body": self.body("3.0.1") });
-        let mut stage = "$default".to_owned();
-        let mut variables = None;
-        if let Some(found) = &self.found {
-            let known = ["CorsConfiguration", "Description", "Name", "StageName", "StageVariables", "Tags"];
-            found.check(&self.id, &known, "AWS::Serverless::HttpApi", refusals);
-            stage = found.text("StageName").unwrap_or("$default").to_owned();
-            variables = found.properties.get("StageVariables").cloned();
-            for name in ["CorsConfiguration", "Description", "Name", "Tags"] {
-                if let Some(value) = found.properties.get(name) {
-                    properties[name] = value.clone();
-                }
+        let found = &self.found;
+        let known = ["CorsConfiguration", "Description", "Name", "StageName", "StageVariables", "Tags"];
+        found.check(&self.id, &known, self.kind.name(), refusals);
+        let stage = found.text("StageName").unwrap_or("$default").to_owned();
+        let variables = found.properties.get("StageVariables").cloned();
+        for name in ["CorsConfiguration", "Description", "Name", "Tags"] {
+            if let Some(value) = found.properties.get(name) {
+                properties[name] = value.clone();
             }
-            if found.properties.get("CorsConfiguration") == Some(&Value::Bool(true)) {
-                properties["CorsConfiguration"] = json!({ "AllowOrigins": ["*"] });
-            }
+        }
+        if found.properties.get("CorsConfiguration") == Some(&Value::Bool(true)) {
+            properties["CorsConfiguration"] = json!({ "AllowOrigins": ["*"] });
         }
         let plain: String = stage.chars().filter(char::is_ascii_alphanumeric).collect();
         let stage_id = match stage.as_str() {

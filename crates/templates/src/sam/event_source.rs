@@ -20,7 +20,7 @@ const STREAM: &[&str] = &[
 ];
 
 /// Adds the mapping of a function's event; `false` where the event is of another kind.
-pub(super) fn transform(function: &str, name: &str, event: &Value, place: &str, work: &mut Work) -> bool {
+pub(super) fn transform(function: &str, name: &str, event: &Value, place: &str, work: &mut Work<'_>) -> bool {
     let kind = event.get("Type").and_then(Value::as_str).unwrap_or_default();
     let (source, own) = match kind {
         "SQS" => ("Queue", QUEUE),

@@ -43,7 +43,7 @@ const SAME: &[&str] = &[
     "Timeout",
 ];
 
-pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work) {
+pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     found.check(id, KNOWN, "AWS::Serverless::Function", &mut work.refusals);
     let given = &found.properties;
     let mut properties: Map<String, Value> =

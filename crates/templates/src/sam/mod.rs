@@ -17,7 +17,7 @@ pub(crate) fn transform(
     resources: Map<String, Value>,
     globals: Option<&Map<String, Value>>,
 ) -> (Map<String, Value>, Refusals) {
-    let mut work = Work { made: Map::new(), apis: Apis::default(), refusals: Refusals::default() };
+    let mut work = Work { made: Map::new(), apis: Apis::new(globals), refusals: Refusals::default() };
     globals::check(globals, &mut work.refusals);
     for (id, resource) in &resources {
         if let Some(kind) = api::kind_of(resource) {
@@ -49,9 +49,9 @@ pub(crate) fn transform(
 }
 
 /// The transform under way.
-struct Work {
+struct Work<'g> {
     made: Map<String, Value>,
-    apis: Apis,
+    apis: Apis<'g>,
     refusals: Refusals,
 }
 
@@ -95,7 +95,7 @@ impl Serverless {
     }
 }
 
-impl Work {
+impl Work<'_> {
     /// Adds a resource; what stood beside the serverless one stands beside it.
     fn add(&mut self, id: &str, kind: &str, properties: Map<String, Value>, beside: &Map<String, Value>) {
         let mut resource = beside.clone();

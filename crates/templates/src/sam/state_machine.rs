@@ -30,7 +30,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("Type", "StateMachineType"),
 ];
 
-pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work) {
+pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     found.check(id, KNOWN, "AWS::Serverless::StateMachine", &mut work.refusals);
     let given = &found.properties;
     let mut properties: Map<String, Value> =
