@@ -38,7 +38,9 @@ Resources:
         if let Some(call) = calls.iter().find(|call| call.operation == "CreateRestApi") {
             return Ok(call.members.clone());
         }
-        step.made(&BTreeMap::new(), &mut known).map_err(|refused| refused.to_string())?;
+        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
+        let saved: BTreeMap<_, _> = names.map(|name| (name, Value::from("saved"))).collect();
+        step.made(&saved, &mut known).map_err(|refused| refused.to_string())?;
     }
     panic!("the plan makes no API");
 }
