@@ -97,7 +97,7 @@ fn in_containers(seconds: f64) -> Result<(), Failure> {
 fn many_functions(seconds: f64) -> Result<(), Failure> {
     let functions = Functions { server: Server::tule()?, seconds };
     let get = functions.request("GET", "/2015-03-31/functions/f50", "").expecting("f50");
-    let list = functions.request("GET", "/2015-03-31/functions/?MaxItems=50", "").expecting("NextMarker");
+    let list = functions.request("GET", "/2015-03-31/functions?MaxItems=50", "").expecting("NextMarker");
     let mut made = 0;
     for size in [100, 10_000] {
         while made < size {
