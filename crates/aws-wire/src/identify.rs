@@ -265,6 +265,7 @@ mod tests {
     fn requests_find_their_operation() {
         let get = |service: &str, uri: &str| target(signed(service).uri(uri), None).unwrap();
         assert_eq!(get("lambda", "/2015-03-31/functions/f"), "lambda.GetFunction");
+        assert_eq!(get("lambda", "/2015-03-31/functions/"), "lambda.ListFunctions", "as older clients ask");
         assert_eq!(get("lambda", "/2015-03-31/functions"), "lambda.ListFunctions");
         assert_eq!(get("apigateway", "/restapis/abc/resources"), "apigateway.GetResources");
         assert_eq!(get("apigateway", "/v2/apis"), "apigatewayv2.GetApis");

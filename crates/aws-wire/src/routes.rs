@@ -50,14 +50,22 @@ pub(crate) fn find(model: &'static ServiceModel, parts: &Parts, path: &str) -> O
     }
     let query = parts.uri.query().unwrap_or_default();
     let by_required = model.protocol == aws_model::Protocol::RestXml;
-    let mut best: Option<(usize, &Route)> = None;
-    for route in routes {
-        let Some(score) = score(route, &segments, query, parts, by_required) else { continue };
-        if best.is_none_or(|(highest, _)| score > highest) {
-            best = Some((score, route));
+    let best = |segments: &[&str]| {
+        let mut best: Option<(usize, &Route)> = None;
+        for route in routes {
+            let Some(score) = score(route, segments, query, parts, by_required) else { continue };
+            if best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, route));
+            }
         }
-    }
-    let (_, route) = best?;
+        best
+    };
+    let found = best(&segments).or_else(|| {
+        // Earlier models, which older clients have, end some addresses with a slash.
+        segments.pop_if(|last| last.is_empty() && !by_required)?;
+        best(&segments)
+    });
+    let (_, route) = found?;
     Some(Target { model, operation: route.operation, labels: labels(route, &segments) })
 }
 
