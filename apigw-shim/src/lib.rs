@@ -42,8 +42,9 @@ pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};
 
 use apis::Apis;
+use jwt::Issuers;
 use metering::Metering;
-use rest_api::authorize::{Admission, Jwks};
+use rest_api::authorize::Admission;
 use websocket::connection::Connections;
 
 /// How API Gateway is to run.
@@ -69,8 +70,8 @@ pub(crate) struct State {
     pub metering: Arc<Metering>,
     /// What authorizers have said of callers, for as long as it holds.
     pub admissions: DashMap<String, Arc<Admission>>,
-    /// Keys of those who issue tokens.
-    pub jwks: DashMap<String, Arc<Jwks>>,
+    /// Those who issue tokens, with their keys.
+    pub issuers: Issuers,
     pub logs: Arc<dyn LogSink>,
     /// The clients that WebSocket APIs are connected with.
     pub connections: Connections,
@@ -100,7 +101,7 @@ impl ApiGateway {
             apis,
             metering: Arc::new(metering),
             admissions: DashMap::new(),
-            jwks: DashMap::new(),
+            issuers: Issuers::default(),
             logs,
             connections: Connections::default(),
             outbound,

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use proxy_events::Incoming;
 use serde_json::Value;
 
 /// A policy.
@@ -57,6 +58,19 @@ pub(crate) struct Ask<'a> {
     pub referer: Option<&'a str>,
     /// The account of whoever signed.
     pub account: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// What a request that nobody signed asks for.
+    pub fn of(request: &'a Incoming, resource: &'a str) -> Self {
+        Self {
+            resource,
+            source_ip: request.peer,
+            user_agent: request.header("user-agent"),
+            referer: request.header("referer"),
+            account: None,
+        }
+    }
 }
 
 /// What a policy says.
@@ -314,6 +328,20 @@ mod tests {
         assert!(like("arn:*:abc/*/GET/*", ARN));
         assert!(like("a?c*", "abcd") && like("*", "") && like("**a", "ba"));
         assert!(!like("abc", "abcd") && !like("a*c", "abd") && !like("?", ""));
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbb", false),
+            ("a?c", "abc", true),
+            ("*b*b*", "abab", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
+        }
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! Authorizers of HTTP and WebSocket APIs, compiled: where they find identities, and how they decide.
 //!
 //! Knows neither routes nor connections: a caller gives the request's parts and the event, and gets a [`Decision`].
+//! Authorizers of REST APIs (`rest_api::authorize`) find identities elsewhere, are kept with the stage's other admissions,
+//! give each failure its own gateway response and may name API keys; how a function is asked, tokens' signatures and
+//! policies are one code for both.
 
-mod policy;
+pub(crate) mod function;
+pub(crate) mod token;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use proxy_events::{Incoming, PayloadVersion};
-use runtime::{Invocation, Scope, Timestamp};
+use runtime::{Scope, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -17,10 +21,11 @@ use crate::{
         compiled::function,
         record::{Child, text},
     },
-    integrate::call_context,
-    jwt,
     mapping::interpolate,
+    policy::{Ask, Policy, Verdict},
 };
+use function::NoAnswer;
+use token::Verifier;
 
 /// More answers than this are not remembered at a time.
 const MOST_CACHED: usize = 1_000;
@@ -37,7 +42,7 @@ pub(crate) enum Kind {
     /// A function that gets the request.
     Lambda { function: String, version: PayloadVersion, simple: bool, ttl: Duration },
     /// A token's signature and claims.
-    Jwt(jwt::Verifier),
+    Jwt(Verifier),
 }
 
 /// Where a part of an identity is.
@@ -78,7 +83,7 @@ impl Authorizer {
                 simple: members.get("EnableSimpleResponses") == Some(&Value::Bool(true)),
                 ttl: Duration::from_secs(seconds),
             },
-            Some("JWT") => Kind::Jwt(jwt::Verifier::new(members.get("JwtConfiguration"))?),
+            Some("JWT") => Kind::Jwt(Verifier::new(members.get("JwtConfiguration"))?),
             other => return Err(format!("there is no authorizer of type {}", other.unwrap_or_default())),
         };
         Ok(Self { kind, identity: identity?, cache: DashMap::new() })
@@ -128,45 +133,40 @@ impl Authorizer {
             Some(answer) => answer,
             None => {
                 let function = interpolate(function, Some(asked.variables));
-                let ctx = call_context(state, scope, asked.trace_id);
-                let invocation = Invocation::request_response(function.clone(), event());
-                let outcome = match state.invoker.invoke(&ctx, invocation).await {
-                    Ok(outcome) => outcome,
-                    Err(error) => return Decision::Failed(format!("invoking {function} failed: {error}")),
-                };
-                if let Some(error) = &outcome.function_error {
-                    // The one error that means something: the caller is not known.
-                    let said: Option<Value> = serde_json::from_slice(&outcome.payload).ok();
-                    let message = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
-                    if message == Some("Unauthorized") {
-                        return Decision::Unauthorized;
+                match function::ask(state, scope, asked.trace_id, &function, event()).await {
+                    Ok(Value::Null) => return Decision::Failed(format!("{function} gave no JSON")),
+                    Ok(answer) => {
+                        let answer = Arc::new(answer);
+                        if !ttl.is_zero() && !asked.identity.is_empty() {
+                            self.remember(key, now, *ttl, &answer);
+                        }
+                        answer
                     }
-                    return Decision::Failed(format!("{function} failed ({error})"));
-                }
-                let Ok(answer) = serde_json::from_slice::<Value>(&outcome.payload) else {
-                    return Decision::Failed(format!("{function} gave no JSON"));
-                };
-                let answer = Arc::new(answer);
-                if !ttl.is_zero() && !asked.identity.is_empty() {
-                    if self.cache.len() >= MOST_CACHED {
-                        self.cache.retain(|_, entry| entry.0 > now);
-                    }
-                    if self.cache.len() < MOST_CACHED {
-                        self.cache.insert(key, (now.plus(*ttl), Arc::clone(&answer)));
+                    Err(NoAnswer::Unauthorized) => return Decision::Unauthorized,
+                    Err(NoAnswer::Unreachable(reason) | NoAnswer::Failed(reason)) => {
+                        return Decision::Failed(reason);
                     }
                 }
-                answer
             }
         };
-        if *simple { simple_answer(&answer) } else { policy::decide(&answer, asked.arn) }
+        if *simple { simple_answer(&answer) } else { policy_answer(&answer, &asked.request) }
+    }
+
+    fn remember(&self, key: String, now: Timestamp, ttl: Duration, answer: &Arc<Value>) {
+        if self.cache.len() >= MOST_CACHED {
+            self.cache.retain(|_, entry| entry.0 > now);
+        }
+        if self.cache.len() < MOST_CACHED {
+            self.cache.insert(key, (now.plus(ttl), Arc::clone(answer)));
+        }
     }
 }
 
 /// What a function is asked with.
 pub(crate) struct Asked<'a> {
     pub identity: &'a [String],
-    /// The ARN of what is asked for, which policies name.
-    pub arn: &'a str,
+    /// What is asked for, as policies name it.
+    pub request: Ask<'a>,
     pub trace_id: &'a str,
     pub variables: &'a BTreeMap<String, String>,
 }
@@ -181,6 +181,36 @@ fn simple_answer(answer: &Value) -> Decision {
         Some(Value::Bool(false)) => Decision::Denied,
         _ => Decision::Failed(String::from("the authorizer's answer has no isAuthorized")),
     }
+}
+
+/// `{"principalId": …, "policyDocument": …, "context": {…}}`.
+fn policy_answer(answer: &Value, request: &Ask<'_>) -> Decision {
+    let failed = |reason: &str| Decision::Failed(format!("the authorizer's answer has {reason}"));
+    let Some(document) = answer.get("policyDocument") else { return failed("no policy") };
+    let policy = match Policy::of(document) {
+        Ok(policy) => policy,
+        Err(reason) => return failed(&format!("a wrong policy: {reason}")),
+    };
+    let Some(principal) = answer.get("principalId").and_then(Value::as_str) else {
+        return failed("no principalId");
+    };
+    match policy.verdict(request) {
+        Verdict::Deny | Verdict::Neither => Decision::Denied,
+        Verdict::Allow => {
+            let mut context = Map::new();
+            context.insert("principalId".into(), principal.into());
+            for (name, value) in answer.get("context").and_then(Value::as_object).into_iter().flatten() {
+                context.insert(name.clone(), value.clone());
+            }
+            Decision::Allowed(context)
+        }
+    }
+}
+
+/// Whether a request is signed, in its headers or its query. Whose signature it is is not checked, as everywhere here.
+pub(crate) fn is_signed(request: &Incoming) -> bool {
+    request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"))
+        || request.query_pairs().iter().any(|(name, _)| name == "X-Amz-Signature")
 }
 
 impl Identity {
@@ -201,4 +231,42 @@ impl Identity {
 /// Whether a text names a place where identities are.
 pub(crate) fn is_identity_source(text: &str) -> bool {
     Identity::parse(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:abc/dev/$connect";
+
+    fn decide(answer: &Value) -> Decision {
+        let source_ip = std::net::IpAddr::from([127, 0, 0, 1]);
+        policy_answer(
+            answer,
+            &Ask { resource: ARN, source_ip, user_agent: None, referer: None, account: None },
+        )
+    }
+
+    fn policy(statements: &Value) -> Decision {
+        decide(
+            &json!({"principalId": "me", "policyDocument": {"Statement": statements}, "context": {"n": 1}}),
+        )
+    }
+
+    #[test]
+    fn a_deny_wins_and_nothing_is_a_denial() {
+        let allow = json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:abc/*"});
+        let deny = json!({"Effect": "Deny", "Action": ["execute-api:*"], "Resource": [ARN]});
+        let other = json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:xyz/*"});
+        let expected = json!({"principalId": "me", "n": 1});
+        assert_eq!(policy(&json!([allow])), Decision::Allowed(expected.as_object().unwrap().clone()));
+        assert_eq!(policy(&allow), Decision::Allowed(expected.as_object().unwrap().clone()));
+        assert_eq!(policy(&json!([allow, deny])), Decision::Denied);
+        assert_eq!(policy(&json!([other])), Decision::Denied);
+        assert_eq!(policy(&json!([])), Decision::Denied);
+        assert!(matches!(decide(&json!({"principalId": "me"})), Decision::Failed(_)));
+        assert!(matches!(decide(&json!({"policyDocument": {"Statement": []}})), Decision::Failed(_)));
+    }
 }

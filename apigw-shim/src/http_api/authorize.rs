@@ -12,9 +12,12 @@ use super::{
 use crate::{
     State,
     addressed::plain,
-    authorizer::{Asked, Authorizer, Decision, Kind},
-    jwt::{TokenError, Verifier},
+    authorizer::{
+        Asked, Authorizer, Decision, Kind, is_signed,
+        token::{TokenError, Verifier},
+    },
     mapping,
+    policy::Ask,
 };
 
 /// Who was let through, for the event of the function behind the route.
@@ -59,10 +62,11 @@ pub(super) async fn check(
     match &matched.route.authorization {
         Authorization::Anybody => Ok(Caller::Anybody),
         Authorization::Signed => {
-            let signature = request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
-            let is_signed =
-                signature || request.query_pairs().iter().any(|(name, _)| name == "X-Amz-Signature");
-            if is_signed { Ok(Caller::Anybody) } else { Err(forbidden()) }
+            if is_signed(request) {
+                Ok(Caller::Anybody)
+            } else {
+                Err(forbidden())
+            }
         }
         Authorization::By(Err(reason), _) => Err(failed(stage, request, reason)),
         Authorization::By(Ok(authorizer), scopes) => {
@@ -176,7 +180,12 @@ async fn ask(
 ) -> Result<Caller, Response<Body>> {
     let resource = format!("{}/{}/{}{}", stage.api_id, stage.name, request.method, request.path);
     let arn = stage.scope.arn("execute-api", &resource);
-    let asked = Asked { identity, arn: &arn, trace_id: &request.trace_id, variables: &stage.variables };
+    let asked = Asked {
+        identity,
+        request: Ask::of(request, &arn),
+        trace_id: &request.trace_id,
+        variables: &stage.variables,
+    };
     let make = || {
         let event = match version {
             PayloadVersion::V1 => event::version_1(stage, request, matched, Value::Null),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{CallContext, Input, Output};
+use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 
-use super::{api, listing, page, rest, rest_api};
+use super::{api, part::Part, rest, rest_api};
 use crate::{
     State,
     apis::Live,
@@ -39,30 +39,56 @@ struct Create {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OfAuthorizer {
-    rest_api_id: String,
-    authorizer_id: String,
-    #[serde(default)]
-    patch_operations: Vec<Patch>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Flush {
     rest_api_id: String,
     stage_name: String,
 }
 
-fn no_authorizer() -> ServiceError {
-    invalid("Authorizer identifier")
+impl Part for Authorizer {
+    const MEMBER: &'static str = "authorizerId";
+
+    fn all(record: &RestApi) -> &Vec<Self> {
+        &record.authorizers
+    }
+
+    fn all_mut(record: &mut RestApi) -> &mut Vec<Self> {
+        &mut record.authorizers
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn missing(_: &str) -> ServiceError {
+        invalid("Authorizer identifier")
+    }
+
+    fn api(state: &State, scope: &Scope, api: &str, id: &str) -> Result<Arc<Live>, ServiceError> {
+        rest(state, scope, api).ok_or_else(|| Self::missing(id))
+    }
+
+    fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
+        change(self, patch)
+    }
+
+    fn check(&self) -> Result<(), ServiceError> {
+        check(self)
+    }
+
+    fn check_unused(&self, state: &State, live: &Live, _: &RestApi) -> Result<(), ServiceError> {
+        for resource in state.apis.resources.page(&live.prefix(), None, usize::MAX) {
+            let mut methods = resource.resource_methods.iter();
+            if let Some((verb, _)) =
+                methods.find(|(_, method)| method.authorizer_id.as_ref() == Some(&self.id))
+            {
+                return Err(conflict(format!(
+                    "Cannot delete authorizer '{}', is referenced in method: {}/{verb}",
+                    self.name, resource.path
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn is_empty(text: Option<&String>) -> bool {
@@ -130,8 +156,6 @@ fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: Create = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let _changing = live.changing.lock().await;
-    let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
     let default_type = match input.kind.as_str() {
         "COGNITO_USER_POOLS" => "cognito_user_pools",
         "JWT" => "jwt",
@@ -151,56 +175,18 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         jwt_configuration: input.jwt_configuration,
     };
     check(&authorizer)?;
-    if record.authorizers.iter().any(|known| known.name == authorizer.name) {
-        return Err(bad_request(
-            "Authorizer name must be unique. Authorizer ".to_owned()
-                + &authorizer.name
-                + " already exists in this RestApi.",
-        ));
-    }
-    let answer = members::answer(&authorizer);
-    record.authorizers.push(authorizer);
-    rest_api::put(state, &live, record).await?;
-    answer
-}
-
-pub(super) fn find(state: &State, live: &Live, id: &str) -> Result<(Arc<RestApi>, Authorizer), ServiceError> {
-    let record = rest_api::record(state, live)?;
-    let found = record.authorizers.iter().find(|known| known.id == id).cloned().ok_or_else(no_authorizer)?;
-    Ok((record, found))
-}
-
-pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfAuthorizer = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
-    members::answer(&find(state, &live, &input.authorizer_id)?.1)
-}
-
-pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let all: Vec<&Authorizer> = record.authorizers.iter().collect();
-    let (found, position) = page(all, input.limit, input.position.as_deref(), |known| &known.id);
-    Ok(listing(found.iter().map(members::value).collect::<Result<_, _>>()?, position))
-}
-
-pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfAuthorizer = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
-    let _changing = live.changing.lock().await;
-    let (record, mut authorizer) = find(state, &live, &input.authorizer_id)?;
-    for patch in &input.patch_operations {
-        change(&mut authorizer, patch)?;
-    }
-    check(&authorizer)?;
-    let mut record = RestApi::clone(&record);
-    let answer = members::answer(&authorizer);
-    for known in record.authorizers.iter_mut().filter(|known| known.id == authorizer.id) {
-        known.clone_from(&authorizer);
-    }
-    rest_api::put(state, &live, record).await?;
-    answer
+    rest_api::alter(state, &live, |record| {
+        if record.authorizers.iter().any(|known| known.name == authorizer.name) {
+            return Err(bad_request(format!(
+                "Authorizer name must be unique. Authorizer {} already exists in this RestApi.",
+                authorizer.name
+            )));
+        }
+        let answer = members::answer(&authorizer);
+        record.authorizers.push(authorizer);
+        answer
+    })
+    .await
 }
 
 fn change(authorizer: &mut Authorizer, patch: &Patch) -> Result<(), ServiceError> {
@@ -233,28 +219,6 @@ fn change(authorizer: &mut Authorizer, patch: &Patch) -> Result<(), ServiceError
         _ => return Err(patch.invalid_path()),
     }
     Ok(())
-}
-
-pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfAuthorizer = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(no_authorizer)?;
-    let _changing = live.changing.lock().await;
-    let (record, authorizer) = find(state, &live, &input.authorizer_id)?;
-    for resource in state.apis.resources.page(&live.prefix(), None, usize::MAX) {
-        let mut methods = resource.resource_methods.iter();
-        if let Some((verb, _)) =
-            methods.find(|(_, method)| method.authorizer_id.as_ref() == Some(&authorizer.id))
-        {
-            return Err(conflict(format!(
-                "Cannot delete authorizer '{}', is referenced in method: {}/{verb}",
-                authorizer.name, resource.path
-            )));
-        }
-    }
-    let mut record = RestApi::clone(&record);
-    record.authorizers.retain(|known| known.id != authorizer.id);
-    rest_api::put(state, &live, record).await?;
-    Ok(Output::empty())
 }
 
 pub(super) async fn flush(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {

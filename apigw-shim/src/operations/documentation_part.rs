@@ -3,14 +3,15 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{api, listing, page, rest_api};
+use super::{api, part::Part, rest_api};
 use crate::{
     State,
     error::{bad_request, conflict, invalid},
     id, members,
     patch::Patch,
-    rest_api::record::{DocumentationPart, Location},
+    rest_api::record::{DocumentationPart, Location, RestApi},
 };
 
 #[derive(Deserialize)]
@@ -21,29 +22,45 @@ struct Create {
     properties: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfPart {
-    rest_api_id: String,
-    documentation_part_id: String,
-    #[serde(default)]
-    patch_operations: Vec<Patch>,
-}
+impl Part for DocumentationPart {
+    const MEMBER: &'static str = "documentationPartId";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    name_query: Option<String>,
-    path: Option<String>,
-    position: Option<String>,
-    limit: Option<i64>,
-}
+    fn all(record: &RestApi) -> &Vec<Self> {
+        &record.documentation_parts
+    }
 
-fn no_part() -> ServiceError {
-    invalid("Documentation part identifier")
+    fn all_mut(record: &mut RestApi) -> &mut Vec<Self> {
+        &mut record.documentation_parts
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn missing(_: &str) -> ServiceError {
+        invalid("Documentation part identifier")
+    }
+
+    fn is_wanted(&self, input: &Map<String, Value>) -> bool {
+        let given = |name: &str| input.get(name).and_then(Value::as_str);
+        let location = &self.location;
+        let named = |query: &str| location.name.as_ref().is_some_and(|name| name.contains(query));
+        given("type").is_none_or(|kind| location.kind == kind)
+            && given("nameQuery").is_none_or(named)
+            && given("path").is_none_or(|path| location.path.as_deref() == Some(path))
+    }
+
+    fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
+        if patch.path != "/properties" {
+            return Err(bad_request(format!(
+                "Invalid patch path  '{}' specified for op '{}'. Must be one of: [/properties]",
+                patch.path, patch.op
+            )));
+        }
+        patch.only_replace()?;
+        self.properties = patch.value();
+        Ok(())
+    }
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -58,63 +75,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         let answer = members::answer(&part);
         record.documentation_parts.push(part);
         answer
-    })
-    .await
-}
-
-pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfPart = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let part = record.documentation_parts.iter().find(|part| part.id == input.documentation_part_id);
-    members::answer(part.ok_or_else(no_part)?)
-}
-
-pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let wanted = |part: &&DocumentationPart| {
-        let location = &part.location;
-        let named = |query: &String| location.name.as_ref().is_some_and(|name| name.contains(query));
-        input.kind.as_ref().is_none_or(|kind| location.kind == *kind)
-            && input.name_query.as_ref().is_none_or(named)
-            && input.path.as_ref().is_none_or(|path| location.path.as_ref() == Some(path))
-    };
-    let all: Vec<&DocumentationPart> = record.documentation_parts.iter().filter(wanted).collect();
-    let (found, position) = page(all, input.limit, input.position.as_deref(), |part| &part.id);
-    Ok(listing(found.iter().map(members::value).collect::<Result<_, _>>()?, position))
-}
-
-pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfPart = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    rest_api::alter(state, &live, |record| {
-        let mut parts = record.documentation_parts.iter_mut();
-        let part = parts.find(|part| part.id == input.documentation_part_id).ok_or_else(no_part)?;
-        for patch in &input.patch_operations {
-            if patch.path != "/properties" {
-                return Err(bad_request(format!(
-                    "Invalid patch path  '{}' specified for op '{}'. Must be one of: [/properties]",
-                    patch.path, patch.op
-                )));
-            }
-            patch.only_replace()?;
-            part.properties = patch.value();
-        }
-        members::answer(part)
-    })
-    .await
-}
-
-pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfPart = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    rest_api::alter(state, &live, |record| {
-        let parts = &mut record.documentation_parts;
-        let count = parts.len();
-        parts.retain(|part| part.id != input.documentation_part_id);
-        if parts.len() == count { Err(no_part()) } else { Ok(Output::empty()) }
     })
     .await
 }

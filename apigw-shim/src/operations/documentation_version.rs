@@ -4,7 +4,11 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api, listing, page, rest_api};
+use super::{
+    api,
+    part::{Part, find},
+    rest_api,
+};
 use crate::{
     State,
     error::{conflict, invalid, not_yet},
@@ -22,31 +26,38 @@ struct Create {
     description: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfVersion {
-    rest_api_id: String,
-    documentation_version: String,
-    #[serde(default)]
-    patch_operations: Vec<Patch>,
-}
+impl Part for DocumentationVersion {
+    const MEMBER: &'static str = "documentationVersion";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
-}
+    fn all(record: &RestApi) -> &Vec<Self> {
+        &record.documentation_versions
+    }
 
-fn no_version() -> ServiceError {
-    invalid("Documentation version")
+    fn all_mut(record: &mut RestApi) -> &mut Vec<Self> {
+        &mut record.documentation_versions
+    }
+
+    fn key(&self) -> &str {
+        &self.version
+    }
+
+    fn missing(_: &str) -> ServiceError {
+        invalid("Documentation version")
+    }
+
+    fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
+        if patch.path != "/description" {
+            return Err(patch.invalid_path());
+        }
+        patch.only_replace()?;
+        self.description = Some(patch.value());
+        Ok(())
+    }
 }
 
 /// Whether an API has that version of its documentation.
 pub(super) fn check(api: &RestApi, version: &str) -> Result<(), ServiceError> {
-    let known = api.documentation_versions.iter().any(|known| known.version == version);
-    if known { Ok(()) } else { Err(no_version()) }
+    find::<DocumentationVersion>(api, version).map(drop)
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -67,54 +78,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         let answer = members::answer(&version);
         record.documentation_versions.push(version);
         answer
-    })
-    .await
-}
-
-pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfVersion = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let mut versions = record.documentation_versions.iter();
-    let version = versions.find(|version| version.version == input.documentation_version);
-    members::answer(version.ok_or_else(no_version)?)
-}
-
-pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let all: Vec<&DocumentationVersion> = record.documentation_versions.iter().collect();
-    let (found, position) = page(all, input.limit, input.position.as_deref(), |version| &version.version);
-    Ok(listing(found.iter().map(members::value).collect::<Result<_, _>>()?, position))
-}
-
-pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfVersion = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    rest_api::alter(state, &live, |record| {
-        let mut versions = record.documentation_versions.iter_mut();
-        let version = versions.find(|version| version.version == input.documentation_version);
-        let version = version.ok_or_else(no_version)?;
-        for patch in &input.patch_operations {
-            if patch.path != "/description" {
-                return Err(patch.invalid_path());
-            }
-            patch.only_replace()?;
-            version.description = Some(patch.value());
-        }
-        members::answer(version)
-    })
-    .await
-}
-
-pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfVersion = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    rest_api::alter(state, &live, |record| {
-        check(record, &input.documentation_version)?;
-        record.documentation_versions.retain(|version| version.version != input.documentation_version);
-        Ok(Output::empty())
     })
     .await
 }

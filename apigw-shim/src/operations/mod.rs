@@ -13,6 +13,7 @@ mod integration_response;
 mod method;
 mod method_response;
 mod model;
+mod part;
 mod request_validator;
 mod resource;
 mod rest_api;
@@ -36,7 +37,9 @@ use crate::{
     State,
     apis::{Kind, Live},
     error::{invalid, not_found},
-    rest_api::record::{Method, Resource},
+    rest_api::record::{
+        Authorizer, DocumentationPart, DocumentationVersion, Method, Model, RequestValidator, Resource,
+    },
 };
 
 macro_rules! operations {
@@ -102,25 +105,25 @@ operations! {
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
     "CreateDocumentationPart" => documentation_part::create,
-    "GetDocumentationPart" => documentation_part::get,
-    "GetDocumentationParts" => documentation_part::list,
-    "UpdateDocumentationPart" => documentation_part::update,
-    "DeleteDocumentationPart" => documentation_part::delete,
+    "GetDocumentationPart" => part::get::<DocumentationPart>,
+    "GetDocumentationParts" => part::list::<DocumentationPart>,
+    "UpdateDocumentationPart" => part::update::<DocumentationPart>,
+    "DeleteDocumentationPart" => part::delete::<DocumentationPart>,
     "CreateDocumentationVersion" => documentation_version::create,
-    "GetDocumentationVersion" => documentation_version::get,
-    "GetDocumentationVersions" => documentation_version::list,
-    "UpdateDocumentationVersion" => documentation_version::update,
-    "DeleteDocumentationVersion" => documentation_version::delete,
+    "GetDocumentationVersion" => part::get::<DocumentationVersion>,
+    "GetDocumentationVersions" => part::list::<DocumentationVersion>,
+    "UpdateDocumentationVersion" => part::update::<DocumentationVersion>,
+    "DeleteDocumentationVersion" => part::delete::<DocumentationVersion>,
     "CreateRequestValidator" => request_validator::create,
-    "GetRequestValidator" => request_validator::get,
-    "GetRequestValidators" => request_validator::list,
-    "UpdateRequestValidator" => request_validator::update,
-    "DeleteRequestValidator" => request_validator::delete,
+    "GetRequestValidator" => part::get::<RequestValidator>,
+    "GetRequestValidators" => part::list::<RequestValidator>,
+    "UpdateRequestValidator" => part::update::<RequestValidator>,
+    "DeleteRequestValidator" => part::delete::<RequestValidator>,
     "CreateModel" => model::create,
     "GetModel" => model::get,
-    "GetModels" => model::list,
-    "UpdateModel" => model::update,
-    "DeleteModel" => model::delete,
+    "GetModels" => part::list::<Model>,
+    "UpdateModel" => part::update::<Model>,
+    "DeleteModel" => part::delete::<Model>,
     "GetModelTemplate" => model::template,
     "CreateApiKey" => api_key::create,
     "GetApiKey" => api_key::get,
@@ -140,10 +143,10 @@ operations! {
     "GetUsage" => usage::get,
     "UpdateUsage" => usage::update,
     "CreateAuthorizer" => authorizer::create,
-    "GetAuthorizer" => authorizer::get,
-    "GetAuthorizers" => authorizer::list,
-    "UpdateAuthorizer" => authorizer::update,
-    "DeleteAuthorizer" => authorizer::delete,
+    "GetAuthorizer" => part::get::<Authorizer>,
+    "GetAuthorizers" => part::list::<Authorizer>,
+    "UpdateAuthorizer" => part::update::<Authorizer>,
+    "DeleteAuthorizer" => part::delete::<Authorizer>,
     "FlushStageAuthorizersCache" => authorizer::flush,
     "TestInvokeMethod" => test_invoke::method,
     "TestInvokeAuthorizer" => test_invoke::authorizer,

@@ -1,13 +1,20 @@
 //! CreateModel, GetModel, GetModels, UpdateModel, DeleteModel, GetModelTemplate.
 
+use std::sync::Arc;
+
 use aws_wire::ServiceError;
-use runtime::{CallContext, Input, Output};
+use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, listing, page, rest, rest_api};
+use super::{
+    api,
+    part::{Part, find},
+    rest, rest_api,
+};
 use crate::{
     State,
+    apis::Live,
     error::{bad_request, conflict, not_found},
     id, members,
     patch::Patch,
@@ -32,24 +39,80 @@ struct OfModel {
     model_name: String,
     #[serde(default)]
     flatten: bool,
-    #[serde(default)]
-    patch_operations: Vec<Patch>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
-}
+impl Part for Model {
+    const MEMBER: &'static str = "modelName";
 
-fn no_model(name: &str) -> ServiceError {
-    not_found(format!("Invalid model name specified: {name}"))
-}
+    fn all(record: &RestApi) -> &Vec<Self> {
+        &record.models
+    }
 
-fn find<'r>(record: &'r RestApi, name: &str) -> Result<&'r Model, ServiceError> {
-    record.models.iter().find(|model| model.name == name).ok_or_else(|| no_model(name))
+    fn all_mut(record: &mut RestApi) -> &mut Vec<Self> {
+        &mut record.models
+    }
+
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn missing(name: &str) -> ServiceError {
+        not_found(format!("Invalid model name specified: {name}"))
+    }
+
+    fn api(state: &State, scope: &Scope, api: &str, name: &str) -> Result<Arc<Live>, ServiceError> {
+        rest(state, scope, api).ok_or_else(|| Self::missing(name))
+    }
+
+    fn change(&mut self, record: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
+        match patch.path.as_str() {
+            "/description" => {
+                patch.only_replace()?;
+                self.description = Some(patch.value()).filter(|text| !text.is_empty());
+            }
+            "/schema" => {
+                patch.only_replace()?;
+                check_schema(record, &self.name, &self.content_type, &patch.value())?;
+                self.schema = patch.value();
+            }
+            _ => {
+                return Err(bad_request(format!(
+                    "Invalid patch path  '{}' specified for op '{}'. Must be one of: [/description, /schema]",
+                    patch.path, patch.op
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_unused(&self, state: &State, live: &Live, record: &RestApi) -> Result<(), ServiceError> {
+        let name = &self.name;
+        let used =
+            |place: String| conflict(format!("Cannot delete model '{name}', is referenced in {place}"));
+        for resource in state.apis.resources.page(&live.prefix(), None, usize::MAX) {
+            for (verb, method) in &resource.resource_methods {
+                let path = format!("{}/{verb}", resource.path);
+                if method.request_models.iter().flatten().any(|(_, model)| model == name) {
+                    return Err(used(format!("method request: {path}")));
+                }
+                for (status, response) in &method.method_responses {
+                    if response.response_models.iter().flatten().any(|(_, model)| model == name) {
+                        return Err(used(format!("method response: {path}/{status}")));
+                    }
+                }
+            }
+        }
+        for other in record.models.iter().filter(|other| other.name != *name) {
+            let mut names = Vec::new();
+            if let Ok(schema) = serde_json::from_str(&other.schema) {
+                schema::referenced(&schema, &mut names);
+            }
+            if names.contains(name) {
+                return Err(used(format!("model: {}", other.name)));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A schema must be one, and its references must lead to models that there are.
@@ -82,38 +145,43 @@ fn check_schema(record: &RestApi, name: &str, content_type: &str, text: &str) ->
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: Create = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let _changing = live.changing.lock().await;
-    let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
-    if input.name.is_empty() {
+    let (name, content_type) = (input.name, input.content_type);
+    if name.is_empty() {
         return Err(bad_request("Model name must be non-empty"));
     }
-    if !input.name.chars().all(|character| character.is_ascii_alphanumeric()) {
-        return Err(bad_request(format!("Model name must be alphanumeric: {}", input.name)));
-    }
-    if record.models.iter().any(|model| model.name == input.name) {
-        return Err(conflict("Model name already exists for this REST API"));
+    if !name.chars().all(|character| character.is_ascii_alphanumeric()) {
+        return Err(bad_request(format!("Model name must be alphanumeric: {name}")));
     }
     let schema = input.schema.unwrap_or_default();
-    check_schema(&record, &input.name, &input.content_type, &schema)?;
-    let model = Model {
-        id: id::random(6),
-        name: input.name,
-        description: input.description.filter(|text| !text.is_empty()),
-        schema,
-        content_type: input.content_type,
-    };
-    let answer = members::answer(&model);
-    record.models.push(model);
-    rest_api::put(state, &live, record).await?;
-    answer
+    rest_api::alter(state, &live, |record| {
+        if find::<Model>(record, &name).is_ok() {
+            return Err(conflict("Model name already exists for this REST API"));
+        }
+        check_schema(record, &name, &content_type, &schema)?;
+        let description = input.description.filter(|text| !text.is_empty());
+        let model = Model { id: id::random(6), name, description, schema, content_type };
+        let answer = members::answer(&model);
+        record.models.push(model);
+        answer
+    })
+    .await
+}
+
+/// The record of the API, the model's name, and whether it is to be whole in itself.
+fn of_model(
+    state: &State,
+    ctx: &CallContext,
+    input: Input,
+) -> Result<(Arc<RestApi>, String, bool), ServiceError> {
+    let input: OfModel = members::read(input)?;
+    let live = Model::api(state, &ctx.scope, &input.rest_api_id, &input.model_name)?;
+    Ok((rest_api::record(state, &live)?, input.model_name, input.flatten))
 }
 
 pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfModel = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(|| no_model(&input.model_name))?;
-    let record = rest_api::record(state, &live)?;
-    let mut model = find(&record, &input.model_name)?.clone();
-    if input.flatten {
+    let (record, name, is_flat) = of_model(state, ctx, input)?;
+    let mut model = find::<Model>(&record, &name)?.clone();
+    if is_flat {
         model.schema = flattened(&record, &model);
     }
     members::answer(&model)
@@ -165,126 +233,11 @@ fn localize(schema: &mut Value) {
     }
 }
 
-pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
-    let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    let record = rest_api::record(state, &live)?;
-    let all: Vec<&Model> = record.models.iter().collect();
-    let (found, position) = page(all, input.limit, input.position.as_deref(), |model| &model.name);
-    Ok(listing(found.iter().map(members::value).collect::<Result<_, _>>()?, position))
-}
-
-pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfModel = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(|| no_model(&input.model_name))?;
-    let _changing = live.changing.lock().await;
-    let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
-    let mut changed = find(&record, &input.model_name)?.clone();
-    for patch in &input.patch_operations {
-        match patch.path.as_str() {
-            "/description" => {
-                patch.only_replace()?;
-                changed.description = Some(patch.value()).filter(|text| !text.is_empty());
-            }
-            "/schema" => {
-                patch.only_replace()?;
-                check_schema(&record, &changed.name, &changed.content_type, &patch.value())?;
-                changed.schema = patch.value();
-            }
-            _ => {
-                return Err(bad_request(format!(
-                    "Invalid patch path  '{}' specified for op '{}'. Must be one of: [/description, /schema]",
-                    patch.path, patch.op
-                )));
-            }
-        }
-    }
-    let answer = members::answer(&changed);
-    for model in record.models.iter_mut().filter(|model| model.name == changed.name) {
-        model.clone_from(&changed);
-    }
-    rest_api::put(state, &live, record).await?;
-    answer
-}
-
-pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfModel = members::read(input)?;
-    let name = &input.model_name;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(|| no_model(name))?;
-    let _changing = live.changing.lock().await;
-    let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
-    find(&record, name)?;
-    let used = |place: String| conflict(format!("Cannot delete model '{name}', is referenced in {place}"));
-    for resource in state.apis.resources.page(&live.prefix(), None, usize::MAX) {
-        for (verb, method) in &resource.resource_methods {
-            let path = format!("{}/{verb}", resource.path);
-            if method.request_models.iter().flatten().any(|(_, model)| model == name) {
-                return Err(used(format!("method request: {path}")));
-            }
-            for (status, response) in &method.method_responses {
-                if response.response_models.iter().flatten().any(|(_, model)| model == name) {
-                    return Err(used(format!("method response: {path}/{status}")));
-                }
-            }
-        }
-    }
-    for other in record.models.iter().filter(|other| other.name != *name) {
-        let mut names = Vec::new();
-        if let Ok(schema) = serde_json::from_str(&other.schema) {
-            schema::referenced(&schema, &mut names);
-        }
-        if names.contains(name) {
-            return Err(used(format!("model: {}", other.name)));
-        }
-    }
-    record.models.retain(|model| model.name != *name);
-    rest_api::put(state, &live, record).await?;
-    Ok(Output::empty())
-}
-
 /// A mapping template that writes what the model describes, with examples for values.
 pub(super) async fn template(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: OfModel = members::read(input)?;
-    let live = rest(state, &ctx.scope, &input.rest_api_id).ok_or_else(|| no_model(&input.model_name))?;
-    let record = rest_api::record(state, &live)?;
-    let model = find(&record, &input.model_name)?;
-    let schema: Value = serde_json::from_str(&model.schema).unwrap_or(Value::Null);
-    let mut text = String::from("#set($inputRoot = $input.path('$'))\n");
-    sample(&record, &schema, "$inputRoot", 0, &mut text);
-    Ok(Output::of(json!({ "value": text })))
-}
-
-fn sample(record: &RestApi, schema: &Value, root: &str, depth: usize, text: &mut String) {
-    let indent = "  ".repeat(depth);
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|it| it.rsplit('/').next()) {
-        let found = record.models.iter().find(|model| model.name == name).filter(|_| depth < 8);
-        let other = found.and_then(|model| serde_json::from_str(&model.schema).ok()).unwrap_or(Value::Null);
-        return sample(record, &other, root, depth + 1, text);
-    }
-    match schema.get("type").and_then(Value::as_str) {
-        Some("array") => {
-            let element = format!("$elem{}", if depth == 0 { String::new() } else { depth.to_string() });
-            text.push_str(&format!(
-                "[\n##TODO: Update this foreach loop to reference array from input json\n#foreach({element} in {root})\n {indent} "
-            ));
-            sample(record, schema.get("items").unwrap_or(&Value::Null), &element, depth + 1, text);
-            text.push_str("#if($foreach.hasNext),#end\n#end\n]");
-        }
-        Some("object") => {
-            text.push_str("{\n");
-            let properties = schema.get("properties").and_then(Value::as_object);
-            let count = properties.map_or(0, serde_json::Map::len);
-            for (at, (name, property)) in properties.into_iter().flatten().enumerate() {
-                text.push_str(&format!("{indent}  {} : ", Value::from(name.as_str())));
-                sample(record, property, root, depth + 1, text);
-                text.push_str(if at + 1 < count { ",\n" } else { "\n" });
-            }
-            text.push_str(&format!("{indent}}}"));
-        }
-        Some("integer") => text.push_str("42"),
-        Some("number") => text.push_str("3.14"),
-        Some("boolean") => text.push_str("true"),
-        Some("null") => text.push_str("null"),
-        _ => text.push_str("\"foo\""),
-    }
+    let (record, name, _) = of_model(state, ctx, input)?;
+    let schema: Value = serde_json::from_str(&find::<Model>(&record, &name)?.schema).unwrap_or(Value::Null);
+    let model =
+        |name: &str| find::<Model>(&record, name).ok().and_then(|it| serde_json::from_str(&it.schema).ok());
+    Ok(Output::of(json!({ "value": schema::sample::template(&schema, &model) })))
 }

@@ -15,7 +15,7 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{api, api_of_resource, authorizer, method as named_method, resource, rest_api, stage};
+use super::{api, api_of_resource, method as named_method, part, resource, rest_api, stage};
 use crate::{
     State,
     apis::Live,
@@ -27,7 +27,7 @@ use crate::{
         compiled::{CompiledApi, RestStage},
         exchange::{Exchange, Trail},
         execution_log, pipeline,
-        record::{Deployment, Resource, RestApi, Texts},
+        record::{Authorizer, Deployment, Resource, RestApi, Texts},
         trie::Trie,
     },
 };
@@ -186,8 +186,9 @@ pub(super) async fn authorizer(
 ) -> Result<Output, ServiceError> {
     let test: Test = members::read(input)?;
     let live = api(state, &ctx.scope, &test.rest_api_id)?;
-    let (record, found) = authorizer::find(state, &live, &test.authorizer_id)?;
-    let compiled = CompiledAuthorizer::new(&found).map_err(bad_request)?;
+    let record = rest_api::record(state, &live)?;
+    let found = part::find::<Authorizer>(&record, &test.authorizer_id)?;
+    let compiled = CompiledAuthorizer::new(found).map_err(bad_request)?;
     // An authorizer belongs to no method: it is shown the root.
     let root = Resource {
         id: record.root_resource_id.clone(),

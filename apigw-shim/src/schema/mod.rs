@@ -6,6 +6,7 @@
 
 mod check;
 mod compile;
+pub(crate) mod sample;
 
 use std::collections::BTreeMap;
 

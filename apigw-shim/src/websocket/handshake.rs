@@ -22,7 +22,7 @@ use crate::{
     State,
     addressed::plain,
     apis::Live,
-    authorizer::{Asked, Authorizer, Decision},
+    authorizer::{Asked, Authorizer, Decision, is_signed},
 };
 
 /// What makes the answer to a key one that only a WebSocket server gives (RFC 6455, section 1.3).
@@ -181,7 +181,7 @@ impl Attempt<'_> {
         let arn = scope.arn("execute-api", &format!("{}/{}/$connect", self.live.id, self.stage.name));
         let asked = Asked {
             identity: &identity,
-            arn: &arn,
+            request: crate::policy::Ask::of(self.request, &arn),
             trace_id: &self.request.trace_id,
             variables: &self.stage.variables,
         };
@@ -246,12 +246,6 @@ impl Attempt<'_> {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
-}
-
-/// Whether a request is signed, in its headers or its query. Whose signature it is is not checked, as everywhere here.
-fn is_signed(request: &Incoming) -> bool {
-    request.header("authorization").is_some_and(|value| value.starts_with("AWS4-"))
-        || request.query_pairs().iter().any(|(name, _)| name == "X-Amz-Signature")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The credential scope of a signed request: which service and region a client means, and whose key it used.
 
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 
 use crate::text;
 
@@ -20,12 +20,16 @@ pub struct Credential {
 impl Credential {
     /// The credential of a request, from its `Authorization` header or, when presigned, from its query.
     pub fn of(parts: &Parts) -> Option<Self> {
-        if let Some(header) = parts.headers.get(http::header::AUTHORIZATION) {
+        Self::signing(&parts.headers, parts.uri.query().unwrap_or_default())
+    }
+
+    /// The credential of a request with these headers and this query.
+    pub fn signing(headers: &HeaderMap, query: &str) -> Option<Self> {
+        if let Some(header) = headers.get(http::header::AUTHORIZATION) {
             let header = header.to_str().ok()?;
             let (_, after) = header.split_once("Credential=")?;
             return Self::parse(after.split([',', ' ']).next()?);
         }
-        let query = parts.uri.query()?;
         if !query.contains("X-Amz-Credential=") {
             return None;
         }

@@ -1,12 +1,13 @@
-//! Functions that decide who is let in: what they are shown, and what they answer.
+//! Functions that decide who is let in to REST APIs: what they are shown, and what their answers mean. Their answers are
+//! always policies and may name API keys; those of HTTP APIs are in `authorizer`.
 
-use bytes::Bytes;
-use runtime::Invocation;
 use serde_json::{Map, Value, json};
 
 use super::{Admission, CompiledAuthorizer, Kind, unauthorized};
 use crate::{
-    State, integrate,
+    State,
+    authorizer::function::{self, NoAnswer},
+    integrate,
     mapping::{interpolate, parameters::View, text},
     policy::Policy,
     rest_api::{
@@ -83,29 +84,15 @@ pub(super) async fn ask(
     event: Value,
 ) -> Result<Admission, GatewayError> {
     let function = interpolate(function, exchange.stage.variables.as_ref());
-    let ctx = integrate::call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
-    let payload = Bytes::from(event.to_string());
     let started = state.clock.now();
-    let outcome = state.invoker.invoke(&ctx, Invocation::request_response(function.as_str(), payload)).await;
-    let outcome = outcome.map_err(|error| {
-        failure(
-            ResponseType::AuthorizerConfigurationError,
-            format!("the authorizer {function} could not be asked: {error}"),
-        )
+    let (scope, trace_id) = (&exchange.stage.scope, &exchange.request.trace_id);
+    let asked = function::ask(state, scope, trace_id, &function, event.to_string().into_bytes()).await;
+    let answer = asked.map_err(|refused| match refused {
+        NoAnswer::Unauthorized => unauthorized(),
+        NoAnswer::Unreachable(reason) => failure(ResponseType::AuthorizerConfigurationError, reason),
+        NoAnswer::Failed(reason) => failure(ResponseType::AuthorizerFailure, reason),
     })?;
-    let answer: Option<Value> = serde_json::from_slice(&outcome.payload).ok();
-    if let Some(error) = &outcome.function_error {
-        let message = answer.as_ref().and_then(|answer| answer.get("errorMessage")).map(text);
-        if message.as_deref() == Some("Unauthorized") {
-            return Err(unauthorized());
-        }
-        return Err(failure(
-            ResponseType::AuthorizerFailure,
-            format!("the authorizer {function} failed ({error}): {}", message.unwrap_or_default()),
-        ));
-    }
     let latency = state.clock.now().since(started).as_millis();
-    let answer = answer.unwrap_or(Value::Null);
     read(&answer, u64::try_from(latency).unwrap_or(u64::MAX))
         .map_err(|reason| failure(ResponseType::AuthorizerConfigurationError, reason))
 }

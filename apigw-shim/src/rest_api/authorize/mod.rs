@@ -6,11 +6,10 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
+use aws_wire::Credential;
 use fancy_regex::Regex;
 use runtime::Timestamp;
 use serde_json::{Map, Value};
-
-pub(crate) use token::Jwks;
 
 use super::{
     exchange::Exchange,
@@ -201,15 +200,8 @@ pub(crate) async fn check<'r>(state: &State, exchange: Exchange<'r>) -> Result<E
 }
 
 fn ask<'a>(exchange: &'a Exchange<'_>, arn: &'a str) -> Ask<'a> {
-    let request = exchange.request;
     let signed = access_key(exchange).is_some();
-    Ask {
-        resource: arn,
-        source_ip: request.peer,
-        user_agent: request.header("user-agent"),
-        referer: request.header("referer"),
-        account: signed.then_some(&*exchange.stage.scope.account),
-    }
+    Ask { account: signed.then_some(&*exchange.stage.scope.account), ..Ask::of(exchange.request, arn) }
 }
 
 /// AWS shows but the last digits of the account.
@@ -225,19 +217,10 @@ fn by_resource_policy(exchange: &Exchange<'_>, arn: &str, rest: &str) -> Gateway
     denied(format!("User: {who} is not authorized to perform: execute-api:Invoke on resource: {arn}{rest}"))
 }
 
-/// Who signed a request. Whose signature it is is checked only where that is asked for, as everywhere
+/// Whose key signed a request. Whether the signature is right is checked only where that is asked for, as everywhere
 /// in Tule.
-fn access_key<'a>(exchange: &'a Exchange<'_>) -> Option<&'a str> {
-    let header = exchange.request.header("authorization").filter(|value| value.starts_with("AWS4-"));
-    let credential = match header {
-        Some(header) => header.split_once("Credential=").map(|(_, rest)| rest)?,
-        None => {
-            let signed = exchange.query.iter().any(|(name, _)| name == "X-Amz-Signature");
-            let found = exchange.query.iter().find(|(name, _)| name == "X-Amz-Credential");
-            found.filter(|_| signed).map(|(_, value)| value.as_str())?
-        }
-    };
-    credential.split(['/', ',']).next().filter(|key| !key.is_empty())
+fn access_key(exchange: &Exchange<'_>) -> Option<String> {
+    Credential::signing(&exchange.request.headers, &exchange.request.query).map(|found| found.access_key)
 }
 
 fn sign(exchange: &Exchange<'_>) -> Result<(), GatewayError> {
@@ -247,7 +230,7 @@ fn sign(exchange: &Exchange<'_>) -> Result<(), GatewayError> {
         error.message = bad.message.clone().into();
         return Err(error);
     }
-    let _ = exchange.trail.access_key.set(key.to_owned());
+    let _ = exchange.trail.access_key.set(key);
     Ok(())
 }
 
@@ -270,17 +253,7 @@ async fn admission(
     {
         return Ok(known);
     }
-    let mut admission = match &authorizer.kind {
-        Kind::Token { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::token_event(&identity, arn)).await?
-        }
-        Kind::Request { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::request_event(exchange, arn)).await?
-        }
-        Kind::Jwt { issuers, algorithms, is_cognito, .. } => {
-            token::verify(state, &identity, issuers, algorithms, *is_cognito).await?
-        }
-    };
+    let mut admission = ask_anew(state, exchange, authorizer, &identity, arn).await?;
     let until = now.plus(authorizer.ttl);
     admission.until = Some(admission.until.map_or(until, |own| own.min(until)));
     let admission = Arc::new(admission);
@@ -294,6 +267,27 @@ async fn admission(
         state.admissions.insert(key, Arc::clone(&admission));
     }
     Ok(admission)
+}
+
+/// What the authorizer says now.
+async fn ask_anew(
+    state: &State,
+    exchange: &Exchange<'_>,
+    authorizer: &CompiledAuthorizer,
+    identity: &str,
+    arn: &str,
+) -> Result<Admission, GatewayError> {
+    match &authorizer.kind {
+        Kind::Token { function, .. } => {
+            lambda::ask(state, exchange, function, lambda::token_event(identity, arn)).await
+        }
+        Kind::Request { function, .. } => {
+            lambda::ask(state, exchange, function, lambda::request_event(exchange, arn)).await
+        }
+        Kind::Jwt { issuers, algorithms, is_cognito, .. } => {
+            token::verify(state, identity, issuers, algorithms, *is_cognito).await
+        }
+    }
 }
 
 fn allowed(
@@ -353,16 +347,5 @@ pub(crate) async fn try_out(
     authorizer: &CompiledAuthorizer,
 ) -> Result<Admission, GatewayError> {
     let identity = lambda::identity(exchange, authorizer)?;
-    let arn = method_arn(exchange);
-    match &authorizer.kind {
-        Kind::Token { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::token_event(&identity, &arn)).await
-        }
-        Kind::Request { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::request_event(exchange, &arn)).await
-        }
-        Kind::Jwt { issuers, algorithms, is_cognito, .. } => {
-            token::verify(state, &identity, issuers, algorithms, *is_cognito).await
-        }
-    }
+    ask_anew(state, exchange, authorizer, &identity, &method_arn(exchange)).await
 }
