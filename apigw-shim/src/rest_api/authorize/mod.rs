@@ -21,7 +21,7 @@ use crate::{
     State,
     mapping::parameters::Source,
     metering::Refusal,
-    policy::{Ask, Policy, Verdict},
+    policy::{self, Ask, Policy, Verdict},
 };
 
 /// How a method lets callers in.
@@ -204,12 +204,25 @@ fn ask<'a>(exchange: &'a Exchange<'_>, arn: &'a str) -> Ask<'a> {
     let request = exchange.request;
     let signed = access_key(exchange).is_some();
     Ask {
+        action: policy::INVOKE,
         resource: arn,
         source_ip: request.peer,
         user_agent: request.header("user-agent"),
         referer: request.header("referer"),
         account: signed.then_some(&*exchange.stage.scope.account),
     }
+}
+
+/// Whether the caller may have answers made anew that the stage's cache holds: whoever signed, as nobody's own policies
+/// are kept here, or whom the authorizer's policy lets.
+pub(crate) fn may_invalidate(exchange: &Exchange<'_>) -> bool {
+    if exchange.trail.access_key.get().is_some() {
+        return true;
+    }
+    let admission = exchange.trail.authorizer.get();
+    let Some(policy) = admission.and_then(|admission| admission.policy.as_ref()) else { return false };
+    let arn = method_arn(exchange);
+    policy.verdict(&Ask { action: "execute-api:InvalidateCache", ..ask(exchange, &arn) }) == Verdict::Allow
 }
 
 /// AWS shows but the last digits of the account.
