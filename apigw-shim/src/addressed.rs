@@ -11,7 +11,10 @@ use crate::{
     apis::{Kind, Live},
     http_api,
     management::{self, Below},
-    rest_api::{self, gateway_response::GatewayError, gateway_response::ResponseType},
+    rest_api::{
+        self, compression,
+        gateway_response::{GatewayError, ResponseType},
+    },
     websocket::handshake::{self, Opening},
 };
 use proxy_events::{Incoming, MOST_BODY};
@@ -100,8 +103,11 @@ pub(crate) async fn execute(
             for name in UNSEEN {
                 incoming.headers.remove(*name);
             }
-            let refused =
-                too_large.then(|| GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"));
+            let refused = if too_large {
+                Some(GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"))
+            } else {
+                compression::decode(&stage, &mut incoming).err()
+            };
             rest_api::pipeline::answer(state, &stage, &incoming, refused, signature).await
         }
         Kind::Http(stages) => {

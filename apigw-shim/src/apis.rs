@@ -225,7 +225,8 @@ impl Apis {
             };
             let canary = stage.canary_settings.as_ref();
             let canary = canary.and_then(|canary| self.rest_deployment(live, &canary.deployment_id));
-            let compiled = RestStage::new(live, &api, stage, &deployment, canary.as_deref(), shared);
+            let kept = stages.get(&stage.stage_name).and_then(|before| before.cache.clone());
+            let compiled = RestStage::new(live, &api, stage, &deployment, canary.as_deref(), kept, shared);
             stages.insert(stage.stage_name.clone(), Arc::new(compiled));
         }
     }

@@ -51,6 +51,8 @@ enum Operator {
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
+    /// `execute-api:Invoke`, as a rule.
+    pub action: &'a str,
     /// `arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH`.
     pub resource: &'a str,
     pub source_ip: IpAddr,
@@ -64,6 +66,7 @@ impl<'a> Ask<'a> {
     /// What a request that nobody signed asks for.
     pub fn of(request: &'a Incoming, resource: &'a str) -> Self {
         Self {
+            action: INVOKE,
             resource,
             source_ip: request.peer,
             user_agent: request.header("user-agent"),
@@ -82,7 +85,8 @@ pub(crate) enum Verdict {
     Deny,
 }
 
-const ACTION: &str = "execute-api:Invoke";
+/// The action that a request is.
+pub(crate) const INVOKE: &str = "execute-api:Invoke";
 
 impl Policy {
     /// Reads a policy's text.
@@ -125,7 +129,7 @@ impl Statement {
         let action = self
             .actions
             .iter()
-            .any(|pattern| like(&pattern.to_ascii_lowercase(), &ACTION.to_ascii_lowercase()));
+            .any(|pattern| like(&pattern.to_ascii_lowercase(), &ask.action.to_ascii_lowercase()));
         let resource = self.resources.iter().any(|pattern| resource_like(pattern, ask.resource));
         named != self.excludes_principals
             && action != self.excludes_actions
@@ -314,6 +318,7 @@ mod tests {
 
     fn verdict(policy: &Value, ip: &str) -> Verdict {
         let ask = Ask {
+            action: INVOKE,
             resource: ARN,
             source_ip: ip.parse().unwrap(),
             user_agent: None,

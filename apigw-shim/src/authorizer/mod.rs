@@ -245,7 +245,14 @@ mod tests {
         let source_ip = std::net::IpAddr::from([127, 0, 0, 1]);
         policy_answer(
             answer,
-            &Ask { resource: ARN, source_ip, user_agent: None, referer: None, account: None },
+            &Ask {
+                action: crate::policy::INVOKE,
+                resource: ARN,
+                source_ip,
+                user_agent: None,
+                referer: None,
+                account: None,
+            },
         )
     }
 

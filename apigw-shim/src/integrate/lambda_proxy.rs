@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use proxy_events::{headers, is_binary, multi_values, path_values, single_values, status};
+use runtime::Body;
 use serde_json::{Value, json};
 
 use crate::rest_api::{
@@ -138,5 +139,5 @@ pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, 
     } else {
         Bytes::copy_from_slice(text.as_bytes())
     };
-    Ok(Answer { status, headers, body })
+    Ok(Answer { status, headers, body: Body::Bytes(body) })
 }

@@ -4,10 +4,11 @@ pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
 mod notes;
 pub(crate) mod service;
+mod stream;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use runtime::{CallContext, Invocation, Scope};
+use runtime::{Body, CallContext, Invocation, Scope};
 use serde_json::Value;
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
         integration_response::Answer,
     },
 };
+
+use stream::Patience;
 
 /// What came of an integration's request.
 pub(crate) enum Reply {
@@ -53,6 +56,11 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 headers: HeaderMap::new(),
                 body: Bytes::new(),
             }),
+            Outgoing::Invoke { function, payload, .. } if integration.streams => {
+                let patience = Patience::new(prepared, integration.timeout);
+                let answer = stream::function(state, prepared, (function, payload.clone()), patience);
+                answer.await.map(Reply::Proxied)
+            }
             Outgoing::Invoke { function, payload, is_proxy } => {
                 invoke(state, prepared, function, payload.clone(), *is_proxy).await
             }
@@ -65,6 +73,12 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                     return Err(GatewayError::configuration("Invalid endpoint address"));
                 }
                 let request_headers = request.headers.clone();
+                if integration.streams {
+                    let patience = Patience::new(prepared, integration.timeout);
+                    let request =
+                        (request.method.clone(), request.uri.as_str(), request_headers, request.body.clone());
+                    return stream::server(state, request, patience).await.map(Reply::Proxied);
+                }
                 let (status, headers, body) = http_endpoint::send(
                     state,
                     request.method.clone(),
@@ -76,7 +90,7 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 .map_err(GatewayError::failure)?;
                 Ok(if *is_proxy {
                     let headers = http_endpoint::forwardable(&headers);
-                    Reply::Proxied(Answer { status: status.as_u16(), headers, body })
+                    Reply::Proxied(Answer { status: status.as_u16(), headers, body: Body::Bytes(body) })
                 } else {
                     Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }
                 })

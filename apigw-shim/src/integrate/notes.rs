@@ -1,13 +1,11 @@
 //! What the execution log says of the integration.
 
-use bytes::Bytes;
-
 use super::{Reply, Selector};
 use crate::{
     State,
     rest_api::{
         exchange::Trail,
-        execution_log::{headers, text},
+        execution_log::{body_text, headers, text},
         gateway_response::GatewayError,
         integration_request::Outgoing,
     },
@@ -46,10 +44,10 @@ pub(super) fn status(reply: &Result<Reply, GatewayError>) -> Option<u16> {
 
 /// The integration's answer.
 pub(super) fn received(state: &State, trail: &Trail, reply: &Result<Reply, GatewayError>) {
-    let (head, body): (String, &Bytes) = match reply {
+    let (head, body) = match reply {
         _ if trail.log.get().is_none() => return,
-        Ok(Reply::Proxied(answer)) => (headers(&answer.headers), &answer.body),
-        Ok(Reply::Mapped { headers: head, body, .. }) => (headers(head), body),
+        Ok(Reply::Proxied(answer)) => (headers(&answer.headers), body_text(&answer.body)),
+        Ok(Reply::Mapped { headers: head, body, .. }) => (headers(head), text(body)),
         Err(_) => return,
     };
     let say = |line: String| trail.say(|| state.clock.now(), || line);
@@ -59,5 +57,5 @@ pub(super) fn received(state: &State, trail: &Trail, reply: &Result<Reply, Gatew
         say(format!("Received response. Status: {status}, Integration latency: {latency} ms"));
     }
     say(format!("Endpoint response headers: {head}"));
-    say(format!("Endpoint response body before transformations: {}", text(body)));
+    say(format!("Endpoint response body before transformations: {body}"));
 }

@@ -13,11 +13,16 @@ use crate::{
     error::{bad_request, invalid, not_found, not_yet},
     members,
     patch::Patch,
-    rest_api::record::{Integration, Method, Resource, Texts},
+    rest_api::{
+        compiled::{cache_key, streamed_function},
+        record::{Integration, Method, Resource, Texts},
+    },
 };
 
 /// The longest and the usual time an integration has.
 const TIMEOUT: u64 = 29_000;
+/// The longest time an integration has that streams its answer.
+const STREAM_TIMEOUT: u64 = 900_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,6 +47,7 @@ struct PutIntegration {
     timeout_in_millis: Option<i64>,
     tls_config: Option<Value>,
     response_transfer_mode: Option<String>,
+    integration_target: Option<String>,
 }
 
 fn no_integration() -> ServiceError {
@@ -62,17 +68,22 @@ fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
     {
         return Err(bad_request("connectionId must be specified when connectionType is VPC_LINK"));
     }
+    if input.integration_target.is_some() && input.connection_type.as_deref() != Some("VPC_LINK") {
+        return Err(bad_request("integrationTarget can only be specified when connectionType is VPC_LINK"));
+    }
     if input.tls_config.is_some() {
         return Err(not_yet("tlsConfig"));
-    }
-    if input.response_transfer_mode.as_deref() == Some("STREAM") {
-        return Err(not_yet("responseTransferMode STREAM"));
     }
     Ok(())
 }
 
 /// Checks the address of an integration of a kind.
-fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
+fn check_uri(kind: &str, uri: Option<&str>, streams: bool) -> Result<(), ServiceError> {
+    if streams && !kind.ends_with("_PROXY") {
+        return Err(bad_request(
+            "Response transfer mode STREAM is only supported for AWS_PROXY and HTTP_PROXY integrations",
+        ));
+    }
     if kind == "MOCK" {
         return Ok(());
     }
@@ -87,10 +98,10 @@ fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
         }
         return Err(bad_request("Invalid HTTP endpoint specified for URI"));
     }
-    check_aws_uri(kind, uri)
+    check_aws_uri(kind, uri, streams)
 }
 
-fn check_aws_uri(kind: &str, uri: &str) -> Result<(), ServiceError> {
+fn check_aws_uri(kind: &str, uri: &str, streams: bool) -> Result<(), ServiceError> {
     if !uri.starts_with("arn:") {
         return Err(bad_request("Invalid ARN specified in the request"));
     }
@@ -101,8 +112,11 @@ fn check_aws_uri(kind: &str, uri: &str) -> Result<(), ServiceError> {
         return Err(bad_request("AWS ARN for integration must contain path or action"));
     }
     if kind == "AWS_PROXY" {
-        let invokes =
-            resource.starts_with("path/2015-03-31/functions/") && resource.ends_with("/invocations");
+        let invokes = if streams {
+            streamed_function(resource).is_some()
+        } else {
+            resource.starts_with("path/2015-03-31/functions/") && resource.ends_with("/invocations")
+        };
         if target != Some("lambda") || !invokes {
             return Err(bad_request(
                 "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream \
@@ -134,10 +148,19 @@ fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
     Ok(behavior)
 }
 
-fn timeout(millis: Option<i64>) -> Result<u64, ServiceError> {
+fn timeout(millis: Option<i64>, streams: bool) -> Result<u64, ServiceError> {
     let Some(millis) = millis else { return Ok(TIMEOUT) };
-    let millis = u64::try_from(millis).ok().filter(|millis| (50..=TIMEOUT).contains(millis));
-    millis.ok_or_else(|| bad_request("Timeout should be between 50 ms and 29000 ms"))
+    let most = if streams { STREAM_TIMEOUT } else { TIMEOUT };
+    let millis = u64::try_from(millis).ok().filter(|millis| (50..=most).contains(millis));
+    millis.ok_or_else(|| bad_request(format!("Timeout should be between 50 ms and {most} ms")))
+}
+
+fn streams(mode: Option<&String>) -> bool {
+    mode.is_some_and(|mode| mode == "STREAM")
+}
+
+fn check_cache_key(integration: &Integration) -> Result<(), ServiceError> {
+    cache_key(integration).map(drop).map_err(bad_request)
 }
 
 pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -150,26 +173,30 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     if input.kind != "MOCK" && input.integration_http_method.is_none() {
         return Err(bad_request("Enumeration value for HttpMethod must be non-empty"));
     }
-    check_uri(&input.kind, input.uri.as_deref())?;
+    check_uri(&input.kind, input.uri.as_deref(), streams(input.response_transfer_mode.as_ref()))?;
     check_templates(input.request_templates.as_ref())?;
     let is_http = input.kind.starts_with("HTTP");
+    let timeout_in_millis = timeout(input.timeout_in_millis, streams(input.response_transfer_mode.as_ref()))?;
     let integration = Integration {
         // A MOCK has no method of its own.
         http_method: input.integration_http_method.filter(|_| input.kind != "MOCK"),
         kind: input.kind,
         uri: input.uri,
         connection_id: input.connection_id,
+        integration_target: input.integration_target,
         connection_type: input.connection_type.or_else(|| is_http.then(|| String::from("INTERNET"))),
         credentials: input.credentials,
         request_parameters: input.request_parameters,
         request_templates: input.request_templates,
         passthrough_behavior: passthrough(input.passthrough_behavior)?,
         content_handling: input.content_handling,
-        timeout_in_millis: timeout(input.timeout_in_millis)?,
+        timeout_in_millis,
+        response_transfer_mode: input.response_transfer_mode,
         cache_namespace: input.cache_namespace.unwrap_or(input.resource_id),
         cache_key_parameters: input.cache_key_parameters,
         integration_responses: BTreeMap::new(),
     };
+    check_cache_key(&integration)?;
     let answer = members::answer(&integration);
     method.method_integration = Some(integration);
     keep(state, &live, resource).await?;
@@ -192,7 +219,9 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     for patch in &input.patch_operations {
         change(integration, patch)?;
     }
-    check_uri(&integration.kind, integration.uri.as_deref())?;
+    let streams = streams(integration.response_transfer_mode.as_ref());
+    check_uri(&integration.kind, integration.uri.as_deref(), streams)?;
+    check_cache_key(integration)?;
     let answer = members::answer(integration);
     keep(state, &live, resource).await?;
     answer
@@ -234,9 +263,20 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         ["cacheNamespace"] => integration.cache_namespace = replaced(patch)?.unwrap_or_default(),
         ["passthroughBehavior"] => integration.passthrough_behavior = passthrough(replaced(patch)?)?,
         ["timeoutInMillis"] => {
-            integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)))?;
+            let streams = streams(integration.response_transfer_mode.as_ref());
+            integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)), streams)?;
+        }
+        ["responseTransferMode"] => {
+            let mode = patch.value();
+            if !["BUFFERED", "STREAM"].contains(&mode.as_str()) {
+                return Err(bad_request(
+                    "Invalid response transfer mode specified. Valid options are BUFFERED,STREAM",
+                ));
+            }
+            integration.response_transfer_mode = replaced(patch)?;
         }
         ["connectionId"] => integration.connection_id = replaced(patch)?,
+        ["integrationTarget"] => integration.integration_target = replaced(patch)?,
         ["connectionType"] => integration.connection_type = replaced(patch)?,
         _ => return Err(patch.invalid_path()),
     }

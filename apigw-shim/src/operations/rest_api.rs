@@ -39,6 +39,7 @@ struct CreateRestApi {
     #[serde(default)]
     disable_execute_api_endpoint: bool,
     security_policy: Option<String>,
+    endpoint_access_mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +98,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         ip_address_type,
         vpc_endpoint_ids,
         security_policy: input.security_policy,
+        endpoint_access_mode: input.endpoint_access_mode,
         tags: input.tags,
         disable_execute_api_endpoint: input.disable_execute_api_endpoint,
         root_resource_id: id::random(10),
@@ -204,6 +206,7 @@ fn render(api: &RestApi, always_tags: bool) -> Value {
         "disableExecuteApiEndpoint": api.disable_execute_api_endpoint,
         "rootResourceId": api.root_resource_id,
         "securityPolicy": api.security_policy,
+        "endpointAccessMode": api.endpoint_access_mode,
         "policy": api.policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
     })
 }
@@ -304,6 +307,20 @@ fn change(api: &mut RestApi, patch: &Patch) -> Result<(), ServiceError> {
                     Some(text.parse().ok().and_then(compression_size).ok_or_else(invalid_compression_size)?)
                 }
             };
+        }
+        ["securityPolicy"] => {
+            patch.only_replace()?;
+            api.security_policy = Some(patch.value());
+        }
+        ["endpointAccessMode"] => {
+            patch.only_replace()?;
+            let value = patch.value();
+            if !["BASIC", "STRICT"].contains(&value.as_str()) {
+                return Err(bad_request(
+                    "Invalid endpoint access mode specified. Valid options are BASIC,STRICT",
+                ));
+            }
+            api.endpoint_access_mode = Some(value);
         }
         ["policy"] => {
             let value = if patch.sets()? { patch.value() } else { String::new() };

@@ -20,6 +20,11 @@ use crate::{
     },
 };
 
+/// The sizes of caches there are.
+const CACHE_SIZES: &[&str] = &["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"];
+/// The longest that a cache may keep answers, in seconds.
+const LONGEST_TTL: u32 = 3_600;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreateStage {
@@ -139,9 +144,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if state.apis.rest_deployment(&live, &input.deployment_id).is_none() {
         return Err(bad_request("Deployment id does not exist"));
     }
-    if input.cache_cluster_enabled {
-        return Err(not_yet("cacheClusterEnabled"));
-    }
     let canary = match input.canary_settings {
         None => None,
         Some(settings) => {
@@ -166,6 +168,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     let mut stage = new(input.stage_name, rest_api::seconds(state));
     stage.deployment_id = input.deployment_id;
     stage.cache_cluster_size = input.cache_cluster_size;
+    enable_cache(&mut stage, input.cache_cluster_enabled)?;
     stage.canary_settings = canary;
     stage.description = input.description;
     stage.variables = input.variables;
@@ -229,8 +232,17 @@ fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Resul
                 return Err(crate::error::not_found(format!("Invalid stage variable specified: {name}")));
             }
         }
-        ["cacheClusterEnabled"] if !patch.is_true() => {}
-        ["cacheClusterEnabled" | "cacheClusterSize"] => return Err(not_yet("the cache cluster")),
+        ["cacheClusterEnabled"] => {
+            patch.only_replace()?;
+            enable_cache(stage, patch.is_true())?;
+        }
+        ["cacheClusterSize"] => {
+            patch.only_replace()?;
+            stage.cache_cluster_size = Some(patch.value());
+            enable_cache(stage, stage.cache_cluster_enabled)?;
+            // AWS makes a new cache of the new size.
+            flush(live, &stage.stage_name);
+        }
         ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
         ["documentationVersion"] => {
             if patch.sets()? {
@@ -299,7 +311,7 @@ fn no_such_setting(path: &str) -> ServiceError {
 }
 
 /// Settings of single methods: `/{path}/{method}/caching/enabled`. Those of the cache have no effect without a cache
-/// cluster, here as on AWS; those of throttling, logging and metrics would have one, and are refused.
+/// cluster, here as on AWS.
 fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> {
     let path = patch.path.trim_start_matches('/');
     if patch.op == "remove" {
@@ -319,10 +331,20 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
             ("requireAuthorizationForCacheControl", json!(patch.is_true()))
         }
         ("caching", "unauthorizedCacheControlHeaderStrategy") => {
+            let known = ["FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER", "SUCCEED_WITHOUT_RESPONSE_HEADER"];
+            if !known.contains(&patch.value().as_str()) {
+                return Err(bad_request(format!(
+                    "Invalid unauthorizedCacheControlHeaderStrategy specified. Valid options are {}",
+                    known.join(",")
+                )));
+            }
             ("unauthorizedCacheControlHeaderStrategy", json!(patch.value()))
         }
         ("caching", "ttlInSeconds") => {
             let seconds: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
+            if seconds > LONGEST_TTL {
+                return Err(bad_request("Invalid cache TTL specified. Must be between 0 and 3600"));
+            }
             ("cacheTtlInSeconds", json!(seconds))
         }
         ("throttling", "burstLimit") => {
@@ -398,7 +420,7 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     Ok(Output::empty())
 }
 
-/// No stage has a cache to empty, as on AWS where none was asked for.
+/// Empties the stage's cache, if it has one.
 pub(super) async fn flush_cache(
     state: &State,
     ctx: &CallContext,
@@ -407,5 +429,31 @@ pub(super) async fn flush_cache(
     let input: OfStage = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     find(state, &live, &input.stage_name)?;
+    flush(&live, &input.stage_name);
     Ok(Output::empty())
+}
+
+fn flush(live: &Live, stage: &str) {
+    let Kind::Rest(stages) = &live.kind else { return };
+    let Some(stage) = stages.get(stage).map(|stage| Arc::clone(&stage)) else { return };
+    let canary = stage.canary.iter().map(|canary| &canary.stage);
+    for cache in std::iter::once(&stage).chain(canary).filter_map(|part| part.cache.as_ref()) {
+        cache.flush();
+    }
+}
+
+/// Turns the cache on or off. It is there at once; its size, in GB, is of no consequence here.
+fn enable_cache(stage: &mut Stage, enabled: bool) -> Result<(), ServiceError> {
+    if enabled {
+        let size = stage.cache_cluster_size.get_or_insert_with(|| String::from("0.5"));
+        if !CACHE_SIZES.contains(&size.as_str()) {
+            return Err(bad_request(format!(
+                "Invalid cache cluster size specified. Valid options are {}",
+                CACHE_SIZES.join(",")
+            )));
+        }
+    }
+    stage.cache_cluster_enabled = enabled;
+    stage.cache_cluster_status = String::from(if enabled { "AVAILABLE" } else { "NOT_AVAILABLE" });
+    Ok(())
 }

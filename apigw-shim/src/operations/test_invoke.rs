@@ -19,7 +19,7 @@ use super::{api, api_of_resource, method as named_method, part, resource, rest_a
 use crate::{
     State,
     apis::Live,
-    error::bad_request,
+    error::{bad_request, not_yet},
     mapping::Overrides,
     members,
     rest_api::{
@@ -51,6 +51,8 @@ struct Test {
     #[serde(default)]
     multi_value_headers: BTreeMap<String, Vec<String>>,
     stage_variables: Option<Texts>,
+    #[serde(default)]
+    additional_context: Texts,
 }
 
 /// The most that an answer may have here.
@@ -74,7 +76,7 @@ fn stage_of(
     };
     let mut own = stage::new(String::from("test-invoke-stage"), now);
     own.variables.clone_from(&test.stage_variables);
-    RestStage::new(live, record, &own, &deployment, None, |deployment| {
+    RestStage::new(live, record, &own, &deployment, None, None, |deployment| {
         Some(Arc::new(CompiledApi::new(deployment)))
     })
 }
@@ -186,6 +188,9 @@ pub(super) async fn authorizer(
 ) -> Result<Output, ServiceError> {
     let test: Test = members::read(input)?;
     let live = api(state, &ctx.scope, &test.rest_api_id)?;
+    if !test.additional_context.is_empty() {
+        return Err(not_yet("additionalContext"));
+    }
     let record = rest_api::record(state, &live)?;
     let found = part::find::<Authorizer>(&record, &test.authorizer_id)?;
     let compiled = CompiledAuthorizer::new(found).map_err(bad_request)?;

@@ -13,6 +13,7 @@ use vtl::Template;
 use super::{
     access_log::AccessLog,
     authorize::{Authorization, CompiledAuthorizer},
+    cache::Cache,
     gateway_response::Customized,
     record::{
         Deployment, Integration, IntegrationResponse, Method, Model, Resource, RestApi, Snapshot, Stage,
@@ -40,6 +41,10 @@ pub(crate) struct RestStage {
     pub minimum_compression_size: Option<u32>,
     /// Whether this is the part of a stage that a canary answers.
     pub is_canary: bool,
+    /// Whether clients reach the API through edge locations.
+    pub is_edge: bool,
+    /// What the stage keeps of answers, where it does.
+    pub cache: Option<Arc<Cache>>,
     pub canary: Option<Box<CanaryStage>>,
     pub settings: Settings,
     pub access_log: Option<AccessLog>,
@@ -106,6 +111,11 @@ pub(crate) struct CompiledIntegration {
     pub passthrough: Passthrough,
     pub content_handling: Option<ContentHandling>,
     pub timeout: Duration,
+    /// `responseTransferMode` is `STREAM`.
+    pub streams: bool,
+    pub cache_namespace: String,
+    /// The parameters that tell requests to the cache apart.
+    pub cache_key: Vec<Source>,
     pub responses: Vec<CompiledResponse>,
 }
 
@@ -167,12 +177,16 @@ impl RestStage {
         stage: &Stage,
         deployment: &Deployment,
         canary: Option<&Deployment>,
+        kept: Option<Arc<Cache>>,
         shared: impl Fn(&Deployment) -> Option<Arc<CompiledApi>>,
     ) -> Self {
         let compiled = |deployment: &Deployment| {
             shared(deployment).unwrap_or_else(|| Arc::new(CompiledApi::new(deployment)))
         };
         let mut own = Self::plain(live, api, stage, &deployment.id, compiled(deployment));
+        if own.cache.is_some() && kept.is_some() {
+            own.cache = kept;
+        }
         if let Some((settings, deployment)) = stage.canary_settings.as_ref().zip(canary) {
             // A canary of the deployment that the stage has already shares what is compiled of it.
             let shares = deployment.id == own.deployment_id;
@@ -182,6 +196,9 @@ impl RestStage {
                 part.variables.get_or_insert_default().extend(overrides.clone());
             }
             part.is_canary = true;
+            if settings.use_stage_cache {
+                part.cache.clone_from(&own.cache);
+            }
             own.canary =
                 Some(Box::new(CanaryStage { percent: settings.percent_traffic, stage: Arc::new(part) }));
         }
@@ -204,6 +221,8 @@ impl RestStage {
             is_disabled: api.disable_execute_api_endpoint,
             minimum_compression_size: api.minimum_compression_size,
             is_canary: false,
+            is_edge: api.endpoint_type == "EDGE",
+            cache: stage.cache_cluster_enabled.then(Arc::default),
             canary: None,
             settings: Settings::new(&stage.method_settings),
             access_log: stage.access_log_settings.as_ref().and_then(|log| AccessLog::new(&live.scope, log)),
@@ -363,8 +382,20 @@ fn compile_integration(integration: &Integration) -> Result<CompiledIntegration,
         },
         content_handling: content_handling(integration.content_handling.as_deref()),
         timeout: Duration::from_millis(integration.timeout_in_millis),
+        streams: integration.response_transfer_mode.as_deref() == Some("STREAM"),
+        cache_namespace: integration.cache_namespace.clone(),
+        cache_key: cache_key(integration)?,
         responses: responses.map(compile_response).collect::<Result<_, _>>()?,
     })
+}
+
+/// The sources of the cache's key: parameters of the method, or of the integration as they are mapped to.
+pub(crate) fn cache_key(integration: &Integration) -> Result<Vec<Source>, String> {
+    let source = |name: &String| {
+        let mapped = integration.request_parameters.iter().flatten().find(|(target, _)| *target == name);
+        Source::parse_request(mapped.map_or(name, |(_, source)| source))
+    };
+    integration.cache_key_parameters.iter().map(source).collect()
 }
 
 fn compile_response(response: &IntegrationResponse) -> Result<CompiledResponse, String> {
@@ -418,6 +449,11 @@ fn kind(integration: &Integration) -> Result<Kind, String> {
     }
 }
 
+/// The function that `path/2021-11-15/functions/ARN/response-streaming-invocations` names.
+pub(crate) fn streamed_function(resource: &str) -> Option<&str> {
+    resource.strip_prefix("path/2021-11-15/functions/")?.strip_suffix("/response-streaming-invocations")
+}
+
 /// `arn:aws:apigateway:REGION:SERVICE:action/NAME` or `…:path/PATH`; a function's path names the function.
 pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
     let mut parts = uri.splitn(6, ':').skip(3);
@@ -427,6 +463,7 @@ pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
     let function = resource
         .strip_prefix("path/2015-03-31/functions/")
         .and_then(|rest| rest.strip_suffix("/invocations"))
+        .or_else(|| streamed_function(resource))
         .filter(|_| service == "lambda");
     if let Some(function) = function {
         let function = function.to_owned();

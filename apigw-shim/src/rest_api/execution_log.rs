@@ -8,6 +8,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use proxy_events::Incoming;
+use runtime::Body;
 
 use super::{
     compiled::RestStage,
@@ -43,7 +44,7 @@ pub(crate) fn begin(state: &State, exchange: &Exchange<'_>, path: &str) {
 /// The mapped answer.
 pub(crate) fn answered(state: &State, exchange: &Exchange<'_>, answer: &Answer) {
     let say = |line: &dyn Fn() -> String| exchange.trail.say(|| state.clock.now(), line);
-    say(&|| format!("Method response body after transformations: {}", text(&answer.body)));
+    say(&|| format!("Method response body after transformations: {}", body_text(&answer.body)));
     say(&|| format!("Method response headers: {}", headers(&answer.headers)));
     say(&|| String::from("Successfully completed execution"));
 }
@@ -103,6 +104,11 @@ pub(crate) fn pairs<N: Display, V: Display>(all: impl Iterator<Item = (N, V)>) -
 /// Headers with the names that people write.
 pub(crate) fn headers(all: &HeaderMap) -> String {
     pairs(all.iter().map(|(name, value)| (title(name.as_str()), text(value.as_bytes()))))
+}
+
+/// A body as the log has it; one that is yet to come is not shown.
+pub(crate) fn body_text(body: &Body) -> String {
+    if let Body::Bytes(bytes) = body { text(bytes) } else { String::from("[stream]") }
 }
 
 pub(crate) fn text(body: &[u8]) -> String {

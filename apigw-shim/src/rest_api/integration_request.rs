@@ -9,6 +9,7 @@ use vtl::Template;
 
 use super::{
     compiled::{CompiledIntegration, ContentHandling, Kind, Passthrough, ServiceCall},
+    content,
     exchange::{Exchange, context_values},
     gateway_response::{GatewayError, ResponseType},
 };
@@ -125,50 +126,33 @@ fn body(exchange: &Exchange<'_>, integration: &CompiledIntegration) -> Result<By
     let content_type = exchange.request.content_type();
     let essence =
         content_type.map_or("application/json", |text| text.split(';').next().unwrap_or_default().trim());
-    let body = match select(&integration.templates, essence) {
-        Some(template) => {
-            Bytes::from(mapping::render_for(exchange, template, &exchange.request.body).map_err(|error| {
-                GatewayError::configuration(format!("the request template failed: {error}"))
-            })?)
-        }
-        None => {
-            let passes = match integration.passthrough {
-                Passthrough::WhenNoMatch => true,
-                Passthrough::WhenNoTemplates => integration.templates.is_empty(),
-                Passthrough::Never => false,
-            };
-            if !passes {
-                return Err(GatewayError::new(ResponseType::UnsupportedMediaType, "Unsupported Media Type"));
-            }
-            exchange.request.body.clone()
-        }
-    };
     let binary = is_binary(&exchange.stage.api.binary_media_types, content_type);
-    convert(integration.content_handling, body, binary)
+    let handling = integration.content_handling;
+    let Some(template) = select(&integration.templates, essence) else {
+        let passes = match integration.passthrough {
+            Passthrough::WhenNoMatch => true,
+            Passthrough::WhenNoTemplates => integration.templates.is_empty(),
+            Passthrough::Never => false,
+        };
+        if !passes {
+            return Err(GatewayError::new(ResponseType::UnsupportedMediaType, "Unsupported Media Type"));
+        }
+        return content::of_request(handling, exchange.request.body.clone(), binary);
+    };
+    // Templates are for text: bytes become such first, text becomes bytes after.
+    let (before, after) = match (binary, handling) {
+        (true, Some(ContentHandling::ToText)) => (handling, None),
+        (true, _) => return Err(GatewayError::configuration("Unable to transform request")),
+        (false, _) => (None, handling),
+    };
+    let body = content::of_request(before, exchange.request.body.clone(), binary)?;
+    let rendered = mapping::render_for(exchange, template, &body)
+        .map_err(|error| GatewayError::configuration(format!("the request template failed: {error}")))?;
+    content::of_request(after, Bytes::from(rendered), false)
 }
 
 fn select<'t>(templates: &'t [(String, Template)], content_type: &str) -> Option<&'t Template> {
     templates.iter().find(|(name, _)| name.eq_ignore_ascii_case(content_type)).map(|(_, template)| template)
-}
-
-/// `contentHandling`: binary bodies to base64 and back.
-pub(super) fn convert(
-    handling: Option<ContentHandling>,
-    body: Bytes,
-    is_binary: bool,
-) -> Result<Bytes, GatewayError> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-    match handling {
-        Some(ContentHandling::ToText) if is_binary => Ok(STANDARD.encode(&body).into()),
-        Some(ContentHandling::ToBinary) if !is_binary => {
-            let decoded = STANDARD.decode(&body);
-            decoded
-                .map(Bytes::from)
-                .map_err(|_| GatewayError::configuration("the body to convert is no base64"))
-        }
-        _ => Ok(body),
-    }
 }
 
 /// The status in `{"statusCode": 200}`; AWS reads it although quotes are missing.

@@ -4,22 +4,24 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    compiled::CompiledResponse,
+    compiled::{CompiledResponse, ContentHandling},
+    content,
     exchange::context_values,
     gateway_response::GatewayError,
-    integration_request::{Prepared, convert},
+    integration_request::Prepared,
 };
 use crate::{
     integrate::{Reply, Selector},
     mapping::{self, Overrides, parameters::View, text},
 };
 use proxy_events::is_binary;
+use runtime::Body;
 
 /// An answer, as the client gets it.
 pub(crate) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body,
 }
 
 pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, GatewayError> {
@@ -38,17 +40,28 @@ pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, Gatew
     let exchange = &prepared.exchange;
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let binary = is_binary(&exchange.stage.api.binary_media_types, content_type.as_deref());
-    let (content_type, body) = match template(response, exchange.request.header("accept")) {
+    let binary_types = &exchange.stage.api.binary_media_types;
+    // An answer without a type is text, even where all types are binary.
+    let binary = content_type.is_some() && is_binary(binary_types, content_type.as_deref());
+    let (content_type, body, binary) = match template(response, exchange.request.header("accept")) {
         Some((content_type, template)) => {
+            let body = match (binary, response.content_handling) {
+                (true, Some(ContentHandling::ToText)) => {
+                    content::of_response(response.content_handling, body, true, false)?
+                }
+                (true, _) => return Err(GatewayError::configuration("Unable to transform response")),
+                (false, _) => body,
+            };
             let rendered = mapping::render_for(exchange, template, &body).map_err(|error| {
                 GatewayError::configuration(format!("the response template failed: {error}"))
             })?;
-            (content_type.clone(), Bytes::from(rendered))
+            (content_type.clone(), Bytes::from(rendered), false)
         }
-        None => (content_type.unwrap_or_else(|| String::from("application/json")), body),
+        None => (content_type.unwrap_or_else(|| String::from("application/json")), body, binary),
     };
-    let body = convert(response.content_handling, body, binary)?;
+    let accepted = exchange.request.header("accept").and_then(|accept| accept.split(',').next());
+    let wants_binary = accepted.is_some() && is_binary(binary_types, accepted);
+    let body = content::of_response(response.content_handling, body, binary, wants_binary)?;
     let overrides = exchange.overrides();
     let status = overrides.response.get("status").map(text).and_then(|status| status.parse().ok());
     let declared = exchange.method.responses.get(&response.status.to_string());
@@ -77,7 +90,7 @@ pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, Gatew
     for (name, value) in Overrides::texts(&overrides.response, "header") {
         set(&mut answer, &name, &value);
     }
-    Ok(Answer { status: status.unwrap_or(response.status), headers: answer, body })
+    Ok(Answer { status: status.unwrap_or(response.status), headers: answer, body: Body::Bytes(body) })
 }
 
 /// The first response whose pattern takes the answer, or the default.

@@ -2,7 +2,10 @@
 
 pub(crate) mod access_log;
 pub(crate) mod authorize;
+pub(crate) mod cache;
 pub(crate) mod compiled;
+pub(crate) mod compression;
+mod content;
 pub(crate) mod exchange;
 pub(crate) mod execution_log;
 pub(crate) mod gateway_response;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     authorize,
+    cache::{self, Lookup},
     compiled::RestStage,
     exchange::{self, Exchange, Trail},
     execution_log,
@@ -31,11 +32,19 @@ async fn run(
 /// What is left of the way for a request that may go it.
 pub(crate) async fn through(state: &State, admitted: Exchange<'_>) -> Result<Response<Body>, GatewayError> {
     let admitted = validate::check(admitted)?;
+    let lookup = match cache::look(state, &admitted)? {
+        Lookup::Hit(answer) => {
+            execution_log::answered(state, &admitted, &answer);
+            return Ok(method_response::finish(&admitted, answer));
+        }
+        other => other,
+    };
     let prepared = integration_request::map(admitted)?;
     let reply = integrate::send(state, &prepared).await?;
-    let response = integration_response::map(&prepared, reply)?;
-    execution_log::answered(state, &prepared.exchange, &response);
-    Ok(method_response::finish(&prepared, response))
+    let mut answer = integration_response::map(&prepared, reply)?;
+    cache::keep(state, lookup, &mut answer);
+    execution_log::answered(state, &prepared.exchange, &answer);
+    Ok(method_response::finish(&prepared.exchange, answer))
 }
 
 /// Answers a request at a stage; `refused` says why it is not looked at, `bad_signature`

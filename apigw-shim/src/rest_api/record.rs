@@ -27,6 +27,8 @@ pub(crate) struct RestApi {
     pub ip_address_type: String,
     pub vpc_endpoint_ids: Vec<String>,
     pub security_policy: Option<String>,
+    #[serde(default)]
+    pub endpoint_access_mode: Option<String>,
     pub tags: Texts,
     pub disable_execute_api_endpoint: bool,
     pub root_resource_id: String,
@@ -247,6 +249,9 @@ pub(crate) struct Integration {
     pub connection_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
+    /// The load balancer behind a VPC link. Here the address alone says where requests go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -259,6 +264,8 @@ pub(crate) struct Integration {
     pub timeout_in_millis: u64,
     pub cache_namespace: String,
     pub cache_key_parameters: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_transfer_mode: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub integration_responses: BTreeMap<String, IntegrationResponse>,
 }

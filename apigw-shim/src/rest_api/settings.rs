@@ -8,6 +8,7 @@ use std::{
 use runtime::Timestamp;
 use serde_json::Value;
 
+use super::cache::Caching;
 use crate::metering::{Throttle, limits::Bucket};
 
 /// The limits that AWS shows where none are set.
@@ -28,6 +29,7 @@ pub(crate) struct Setting {
     pub logging: Logging,
     /// Whether bodies and headers are logged too.
     pub data_trace: bool,
+    caching: Option<Caching>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,14 @@ impl Settings {
         self.methods.get(method.trim_start_matches('/')).copied().or(self.all)
     }
 
+    /// How the method's answers are cached. What is said of all methods is said of GET alone.
+    pub fn caching(&self, method: &str, is_get: bool) -> Option<Caching> {
+        match self.methods.get(method.trim_start_matches('/')) {
+            Some(own) => own.caching,
+            None => self.all.filter(|_| is_get)?.caching,
+        }
+    }
+
     /// Whether one more request to the method is let in now. Each method has a limit of its own.
     pub fn admits(&self, method: &str, now: Timestamp) -> bool {
         let Some(throttle) = self.of(method).and_then(|setting| setting.throttle) else { return true };
@@ -87,6 +97,7 @@ impl Setting {
                 _ => Logging::Off,
             },
             data_trace: record["dataTraceEnabled"] == Value::Bool(true),
+            caching: Caching::of(record),
         }
     }
 }

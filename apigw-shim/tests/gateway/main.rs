@@ -10,4 +10,5 @@ mod integrations;
 mod rest_api;
 mod rig;
 mod stages;
+mod transfer;
 mod websocket;

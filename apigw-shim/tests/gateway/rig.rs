@@ -9,8 +9,8 @@ use apigw_shim::{Addressed, ApiGateway, Options};
 use aws_wire::ServiceError;
 use http::{HeaderMap, Request};
 use runtime::{
-    Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, InvocationOutcome, LogSink,
-    LogStream, Output, Scope, Service, ServiceRouter, Timestamp, VirtualClock,
+    Body, BoxFuture, CallContext, Clock, Event, FunctionInvoker, Input, Invocation, InvocationOutcome,
+    LogSink, LogStream, Output, Scope, Service, ServiceRouter, Timestamp, VirtualClock,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -30,6 +30,8 @@ pub struct Script {
     /// What one function answers, apart from all others.
     own: Mutex<Option<(String, Value)>>,
     answer: Mutex<Answer>,
+    /// What the next function that streams writes.
+    stream: Mutex<Option<runtime::EventStream>>,
 }
 
 impl FunctionInvoker for Script {
@@ -74,6 +76,10 @@ impl ServiceRouter for Script {
         let members = Value::Object(input.members);
         let answer = (self.answer.lock().unwrap())(service, operation, &members);
         self.calls.lock().unwrap().push((service.to_owned(), operation.to_owned(), members));
+        if operation == "InvokeWithResponseStream" {
+            let events = self.stream.lock().unwrap().take().unwrap();
+            return Box::pin(async move { Ok(Output { body: Body::Events(events), ..Output::default() }) });
+        }
         Box::pin(async move { answer.map(Output::of) })
     }
 }
@@ -122,6 +128,7 @@ impl Rig {
             outcome: Mutex::new(Ok(returned(json!({"statusCode": 200, "body": "from the function"})))),
             own: Mutex::default(),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
+            stream: Mutex::default(),
         });
         let store = Store::memory();
         Self { gateway: gateway(&store, &script, &clock, false), script, clock, store }
@@ -151,6 +158,13 @@ impl Rig {
     /// All functions answer the same again.
     pub fn answers_nothing(&self) {
         *self.script.own.lock().unwrap() = None;
+    }
+
+    /// The next function that streams writes what is sent here.
+    pub fn function_streams(&self) -> futures::channel::mpsc::UnboundedSender<Event> {
+        let (events, written) = futures::channel::mpsc::unbounded();
+        *self.script.stream.lock().unwrap() = Some(Box::pin(written));
+        events
     }
 
     pub fn function_fails(&self, value: Value) {

@@ -4,28 +4,42 @@
 //! An address is data, so it could name what only this machine may reach. The rules are in [`address`]: link-local
 //! addresses (the instance metadata of clouds) and Tule's own admin routes are refused; a name is resolved once, all its
 //! addresses are checked, and the connection goes to what was checked; redirects are handed back, never followed.
-//! Knows no service. Start at [`Outbound::send`]; [`connection`] is how requests are authorised.
+//! Connections wait a moment for the next request to the same server. Knows no service. Start at [`Outbound::send`];
+//! [`connection`] is how requests are authorised.
 
 mod address;
+mod connect;
 pub mod connection;
 mod tls;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+use futures::{Stream, StreamExt as _};
+use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
+use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
 };
 use tokio_rustls::TlsConnector;
 
-/// The most that an answer may have.
-const MOST_ANSWER: usize = 10 * 1024 * 1024;
+use connect::Connect;
 
-/// The client that all services share. Cheap to clone.
+/// The most that an answer read whole may have.
+const MOST_ANSWER: usize = 10 * 1024 * 1024;
+/// How long a connection waits for its next request. Servers cut theirs after seconds; a request must not meet that.
+const IDLE: Duration = Duration::from_secs(1);
+/// How many connections to a server may wait.
+const MOST_IDLE: usize = 64;
+
+/// The client that all services share, with its connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbound(Arc<Inner>);
 
@@ -33,8 +47,12 @@ struct Inner {
     /// The port that Tule itself listens on.
     own_port: u16,
     /// Made when it is first needed: reading the platform's certificates takes some milliseconds.
-    tls: OnceLock<TlsConnector>,
+    tls: Arc<OnceLock<TlsConnector>>,
+    client: Client<Connect, Full<Bytes>>,
 }
+
+/// A body as it comes.
+pub type Streamed = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +79,13 @@ impl Outbound {
     pub fn new(own_endpoint: &str) -> Self {
         let own: Option<Uri> = own_endpoint.parse().ok();
         let own_port = own.as_ref().and_then(Uri::port_u16).unwrap_or(80);
-        Self(Arc::new(Inner { own_port, tls: OnceLock::new() }))
+        let tls = Arc::new(OnceLock::new());
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MOST_IDLE)
+            .build(Connect::new(Arc::clone(&tls)));
+        Self(Arc::new(Inner { own_port, tls, client }))
     }
 
     /// The same, trusting only the given certificates (DER); for tests.
@@ -72,42 +96,59 @@ impl Outbound {
         made
     }
 
-    /// Sends a request to the absolute address in it.
+    /// Sends a request to the absolute address in it; the answer is read whole.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
+        let (at, response) = self.open(request).await?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, MOST_ANSWER).collect().await;
+        let body = body
+            .map_err(|error| OutboundError::Broken(format!("the answer of {at} broke off: {error}")))?
+            .to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Sends a request to the absolute address in it; the answer's body is read as it comes, however long it is.
+    pub async fn stream(&self, request: Request<Bytes>) -> Result<Response<Streamed>, OutboundError> {
+        let (at, response) = self.open(request).await?;
+        Ok(response.map(|body| -> Streamed {
+            Box::pin(BodyStream::new(body).filter_map(move |frame| {
+                let read = match frame {
+                    Ok(frame) => frame.into_data().ok().map(Ok),
+                    Err(error) => {
+                        Some(Err(io::Error::other(format!("the answer of {at} broke off: {error}"))))
+                    }
+                };
+                std::future::ready(read)
+            }))
+        }))
+    }
+
+    /// The server that answers, for texts, and the beginning of its answer.
+    async fn open(&self, request: Request<Bytes>) -> Result<(String, Response<Incoming>), OutboundError> {
         let (mut parts, body) = request.into_parts();
-        let uri = std::mem::take(&mut parts.uri);
-        let secure = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(OutboundError::NoAddress(uri.to_string())),
+        let uri = &parts.uri;
+        let no_address = || OutboundError::NoAddress(uri.to_string());
+        let default_port = match uri.scheme_str() {
+            Some("http") => 80,
+            Some("https") => 443,
+            _ => return Err(no_address()),
         };
-        let host = uri.host().ok_or_else(|| OutboundError::NoAddress(uri.to_string()))?;
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let address = address::resolve(host, port).await?;
-        address::refuse_own_admin(self.0.own_port, address, &uri)?;
-        let authority = uri.authority().map_or(host, |authority| authority.as_str());
-        if let Ok(value) = HeaderValue::from_str(authority.rsplit('@').next().unwrap_or_default()) {
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+        let authority = authority.ok_or_else(no_address)?;
+        let port = authority.port_u16().unwrap_or(default_port);
+        let at = format!("{}:{port}", authority.host());
+        address::refuse_own_admin(self.0.own_port, port, uri)?;
+        if let Ok(value) = HeaderValue::from_str(authority.as_str().rsplit('@').next().unwrap_or_default()) {
             parts.headers.insert(header::HOST, value);
         }
-        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        parts.uri = path.parse().map_err(|_| OutboundError::NoAddress(uri.to_string()))?;
-        let request = Request::from_parts(parts, Full::new(body));
-        let stream = TcpStream::connect(address).await.map_err(|error| {
-            OutboundError::Unreachable(format!("{host}:{port} cannot be reached: {error}"))
-        })?;
-        let at = format!("{host}:{port}");
-        if !secure {
-            return exchange(stream, request, &at).await;
+        if uri.path().is_empty() {
+            let mut whole = std::mem::take(&mut parts.uri).into_parts();
+            whole.path_and_query = Some(PathAndQuery::from_static("/"));
+            parts.uri = Uri::from_parts(whole).expect("an address is one with a path too");
         }
-        let connector = self.0.tls.get_or_init(tls::platform);
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = tokio_rustls::rustls::pki_types::ServerName::try_from(name)
-            .map_err(|_| OutboundError::NoAddress(uri.to_string()))?;
-        let stream = connector
-            .connect(name, stream)
-            .await
-            .map_err(|error| OutboundError::Tls(format!("TLS with {at} failed: {error}")))?;
-        exchange(stream, request, &at).await
+        let request = Request::from_parts(parts, Full::new(body));
+        let response = self.0.client.request(request).await.map_err(|error| connect::failed(&error, &at))?;
+        Ok((at, response))
     }
 }
 
@@ -115,28 +156,4 @@ impl std::fmt::Debug for Outbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outbound").field("own_port", &self.0.own_port).finish_non_exhaustive()
     }
-}
-
-/// One request and its answer over a connection that ends with them.
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-    at: &str,
-) -> Result<Response<Bytes>, OutboundError> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
-            .await
-            .map_err(|error| OutboundError::Broken(format!("{at} does not speak HTTP: {error}")))?;
-    // Nothing waits for this task but the answer.
-    tokio::spawn(connection);
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| OutboundError::Broken(format!("{at} gave no answer: {error}")))?;
-    let (parts, body) = response.into_parts();
-    let body = Limited::new(body, MOST_ANSWER).collect().await;
-    let body = body
-        .map_err(|error| OutboundError::Broken(format!("the answer of {at} broke off: {error}")))?
-        .to_bytes();
-    Ok(Response::from_parts(parts, body))
 }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{Request, header};
 use outbound::{
     Outbound, OutboundError,
@@ -104,6 +105,50 @@ async fn tls_is_spoken_with_whom_is_trusted_and_nobody_else() {
     let other = format!("https://127.0.0.1:{}/", address.port());
     let refused = Outbound::trusting(OWN, vec![der]).send(get(&other)).await;
     assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_connection_takes_the_next_request_too() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        // One connection, and never another.
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = [0; 4_096];
+        while stream.read(&mut seen).await.unwrap_or(0) > 0 {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        }
+    });
+    let client = Outbound::new(OWN);
+    for _ in 0..3 {
+        assert_eq!(&client.send(get(&uri)).await.unwrap().body()[..], b"ok");
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_read_as_it_comes() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let (more, mut wanted) = mpsc::unbounded_channel::<()>();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = [0; 4_096];
+        let _ = stream.read(&mut seen).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+            .await
+            .unwrap();
+        wanted.recv().await;
+        stream.write_all(b"6\r\nsecond\r\n").await.unwrap();
+        wanted.recv().await;
+        // It breaks off.
+    });
+    let mut body = Outbound::new(OWN).stream(get(&uri)).await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "first");
+    more.send(()).unwrap();
+    assert_eq!(body.next().await.unwrap().unwrap(), "second");
+    more.send(()).unwrap();
+    assert!(body.next().await.unwrap().unwrap_err().to_string().contains("broke off"));
 }
 
 #[tokio::test]

@@ -204,6 +204,18 @@ fn ask<'a>(exchange: &'a Exchange<'_>, arn: &'a str) -> Ask<'a> {
     Ask { account: signed.then_some(&*exchange.stage.scope.account), ..Ask::of(exchange.request, arn) }
 }
 
+/// Whether the caller may have answers made anew that the stage's cache holds: whoever signed, as nobody's own policies
+/// are kept here, or whom the authorizer's policy lets.
+pub(crate) fn may_invalidate(exchange: &Exchange<'_>) -> bool {
+    if exchange.trail.access_key.get().is_some() {
+        return true;
+    }
+    let admission = exchange.trail.authorizer.get();
+    let Some(policy) = admission.and_then(|admission| admission.policy.as_ref()) else { return false };
+    let arn = method_arn(exchange);
+    policy.verdict(&Ask { action: "execute-api:InvalidateCache", ..ask(exchange, &arn) }) == Verdict::Allow
+}
+
 /// AWS shows but the last digits of the account.
 fn by_resource_policy(exchange: &Exchange<'_>, arn: &str, rest: &str) -> GatewayError {
     let account = &*exchange.stage.scope.account;

@@ -1,0 +1,152 @@
+//! Answers that clients get as they are made (`responseTransferMode` `STREAM`): those of functions, and those of servers.
+//!
+//! A function writes a head first: JSON, eight zero bytes, then the body (AWS, "Set up a Lambda proxy integration with
+//! payload response streaming in API Gateway").
+
+use std::{io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use runtime::{Body, Event, Input};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::{call_context, http_endpoint::forwardable};
+use crate::{
+    State,
+    rest_api::{gateway_response::GatewayError, integration_request::Prepared, integration_response::Answer},
+};
+
+/// What stands between head and body.
+const DIVIDER: [u8; 8] = [0; 8];
+/// The divider must have come by then.
+const LONGEST_HEAD: usize = 16 << 10;
+/// How long a stream may say nothing, by the type of the API's endpoint.
+const EDGE_SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// The end of a stream's time.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    end: Instant,
+    silence: Duration,
+}
+
+impl Patience {
+    pub fn new(prepared: &Prepared<'_>, timeout: Duration) -> Self {
+        let is_edge = prepared.exchange.stage.is_edge;
+        Self { end: Instant::now() + timeout, silence: if is_edge { EDGE_SILENCE } else { SILENCE } }
+    }
+
+    /// The stream, broken off when its time is over or it says nothing for too long.
+    fn watch(self, stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
+        let watched = futures::stream::unfold(Some(Box::pin(stream)), move |stream| async move {
+            let mut stream = stream?;
+            let end = self.end.min(Instant::now() + self.silence);
+            match tokio::time::timeout_at(end, stream.next()).await {
+                Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(stream))),
+                Ok(Some(Err(error))) => Some((Err(error), None)),
+                Ok(None) => None,
+                Err(_) => Some((Err(io::Error::other("the integration's stream took too long")), None)),
+            }
+        });
+        Body::Stream(Box::pin(watched))
+    }
+}
+
+/// Asks a server.
+pub(super) async fn server(
+    state: &State,
+    request: (Method, &str, HeaderMap, Bytes),
+    patience: Patience,
+) -> Result<Answer, GatewayError> {
+    let (method, uri, headers, body) = request;
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() =
+        uri.parse().map_err(|error| GatewayError::failure(format!("{uri} is no address: {error}")))?;
+    *request.headers_mut() = headers;
+    let answer = state.outbound.stream(request).await;
+    let (parts, body) = answer.map_err(|error| GatewayError::failure(error.to_string()))?.into_parts();
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: forwardable(&parts.headers),
+        body: patience.watch(body),
+    })
+}
+
+/// Invokes a function, and answers as soon as its head is there.
+pub(super) async fn function(
+    state: &State,
+    prepared: &Prepared<'_>,
+    (function, payload): (&str, Bytes),
+    patience: Patience,
+) -> Result<Answer, GatewayError> {
+    let exchange = &prepared.exchange;
+    let ctx = call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
+    let members = json!({"FunctionName": function});
+    let input =
+        Input { members: members.as_object().cloned().unwrap_or_default(), body: Body::Bytes(payload) };
+    let output = state.router.call(&ctx, "lambda", "InvokeWithResponseStream", input).await;
+    let output = output
+        .map_err(|error| GatewayError::configuration(format!("invoking {function} failed: {error}")))?;
+    let Body::Events(mut events) = output.body else {
+        return Err(GatewayError::malformed("the function's answer is no stream"));
+    };
+    let mut read = BytesMut::new();
+    let end = loop {
+        if let Some(end) = read.windows(DIVIDER.len()).position(|window| window == DIVIDER) {
+            break end;
+        }
+        if read.len() > LONGEST_HEAD {
+            return Err(GatewayError::malformed("the function's stream has no head"));
+        }
+        match events.next().await {
+            Some(event) => match piece(event) {
+                Some(Ok(bytes)) => read.extend_from_slice(&bytes),
+                Some(Err(error)) => return Err(GatewayError::malformed(error.to_string())),
+                None => {}
+            },
+            None => return Err(GatewayError::malformed("the function's stream has no head")),
+        }
+    };
+    let head: Map<String, Value> = serde_json::from_slice(&read[..end])
+        .map_err(|error| GatewayError::malformed(format!("the head of the function's stream: {error}")))?;
+    let (status, mut headers) = head_of(&head)
+        .ok_or_else(|| GatewayError::malformed("the head of the function's stream is malformed"))?;
+    if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
+        headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
+    }
+    let rest = read.split_off(end + DIVIDER.len()).freeze();
+    let first = (!rest.is_empty()).then_some(Ok(rest));
+    let following = events.filter_map(|event| std::future::ready(piece(event)));
+    let body = patience.watch(futures::stream::iter(first).chain(following));
+    Ok(Answer { status, headers, body })
+}
+
+/// Status and headers in a stream's head.
+fn head_of(head: &Map<String, Value>) -> Option<(u16, HeaderMap)> {
+    let status = proxy_events::status(head.get("statusCode"))?;
+    let mut headers = proxy_events::headers(head)?;
+    for cookie in head.get("cookies").and_then(Value::as_array).into_iter().flatten() {
+        headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie.as_str()?).ok()?);
+    }
+    let framing: Vec<HeaderName> =
+        headers.keys().filter(|name| proxy_events::is_framing(name)).cloned().collect();
+    for name in framing {
+        headers.remove(name);
+    }
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    Some((status, headers))
+}
+
+/// What an event of the stream adds to the body; the last one may say that the function failed.
+fn piece(event: Event) -> Option<io::Result<Bytes>> {
+    if event.name == "PayloadChunk" {
+        return event.payload.map(Ok);
+    }
+    let code = event.members.get("ErrorCode")?;
+    let details = event.members.get("ErrorDetails").and_then(Value::as_str).unwrap_or_default();
+    Some(Err(io::Error::other(format!("the function failed: {code} {details}"))))
+}
