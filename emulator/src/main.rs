@@ -12,6 +12,7 @@ mod front_door;
 mod progress;
 mod registry;
 mod server;
+mod spoken;
 mod startup;
 
 use std::process::ExitCode;

@@ -1,8 +1,9 @@
 //! The listener: accepts connections and hands their requests to the front door.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use http::{Request, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -10,7 +11,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::front_door::{Caller, FrontDoor, framing::Strict};
+use crate::{
+    front_door::{
+        Caller, FrontDoor,
+        framing::{Heads, Strict},
+    },
+    spoken::Spoken,
+};
 
 /// How long a client may take to send its headers; slower ones are cut.
 const HEADER_TIME: Duration = Duration::from_secs(30);
@@ -21,6 +28,7 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Server {
     http: http1::Builder,
     door: Arc<FrontDoor>,
+    spoken: Arc<Spoken>,
     stop: CancellationToken,
     connections: TaskTracker,
 }
@@ -30,7 +38,7 @@ impl Server {
     pub(crate) fn new(door: Arc<FrontDoor>, stop: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
         http.title_case_headers(true).timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-        Self { http, door, stop, connections: TaskTracker::new() }
+        Self { http, door, spoken: Arc::default(), stop, connections: TaskTracker::new() }
     }
 
     /// Serves one connection in the background.
@@ -38,9 +46,23 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Strict::new(stream));
+        let heads = Heads::default();
+        let io = TokioIo::new(Strict::new(stream, heads.clone()));
         let (door, stop) = (Arc::clone(&self.door), self.stop.clone());
-        let service = service_fn(move |request| Arc::clone(&door).handle(request, caller));
+        let spoken = Arc::clone(&self.spoken);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(names) = heads.next() {
+                request.extensions_mut().insert(names);
+            }
+            let (door, spoken) = (Arc::clone(&door), Arc::clone(&spoken));
+            let closes = request.headers().get(header::CONNECTION);
+            let stays_open = closes.is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"close"));
+            async move {
+                let mut response = door.handle(request, caller).await?;
+                spoken.write(&mut response, stays_open);
+                Ok::<_, Infallible>(response)
+            }
+        });
         let connection = self.http.serve_connection(io, service).with_upgrades();
         self.connections.spawn(async move {
             tokio::pin!(connection);

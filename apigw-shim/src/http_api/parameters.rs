@@ -213,6 +213,7 @@ pub(super) fn change_request(changes: &[Change], view: &View<'_>) -> (Incoming, 
         request.query.clone()
     };
     let changed = Incoming {
+        names: request.names.clone(),
         method: request.method.clone(),
         path: path.clone().unwrap_or_else(|| request.path.clone()),
         query,

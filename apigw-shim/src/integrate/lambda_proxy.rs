@@ -2,8 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
-use proxy_events::{headers, is_binary, multi_values, path_values, single_values, status};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use proxy_events::{WrittenNames, headers, is_binary, multi_values, path_values, single_values, status};
 use runtime::Body;
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, 
         return Err(malformed());
     }
     let status = status(members.get("statusCode")).ok_or_else(malformed)?;
-    let mut headers = headers(&members).ok_or_else(malformed)?;
+    let mut headers = headers(&members).map(joined).ok_or_else(malformed)?;
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
         headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
@@ -139,5 +139,46 @@ pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, 
     } else {
         Bytes::copy_from_slice(text.as_bytes())
     };
-    Ok(Answer { status, headers, body: Body::Bytes(body) })
+    Ok(Answer { status, headers, body: Body::Bytes(body), names: written(&members) })
+}
+
+/// Many values of one header go out as one line, but for cookies, which cannot.
+fn joined(headers: HeaderMap) -> HeaderMap {
+    if headers.keys_len() == headers.len() {
+        return headers;
+    }
+    let mut joined = HeaderMap::with_capacity(headers.keys_len());
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter();
+        if *name == header::SET_COOKIE {
+            joined.extend(values.map(|value| (name.clone(), value.clone())));
+            continue;
+        }
+        let values: Vec<&[u8]> = values.map(HeaderValue::as_bytes).collect();
+        if let Ok(value) = HeaderValue::from_bytes(&values.join(&b", "[..])) {
+            joined.insert(name, value);
+        }
+    }
+    joined
+}
+
+/// How the function wrote the names of its headers, if otherwise than the listener would.
+pub(super) fn written(members: &serde_json::Map<String, Value>) -> Option<WrittenNames> {
+    let names = ["multiValueHeaders", "headers"].into_iter();
+    let names = names.filter_map(|member| members.get(member)?.as_object()).flat_map(|all| all.keys());
+    let mut lines = String::new();
+    for name in names.filter(|name| !is_title(name)) {
+        lines.push_str(name);
+        lines.push('\n');
+    }
+    (!lines.is_empty()).then(|| WrittenNames::lines(&lines))
+}
+
+/// Whether a name is written with capitals at the beginnings of its words and nowhere else.
+fn is_title(name: &str) -> bool {
+    name.split('-').all(|word| {
+        let mut letters = word.chars();
+        letters.next().is_none_or(|first| !first.is_ascii_lowercase())
+            && letters.all(|letter| !letter.is_ascii_uppercase())
+    })
 }

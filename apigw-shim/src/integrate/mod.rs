@@ -90,7 +90,8 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 .map_err(GatewayError::failure)?;
                 Ok(if *is_proxy {
                     let headers = http_endpoint::forwardable(&headers);
-                    Reply::Proxied(Answer { status: status.as_u16(), headers, body: Body::Bytes(body) })
+                    let (status, body) = (status.as_u16(), Body::Bytes(body));
+                    Reply::Proxied(Answer { status, headers, body, names: None })
                 } else {
                     Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }
                 })

@@ -12,7 +12,7 @@ use runtime::{Body, Event, Input};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::{call_context, http_endpoint::forwardable};
+use super::{call_context, http_endpoint::forwardable, lambda_proxy::written};
 use crate::{
     State,
     rest_api::{gateway_response::GatewayError, integration_request::Prepared, integration_response::Answer},
@@ -73,6 +73,7 @@ pub(super) async fn server(
         status: parts.status.as_u16(),
         headers: forwardable(&parts.headers),
         body: patience.watch(body),
+        names: None,
     })
 }
 
@@ -122,7 +123,7 @@ pub(super) async fn function(
     let first = (!rest.is_empty()).then_some(Ok(rest));
     let following = events.filter_map(|event| std::future::ready(piece(event)));
     let body = patience.watch(futures::stream::iter(first).chain(following));
-    Ok(Answer { status, headers, body })
+    Ok(Answer { status, headers, body, names: written(&head) })
 }
 
 /// Status and headers in a stream's head.

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use dashmap::DashMap;
 use http::{HeaderMap, HeaderValue, header};
+use proxy_events::WrittenNames;
 use runtime::{Body, Timestamp};
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ struct Kept {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+    names: Option<WrittenNames>,
     until: Timestamp,
 }
 
@@ -88,6 +90,7 @@ impl Cache {
             status: kept.status,
             headers: kept.headers.clone(),
             body: Body::Bytes(kept.body.clone()),
+            names: kept.names.clone(),
         })
     }
 
@@ -163,7 +166,8 @@ pub(crate) fn keep(state: &State, lookup: Lookup, answer: &mut Answer) {
     {
         let now = state.clock.now();
         let (headers, body) = (answer.headers.clone(), body.clone());
-        cache.put(key, Kept { status: answer.status, headers, body, until: now.plus(ttl) }, now);
+        let names = answer.names.clone();
+        cache.put(key, Kept { status: answer.status, headers, body, names, until: now.plus(ttl) }, now);
     }
     warn(answer, warns);
 }

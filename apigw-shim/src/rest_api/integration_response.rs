@@ -14,7 +14,7 @@ use crate::{
     integrate::{Reply, Selector},
     mapping::{self, Overrides, parameters::View, text},
 };
-use proxy_events::is_binary;
+use proxy_events::{WrittenNames, is_binary};
 use runtime::Body;
 
 /// An answer, as the client gets it.
@@ -22,6 +22,8 @@ pub(crate) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Body,
+    /// How a function wrote the headers' names.
+    pub names: Option<WrittenNames>,
 }
 
 pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, GatewayError> {
@@ -90,7 +92,12 @@ pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, Gatew
     for (name, value) in Overrides::texts(&overrides.response, "header") {
         set(&mut answer, &name, &value);
     }
-    Ok(Answer { status: status.unwrap_or(response.status), headers: answer, body: Body::Bytes(body) })
+    Ok(Answer {
+        status: status.unwrap_or(response.status),
+        headers: answer,
+        body: Body::Bytes(body),
+        names: None,
+    })
 }
 
 /// The first response whose pattern takes the answer, or the default.

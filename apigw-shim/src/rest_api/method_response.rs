@@ -10,6 +10,9 @@ pub(crate) fn finish(exchange: &Exchange<'_>, mut answer: Answer) -> Response<Bo
     let mut response = Response::new(answer.body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = remapped(answer.headers);
+    if let Some(names) = answer.names {
+        response.extensions_mut().insert(names);
+    }
     response
 }
 

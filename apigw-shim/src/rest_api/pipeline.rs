@@ -1,5 +1,7 @@
 //! The way of a request through a REST API, on one screen.
 
+use std::sync::LazyLock;
+
 use aws_wire::ServiceError;
 use http::{HeaderName, HeaderValue, Response};
 use runtime::Body;
@@ -15,7 +17,11 @@ use super::{
     integration_request, integration_response, method_response, route, validate,
 };
 use crate::{State, integrate, mapping};
-use proxy_events::Incoming;
+use proxy_events::{Incoming, WrittenNames};
+
+/// The headers that AWS writes otherwise than others do.
+static OWN_NAMES: LazyLock<WrittenNames> =
+    LazyLock::new(|| WrittenNames::lines("x-amzn-RequestId\nx-amz-apigw-id\nx-amzn-ErrorType\n"));
 
 async fn run(
     state: &State,
@@ -65,6 +71,11 @@ pub(crate) async fn answer(
         Ok(response) => (response, None),
         Err(error) => (render_error(state, stage, request, &trail, &error), Some(error)),
     };
+    let names = match response.extensions_mut().remove::<WrittenNames>() {
+        None => OWN_NAMES.clone(),
+        Some(names) => names.and(&OWN_NAMES),
+    };
+    response.extensions_mut().insert(names);
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request.request_id) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), value);

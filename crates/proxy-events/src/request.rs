@@ -10,6 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::WrittenNames;
+
 /// The most that a request's body may have.
 pub const MOST_BODY: usize = 10 * 1024 * 1024;
 
@@ -26,6 +28,8 @@ pub struct Incoming {
     pub version: Version,
     /// All headers.
     pub headers: HeaderMap,
+    /// How the headers' names were written, where that is known.
+    pub names: Option<WrittenNames>,
     /// All of the body.
     pub body: Bytes,
     /// Where it comes from.
@@ -50,6 +54,7 @@ impl Incoming {
             method: parts.method,
             path,
             version: parts.version,
+            names: parts.extensions.get().cloned(),
             headers: parts.headers,
             body,
             peer,
@@ -75,7 +80,7 @@ impl Incoming {
         self.header("content-type")
     }
 
-    /// Headers with the names clients usually write, and the two that the gateway adds.
+    /// Headers with the names the client wrote, and those that the gateway adds.
     pub fn header_pairs(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
         let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(self.headers.len() + 4);
         for (name, value) in &self.headers {
@@ -83,12 +88,14 @@ impl Incoming {
             if matches!(name, "connection" | "content-length" | "transfer-encoding" | "x-amzn-trace-id") {
                 continue;
             }
-            pairs.push((canonical(name), String::from_utf8_lossy(value.as_bytes())));
+            let written = self.names.as_ref().and_then(|names| names.get(name));
+            let name = known(name).or(written).unwrap_or(name);
+            pairs.push((Cow::Borrowed(name), String::from_utf8_lossy(value.as_bytes())));
         }
         pairs.push((Cow::Borrowed("X-Amzn-Trace-Id"), Cow::Borrowed(&self.trace_id)));
         let mut add = |name: &'static str, value: String| {
             if !self.headers.contains_key(name) {
-                pairs.push((canonical(name), Cow::Owned(value)));
+                pairs.push((Cow::Borrowed(known(name).unwrap_or(name)), Cow::Owned(value)));
             }
         };
         add("x-forwarded-for", self.peer.to_string());
@@ -209,9 +216,9 @@ pub fn encode_path(part: &str) -> String {
     utf8_percent_encode(part, IN_PATH).to_string()
 }
 
-/// Names of headers that clients write in capitals. HTTP does not tell names apart by that, and the names a client
-/// wrote do not survive the server; other names stay as HTTP/2 has them, in small letters.
-fn canonical(name: &str) -> Cow<'_, str> {
+/// Names of headers that AWS writes in one way, however the client wrote them. Others are as the client wrote them, or,
+/// where that is not known, as HTTP/2 has them, in small letters.
+fn known(name: &str) -> Option<&'static str> {
     const KNOWN: &[&str] = &[
         "Accept",
         "Accept-Charset",
@@ -259,8 +266,7 @@ fn canonical(name: &str) -> Cow<'_, str> {
         "X-Forwarded-Proto",
         "X-Requested-With",
     ];
-    let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
-    known.map_or(Cow::Borrowed(name), |known| Cow::Borrowed(known))
+    KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
 }
 
 /// Whether a content type is one of the binary media types of an API; `*/*` is all of them.

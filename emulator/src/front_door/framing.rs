@@ -1,16 +1,36 @@
 //! What hyper reads over and we refuse: line ends of a bare LF in a request's head, and a request with two lengths
 //! (`Content-Length` beside `Transfer-Encoding`). A proxy in front may see other requests in such bytes than we do.
 //!
+//! It also remembers how the names of headers were written, which hyper does not.
+//!
 //! [`Strict`] stands between the socket and hyper and follows where heads begin and end. At a fault it makes the
 //! offending line unreadable, so that hyper itself answers 400 and closes.
 
 use std::{
+    collections::VecDeque,
     io,
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
+use proxy_events::WrittenNames;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What the heads of a connection's requests have called their headers: one entry for each request not handled yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heads(Arc<Mutex<VecDeque<WrittenNames>>>);
+
+impl Heads {
+    /// The names of the request that is handled next.
+    pub(crate) fn next(&self) -> Option<WrittenNames> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn push(&self, names: WrittenNames) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(names);
+    }
+}
 
 /// A socket whose requests are framed in one way only.
 pub(crate) struct Strict<S> {
@@ -20,8 +40,8 @@ pub(crate) struct Strict<S> {
 
 impl<S> Strict<S> {
     /// Watches what is read from `inner`.
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner, watch: Watch::default() }
+    pub(crate) fn new(inner: S, heads: Heads) -> Self {
+        Self { inner, watch: Watch::new(heads) }
     }
 }
 
@@ -80,6 +100,9 @@ struct Watch {
     /// Whether its last byte was a carriage return.
     returned: bool,
     head: Head,
+    /// The names of the head under way, each with a line end.
+    names: String,
+    heads: Heads,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,13 +128,18 @@ struct Head {
     upgrade: bool,
 }
 
-impl Default for Watch {
-    fn default() -> Self {
-        Self { place: Place::Start, line: Vec::with_capacity(KEPT), returned: false, head: Head::default() }
-    }
-}
-
 impl Watch {
+    fn new(heads: Heads) -> Self {
+        Self {
+            place: Place::Start,
+            line: Vec::with_capacity(KEPT),
+            returned: false,
+            head: Head::default(),
+            names: String::new(),
+            heads,
+        }
+    }
+
     fn see(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             let passed = match self.place {
@@ -165,6 +193,8 @@ impl Watch {
             }
             Place::Head if line.is_empty() => {
                 let Head { length, chunked, upgrade } = std::mem::take(&mut self.head);
+                self.heads.push(WrittenNames::lines(&self.names));
+                self.names.clear();
                 self.place = match length {
                     _ if upgrade => Place::Beyond,
                     _ if chunked => Place::ChunkSize,
@@ -173,7 +203,7 @@ impl Watch {
                 };
                 true
             }
-            Place::Head => self.head.see(line),
+            Place::Head => self.head.see(line, &mut self.names),
             Place::ChunkSize => {
                 let digits =
                     line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
@@ -198,9 +228,14 @@ impl Watch {
 
 impl Head {
     /// Takes a header line; `false` if with it the request has two lengths.
-    fn see(&mut self, line: &[u8]) -> bool {
+    fn see(&mut self, line: &[u8], names: &mut String) -> bool {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return true };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        // A name that is none is hyper's to refuse.
+        if let Ok(name) = std::str::from_utf8(name) {
+            names.push_str(name);
+            names.push('\n');
+        }
         if name.eq_ignore_ascii_case(b"content-length") {
             self.length = parsed(value, 10);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -222,12 +257,29 @@ mod tests {
 
     /// What hyper gets of `text`, arriving in pieces of `size`.
     fn seen(text: &str, size: usize) -> Vec<u8> {
-        let mut watch = Watch::default();
+        let mut watch = Watch::new(Heads::default());
         let mut bytes = text.as_bytes().to_vec();
         for piece in bytes.chunks_mut(size) {
             watch.see(piece);
         }
         bytes
+    }
+
+    #[test]
+    fn names_are_remembered_as_they_were_written() {
+        let heads = Heads::default();
+        let mut watch = Watch::new(heads.clone());
+        let mut bytes =
+            b"POST / HTTP/1.1\r\nX-Own: a\r\ncontent-LENGTH: 3\r\n\r\na:bGET / HTTP/1.1\r\nhost: a\r\n\r\n"
+                .to_vec();
+        for piece in bytes.chunks_mut(5) {
+            watch.see(piece);
+        }
+        let first = heads.next().unwrap();
+        assert_eq!(first.iter().collect::<Vec<_>>(), ["X-Own", "content-LENGTH"]);
+        assert_eq!(first.get("x-own"), Some("X-Own"));
+        assert_eq!(heads.next().unwrap().iter().collect::<Vec<_>>(), ["host"]);
+        assert_eq!(heads.next(), None);
     }
 
     fn passes(text: &str) -> bool {
