@@ -18,6 +18,7 @@ mod management;
 mod mapping;
 mod members;
 mod metering;
+mod openapi;
 mod operations;
 mod patch;
 mod policy;
@@ -38,6 +39,7 @@ use runtime::{
 use store::{Store, StoreError};
 
 pub use addressed::{Addressed, AskedUri};
+pub use openapi::examine as examine_openapi;
 pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};
 

@@ -65,6 +65,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             return Err(conflict("Documentation version already exists"));
         }
         let answer = members::answer(&version);
+        let parts = record.documentation_parts.clone();
+        record.documentation_snapshots.insert(version.version.clone(), parts);
         record.documentation_versions.push(version);
         answer
     })
@@ -114,6 +116,7 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     rest_api::alter(state, &live, |record| {
         check(record, &input.documentation_version)?;
         record.documentation_versions.retain(|version| version.version != input.documentation_version);
+        record.documentation_snapshots.remove(&input.documentation_version);
         Ok(Output::empty())
     })
     .await

@@ -72,7 +72,7 @@ fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
 }
 
 /// Checks the address of an integration of a kind.
-fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
+pub(crate) fn check_uri(kind: &str, uri: Option<&str>) -> Result<(), ServiceError> {
     if kind == "MOCK" {
         return Ok(());
     }
@@ -115,7 +115,7 @@ fn check_aws_uri(kind: &str, uri: &str) -> Result<(), ServiceError> {
 
 /// Templates are parsed when they are deployed; one that does not parse is refused at once, by us alone: AWS fails the
 /// requests instead.
-pub(super) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceError> {
+pub(crate) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceError> {
     for (content_type, template) in templates.into_iter().flatten() {
         vtl::Template::parse(template).map_err(|error| {
             bad_request(format!("Invalid mapping template specified for {content_type}: {error}"))
@@ -134,7 +134,7 @@ fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
     Ok(behavior)
 }
 
-fn timeout(millis: Option<i64>) -> Result<u64, ServiceError> {
+pub(crate) fn timeout(millis: Option<i64>) -> Result<u64, ServiceError> {
     let Some(millis) = millis else { return Ok(TIMEOUT) };
     let millis = u64::try_from(millis).ok().filter(|millis| (50..=TIMEOUT).contains(millis));
     millis.ok_or_else(|| bad_request("Timeout should be between 50 ms and 29000 ms"))

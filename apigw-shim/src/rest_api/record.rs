@@ -35,6 +35,9 @@ pub(crate) struct RestApi {
     pub documentation_parts: Vec<DocumentationPart>,
     #[serde(default)]
     pub documentation_versions: Vec<DocumentationVersion>,
+    /// The documentation as it was when each version of it was made.
+    #[serde(default)]
+    pub documentation_snapshots: BTreeMap<String, Vec<DocumentationPart>>,
     #[serde(default)]
     pub request_validators: Vec<RequestValidator>,
     #[serde(default = "Model::defaults")]

@@ -7,6 +7,7 @@ mod authorizers;
 mod control;
 mod http_api;
 mod integrations;
+mod openapi;
 mod rest_api;
 mod rig;
 mod stages;
