@@ -8,6 +8,7 @@
 pub(crate) mod apply;
 pub(crate) mod document;
 pub(crate) mod export;
+pub(crate) mod http;
 pub(crate) mod import;
 mod reference;
 
@@ -113,6 +114,13 @@ fn weigh(value: &Value, limit: usize) -> usize {
 
 fn strings(value: Option<&Value>) -> Vec<String> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(document::text).collect()
+}
+
+/// What AWS's variables in a document stand for.
+fn substituted(text: &str, region: &str, account: &str) -> String {
+    text.replace("${AWS::Region}", region)
+        .replace("${AWS::AccountId}", account)
+        .replace("${AWS::Partition}", "aws")
 }
 
 fn flag(members: &Map<String, Value>, name: &str) -> bool {

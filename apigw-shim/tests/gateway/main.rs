@@ -8,6 +8,7 @@ mod control;
 mod http_api;
 mod integrations;
 mod openapi;
+mod openapi_http;
 mod rest_api;
 mod rig;
 mod stages;

@@ -221,6 +221,14 @@ impl Rig {
         result.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
     }
 
+    /// What an HTTP API is as a document.
+    pub async fn http_exported(&self, members: Value) -> Result<String, ServiceError> {
+        let service = self.gateway.http_service();
+        let output = self.call(&service, "ExportApi", members, Body::Empty).await?;
+        let text = output.body.read(usize::MAX).await.unwrap();
+        Ok(String::from_utf8(text.to_vec()).unwrap())
+    }
+
     /// Calls an operation of REST APIs that is refused.
     pub async fn rest_refuses(&self, operation: &str, members: Value) -> ServiceError {
         self.try_call(&self.gateway.rest_service(), operation, members).await.unwrap_err()

@@ -36,6 +36,11 @@ pub(super) fn of(document: &Map<String, Value>, version: Version, asked: BasePat
     if kept.is_empty() { String::new() } else { format!("/{kept}") }
 }
 
+/// The same of an OpenAPI 3.0 document.
+pub(crate) fn of_openapi(document: &Map<String, Value>, asked: BasePath) -> String {
+    of(document, Version::OpenApi3, asked)
+}
+
 /// A variable `basePath` is the base path, even where the server's URL does not name it.
 fn of_server(document: &Map<String, Value>) -> String {
     let server = document.get("servers").and_then(|servers| servers.get(0)).and_then(Value::as_object);

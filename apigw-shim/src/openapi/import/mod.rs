@@ -1,6 +1,6 @@
 //! A document into a draft of a REST API. Nothing is known here of what the API has already.
 
-mod base_path;
+pub(crate) mod base_path;
 mod documentation;
 mod integration;
 mod models;

@@ -133,9 +133,7 @@ impl Reader<'_> {
 
     /// What AWS's variables in a document stand for.
     pub(super) fn substituted(&self, text: &str) -> String {
-        text.replace("${AWS::Region}", &self.options.region)
-            .replace("${AWS::AccountId}", &self.options.account)
-            .replace("${AWS::Partition}", "aws")
+        crate::openapi::substituted(text, &self.options.region, &self.options.account)
     }
 
     /// Sets how a method lets callers in. What an operation requires stands for what the document requires.
