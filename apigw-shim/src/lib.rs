@@ -134,6 +134,12 @@ impl ApiGateway {
         summary::of(&self.0)
     }
 
+    /// A stage as an OpenAPI 3.0 document whose server is this one: `None` where there is no such stage, or none that
+    /// OpenAPI can describe.
+    pub fn openapi(&self, api: &str, stage: &str) -> Option<serde_json::Value> {
+        openapi::served(&self.0, api, stage)
+    }
+
     /// Opens a connection to a WebSocket API, if the request asks for one; gives the request back if it does not.
     pub async fn connect(
         &self,

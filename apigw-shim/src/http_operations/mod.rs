@@ -15,6 +15,8 @@ mod stage;
 mod tags;
 mod vpc_link;
 
+pub(crate) use export_api::document as export;
+
 use std::sync::Arc;
 
 use aws_wire::{PageToken, ServiceError};

@@ -15,7 +15,12 @@ mod reference;
 use aws_wire::ServiceError;
 use serde_json::{Map, Value};
 
-use crate::error::{bad_request, not_yet};
+use crate::{
+    State,
+    apis::Kind,
+    error::{bad_request, not_yet},
+    http_operations, operations, rest_api, summary,
+};
 
 /// What is wrong with a document, of which some may be passed over.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,6 +78,26 @@ pub(crate) fn parse(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
     document::parse(body).map_err(|error| bad_request(format!("Invalid OpenAPI input. ({error})")))
 }
 
+/// A stage as a document for whoever calls it: without extensions, and with the address that works here.
+pub(crate) fn served(state: &State, api: &str, stage: &str) -> Option<Value> {
+    let live = state.apis.live(api)?;
+    let (document, url) = match &live.kind {
+        Kind::Rest(_) => {
+            let plain = export::Extensions::default();
+            let exported = operations::export(state, &live, stage, export::Format::OpenApi3, plain);
+            (exported.ok()?.0, summary::rest_url(&state.options.endpoint, api, stage))
+        }
+        Kind::Http(_) => {
+            let exported = http_operations::export(state, &live, Some(stage), false);
+            (exported.ok()?, summary::http_url(&state.options.endpoint, api, stage))
+        }
+        Kind::Socket(_) => return None,
+    };
+    let mut document = document;
+    document["servers"] = serde_json::json!([{ "url": url }]);
+    Some(document)
+}
+
 /// What an import would say of a document: its warnings, or why it is refused. Nothing is made.
 pub fn examine(body: &[u8]) -> Result<Vec<String>, String> {
     let read = || {
@@ -80,7 +105,16 @@ pub fn examine(body: &[u8]) -> Result<Vec<String>, String> {
         let options = import::Options::new("us-east-1", "000000000000");
         let (draft, notes) = import::read(&document, &options)?;
         notes.verdict(false)?;
-        draft.resources()?;
+        let blank = rest_api::record::RestApi::default();
+        let made = apply::apply(draft, blank, &[], apply::Mode::Overwrite, |length| "x".repeat(length))?;
+        serde_json::to_vec(&made.api).map_err(|error| ServiceError::internal(error.to_string()))?;
+        let options = http::import::Options {
+            base_path: import::BasePath::Split,
+            region: options.region,
+            account: options.account,
+        };
+        // What REST APIs may be is, but for its version, what HTTP APIs are asked too.
+        let _ = http::import::read(&document, &options);
         Ok(notes.warnings)
     };
     read().map_err(|error: ServiceError| error.message)

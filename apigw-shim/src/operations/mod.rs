@@ -30,6 +30,7 @@ mod vpc_link;
 
 pub(crate) use authorizer::check as check_authorizer;
 pub(crate) use gateway_response::default_of as default_gateway_response;
+pub(crate) use get_export::export;
 pub(crate) use integration::{
     check_templates, check_uri as check_integration_uri, timeout as checked_timeout,
 };

@@ -10,7 +10,7 @@ pub(crate) type Texts = BTreeMap<String, String>;
 pub(crate) type Flags = BTreeMap<String, bool>;
 
 /// An API itself.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RestApi {
     pub id: String,

@@ -567,3 +567,30 @@ async fn documents_that_are_bombs_are_refused_in_time() {
     let refused = rig.rest_document("ImportRestApi", json!({}), &long).await.unwrap_err();
     assert!(refused.message.contains("too long paths"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn stages_are_served_with_the_address_that_works() {
+    let rig = Rig::new();
+    let api = imported(&rig, &everything()).await;
+    rig.deploy(&api, "dev").await;
+    let served = rig.gateway.openapi(&api, "dev").unwrap();
+    let url = format!("http://127.0.0.1:4566/restapis/{api}/dev/_user_request_");
+    assert_eq!(served["servers"], json!([{"url": url}]));
+    assert!(served["paths"]["/pets/{id}"]["get"]["responses"]["200"].is_object());
+    assert_eq!(
+        served["paths"]["/pets/{id}"]["get"].get(INTEGRATION),
+        None,
+        "addresses of backends are not shown"
+    );
+    assert_eq!(rig.gateway.openapi(&api, "prod"), None);
+    assert_eq!(rig.gateway.openapi("none", "dev"), None);
+    let members = json!({"Name": "h", "ProtocolType": "HTTP", "Target": "http://backend.test"});
+    let http = text(&rig.http("CreateApi", members).await, "ApiId");
+    let served = rig.gateway.openapi(&http, "$default").unwrap();
+    assert_eq!(served["servers"], json!([{"url": format!("http://127.0.0.1:4566/_aws/execute-api/{http}")}]));
+    let members =
+        json!({"Name": "w", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.a"});
+    let socket = text(&rig.http("CreateApi", members).await, "ApiId");
+    rig.http("CreateStage", json!({"ApiId": socket, "StageName": "dev"})).await;
+    assert_eq!(rig.gateway.openapi(&socket, "dev"), None);
+}

@@ -116,6 +116,8 @@ impl Reader<'_> {
                 Some(name.clone())
             }
             Some(Scheme::Ignored) => None,
+            // SAM writes so where a route is to have no authorizer.
+            None if name == "NONE" => None,
             None => {
                 self.notes.warn(format!("Security scheme '{name}' of {key} not found. Ignoring."));
                 None

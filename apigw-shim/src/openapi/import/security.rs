@@ -153,6 +153,8 @@ impl Reader<'_> {
                     method.authorization_scopes = strings(Some(scopes));
                 }
                 Some(Scheme::Ignored) => {}
+                // SAM writes so where an operation is to have no authorizer.
+                None if name == "NONE" => {}
                 None => {
                     let text = format!("Security definition '{name}' not found for {place}. Ignoring.");
                     self.notes.warn(text);
