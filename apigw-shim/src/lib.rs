@@ -18,6 +18,7 @@ mod management;
 mod mapping;
 mod members;
 mod metering;
+mod openapi;
 mod operations;
 mod patch;
 mod policy;
@@ -38,6 +39,7 @@ use runtime::{
 use store::{Store, StoreError};
 
 pub use addressed::{Addressed, AskedUri};
+pub use openapi::examine as examine_openapi;
 pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};
 
@@ -131,6 +133,12 @@ impl ApiGateway {
     /// Every API once for each of its stages, with its URL and routes, in the order in which the APIs were made.
     pub fn summary(&self) -> Vec<ApiSummary> {
         summary::of(&self.0)
+    }
+
+    /// A stage as an OpenAPI 3.0 document whose server is this one: `None` where there is no such stage, or none that
+    /// OpenAPI can describe.
+    pub fn openapi(&self, api: &str, stage: &str) -> Option<serde_json::Value> {
+        openapi::served(&self.0, api, stage)
     }
 
     /// Opens a connection to a WebSocket API, if the request asks for one; gives the request back if it does not.

@@ -55,10 +55,7 @@ fn rest(state: &State, live: &Live) -> Vec<ApiSummary> {
             name: api.name.clone(),
             kind: "REST",
             stage: stage.stage_name.clone(),
-            url: format!(
-                "{}/restapis/{}/{}/_user_request_",
-                state.options.endpoint, live.id, stage.stage_name
-            ),
+            url: rest_url(&state.options.endpoint, &live.id, &stage.stage_name),
             routes,
         }
     };
@@ -90,15 +87,14 @@ fn http(state: &State, live: &Live) -> Vec<ApiSummary> {
             })
             .collect();
         routes.sort();
-        let base = http_endpoint(&state.options.endpoint, &live.id);
+        let url = http_url(&state.options.endpoint, &live.id, &stage.name);
         let is_socket = matches!(live.kind, Kind::Socket(_));
-        let base = if is_socket { base.replacen("http", "ws", 1) } else { base };
         ApiSummary {
             id: live.id.clone(),
             name: text(&api.members, "Name").unwrap_or_default().to_owned(),
             kind: if is_socket { "WEBSOCKET" } else { "HTTP" },
             stage: stage.name.clone(),
-            url: if stage.name == "$default" { base } else { format!("{base}/{}", stage.name) },
+            url: if is_socket { url.replacen("http", "ws", 1) } else { url },
             routes,
         }
     };
@@ -115,6 +111,17 @@ fn target(uri: &str) -> String {
         Some((_, rest)) => rest.replacen(":action/", " ", 1).replacen(":path/", " /", 1),
         None => uri.to_owned(),
     }
+}
+
+/// The address of a stage of a REST API that works without any name being resolved.
+pub(crate) fn rest_url(endpoint: &str, id: &str, stage: &str) -> String {
+    format!("{endpoint}/restapis/{id}/{stage}/_user_request_")
+}
+
+/// The address of a stage of an HTTP API that works without any name being resolved.
+pub(crate) fn http_url(endpoint: &str, id: &str, stage: &str) -> String {
+    let base = http_endpoint(endpoint, id);
+    if stage == "$default" { base } else { format!("{base}/{stage}") }
 }
 
 /// The address of an HTTP API that works without any name being resolved.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -25,6 +25,7 @@ pub(crate) fn router(worlds: Arc<Worlds>) -> Router {
         .route("/_localstack/info", get(info))
         .route("/_localstack/init", get(init))
         .route("/_tule/lambda/code/{*path}", get(package))
+        .route("/_tule/openapi/{api}/{stage}", get(openapi))
         .route("/_tule/reset", post(reset))
         .route("/_localstack/state/reset", post(reset))
         .fallback(unknown)
@@ -79,6 +80,17 @@ async fn package(State(worlds): State<Arc<Worlds>>, request: axum::extract::Requ
             StatusCode::FORBIDDEN,
             &json!({ "message": "the link has expired or was not given out here" }),
         ),
+    }
+}
+
+/// A stage's OpenAPI document, whose server is this one.
+async fn openapi(State(worlds): State<Arc<Worlds>>, Path((api, stage)): Path<(String, String)>) -> Response {
+    match worlds.now().apis.openapi(&api, &stage) {
+        Some(document) => answer(StatusCode::OK, &document),
+        None => {
+            let message = format!("there is no REST or HTTP API {api} with a stage {stage}");
+            answer(StatusCode::NOT_FOUND, &json!({ "message": message }))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 use e2e::{Answer, Tule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A request that would make a state machine, with other header lines.
 fn create(lines: &str) -> Vec<u8> {
@@ -64,8 +64,18 @@ fn requests_under_foreign_names_or_from_foreign_pages_change_nothing() {
 #[test]
 fn admin_routes_are_not_for_other_sites_and_have_no_effect() {
     let tule = Tule::start(&["--executor", "process"]);
-    for path in ["/_tule/health", "/_localstack/health", "/health", "/_localstack/info", "/_localstack/init"]
-    {
+    let api = r#"{"name": "a", "protocolType": "HTTP", "target": "http://127.0.0.1:9/"}"#;
+    let made = tule.request("POST", "/v2/apis", &[("content-type", "application/json")], api);
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let document = format!("/_tule/openapi/{}/$default", made["apiId"].as_str().unwrap());
+    for path in [
+        "/_tule/health",
+        "/_localstack/health",
+        "/health",
+        "/_localstack/info",
+        "/_localstack/init",
+        document.as_str(),
+    ] {
         let answer = tule.request("GET", path, &[], "");
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.headers.contains("x-content-type-options: nosniff"), "{path}: {}", answer.headers);
@@ -136,7 +146,7 @@ functions.create_function(FunctionName='f', Runtime='python3.12', Handler='index
 print(functions.invoke(FunctionName='f')['Payload'].read().decode())
 "#;
     let Some(said) = e2e::client(&tule, "python", &["-c", script]) else { return };
-    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let said: Value = serde_json::from_str(&said).unwrap();
     let refused =
         json!({"/_tule/health": 403, "/_tule/reset": 403, "/_localstack/info": 403, "engine": false});
     assert_eq!(said, refused);

@@ -96,6 +96,14 @@ fn seeds(root: &Path, name: &str) -> Result<BTreeSet<String>, Failure> {
         }
         "jsonata" => texts(&fixtures.join("jsonata/aws.json"), &["expr"])?,
         "jsonpath" => texts(&fixtures.join("jsonpath/jayway.json"), &["path"])?,
+        "openapi" => {
+            let folder = fixtures.join("apis/openapi");
+            let files = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+            files
+                .filter(|path| path.extension().is_some_and(|kind| kind != "md"))
+                .map(fs::read_to_string)
+                .collect::<Result<_, _>>()?
+        }
         "template" => BTreeSet::from([fs::read_to_string(fixtures.join("apps/orders/template.yaml"))?]),
         "vtl" => {
             let mut found = texts(&fixtures.join("vtl/aws.json"), &["template"])?;

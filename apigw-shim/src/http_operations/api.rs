@@ -19,6 +19,9 @@ use crate::{
     summary::http_endpoint,
 };
 
+/// The expression that chooses the routes of HTTP APIs; they have no other.
+pub(super) const SELECTION: &str = "$request.method $request.path";
+
 /// What only HTTP APIs have.
 const HTTP_ONLY: &[&str] = &["CorsConfiguration", "CredentialsArn", "RouteKey", "Target"];
 
@@ -33,7 +36,7 @@ const KEPT: &[&str] = &[
     "Version",
 ];
 
-fn render(state: &State, api: &Api) -> Members {
+pub(super) fn render(state: &State, api: &Api) -> Members {
     let mut members = api.members.clone();
     members.insert(String::from("ApiId"), json!(api.id));
     let mut endpoint = http_endpoint(&state.options.endpoint, &api.id);
@@ -45,7 +48,7 @@ fn render(state: &State, api: &Api) -> Members {
     members
 }
 
-fn record(state: &State, live: &Live) -> Result<Arc<Api>, ServiceError> {
+pub(super) fn record(state: &State, live: &Live) -> Result<Arc<Api>, ServiceError> {
     state.apis.http_apis.get(&live.key()).ok_or_else(|| {
         crate::error::not_found(format!(
             "Invalid API identifier specified {}:{}",
@@ -68,7 +71,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if let Some(key) = &route_key {
         route::check_key(key)?;
     }
-    let (live, api) = add(state, ctx, &input, "HTTP", "$request.method $request.path").await?;
+    let (live, api) = add(state, ctx, &input, "HTTP", SELECTION).await?;
     if let Some(target) = target {
         let _changing = live.changing.lock().await;
         quick_create(state, &live, &target, route_key.as_deref().unwrap_or("$default")).await?;
@@ -109,6 +112,21 @@ async fn add(
     protocol: &str,
     selection: &str,
 ) -> Result<(Arc<Live>, Arc<Api>), ServiceError> {
+    let api = blank(state, input, protocol, selection)?;
+    let id = api.id.clone();
+    let key = scope_key(&ctx.scope).number(api.sequence);
+    let api = state.apis.http_apis.put(key, api).await.map_err(storage)?;
+    let live = state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::of(&api));
+    Ok((live, api))
+}
+
+/// A new API's record, which nothing knows yet.
+pub(super) fn blank(
+    state: &State,
+    input: &Members,
+    protocol: &str,
+    selection: &str,
+) -> Result<Api, ServiceError> {
     let tags = texts(input, "Tags");
     let id = id::api(&tags);
     if state.apis.live(&id).is_some() {
@@ -122,15 +140,12 @@ async fn add(
         "ProtocolType": protocol,
     });
     members["CreatedDate"] = now(state);
-    let mut api = Api { id: id.clone(), sequence: state.apis.sequence(), members: Members::new(), tags };
+    let mut api = Api { id, sequence: state.apis.sequence(), members: Members::new(), tags };
     if let Value::Object(members) = members {
         api.members = members;
     }
     api.members.extend(keep(input, KEPT));
-    let key = scope_key(&ctx.scope).number(api.sequence);
-    let api = state.apis.http_apis.put(key, api).await.map_err(storage)?;
-    let live = state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::of(&api));
-    Ok((live, api))
+    Ok(api)
 }
 
 /// An API made with a target has a route to it, and a stage that deploys itself.

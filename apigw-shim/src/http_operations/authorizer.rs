@@ -114,16 +114,21 @@ fn check_name(state: &State, live: &Live, name: &str, own: Option<&str>) -> Resu
     Ok(())
 }
 
+/// An authorizer with all that it has unless it says so, once it is checked.
+pub(super) fn complete(live: &Live, mut members: Members) -> Result<Members, ServiceError> {
+    check(live, &members)?;
+    if !is_socket(live) && text(&members, "AuthorizerType").as_deref() == Some("REQUEST") {
+        members.entry("EnableSimpleResponses").or_insert(json!(false));
+        members.entry("AuthorizerResultTtlInSeconds").or_insert(json!(0));
+    }
+    Ok(members)
+}
+
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
     refuse_unknown(&input)?;
-    let mut members = keep(&input, KEPT);
-    check(&live, &members)?;
-    if !is_socket(&live) && text(&members, "AuthorizerType").as_deref() == Some("REQUEST") {
-        members.entry("EnableSimpleResponses").or_insert(json!(false));
-        members.entry("AuthorizerResultTtlInSeconds").or_insert(json!(0));
-    }
+    let members = complete(&live, keep(&input, KEPT))?;
     check_name(state, &live, &required(&input, "Name"), None)?;
     let child = Child { id: id::random(6), parent: None, members };
     child::put(&state.apis.authorizers, &SORT, &live, child).await

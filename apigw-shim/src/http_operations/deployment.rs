@@ -22,12 +22,29 @@ fn render(deployment: &Deployment) -> Members {
     members
 }
 
+/// What a deployment would have now, without a name; nothing at all, if that is asked for.
+pub(super) fn now_there(state: &State, live: &Live, nothing: bool) -> Deployment {
+    let most = if nothing { 0 } else { usize::MAX };
+    let (apis, prefix) = (&state.apis, live.prefix());
+    Deployment {
+        id: String::new(),
+        sequence: 0,
+        members: Members::new(),
+        routes: apis.routes.page(&prefix, None, most),
+        integrations: apis.integrations.page(&prefix, None, most),
+        authorizers: apis.authorizers.page(&prefix, None, most),
+        integration_responses: apis.integration_responses.page(&prefix, None, most),
+        route_responses: apis.route_responses.page(&prefix, None, most),
+    }
+}
+
 async fn deploy(
     state: &State,
     live: &Live,
     description: Option<String>,
     automatic: bool,
 ) -> Result<Arc<Deployment>, ServiceError> {
+    let mut deployment = now_there(state, live, false);
     let mut members = Members::from_iter([
         (String::from("AutoDeployed"), json!(automatic)),
         (String::from("CreatedDate"), now(state)),
@@ -36,16 +53,8 @@ async fn deploy(
     if let Some(description) = description {
         members.insert(String::from("Description"), json!(description));
     }
-    let deployment = Deployment {
-        id: id::random(6),
-        sequence: state.apis.sequence(),
-        members,
-        routes: state.apis.routes.page(&live.prefix(), None, usize::MAX),
-        integrations: state.apis.integrations.page(&live.prefix(), None, usize::MAX),
-        authorizers: state.apis.authorizers.page(&live.prefix(), None, usize::MAX),
-        integration_responses: state.apis.integration_responses.page(&live.prefix(), None, usize::MAX),
-        route_responses: state.apis.route_responses.page(&live.prefix(), None, usize::MAX),
-    };
+    (deployment.id, deployment.sequence, deployment.members) =
+        (id::random(6), state.apis.sequence(), members);
     state.apis.http_deployments.put(live.numbered(deployment.sequence), deployment).await.map_err(storage)
 }
 

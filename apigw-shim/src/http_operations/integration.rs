@@ -70,7 +70,7 @@ const SOCKET_REFUSED: &[&str] =
     &["ConnectionId", "ContentHandlingStrategy", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
 
 /// The members that are kept, once those that cannot be are refused.
-fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
+pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
     if !is_socket(live) {
         refuse(input, REFUSED)?;
         let mut members = keep(input, KEPT);
@@ -186,6 +186,12 @@ fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
 }
 
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {
+    let integration = Integration { id: id::random(7), members: complete(state, live, given)? };
+    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
+}
+
+/// An integration with all that it has unless it says so, once it is checked.
+pub(super) fn complete(state: &State, live: &Live, given: Members) -> Result<Members, ServiceError> {
     let timeout = if is_socket(live) { 29_000 } else { 30_000 };
     let mut members = Members::from_iter([
         (String::from("ConnectionType"), json!("INTERNET")),
@@ -207,8 +213,7 @@ async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integrati
         };
         members.entry("IntegrationResponseSelectionExpression").or_insert_with(|| json!(expression));
     }
-    let integration = Integration { id: id::random(7), members };
-    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
+    Ok(members)
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

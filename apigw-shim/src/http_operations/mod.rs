@@ -4,6 +4,8 @@ mod api;
 mod authorizer;
 mod child;
 mod deployment;
+mod export_api;
+mod import_api;
 mod integration;
 mod integration_response;
 mod model;
@@ -12,6 +14,8 @@ mod route_response;
 mod stage;
 mod tags;
 mod vpc_link;
+
+pub(crate) use export_api::document as export;
 
 use std::sync::Arc;
 
@@ -51,6 +55,9 @@ operations! {
     "GetApis" => api::list,
     "UpdateApi" => api::update,
     "DeleteApi" => api::delete,
+    "ImportApi" => import_api::import,
+    "ReimportApi" => import_api::reimport,
+    "ExportApi" => export_api::export,
     "DeleteCorsConfiguration" => api::delete_cors,
     "CreateRoute" => route::create,
     "GetRoute" => route::get,

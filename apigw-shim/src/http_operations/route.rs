@@ -146,11 +146,16 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     Ok(answer(render(&route)))
 }
 
-async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Route>, ServiceError> {
-    let mut members = Members::from_iter([
+/// What a route is unless it says so.
+pub(super) fn blank() -> Members {
+    Members::from_iter([
         (String::from("ApiKeyRequired"), json!(false)),
         (String::from("AuthorizationType"), json!("NONE")),
-    ]);
+    ])
+}
+
+async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Route>, ServiceError> {
+    let mut members = blank();
     members.extend(given);
     let route = Route { id: id::random(7), members };
     state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)

@@ -96,7 +96,7 @@ fn is_empty(text: Option<&String>) -> bool {
 }
 
 /// An authorizer must be able to work.
-fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
+pub(crate) fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
     if authorizer.name.is_empty() {
         return Err(bad_request("Authorizer name cannot be empty"));
     }

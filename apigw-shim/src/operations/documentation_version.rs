@@ -45,6 +45,10 @@ impl Part for DocumentationVersion {
         invalid("Documentation version")
     }
 
+    fn forget(record: &mut RestApi, id: &str) {
+        record.documentation_snapshots.remove(id);
+    }
+
     fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
         if patch.path != "/description" {
             return Err(patch.invalid_path());
@@ -76,6 +80,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             return Err(conflict("Documentation version already exists"));
         }
         let answer = members::answer(&version);
+        let parts = record.documentation_parts.clone();
+        record.documentation_snapshots.insert(version.version.clone(), parts);
         record.documentation_versions.push(version);
         answer
     })

@@ -43,7 +43,7 @@ fn default_templates() -> Texts {
     )])
 }
 
-fn default_of(name: &str) -> Option<GatewayResponse> {
+pub(crate) fn default_of(name: &str) -> Option<GatewayResponse> {
     let known = ResponseType::ALL.into_iter().find(|known| known.name() == name)?;
     Some(GatewayResponse {
         response_type: name.to_owned(),

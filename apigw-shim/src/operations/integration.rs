@@ -78,7 +78,7 @@ fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
 }
 
 /// Checks the address of an integration of a kind.
-fn check_uri(kind: &str, uri: Option<&str>, streams: bool) -> Result<(), ServiceError> {
+pub(crate) fn check_uri(kind: &str, uri: Option<&str>, streams: bool) -> Result<(), ServiceError> {
     if streams && !kind.ends_with("_PROXY") {
         return Err(bad_request(
             "Response transfer mode STREAM is only supported for AWS_PROXY and HTTP_PROXY integrations",
@@ -129,7 +129,7 @@ fn check_aws_uri(kind: &str, uri: &str, streams: bool) -> Result<(), ServiceErro
 
 /// Templates are parsed when they are deployed; one that does not parse is refused at once, by us alone: AWS fails the
 /// requests instead.
-pub(super) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceError> {
+pub(crate) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceError> {
     for (content_type, template) in templates.into_iter().flatten() {
         vtl::Template::parse(template).map_err(|error| {
             bad_request(format!("Invalid mapping template specified for {content_type}: {error}"))
@@ -148,7 +148,7 @@ fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
     Ok(behavior)
 }
 
-fn timeout(millis: Option<i64>, streams: bool) -> Result<u64, ServiceError> {
+pub(crate) fn timeout(millis: Option<i64>, streams: bool) -> Result<u64, ServiceError> {
     let Some(millis) = millis else { return Ok(TIMEOUT) };
     let most = if streams { STREAM_TIMEOUT } else { TIMEOUT };
     let millis = u64::try_from(millis).ok().filter(|millis| (50..=most).contains(millis));

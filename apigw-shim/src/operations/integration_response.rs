@@ -36,7 +36,7 @@ fn no_status() -> ServiceError {
     invalid("Response status code")
 }
 
-fn check_pattern(pattern: Option<&str>) -> Result<(), ServiceError> {
+pub(crate) fn check_pattern(pattern: Option<&str>) -> Result<(), ServiceError> {
     match pattern.map(fancy_regex::Regex::new) {
         Some(Err(_)) => Err(bad_request("Invalid selection pattern specified")),
         _ => Ok(()),

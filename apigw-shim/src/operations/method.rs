@@ -69,7 +69,7 @@ fn check_authorization(
 }
 
 /// A method that lets everybody in and has nothing behind it.
-pub(super) fn plain(name: &str) -> Method {
+pub(crate) fn plain(name: &str) -> Method {
     Method {
         http_method: name.to_owned(),
         authorization_type: String::from("NONE"),

@@ -8,12 +8,16 @@ mod deployment;
 mod documentation_part;
 mod documentation_version;
 mod gateway_response;
+mod get_export;
+mod import_documentation_parts;
+mod import_rest_api;
 mod integration;
 mod integration_response;
 mod method;
 mod method_response;
 mod model;
 mod part;
+mod put_rest_api;
 mod request_validator;
 mod resource;
 mod rest_api;
@@ -25,6 +29,16 @@ mod usage_plan;
 mod usage_plan_key;
 mod vpc_link;
 
+pub(crate) use authorizer::check as check_authorizer;
+pub(crate) use gateway_response::default_of as default_gateway_response;
+pub(crate) use get_export::export;
+pub(crate) use integration::{
+    check_templates, check_uri as check_integration_uri, timeout as checked_timeout,
+};
+pub(crate) use integration_response::check_pattern;
+pub(crate) use method::plain as plain_method;
+pub(crate) use resource::check_path_part;
+pub(crate) use rest_api::{checked_policy, compression_size};
 pub(crate) use vpc_link::VpcLink;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -68,6 +82,9 @@ operations! {
     "GetRestApis" => rest_api::list,
     "UpdateRestApi" => rest_api::update,
     "DeleteRestApi" => rest_api::delete,
+    "ImportRestApi" => import_rest_api::import,
+    "PutRestApi" => put_rest_api::put,
+    "GetExport" => get_export::get,
     "CreateResource" => resource::create,
     "GetResource" => resource::get,
     "GetResources" => resource::list,
@@ -109,6 +126,7 @@ operations! {
     "GetDocumentationParts" => part::list::<DocumentationPart>,
     "UpdateDocumentationPart" => part::update::<DocumentationPart>,
     "DeleteDocumentationPart" => part::delete::<DocumentationPart>,
+    "ImportDocumentationParts" => import_documentation_parts::import,
     "CreateDocumentationVersion" => documentation_version::create,
     "GetDocumentationVersion" => part::get::<DocumentationVersion>,
     "GetDocumentationVersions" => part::list::<DocumentationVersion>,

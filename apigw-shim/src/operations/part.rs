@@ -45,6 +45,9 @@ pub(super) trait Part: Clone + Serialize {
         Ok(())
     }
 
+    /// What goes away with it.
+    fn forget(_record: &mut RestApi, _id: &str) {}
+
     /// Whether it may go away.
     fn check_unused(&self, _state: &State, _live: &Live, _record: &RestApi) -> Result<(), ServiceError> {
         Ok(())
@@ -137,6 +140,7 @@ pub(super) async fn delete<P: Part>(
     rest_api::alter(state, &live, |record| {
         find::<P>(record, &id)?.check_unused(state, &live, record)?;
         P::all_mut(record).retain(|part| part.key() != id);
+        P::forget(record, &id);
         Ok(Output::empty())
     })
     .await

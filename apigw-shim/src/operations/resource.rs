@@ -64,7 +64,7 @@ fn all(state: &State, live: &Live) -> Vec<Arc<Resource>> {
 }
 
 /// Path parts are names, `{name}` or `{name+}`.
-fn check_path_part(part: &str) -> Result<(), ServiceError> {
+pub(crate) fn check_path_part(part: &str) -> Result<(), ServiceError> {
     let name = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let name = name.map_or(part, |name| name.strip_suffix('+').unwrap_or(name));
     let allowed =

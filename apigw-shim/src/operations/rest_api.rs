@@ -85,11 +85,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         return Err(conflict(format!("An API with the id {id} exists already")));
     }
     let api = RestApi {
-        id: id.clone(),
-        sequence: state.apis.sequence(),
-        name: input.name,
         description: input.description,
-        created_date: seconds(state),
         version: input.version,
         binary_media_types: input.binary_media_types,
         minimum_compression_size,
@@ -101,14 +97,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         endpoint_access_mode: input.endpoint_access_mode,
         tags: input.tags,
         disable_execute_api_endpoint: input.disable_execute_api_endpoint,
-        root_resource_id: id::random(10),
-        gateway_responses: std::collections::BTreeMap::new(),
-        documentation_parts: Vec::new(),
-        documentation_versions: Vec::new(),
-        request_validators: Vec::new(),
-        models: Model::defaults(),
-        authorizers: Vec::new(),
         policy,
+        ..blank(state, id.clone(), input.name)
     };
     let answer = render(&api, false);
     // The root comes first: an API must not be found without it.
@@ -125,6 +115,37 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     let api = state.apis.rest_apis.put(key, api).await.map_err(storage)?;
     state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::Rest(DashMap::new()));
     Ok(Output::of(answer))
+}
+
+/// An API of which nothing is said but its name.
+pub(super) fn blank(state: &State, id: String, name: String) -> RestApi {
+    RestApi {
+        id,
+        sequence: state.apis.sequence(),
+        name,
+        description: None,
+        created_date: seconds(state),
+        version: None,
+        binary_media_types: Vec::new(),
+        minimum_compression_size: None,
+        api_key_source: String::from("HEADER"),
+        endpoint_type: String::from("EDGE"),
+        ip_address_type: String::from("ipv4"),
+        vpc_endpoint_ids: Vec::new(),
+        security_policy: None,
+        endpoint_access_mode: None,
+        tags: Texts::new(),
+        disable_execute_api_endpoint: false,
+        root_resource_id: id::random(10),
+        gateway_responses: std::collections::BTreeMap::new(),
+        documentation_parts: Vec::new(),
+        documentation_versions: Vec::new(),
+        documentation_snapshots: std::collections::BTreeMap::new(),
+        request_validators: Vec::new(),
+        models: Model::defaults(),
+        authorizers: Vec::new(),
+        policy: None,
+    }
 }
 
 fn refuse(input: &CreateRestApi) -> Result<(), ServiceError> {
@@ -162,7 +183,7 @@ fn private_is_dualstack() -> ServiceError {
     bad_request("Only dualstack ipAddressType is supported for Private APIs.")
 }
 
-fn compression_size(size: i64) -> Option<u32> {
+pub(crate) fn compression_size(size: i64) -> Option<u32> {
     u32::try_from(size).ok().filter(|size| *size <= MOST_COMPRESSION_SIZE)
 }
 
@@ -171,7 +192,7 @@ fn invalid_compression_size() -> ServiceError {
 }
 
 /// A policy that can be evaluated. AWS answers with its quotes escaped, and takes such back.
-fn checked_policy(policy: &str) -> Result<String, ServiceError> {
+pub(crate) fn checked_policy(policy: &str) -> Result<String, ServiceError> {
     let plain = policy.replace("\\\"", "\"");
     crate::policy::Policy::parse(&plain).map(|_| plain).map_err(|reason| {
         bad_request(format!("Invalid policy document. Please check the policy syntax and ensure that Principals are valid. ({reason})"))
@@ -186,7 +207,7 @@ pub(super) fn seconds(state: &State) -> f64 {
 }
 
 /// The answer for an API. Only UpdateRestApi shows tags where there are none.
-fn render(api: &RestApi, always_tags: bool) -> Value {
+pub(super) fn render(api: &RestApi, always_tags: bool) -> Value {
     let mut endpoint = json!({"types": [api.endpoint_type], "ipAddressType": api.ip_address_type});
     if !api.vpc_endpoint_ids.is_empty() {
         endpoint["vpcEndpointIds"] = json!(api.vpc_endpoint_ids);
@@ -268,10 +289,15 @@ pub(super) async fn alter<T>(
 /// Keeps an API's record; what of it acts at once (not with the next deployment) takes effect.
 pub(super) async fn put(state: &State, live: &Live, record: RestApi) -> Result<Arc<RestApi>, ServiceError> {
     let record = state.apis.rest_apis.put(live.key(), record).await.map_err(storage)?;
+    restage(state, live);
+    Ok(record)
+}
+
+/// Lets all stages see an API's record as it is now.
+pub(super) fn restage(state: &State, live: &Live) {
     for stage in state.apis.rest_stages.page(&live.prefix(), None, usize::MAX) {
         state.apis.restage(live, &stage);
     }
-    Ok(record)
 }
 
 fn change(api: &mut RestApi, patch: &Patch) -> Result<(), ServiceError> {

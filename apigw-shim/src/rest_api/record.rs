@@ -10,7 +10,7 @@ pub(crate) type Texts = BTreeMap<String, String>;
 pub(crate) type Flags = BTreeMap<String, bool>;
 
 /// An API itself.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RestApi {
     pub id: String,
@@ -37,6 +37,9 @@ pub(crate) struct RestApi {
     pub documentation_parts: Vec<DocumentationPart>,
     #[serde(default)]
     pub documentation_versions: Vec<DocumentationVersion>,
+    /// The documentation as it was when each version of it was made.
+    #[serde(default)]
+    pub documentation_snapshots: BTreeMap<String, Vec<DocumentationPart>>,
     #[serde(default)]
     pub request_validators: Vec<RequestValidator>,
     #[serde(default = "Model::defaults")]

@@ -7,6 +7,8 @@ mod authorizers;
 mod control;
 mod http_api;
 mod integrations;
+mod openapi;
+mod openapi_http;
 mod rest_api;
 mod rig;
 mod stages;

@@ -194,16 +194,53 @@ impl Rig {
         operation: &str,
         members: Value,
     ) -> Result<Value, ServiceError> {
+        self.call(service, operation, members, Body::Empty).await.map(|output| Value::Object(output.members))
+    }
+
+    async fn call(
+        &self,
+        service: &dyn Service,
+        operation: &str,
+        members: Value,
+        body: Body,
+    ) -> Result<Output, ServiceError> {
         let Value::Object(members) = members else { panic!("{operation} takes members") };
         let ctx = CallContext::internal(scope(), "http://127.0.0.1:4566".into());
-        let input = Input { members, body: Body::Empty };
-        service.call(&ctx, operation, input).await.map(|output| Value::Object(output.members))
+        service.call(&ctx, operation, Input { members, body }).await
+    }
+
+    /// Calls an operation of REST APIs whose payload is a document.
+    pub async fn rest_document(
+        &self,
+        operation: &str,
+        members: Value,
+        document: impl ToString,
+    ) -> Result<Value, ServiceError> {
+        let body = Body::from(document.to_string().into_bytes());
+        let output = self.call(&self.gateway.rest_service(), operation, members, body).await?;
+        Ok(Value::Object(output.members))
+    }
+
+    /// What a stage of a REST API is as a document, with all members of the answer but that.
+    pub async fn exported(&self, members: Value) -> (String, Value) {
+        let service = self.gateway.rest_service();
+        let output = self.call(&service, "GetExport", members, Body::Empty).await.unwrap();
+        let text = output.body.read(usize::MAX).await.unwrap();
+        (String::from_utf8(text.to_vec()).unwrap(), Value::Object(output.members))
     }
 
     /// Calls an operation of REST APIs.
     pub async fn rest(&self, operation: &str, members: Value) -> Value {
         let result = self.try_call(&self.gateway.rest_service(), operation, members).await;
         result.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
+    }
+
+    /// What an HTTP API is as a document.
+    pub async fn http_exported(&self, members: Value) -> Result<String, ServiceError> {
+        let service = self.gateway.http_service();
+        let output = self.call(&service, "ExportApi", members, Body::Empty).await?;
+        let text = output.body.read(usize::MAX).await.unwrap();
+        Ok(String::from_utf8(text.to_vec()).unwrap())
     }
 
     /// Calls an operation of REST APIs that is refused.

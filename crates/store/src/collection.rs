@@ -23,6 +23,14 @@ pub struct Collection<T> {
     writing: Lanes,
 }
 
+/// A change of a record that is in a batch and not yet seen.
+#[derive(Debug)]
+#[must_use = "what is staged is seen only when it is shown"]
+pub struct Staged<T> {
+    key: Key,
+    record: Option<Arc<T>>,
+}
+
 /// A record as it is stored: its format's version, then itself.
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
@@ -85,6 +93,34 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         let _alone = self.writing.turn(key).await;
         self.store.commit(batch).await?;
         Ok(self.write().remove(key.as_bytes()))
+    }
+
+    /// Puts a record into a batch that others share. It is seen once it is [shown](Self::show), which is to be done
+    /// when the batch is durable. Whoever changes several records at once sees to it that nobody else changes them.
+    pub fn stage(&self, batch: &mut Batch, key: Key, record: T) -> Result<Staged<T>, StoreError> {
+        let versioned = Versioned { version: self.version, record };
+        let value = serde_json::to_vec(&versioned).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        batch.put(self.table, key.clone(), value);
+        Ok(Staged { key, record: Some(Arc::new(versioned.record)) })
+    }
+
+    /// Puts a record's removal into a batch that others share.
+    pub fn stage_removal(&self, batch: &mut Batch, key: Key) -> Staged<T> {
+        batch.delete(self.table, key.clone());
+        Staged { key, record: None }
+    }
+
+    /// Makes a batch durable, whatever tables it is of.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.commit(batch).await
+    }
+
+    /// Lets everybody see what has been staged and is durable.
+    pub fn show(&self, staged: Staged<T>) {
+        match staged.record {
+            Some(record) => drop(self.write().insert(staged.key.into(), record)),
+            None => drop(self.write().remove(staged.key.as_bytes())),
+        }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Bytes, Arc<T>>> {

@@ -16,7 +16,7 @@ mod store;
 
 pub use batch::{Batch, Table};
 pub use blobs::{Blob, BlobId, Blobs};
-pub use collection::Collection;
+pub use collection::{Collection, Staged};
 pub use error::StoreError;
 pub use key::Key;
 pub use lanes::Lanes;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_wire::ServiceError;
-use runtime::{BoxFuture, CallContext, Input, ServiceRouter as _};
+use runtime::{Body, BoxFuture, CallContext, Input, ServiceRouter as _};
 use serde_json::Value;
 use templates::Call;
 
@@ -38,7 +38,8 @@ pub(super) fn make<'a>(
         let Value::Object(members) = members else { return Err("members are an object".to_owned()) };
         let began = Instant::now();
         let answered = loop {
-            let input = Input { members: members.clone(), ..Input::default() };
+            let body = call.body.clone().map_or(Body::Empty, |body| Body::Bytes(body.into()));
+            let input = Input { members: members.clone(), body };
             let answered = registry.call(ctx, call.service, call.operation, input).await;
             let is_busy = answered.as_ref().is_err_and(|error| {
                 error.message.starts_with("The operation cannot be performed at this time")
@@ -51,6 +52,9 @@ pub(super) fn make<'a>(
         match answered {
             Ok(output) => {
                 let answer = Value::Object(output.members);
+                for text in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+                    tracing::warn!("{}.{}: {text}", call.service, call.operation);
+                }
                 for (name, pointer) in &call.save {
                     saved.insert(name.clone(), answer.pointer(pointer).cloned().unwrap_or_default());
                 }

@@ -25,6 +25,8 @@ pub struct Call {
     pub operation: &'static str,
     /// The members. `{"$saved": "x"}` anywhere in them stands for what an earlier call saved as `x`.
     pub members: Value,
+    /// The payload, for operations whose input has one beside its members.
+    pub body: Option<String>,
     /// A package that the caller makes and puts into the members.
     pub code: Option<Code>,
     /// What to keep of the answer: a name, and the JSON pointer to it.
@@ -69,7 +71,12 @@ pub(crate) struct Named<'s> {
 
 impl Call {
     fn new(service: &'static str, operation: &'static str, members: Value) -> Self {
-        Self { service, operation, members, code: None, save: Vec::new(), otherwise: Vec::new() }
+        Self { service, operation, members, body: None, code: None, save: Vec::new(), otherwise: Vec::new() }
+    }
+
+    fn with_body(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self
     }
 
     fn saving(mut self, save: &[(&str, &'static str)]) -> Self {

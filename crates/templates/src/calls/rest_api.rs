@@ -1,8 +1,6 @@
 //! `AWS::ApiGateway::RestApi` with an OpenAPI body, `AWS::ApiGateway::Deployment`, `AWS::ApiGateway::Stage`.
 //!
-//! The body becomes the calls that make its resources, methods and integrations one by one.
-
-use std::collections::BTreeSet;
+//! The body goes over a new API as it is: what it means is the API's to know.
 
 use serde_json::{Map, Value, json};
 
@@ -10,15 +8,9 @@ use super::{Call, Named, saved, tag_map};
 use crate::Refusals;
 
 pub(super) const PROPERTIES: &[&str] =
-    &["BinaryMediaTypes", "Body", "Description", "Name", "Parameters", "Tags"];
+    &["BinaryMediaTypes", "Body", "Description", "FailOnWarnings", "Name", "Parameters", "Tags"];
 pub(super) const DEPLOYMENT: &[&str] = &["Description", "RestApiId", "StageName"];
 pub(super) const STAGE: &[&str] = &["DeploymentId", "Description", "RestApiId", "StageName", "Variables"];
-
-const METHODS: &[&str] = &["delete", "get", "head", "options", "patch", "post", "put"];
-/// API Gateway's quota of an API's resources, each of which is a part of a path.
-const MOST_RESOURCES: usize = 300;
-const ANY: &str = "x-amazon-apigateway-any-method";
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
 pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let mut tags = tag_map(resource.get("Tags"));
@@ -40,108 +32,42 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let gone = Call::new("apigateway", "DeleteRestApi", json!({ "restApiId": id }));
     // A stack made again replaces its API under the same id.
     let mut calls = vec![gone.or_if("NotFoundException", Vec::new()), create];
-    let mut resources = BTreeSet::new();
-    let place = format!("Resources.{}.Properties.Body", resource.id);
-    let paths = body.and_then(|body| body.get("paths")).and_then(Value::as_object);
-    for (path, item) in paths.into_iter().flatten() {
-        if path.split('/').count() > MOST_RESOURCES {
-            return Err(Refusals::one(
-                format!("{place}.paths"),
-                "a path has more parts than an API may have",
-            ));
+    let Some(body) = body else { return Ok(calls) };
+    if !body.is_object() {
+        let place = format!("Resources.{}.Properties.Body", resource.id);
+        return Err(Refusals::one(place, "a body is a map"));
+    }
+    let mut put = json!({ "restApiId": saved("id"), "mode": "overwrite" });
+    for (property, member) in [("FailOnWarnings", "failOnWarnings"), ("Parameters", "parameters")] {
+        if let Some(value) = resource.get(property) {
+            put[member] = value.clone();
         }
-        let variable = make_path(path, &mut resources, &mut calls);
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            let place = format!("{place}.paths.{path}.{method}");
-            let verb = match method.as_str() {
-                ANY => "ANY".to_owned(),
-                method if METHODS.contains(&method) => method.to_uppercase(),
-                _ => return Err(Refusals::one(place, "Tule does not read this part of a path yet")),
-            };
-            calls.extend(make_method(&variable, &verb, operation, &place)?);
-        }
+    }
+    calls.push(Call::new("apigateway", "PutRestApi", put).with_body(body.to_string()));
+    let patches = patches(resource, &name);
+    if !patches.is_empty() {
+        let update = json!({ "restApiId": saved("id"), "patchOperations": patches });
+        calls.push(Call::new("apigateway", "UpdateRestApi", update));
     }
     Ok(calls)
 }
 
-/// The call's saved name of a path's resource, with the calls that make it and what lies above it.
-fn make_path(path: &str, made: &mut BTreeSet<String>, calls: &mut Vec<Call>) -> String {
-    let mut parent = "root".to_owned();
-    let mut whole = String::new();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
-        whole = format!("{whole}/{part}");
-        if made.insert(whole.clone()) {
-            let members = json!({ "restApiId": saved("id"), "parentId": saved(&parent), "pathPart": part });
-            calls.push(Call::new("apigateway", "CreateResource", members).saving(&[(&whole, "/id")]));
-        }
-        parent.clone_from(&whole);
+/// What the resource's own properties say goes over what its body says.
+fn patches(resource: Named<'_>, name: &str) -> Vec<Value> {
+    let mut patches = Vec::new();
+    let replace = |path: &str, value: &Value| json!({ "op": "replace", "path": path, "value": value });
+    if resource.get("Name").is_some() {
+        patches.push(replace("/name", &Value::from(name)));
     }
-    parent
-}
-
-fn make_method(resource: &str, verb: &str, operation: &Value, place: &str) -> Result<Vec<Call>, Refusals> {
-    let mut refusals = Refusals::default();
-    let known = [INTEGRATION, "responses", "operationId", "summary", "description", "produces", "consumes"];
-    for key in
-        operation.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str()))
-    {
-        refusals.add(format!("{place}.{key}"), "Tule does not read this part of an operation yet");
+    if let Some(description) = resource.get("Description") {
+        patches.push(replace("/description", description));
     }
-    refusals.into_result(())?;
-    let members = |further: Value| {
-        let mut members =
-            json!({ "restApiId": saved("id"), "resourceId": saved(resource), "httpMethod": verb });
-        if let (Value::Object(members), Value::Object(further)) = (&mut members, further) {
-            members.extend(further);
-        }
-        members
-    };
-    let mut calls =
-        vec![Call::new("apigateway", "PutMethod", members(json!({ "authorizationType": "NONE" })))];
-    for status in operation.get("responses").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-        calls.push(Call::new("apigateway", "PutMethodResponse", members(json!({ "statusCode": status }))));
+    let types = resource.get("BinaryMediaTypes").and_then(Value::as_array).into_iter().flatten();
+    for media_type in types.filter_map(Value::as_str) {
+        let path = format!("/binaryMediaTypes/{}", media_type.replace('~', "~0").replace('/', "~1"));
+        patches.push(json!({ "op": "add", "path": path }));
     }
-    let integration = operation.get(INTEGRATION).and_then(Value::as_object);
-    let integration = integration.ok_or_else(|| Refusals::one(place, "a method has an integration"))?;
-    let mut put = Map::new();
-    for (name, value) in integration {
-        let name = match name.as_str() {
-            "httpMethod" => "integrationHttpMethod",
-            "responses" => continue,
-            same @ ("uri"
-            | "credentials"
-            | "requestTemplates"
-            | "requestParameters"
-            | "passthroughBehavior"
-            | "timeoutInMillis"
-            | "contentHandling"
-            | "connectionType") => same,
-            "type" => {
-                put.insert("type".to_owned(), Value::from(value.as_str().unwrap_or_default().to_uppercase()));
-                continue;
-            }
-            other => {
-                return Err(Refusals::one(
-                    format!("{place}.{INTEGRATION}.{other}"),
-                    "Tule does not read this yet",
-                ));
-            }
-        };
-        put.insert(name.to_owned(), value.clone());
-    }
-    calls.push(Call::new("apigateway", "PutIntegration", members(Value::Object(put))));
-    let responses = integration.get("responses").and_then(Value::as_object);
-    for (pattern, response) in responses.into_iter().flatten() {
-        let Some(mut put) = response.as_object().cloned() else {
-            let place = format!("{place}.{INTEGRATION}.responses.{pattern}");
-            return Err(Refusals::one(place, "a response of an integration is a map"));
-        };
-        if pattern != "default" {
-            put.insert("selectionPattern".to_owned(), Value::from(pattern.as_str()));
-        }
-        calls.push(Call::new("apigateway", "PutIntegrationResponse", members(Value::Object(put))));
-    }
-    Ok(calls)
+    patches
 }
 
 pub(super) fn deployment(resource: Named<'_>) -> Vec<Call> {

@@ -175,7 +175,22 @@ fn insert(made: &mut Map<String, Value>, id: String, kind: &str, properties: &Va
 }
 
 impl Api {
+    /// The document that the template gives, or else a new one; in both the operations that events add.
     fn body(&self, version: &str) -> Value {
+        if let Some(given) = self.found.properties.get("DefinitionBody") {
+            let mut body = given.clone();
+            for (path, operations) in &self.paths {
+                for (method, operation) in operations.as_object().into_iter().flatten() {
+                    let Some(body) = body.as_object_mut() else { continue };
+                    let paths = body.entry("paths").or_insert_with(|| json!({}));
+                    let Some(paths) = paths.as_object_mut() else { continue };
+                    let item = paths.entry(path).or_insert_with(|| json!({}));
+                    let Some(item) = item.as_object_mut() else { continue };
+                    item.entry(method).or_insert_with(|| operation.clone());
+                }
+            }
+            return body;
+        }
         let title = json!({ "Ref": "AWS::StackName" });
         let (key, number) = if version == "2.0" { ("swagger", "2.0") } else { ("openapi", version) };
         json!({ key: number, "info": { "version": "1.0", "title": title }, "paths": self.paths })
@@ -184,12 +199,21 @@ impl Api {
     fn make_rest(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
         let mut properties = json!({ "Body": self.body("2.0") });
         let found = &self.found;
-        let known =
-            ["BinaryMediaTypes", "Description", "Name", "OpenApiVersion", "StageName", "Tags", "Variables"];
+        let known = [
+            "BinaryMediaTypes",
+            "DefinitionBody",
+            "Description",
+            "FailOnWarnings",
+            "Name",
+            "OpenApiVersion",
+            "StageName",
+            "Tags",
+            "Variables",
+        ];
         found.check(&self.id, &known, self.kind.name(), refusals);
         let stage = found.text("StageName").unwrap_or("Prod").to_owned();
         let variables = found.properties.get("Variables").cloned();
-        for name in ["Description", "Name"] {
+        for name in ["Description", "FailOnWarnings", "Name"] {
             if let Some(value) = found.properties.get(name) {
                 properties[name] = value.clone();
             }
@@ -220,11 +244,20 @@ impl Api {
     fn make_http(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
         let mut properties = json!({ "Body": self.body("3.0.1") });
         let found = &self.found;
-        let known = ["CorsConfiguration", "Description", "Name", "StageName", "StageVariables", "Tags"];
+        let known = [
+            "CorsConfiguration",
+            "DefinitionBody",
+            "Description",
+            "FailOnWarnings",
+            "Name",
+            "StageName",
+            "StageVariables",
+            "Tags",
+        ];
         found.check(&self.id, &known, self.kind.name(), refusals);
         let stage = found.text("StageName").unwrap_or("$default").to_owned();
         let variables = found.properties.get("StageVariables").cloned();
-        for name in ["CorsConfiguration", "Description", "Name", "Tags"] {
+        for name in ["CorsConfiguration", "Description", "FailOnWarnings", "Name", "Tags"] {
             if let Some(value) = found.properties.get(name) {
                 properties[name] = value.clone();
             }

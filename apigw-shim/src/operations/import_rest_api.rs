@@ -1,0 +1,68 @@
+//! ImportRestApi: a new API of an OpenAPI document.
+
+use aws_wire::ServiceError;
+use dashmap::DashMap;
+use runtime::{CallContext, Input, Output};
+use serde::Deserialize;
+use store::Batch;
+
+use super::rest_api;
+use crate::{
+    State,
+    apis::{Kind, scope_key},
+    error::{bad_request, storage},
+    id, members,
+    openapi::{
+        self,
+        apply::{self, Mode},
+        import::{self, Options},
+    },
+    rest_api::record::Texts,
+};
+
+/// No document is longer; what is wrong with longer ones is said where they are read.
+pub(super) const MOST_BYTES: usize = 8 << 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportRestApi {
+    #[serde(default)]
+    fail_on_warnings: bool,
+    #[serde(default)]
+    parameters: Texts,
+}
+
+pub(super) async fn import(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let Input { members, body } = input;
+    let body = body.read(MOST_BYTES).await.map_err(|error| bad_request(error.to_string()))?;
+    let input: ImportRestApi = members::read(Input { members, ..Input::default() })?;
+    let options = Options::new(&ctx.scope.region, &ctx.scope.account).with(&input.parameters)?;
+    let (draft, notes) = import::read(&openapi::parse(&body)?, &options)?;
+    notes.verdict(input.fail_on_warnings)?;
+    let name = draft.name.clone().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| bad_request("Invalid OpenAPI input. (it has no title)"))?;
+    let mut api = rest_api::blank(state, id::random(10), name);
+    // What every other API has from the start, an imported one has only if its document has it.
+    api.models.clear();
+    let made = apply::apply(draft, api, &[], Mode::Overwrite, id::random)?;
+    let mut output = Output::of(rest_api::render(&made.api, false));
+    output.members.insert(String::from("warnings"), notes.warnings());
+    let apis = &state.apis;
+    let scope = scope_key(&ctx.scope);
+    let mut batch = Batch::new();
+    let api_key = scope.clone().number(made.api.sequence);
+    let (id, sequence) = (made.api.id.clone(), made.api.sequence);
+    let resource_key = |resource: &str| scope.clone().text(&id).text(resource);
+    let resources: Result<Vec<_>, _> = made
+        .resources
+        .into_iter()
+        .map(|resource| apis.resources.stage(&mut batch, resource_key(&resource.id), resource))
+        .collect();
+    let resources = resources.map_err(storage)?;
+    let api = apis.rest_apis.stage(&mut batch, api_key, made.api).map_err(storage)?;
+    apis.rest_apis.commit(batch).await.map_err(storage)?;
+    resources.into_iter().for_each(|staged| apis.resources.show(staged));
+    apis.rest_apis.show(api);
+    apis.add(&id, ctx.scope.clone(), sequence, Kind::Rest(DashMap::new()));
+    Ok(output)
+}

@@ -1,0 +1,100 @@
+//! OpenAPI bodies of templates: they go to the APIs whole.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use templates::{Call, PseudoParameters, Template};
+
+/// All calls that a template makes.
+fn calls(text: &str) -> Vec<Call> {
+    let pseudo =
+        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
+    let plan =
+        Template::parse(text).unwrap().plan(&pseudo, &BTreeMap::new(), &|_| Err(String::new())).unwrap();
+    let mut known = plan.known.clone();
+    let mut all = Vec::new();
+    for step in &plan.steps {
+        let calls = step.calls(&known).unwrap();
+        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
+        let saved: BTreeMap<_, _> = names.map(|name| (name, Value::from("saved"))).collect();
+        step.made(&saved, &mut known).unwrap();
+        all.extend(calls);
+    }
+    all
+}
+
+fn call<'c>(calls: &'c [Call], operation: &str) -> &'c Call {
+    calls.iter().find(|call| call.operation == operation).unwrap_or_else(|| panic!("no {operation}"))
+}
+
+#[test]
+fn a_rest_api_s_body_goes_over_a_new_api_and_its_own_properties_over_that() {
+    let made = calls(
+        "Resources:
+  A:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Name: mine
+      BinaryMediaTypes: [image/png]
+      FailOnWarnings: true
+      Body: { openapi: 3.0.1, info: { title: !Ref AWS::StackName }, paths: { /a: { get: { parameters: [] } } } }
+",
+    );
+    let put = call(&made, "PutRestApi");
+    let body: Value = serde_json::from_str(put.body.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        body,
+        json!({"openapi": "3.0.1", "info": {"title": "s"}, "paths": {"/a": {"get": {"parameters": []}}}})
+    );
+    assert_eq!((&put.members["mode"], &put.members["failOnWarnings"]), (&json!("overwrite"), &json!(true)));
+    let patches = &call(&made, "UpdateRestApi").members["patchOperations"];
+    assert_eq!(patches[0], json!({"op": "replace", "path": "/name", "value": "mine"}));
+    assert_eq!(patches[1], json!({"op": "add", "path": "/binaryMediaTypes/image~1png"}));
+}
+
+#[test]
+fn an_http_api_s_body_is_imported_again() {
+    let made = calls(
+        "Resources:
+  A:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      CorsConfiguration: { AllowOrigins: ['*'] }
+      Body: { openapi: 3.0.1, info: { title: t }, paths: {} }
+",
+    );
+    let body = call(&made, "ReimportApi").members["Body"].as_str().unwrap();
+    assert!(body.contains("3.0.1"), "{body}");
+    assert_eq!(call(&made, "UpdateApi").members["CorsConfiguration"], json!({"AllowOrigins": ["*"]}));
+}
+
+#[test]
+fn events_add_to_the_definition_that_a_template_gives() {
+    let made = calls(
+        "Transform: AWS::Serverless-2016-10-31
+Resources:
+  A:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: dev
+      DefinitionBody:
+        swagger: '2.0'
+        info: { title: given }
+        paths: { /a: { get: { operationId: own } } }
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: x
+      Events:
+        Same: { Type: Api, Properties: { Path: /a, Method: get, RestApiId: !Ref A } }
+        More: { Type: Api, Properties: { Path: /a, Method: post, RestApiId: !Ref A } }
+",
+    );
+    let body: Value = serde_json::from_str(call(&made, "PutRestApi").body.as_ref().unwrap()).unwrap();
+    assert_eq!(body["info"]["title"], "given");
+    assert_eq!(body["paths"]["/a"]["get"], json!({"operationId": "own"}));
+    assert!(body["paths"]["/a"]["post"]["x-amazon-apigateway-integration"].is_object(), "{body}");
+}
