@@ -99,7 +99,7 @@ pub(super) fn context(
     caller: &Caller,
 ) -> Map<String, Value> {
     let host = request.host();
-    let context = json!({
+    let mut context = json!({
         "authorizer": caller.version_1(),
         "accountId": &*stage.scope.account,
         "apiId": stage.api_id,
@@ -119,6 +119,9 @@ pub(super) fn context(
         "routeKey": matched.route.key,
         "stage": stage.name,
     });
+    if let Some(domain) = &request.custom_domain {
+        context["customDomain"] = json!({"basePathMatched": domain.base_path});
+    }
     match context {
         Value::Object(context) => context,
         _ => Map::new(),

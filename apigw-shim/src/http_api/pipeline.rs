@@ -34,7 +34,7 @@ pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming)
 }
 
 async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
-    if stage.is_disabled {
+    if stage.is_disabled && request.custom_domain.is_none() {
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };

@@ -209,6 +209,12 @@ pub(super) async fn delete_cors(
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
+    if !state.domains.of_api(&ctx.scope, &live.id).is_empty() {
+        return Err(bad_request(format!(
+            "Deleting API {} failed. Please remove all API mappings for the API from your custom domain names.",
+            live.id
+        )));
+    }
     let apis = &state.apis;
     // The API goes first. What belonged to it is unreachable from then on.
     apis.http_apis.remove(&live.key()).await.map_err(storage)?;

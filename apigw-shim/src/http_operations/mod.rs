@@ -1,14 +1,17 @@
 //! The control plane of HTTP and WebSocket APIs: one file for each kind of thing, one function for each operation.
 
 mod api;
+mod api_mapping;
 mod authorizer;
 mod child;
 mod deployment;
+mod domain_name;
 mod integration;
 mod integration_response;
 mod model;
 mod route;
 mod route_response;
+mod routing_rule;
 mod stage;
 mod tags;
 mod vpc_link;
@@ -95,6 +98,21 @@ operations! {
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
     "DeleteRouteSettings" => stage::delete_route_settings,
+    "CreateDomainName" => domain_name::create,
+    "GetDomainName" => domain_name::get,
+    "GetDomainNames" => domain_name::list,
+    "UpdateDomainName" => domain_name::update,
+    "DeleteDomainName" => domain_name::delete,
+    "CreateApiMapping" => api_mapping::create,
+    "GetApiMapping" => api_mapping::get,
+    "GetApiMappings" => api_mapping::list,
+    "UpdateApiMapping" => api_mapping::update,
+    "DeleteApiMapping" => api_mapping::delete,
+    "CreateRoutingRule" => routing_rule::create,
+    "GetRoutingRule" => routing_rule::get,
+    "ListRoutingRules" => routing_rule::list,
+    "PutRoutingRule" => routing_rule::put,
+    "DeleteRoutingRule" => routing_rule::delete,
     "CreateVpcLink" => vpc_link::create,
     "GetVpcLink" => vpc_link::get,
     "GetVpcLinks" => vpc_link::list,

@@ -3,10 +3,12 @@
 mod account;
 mod api_key;
 mod authorizer;
+mod base_path_mapping;
 mod canary;
 mod deployment;
 mod documentation_part;
 mod documentation_version;
+mod domain_name;
 mod gateway_response;
 mod integration;
 mod integration_response;
@@ -25,6 +27,7 @@ mod usage_plan;
 mod usage_plan_key;
 mod vpc_link;
 
+pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use vpc_link::VpcLink;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -150,6 +153,16 @@ operations! {
     "FlushStageAuthorizersCache" => authorizer::flush,
     "TestInvokeMethod" => test_invoke::method,
     "TestInvokeAuthorizer" => test_invoke::authorizer,
+    "CreateDomainName" => domain_name::create,
+    "GetDomainName" => domain_name::get,
+    "GetDomainNames" => domain_name::list,
+    "UpdateDomainName" => domain_name::update,
+    "DeleteDomainName" => domain_name::delete,
+    "CreateBasePathMapping" => base_path_mapping::create,
+    "GetBasePathMapping" => base_path_mapping::get,
+    "GetBasePathMappings" => base_path_mapping::list,
+    "UpdateBasePathMapping" => base_path_mapping::update,
+    "DeleteBasePathMapping" => base_path_mapping::delete,
     "CreateVpcLink" => vpc_link::create,
     "GetVpcLink" => vpc_link::get,
     "GetVpcLinks" => vpc_link::list,

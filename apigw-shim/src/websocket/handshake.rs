@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use proxy_events::Incoming;
+use proxy_events::{CustomDomain, Incoming};
 use runtime::Body;
 use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
@@ -81,7 +81,7 @@ pub(crate) async fn open(
     parts: Parts,
     peer: IpAddr,
 ) -> Opening {
-    if stage.is_disabled {
+    if stage.is_disabled && parts.extensions.get::<CustomDomain>().is_none() {
         return Opening::Refused(plain(StatusCode::FORBIDDEN, "Forbidden", Some("ForbiddenException")));
     }
     let accept = match accept_key(&parts.headers) {

@@ -5,6 +5,7 @@
 mod admission;
 mod authorizers;
 mod control;
+mod domains;
 mod http_api;
 mod integrations;
 mod rest_api;

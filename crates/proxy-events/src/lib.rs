@@ -12,6 +12,6 @@ pub use answer::{PayloadVersion, headers, read, status};
 pub use cors::Cors;
 pub use event::{Route, body, version_2};
 pub use request::{
-    Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values, random_id,
-    single_values,
+    CustomDomain, Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values,
+    random_id, single_values,
 };
