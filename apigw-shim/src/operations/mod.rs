@@ -5,6 +5,7 @@ mod api_key;
 mod authorizer;
 mod base_path_mapping;
 mod canary;
+mod client_certificate;
 mod deployment;
 mod documentation_part;
 mod documentation_version;
@@ -27,6 +28,7 @@ mod usage_plan;
 mod usage_plan_key;
 mod vpc_link;
 
+pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use vpc_link::VpcLink;
 
@@ -163,6 +165,11 @@ operations! {
     "GetBasePathMappings" => base_path_mapping::list,
     "UpdateBasePathMapping" => base_path_mapping::update,
     "DeleteBasePathMapping" => base_path_mapping::delete,
+    "GenerateClientCertificate" => client_certificate::generate,
+    "GetClientCertificate" => client_certificate::get,
+    "GetClientCertificates" => client_certificate::list,
+    "UpdateClientCertificate" => client_certificate::update,
+    "DeleteClientCertificate" => client_certificate::delete,
     "CreateVpcLink" => vpc_link::create,
     "GetVpcLink" => vpc_link::get,
     "GetVpcLinks" => vpc_link::list,

@@ -7,7 +7,7 @@ use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{VpcLink, domain_name, rest, rest_api, stage, vpc_link};
+use super::{ClientCertificate, VpcLink, client_certificate, domain_name, rest, rest_api, stage, vpc_link};
 use crate::{
     State,
     apis::Live,
@@ -36,6 +36,7 @@ enum Tagged {
     Plan(Arc<UsagePlan>),
     Link(Arc<VpcLink>),
     Domain(Arc<Routes>),
+    Certificate(Arc<ClientCertificate>),
 }
 
 fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceError> {
@@ -64,6 +65,9 @@ fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceEr
             plan.map(Tagged::Plan).ok_or_else(|| not_found("Invalid Usage Plan ID specified"))
         }
         ["vpclinks", id] => vpc_link::find(state, &ctx.scope, id).map(Tagged::Link),
+        ["clientcertificates", id] => {
+            client_certificate::find(state, &ctx.scope, id).map(Tagged::Certificate)
+        }
         ["domainnames", name] => domain_name::find(state, &ctx.scope, name, None).map(Tagged::Domain),
         _ => Err(bad_request("Invalid ARN specified in the request")),
     }
@@ -103,6 +107,11 @@ async fn change(
             change(&mut link.tags);
             vpc_link::keep(state, scope, link).await?;
         }
+        Tagged::Certificate(found) => {
+            let mut certificate = ClientCertificate::clone(found);
+            change(&mut certificate.tags);
+            client_certificate::keep(state, scope, certificate).await?;
+        }
         Tagged::Domain(found) => {
             let _changing = state.domains.changing.lock().await;
             let mut domain = Domain::clone(&found.domain);
@@ -122,6 +131,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
         Tagged::Plan(plan) => plan.tags.clone(),
         Tagged::Link(link) => link.tags.clone(),
         Tagged::Domain(found) => found.domain.tags.clone(),
+        Tagged::Certificate(found) => found.tags.clone(),
     };
     Ok(Output::of(json!({"tags": tags})))
 }

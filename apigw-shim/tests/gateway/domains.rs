@@ -255,3 +255,30 @@ async fn rules_choose_by_headers_and_base_paths() {
     rig.http("DeleteRoutingRule", with(&of, id.clone())).await;
     assert_eq!(rig.http_refuses("GetRoutingRule", with(&of, id)).await.status, 404);
 }
+
+#[tokio::test]
+async fn client_certificates_are_real_and_kept() {
+    let rig = Rig::new();
+    let made =
+        rig.rest("GenerateClientCertificate", json!({"description": "mine", "tags": {"a": "b"}})).await;
+    let pem = text(&made, "pemEncodedCertificate");
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n") && pem.ends_with("-----END CERTIFICATE-----\n"));
+    let (from, to) = (made["createdDate"].as_f64().unwrap(), made["expirationDate"].as_f64().unwrap());
+    assert_eq!(to - from, 365.0 * 86_400.0);
+    let of = json!({"clientCertificateId": made["clientCertificateId"]});
+    let patch = json!([{"op": "replace", "path": "/description", "value": "yours"}]);
+    rig.rest("UpdateClientCertificate", with(&of, json!({"patchOperations": patch}))).await;
+    let rig = rig.restarted();
+    let seen = rig.rest("GetClientCertificates", json!({})).await;
+    assert_eq!(seen["items"], json!([with(&made, json!({"description": "yours"}))]));
+    let (api, root) = rig.rest_api().await;
+    rig.method(&api, &root, "GET", proxy()).await;
+    rig.deploy(&api, "dev").await;
+    let patch =
+        json!([{"op": "replace", "path": "/clientCertificateId", "value": made["clientCertificateId"]}]);
+    let named = json!({"restApiId": api, "stageName": "dev", "patchOperations": patch});
+    let error = rig.rest_refuses("UpdateStage", named).await;
+    assert!(error.message.contains("clientCertificateId"), "{}", error.message);
+    rig.rest("DeleteClientCertificate", of.clone()).await;
+    assert_eq!(rig.rest_refuses("GetClientCertificate", of).await.status, 404);
+}
