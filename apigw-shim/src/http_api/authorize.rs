@@ -74,7 +74,7 @@ pub(super) async fn check(
                 request,
                 |path| {
                     mapping::parameters::context_text(
-                        &context(stage, request, matched, &Caller::Anybody),
+                        &context(stage, request, &matched.route.key, &Caller::Anybody),
                         path,
                     )
                 },
@@ -95,7 +95,7 @@ pub(super) async fn check(
 pub(super) fn context(
     stage: &HttpStage,
     request: &Incoming,
-    matched: &Matched,
+    route_key: &str,
     caller: &Caller,
 ) -> Map<String, Value> {
     let host = request.host();
@@ -116,7 +116,7 @@ pub(super) fn context(
         "requestId": request.extended_request_id,
         "requestTime": request.time(),
         "requestTimeEpoch": request.at.millis(),
-        "routeKey": matched.route.key,
+        "routeKey": route_key,
         "stage": stage.name,
     });
     if let Some(domain) = &request.custom_domain {

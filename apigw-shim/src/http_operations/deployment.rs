@@ -45,6 +45,7 @@ async fn deploy(
         authorizers: state.apis.authorizers.page(&live.prefix(), None, usize::MAX),
         integration_responses: state.apis.integration_responses.page(&live.prefix(), None, usize::MAX),
         route_responses: state.apis.route_responses.page(&live.prefix(), None, usize::MAX),
+        models: state.apis.models.page(&live.prefix(), None, usize::MAX),
     };
     state.apis.http_deployments.put(live.numbered(deployment.sequence), deployment).await.map_err(storage)
 }
