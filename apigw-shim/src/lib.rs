@@ -22,6 +22,7 @@ mod metering;
 mod operations;
 mod patch;
 mod policy;
+mod portal;
 mod rest_api;
 mod schema;
 mod summary;
@@ -46,6 +47,7 @@ use apis::Apis;
 use domain::Domains;
 use jwt::Issuers;
 use metering::Metering;
+use portal::Portals;
 use rest_api::authorize::Admission;
 use websocket::connection::Connections;
 
@@ -70,6 +72,8 @@ pub(crate) struct State {
     pub apis: Apis,
     /// Custom domain names.
     pub domains: Domains,
+    /// Developer portals.
+    pub portals: Portals,
     /// API keys and usage plans.
     pub metering: Arc<Metering>,
     /// What authorizers have said of callers, for as long as it holds.
@@ -97,6 +101,7 @@ impl ApiGateway {
         let (metering, last) = Metering::load(&store)?;
         let apis = Apis::load(&store, last)?;
         let domains = Domains::load(&store)?;
+        let portals = Portals::load(&store)?;
         let outbound = Outbound::new(&options.endpoint);
         Ok(Self(Arc::new(State {
             options,
@@ -105,6 +110,7 @@ impl ApiGateway {
             invoker,
             apis,
             domains,
+            portals,
             metering: Arc::new(metering),
             admissions: DashMap::new(),
             issuers: Issuers::default(),

@@ -9,6 +9,10 @@ mod domain_name;
 mod integration;
 mod integration_response;
 mod model;
+mod portal;
+mod portal_product;
+mod product_page;
+mod product_rest_endpoint_page;
 mod route;
 mod route_response;
 mod routing_rule;
@@ -120,6 +124,31 @@ operations! {
     "GetVpcLinks" => vpc_link::list,
     "UpdateVpcLink" => vpc_link::update,
     "DeleteVpcLink" => vpc_link::delete,
+    "CreatePortal" => portal::create,
+    "GetPortal" => portal::get,
+    "ListPortals" => portal::list,
+    "UpdatePortal" => portal::update,
+    "DeletePortal" => portal::delete,
+    "PublishPortal" => portal::publish,
+    "DisablePortal" => portal::disable,
+    "CreatePortalProduct" => portal_product::create,
+    "GetPortalProduct" => portal_product::get,
+    "ListPortalProducts" => portal_product::list,
+    "UpdatePortalProduct" => portal_product::update,
+    "DeletePortalProduct" => portal_product::delete,
+    "PutPortalProductSharingPolicy" => portal_product::put_policy,
+    "GetPortalProductSharingPolicy" => portal_product::get_policy,
+    "DeletePortalProductSharingPolicy" => portal_product::delete_policy,
+    "CreateProductPage" => product_page::create,
+    "GetProductPage" => product_page::get,
+    "ListProductPages" => product_page::list,
+    "UpdateProductPage" => product_page::update,
+    "DeleteProductPage" => product_page::delete,
+    "CreateProductRestEndpointPage" => product_rest_endpoint_page::create,
+    "GetProductRestEndpointPage" => product_rest_endpoint_page::get,
+    "ListProductRestEndpointPages" => product_rest_endpoint_page::list,
+    "UpdateProductRestEndpointPage" => product_rest_endpoint_page::update,
+    "DeleteProductRestEndpointPage" => product_rest_endpoint_page::delete,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,

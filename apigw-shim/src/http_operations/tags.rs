@@ -1,4 +1,4 @@
-//! GetTags, TagResource, UntagResource, of HTTP APIs and their stages, VPC links and domain names.
+//! GetTags, TagResource, UntagResource, of HTTP APIs and their stages, VPC links, domain names, portals and their products.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
-use super::{Members, api, domain_name, required, stage, texts, vpc_link};
+use super::{Members, api, domain_name, portal, portal_product, required, stage, texts, vpc_link};
 use crate::{
     State,
     apis::Live,
@@ -14,6 +14,7 @@ use crate::{
     error::{bad_request, not_found},
     http_api::record::{Api, Child, Stage},
     operations::keep_domain,
+    portal::{Portal, Product},
 };
 
 /// What an ARN names: `arn:aws:apigateway:REGION::/apis/ID`, or a stage below it.
@@ -22,6 +23,8 @@ enum Tagged {
     Stage(Arc<Live>, Arc<Stage>),
     Link(Arc<Child>),
     Domain(Arc<Routes>),
+    Portal(Arc<Portal>),
+    Product(Arc<Product>),
 }
 
 fn find(state: &State, ctx: &CallContext, input: &Members) -> Result<Tagged, ServiceError> {
@@ -38,6 +41,8 @@ fn find(state: &State, ctx: &CallContext, input: &Members) -> Result<Tagged, Ser
             Ok(Tagged::Stage(live, stage))
         }
         ["vpclinks", id] => vpc_link::find(state, &ctx.scope, id).map(Tagged::Link),
+        ["portals", id] => portal::find(state, &ctx.scope, id).map(Tagged::Portal),
+        ["portalproducts", _] => portal_product::by_arn(state, &ctx.scope, &arn).map(Tagged::Product),
         ["domainnames", name] => {
             let named = Members::from_iter([(String::from("DomainName"), json!(name))]);
             domain_name::find(state, &ctx.scope, &named).map(Tagged::Domain)
@@ -66,11 +71,21 @@ async fn change(
             stage::put(state, &live, found).await.map(drop)
         }
         Tagged::Link(found) => {
-            let mut tags = texts(&found.members, "Tags");
-            change(&mut tags);
             let mut link = Child::clone(&found);
-            link.members.insert(String::from("Tags"), json!(tags));
+            tag_members(&mut link.members, change);
             vpc_link::put(state, ctx, link).await.map(drop)
+        }
+        Tagged::Portal(found) => {
+            let _changing = state.portals.changing.lock().await;
+            let mut portal = Portal::clone(&*portal::find(state, &ctx.scope, &found.id)?);
+            tag_members(&mut portal.members, change);
+            portal::put(state, &ctx.scope, portal).await.map(drop)
+        }
+        Tagged::Product(found) => {
+            let _changing = state.portals.changing.lock().await;
+            let mut product = Product::clone(&found);
+            tag_members(&mut product.members, change);
+            portal_product::put(state, &ctx.scope, product).await.map(drop)
         }
         Tagged::Domain(found) => {
             let _changing = state.domains.changing.lock().await;
@@ -81,11 +96,20 @@ async fn change(
     }
 }
 
+/// Changes tags that are among a record's other members.
+fn tag_members(members: &mut Members, change: impl FnOnce(&mut BTreeMap<String, String>)) {
+    let mut tags = texts(members, "Tags");
+    change(&mut tags);
+    members.insert(String::from("Tags"), json!(tags));
+}
+
 pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let tags = match find(state, ctx, &input)? {
         Tagged::Api(_, api) => api.tags.clone(),
         Tagged::Stage(_, stage) => stage.tags.clone(),
         Tagged::Link(link) => texts(&link.members, "Tags"),
+        Tagged::Portal(found) => texts(&found.members, "Tags"),
+        Tagged::Product(found) => texts(&found.members, "Tags"),
         Tagged::Domain(found) => found.domain.tags.clone(),
     };
     Ok(Output::of(json!({"Tags": tags})))

@@ -8,6 +8,7 @@ mod control;
 mod domains;
 mod http_api;
 mod integrations;
+mod portals;
 mod rest_api;
 mod rig;
 mod stages;
