@@ -17,7 +17,7 @@ use crate::{
     },
     websocket::handshake::{self, Opening},
 };
-use proxy_events::{Incoming, MOST_BODY};
+use proxy_events::{CustomDomain, Incoming, MOST_BODY};
 
 /// What a request's URL says of the API it is for.
 #[derive(Debug, Clone)]
@@ -139,6 +139,19 @@ pub(crate) async fn execute(
     }
 }
 
+/// The API for a request to a custom domain name, whose parts are changed to what the API is to see.
+pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts) -> Option<Addressed> {
+    let routes = state.domains.at(host)?;
+    let target = routes.find(parts.uri.path(), &parts.headers)?;
+    // Another account's API of that id is none of the domain's.
+    state.apis.live_in(&routes.scope, target.api_id)?;
+    let query = parts.uri.query();
+    let below = query.map_or_else(|| target.path.clone(), |query| format!("{}?{query}", target.path));
+    parts.uri = below.parse().ok()?;
+    parts.extensions.insert(target.found);
+    Some(Addressed { api_id: target.api_id.to_owned(), stage: target.stage.map(str::to_owned) })
+}
+
 /// Opens a connection, if the request asks for one and the API is one that has connections.
 pub(crate) async fn connect(
     state: &Arc<State>,
@@ -163,6 +176,9 @@ pub(crate) async fn connect(
     *request.uri_mut() = parts.uri.clone();
     *request.version_mut() = parts.version;
     *request.headers_mut() = parts.headers.clone();
+    if let Some(domain) = parts.extensions.get::<CustomDomain>() {
+        request.extensions_mut().insert(domain.clone());
+    }
     let (parts, ()) = request.into_parts();
     Some(handshake::open(state, &live, &stage, parts, peer).await)
 }
@@ -199,7 +215,7 @@ fn first_part(path: &str) -> (String, String) {
     }
 }
 
-fn forbidden() -> Response<Body> {
+pub(crate) fn forbidden() -> Response<Body> {
     plain(StatusCode::FORBIDDEN, "Forbidden", Some("ForbiddenException"))
 }
 

@@ -15,7 +15,7 @@ use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::{
     http_api::{compiled::HttpStage, record as http},
-    operations::VpcLink,
+    operations::{ClientCertificate, VpcLink},
     rest_api::{compiled::RestStage, record as rest},
     websocket::compiled::SocketStage,
 };
@@ -27,6 +27,7 @@ const REST_DEPLOYMENTS: Table = Table("apigateway.deployments");
 const REST_STAGES: Table = Table("apigateway.stages");
 const ACCOUNTS: Table = Table("apigateway.accounts");
 const VPC_LINKS: Table = Table("apigateway.vpclinks");
+const CLIENT_CERTIFICATES: Table = Table("apigateway.clientcertificates");
 const HTTP_APIS: Table = Table("apigatewayv2.apis");
 const ROUTES: Table = Table("apigatewayv2.routes");
 const INTEGRATIONS: Table = Table("apigatewayv2.integrations");
@@ -48,6 +49,7 @@ pub(crate) struct Apis {
     pub rest_stages: Collection<rest::Stage>,
     pub accounts: Collection<rest::Texts>,
     pub vpc_links: Collection<VpcLink>,
+    pub client_certificates: Collection<ClientCertificate>,
     pub http_apis: Collection<http::Api>,
     pub routes: Collection<http::Route>,
     pub integrations: Collection<http::Integration>,
@@ -126,6 +128,7 @@ impl Apis {
             rest_stages: Collection::load(store, REST_STAGES, VERSION)?,
             accounts: Collection::load(store, ACCOUNTS, VERSION)?,
             vpc_links: Collection::load(store, VPC_LINKS, VERSION)?,
+            client_certificates: Collection::load(store, CLIENT_CERTIFICATES, VERSION)?,
             http_apis: Collection::load(store, HTTP_APIS, VERSION)?,
             routes: Collection::load(store, ROUTES, VERSION)?,
             integrations: Collection::load(store, INTEGRATIONS, VERSION)?,

@@ -7,6 +7,7 @@
 mod addressed;
 mod apis;
 mod authorizer;
+mod domain;
 mod error;
 mod http_api;
 mod http_operations;
@@ -22,6 +23,7 @@ mod openapi;
 mod operations;
 mod patch;
 mod policy;
+mod portal;
 mod rest_api;
 mod schema;
 mod summary;
@@ -44,8 +46,10 @@ pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};
 
 use apis::Apis;
+use domain::Domains;
 use jwt::Issuers;
 use metering::Metering;
+use portal::Portals;
 use rest_api::authorize::Admission;
 use websocket::connection::Connections;
 
@@ -68,6 +72,10 @@ pub(crate) struct State {
     pub router: Arc<dyn ServiceRouter>,
     pub invoker: Arc<dyn FunctionInvoker>,
     pub apis: Apis,
+    /// Custom domain names.
+    pub domains: Domains,
+    /// Developer portals.
+    pub portals: Portals,
     /// API keys and usage plans.
     pub metering: Arc<Metering>,
     /// What authorizers have said of callers, for as long as it holds.
@@ -94,6 +102,8 @@ impl ApiGateway {
     ) -> Result<Self, StoreError> {
         let (metering, last) = Metering::load(&store)?;
         let apis = Apis::load(&store, last)?;
+        let domains = Domains::load(&store)?;
+        let portals = Portals::load(&store)?;
         let outbound = Outbound::new(&options.endpoint);
         Ok(Self(Arc::new(State {
             options,
@@ -101,6 +111,8 @@ impl ApiGateway {
             router,
             invoker,
             apis,
+            domains,
+            portals,
             metering: Arc::new(metering),
             admissions: DashMap::new(),
             issuers: Issuers::default(),
@@ -128,6 +140,23 @@ impl ApiGateway {
     /// Whether there is an API of that id, in any account and region: its name is then an allowed host.
     pub fn has_api(&self, id: &str) -> bool {
         self.0.apis.live(id).is_some()
+    }
+
+    /// Whether a host, in small letters and without its port, is a custom domain name: it is then an allowed one, and
+    /// leads nowhere but to APIs.
+    pub fn has_domain(&self, host: &str) -> bool {
+        self.0.domains.has(host)
+    }
+
+    /// The API that a request to a custom domain name is for. The path in its parts becomes the one below the base path.
+    /// `None` if nothing is mapped there, which is AWS's 403: [`ApiGateway::forbidden`].
+    pub fn at_domain(&self, host: &str, parts: &mut http::request::Parts) -> Option<Addressed> {
+        addressed::at_domain(&self.0, host, parts)
+    }
+
+    /// The answer for what is not mapped.
+    pub fn forbidden(&self) -> Response<Body> {
+        addressed::forbidden()
     }
 
     /// Every API once for each of its stages, with its URL and routes, in the order in which the APIs were made.

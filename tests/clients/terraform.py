@@ -5,13 +5,14 @@ import base64
 import hashlib
 import io
 import json
-import sys
 import time
 import urllib.parse
 import zipfile
 
 import boto3
 from botocore.exceptions import ClientError
+
+from provider import gone, replay, same, until
 
 ROLE = "arn:aws:iam::000000000000:role/terraform"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
@@ -28,43 +29,6 @@ def archive(source):
 
 ONE = archive("def handler(event, context):\n    return 1\n")
 TWO = archive("def handler(event, context):\n    return 2\n")
-
-
-def until(what, ask, is_done, seconds=20):
-    """A waiter: any answer that is neither pending nor done would end it with `unexpected state`."""
-    end = time.monotonic() + seconds
-    while True:
-        found = ask()
-        if is_done(found):
-            return found
-        assert time.monotonic() < end, f"{what}: {found}"
-        time.sleep(0.05)
-
-
-def gone(code, ask):
-    def asked():
-        try:
-            return ask()
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == code, error
-            assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404), error
-            return None
-    until(f"{ask} until it is gone", asked, lambda found: found is None)
-
-
-def same(read):
-    """Reads twice: the second read must show what the first one did."""
-    def plain(answer):
-        answer = dict(answer)
-        answer.pop("ResponseMetadata", None)
-        if "Code" in answer and "Location" in answer["Code"]:
-            answer["Code"] = {**answer["Code"], "Location": None}
-        if "Content" in answer and isinstance(answer["Content"], dict):
-            answer["Content"] = {**answer["Content"], "Location": None}
-        return answer
-    first = read()
-    assert plain(first) == plain(read()), "drift"
-    return first
 
 
 def read_function(name):
@@ -355,13 +319,4 @@ RESOURCES = [lambda_function, lambda_permission, lambda_alias, lambda_layer_vers
              lambda_event_invoke_config, lambda_code_signing_config, lambda_event_source_mapping, iam_role,
              sfn_state_machine, sfn_activity, cloudwatch_log_group]
 
-boto3.client("sts").get_caller_identity()
-failed = 0
-for resource in RESOURCES:
-    try:
-        resource()
-        print(f"{resource.__name__}: no drift")
-    except Exception as error:  # each resource is told, whatever becomes of the others
-        failed += 1
-        print(f"{resource.__name__}: {type(error).__name__}: {error}")
-sys.exit(1 if failed else print("Terraform is content"))
+replay(RESOURCES)

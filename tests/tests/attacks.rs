@@ -196,3 +196,52 @@ fn malformed_requests_are_refused_and_the_listener_lives() {
     assert!(answer.status < 500, "{}", answer.status);
     assert_eq!(tule.request("GET", "/_tule/health", &[], "").status, 200);
 }
+
+#[test]
+fn a_custom_domain_name_is_an_allowed_host_that_leads_to_apis_only() {
+    let tule = Tule::start(&["--executor", "process"]);
+    let path = "/restapis";
+    let sign = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=t/20260101/us-east-1/apigateway/aws4_request, SignedHeaders=host, Signature=0",
+    );
+    let call = |method: &str, path: &str, body: &serde_json::Value| {
+        let answer = tule.request(method, path, &[sign], &body.to_string());
+        assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
+        answer.value()
+    };
+    let ask = |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        Answer::parse(&tule.raw(request.as_bytes()))
+    };
+    let refused = ask("api.example.com", "/v1/hello");
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("--allowed-host"), "{}", refused.body);
+
+    let api = call("POST", path, &json!({"name": "a"}));
+    let (api, root) = (api["id"].as_str().unwrap(), api["rootResourceId"].as_str().unwrap());
+    let hello = call("POST", &format!("{path}/{api}/resources/{root}"), &json!({"pathPart": "hello"}));
+    let method = format!("{path}/{api}/resources/{}/methods/GET", hello["id"].as_str().unwrap());
+    call("PUT", &method, &json!({"authorizationType": "NONE"}));
+    let templates = json!({"application/json": "{\"statusCode\": 200}"});
+    call("PUT", &format!("{method}/integration"), &json!({"type": "MOCK", "requestTemplates": templates}));
+    call("PUT", &format!("{method}/responses/200"), &json!({}));
+    let templates = json!({"application/json": "$context.domainName $context.customDomain.basePathMatched"});
+    call("PUT", &format!("{method}/integration/responses/200"), &json!({"responseTemplates": templates}));
+    call("POST", &format!("{path}/{api}/deployments"), &json!({"stageName": "dev"}));
+    let certificate = "arn:aws:acm:us-east-1:000000000000:certificate/1";
+    let domain = json!({"domainName": "API.example.com", "certificateArn": certificate});
+    call("POST", "/domainnames", &domain);
+    let mapping = json!({"basePath": "v1", "restApiId": api, "stage": "dev"});
+    call("POST", "/domainnames/api.example.com/basepathmappings", &mapping);
+
+    let answer = ask("api.example.com", "/v1/hello");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "api.example.com v1"));
+    for path in ["/hello", "/_tule/health", "/restapis", "/v1x/hello"] {
+        let answer = ask("api.example.com", path);
+        assert_eq!((answer.status, answer.body.as_str()), (403, r#"{"message":"Forbidden"}"#), "{path}");
+    }
+    assert_eq!(ask("other.example.com", "/v1/hello").status, 403);
+    assert_eq!(status(&tule, "host: api.example.com\r\n"), 403);
+    assert_eq!(machines(&tule), 0, "an operation was reached under a custom domain name");
+}

@@ -19,6 +19,14 @@ fn terraforms_calls_see_no_drift() {
 }
 
 #[test]
+fn terraforms_calls_of_api_gateway_see_no_drift() {
+    let tule = Tule::start(&["--executor", "process"]);
+    if let Some(said) = client(&tule, "python", &["terraform_apigateway.py"]) {
+        assert!(said.contains("Terraform is content"), "{said}");
+    }
+}
+
+#[test]
 fn the_sdk_for_javascript_is_content() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "node", &["sdk_client.cjs"]) {

@@ -202,6 +202,10 @@ fn policy_answer(answer: &Value, request: &Ask<'_>) -> Decision {
             for (name, value) in answer.get("context").and_then(Value::as_object).into_iter().flatten() {
                 context.insert(name.clone(), value.clone());
             }
+            // By which an API's key selection expression can find the caller's key.
+            if let Some(key) = answer.get("usageIdentifierKey").filter(|key| key.is_string()) {
+                context.insert("usageIdentifierKey".into(), key.clone());
+            }
             Decision::Allowed(context)
         }
     }

@@ -74,7 +74,7 @@ pub(super) async fn check(
                 request,
                 |path| {
                     mapping::parameters::context_text(
-                        &context(stage, request, matched, &Caller::Anybody),
+                        &context(stage, request, &matched.route.key, &Caller::Anybody),
                         path,
                     )
                 },
@@ -95,11 +95,11 @@ pub(super) async fn check(
 pub(super) fn context(
     stage: &HttpStage,
     request: &Incoming,
-    matched: &Matched,
+    route_key: &str,
     caller: &Caller,
 ) -> Map<String, Value> {
     let host = request.host();
-    let context = json!({
+    let mut context = json!({
         "authorizer": caller.version_1(),
         "accountId": &*stage.scope.account,
         "apiId": stage.api_id,
@@ -116,9 +116,12 @@ pub(super) fn context(
         "requestId": request.extended_request_id,
         "requestTime": request.time(),
         "requestTimeEpoch": request.at.millis(),
-        "routeKey": matched.route.key,
+        "routeKey": route_key,
         "stage": stage.name,
     });
+    if let Some(domain) = &request.custom_domain {
+        context["customDomain"] = json!({"basePathMatched": domain.base_path});
+    }
     match context {
         Value::Object(context) => context,
         _ => Map::new(),

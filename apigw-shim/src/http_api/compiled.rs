@@ -1,6 +1,10 @@
 //! What is made of a stage once, so that requests find it ready.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use proxy_events::{Cors, PayloadVersion};
 use runtime::Scope;
@@ -12,7 +16,11 @@ use super::{
     subtype::{self, Subtype},
     throttle::Bucket,
 };
-use crate::{apis::Live, authorizer::Authorizer, rest_api::trie::Trie};
+use crate::{
+    apis::Live,
+    authorizer::Authorizer,
+    rest_api::{access_log::AccessLog, record, trie::Trie},
+};
 
 /// The longest time an integration has.
 const TIMEOUT: u64 = 30_000;
@@ -25,6 +33,7 @@ pub(crate) struct HttpStage {
     pub variables: BTreeMap<String, String>,
     pub is_disabled: bool,
     pub cors: Option<Cors>,
+    pub access_log: Option<AccessLog>,
     authorizers: Vec<Arc<Authorizer>>,
     routes: Trie<HashMap<String, Arc<CompiledRoute>>>,
     default: Option<Arc<CompiledRoute>>,
@@ -67,6 +76,8 @@ pub(crate) enum Kind {
 pub(crate) struct Matched {
     pub route: Arc<CompiledRoute>,
     pub parameters: Vec<(String, String)>,
+    /// What went wrong behind the route, for logs.
+    pub failure: OnceLock<String>,
 }
 
 impl HttpStage {
@@ -107,6 +118,7 @@ impl HttpStage {
             variables: stage.variables.clone(),
             is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
             cors: api.members.get("CorsConfiguration").map(Cors::new),
+            access_log: access_log(&live.scope, &stage.members),
             authorizers: made.iter().filter_map(|(_, made)| made.as_ref().ok().map(Arc::clone)).collect(),
             routes,
             default,
@@ -127,9 +139,15 @@ impl HttpStage {
         };
         let found = self.routes.find(path, takes).and_then(|found| {
             let route = found.value.get(method).or_else(|| found.value.get("ANY"))?;
-            Some(Matched { route: Arc::clone(route), parameters: found.parameters })
+            Some(Matched { route: Arc::clone(route), parameters: found.parameters, failure: OnceLock::new() })
         });
-        found.or_else(|| Some(Matched { route: Arc::clone(self.default.as_ref()?), parameters: Vec::new() }))
+        found.or_else(|| {
+            Some(Matched {
+                route: Arc::clone(self.default.as_ref()?),
+                parameters: Vec::new(),
+                failure: OnceLock::new(),
+            })
+        })
     }
 }
 
@@ -195,6 +213,14 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
 fn texts(value: Option<&Value>) -> Vec<(String, String)> {
     let all = value.and_then(Value::as_object).into_iter().flatten();
     all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// The access log that a stage's settings ask for.
+pub(crate) fn access_log(scope: &Scope, members: &Map<String, Value>) -> Option<AccessLog> {
+    let settings = members.get("AccessLogSettings")?;
+    let text = |name: &str| settings.get(name).and_then(Value::as_str).map(str::to_owned);
+    let record = record::AccessLog { format: text("Format"), destination_arn: text("DestinationArn") };
+    AccessLog::new(scope, &record)
 }
 
 /// The function in an integration's URI: its ARN, bare or in the form that REST APIs use.

@@ -9,8 +9,12 @@ use crate::integrate::lambda_proxy::identity;
 
 /// The path as clients see it, with the stage, unless that is `$default`. HTTP APIs have it without escapes.
 pub(super) fn raw_path(stage: &HttpStage, request: &Incoming) -> String {
-    let path = decode(&request.path);
-    if stage.name == "$default" { path } else { format!("/{}{path}", stage.name) }
+    let path = decode(request.asked_path());
+    if stage.name == "$default" || request.custom_domain.is_some() {
+        path
+    } else {
+        format!("/{}{path}", stage.name)
+    }
 }
 
 fn variables(stage: &HttpStage) -> Value {

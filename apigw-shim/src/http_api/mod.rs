@@ -1,5 +1,6 @@
 //! HTTP APIs: their records, what is compiled of a stage, and the pipeline a request goes through.
 
+mod access;
 mod authorize;
 pub(crate) mod compiled;
 mod event;

@@ -225,6 +225,7 @@ pub(super) fn change_request(changes: &[Change], view: &View<'_>) -> (Incoming, 
         extended_request_id: request.extended_request_id.clone(),
         trace_id: request.trace_id.clone(),
         at: request.at,
+        custom_domain: view.request.custom_domain.clone(),
     };
     (changed, path)
 }

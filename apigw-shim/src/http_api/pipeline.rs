@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use runtime::{Body, Invocation};
 
 use super::{
+    access::{self, Trail},
     authorize::{self, Caller},
     compiled::{CompiledIntegration, HttpStage, Kind, Matched},
     event,
@@ -19,10 +20,13 @@ use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_fr
 
 /// Answers a request at a stage.
 pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
+    let mut trail = Trail::default();
     if let Some(cors) = stage.cors.as_ref().filter(|_| Cors::is_preflight(request)) {
-        return cors.preflight(request);
+        let response = cors.preflight(request);
+        access::write(state, stage, request, &trail, &response);
+        return response;
     }
-    let mut response = run(state, stage, request).await;
+    let mut response = run(state, stage, request, &mut trail).await;
     let headers = response.headers_mut();
     if let Some(cors) = &stage.cors {
         cors.apply(request, headers);
@@ -30,35 +34,44 @@ pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming)
     if let Ok(value) = HeaderValue::from_str(&request.extended_request_id) {
         headers.insert(HeaderName::from_static("apigw-requestid"), value);
     }
+    access::write(state, stage, request, &trail, &response);
     response
 }
 
-async fn run(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
-    if stage.is_disabled {
+async fn run(state: &State, stage: &HttpStage, request: &Incoming, trail: &mut Trail) -> Response<Body> {
+    if stage.is_disabled && request.custom_domain.is_none() {
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
+    let matched = trail.matched.insert(matched);
     if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
         return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
     }
-    let caller = match authorize::check(state, stage, request, &matched).await {
-        Ok(caller) => caller,
+    let caller = match authorize::check(state, stage, request, matched).await {
+        Ok(caller) => trail.caller.insert(caller),
         Err(refusal) => return refusal,
     };
     let integration = match &matched.route.integration {
         Ok(integration) => integration,
-        Err(reason) => return internal(stage, request, reason),
+        Err(reason) => return internal(stage, request, matched, reason),
     };
-    let sent = tokio::time::timeout(
-        integration.timeout,
-        send(state, stage, request, &matched, &caller, integration),
-    )
-    .await;
-    sent.unwrap_or_else(|_| plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None))
+    let started = state.clock.now();
+    let sent = send(state, stage, request, matched, caller, integration);
+    let response = tokio::time::timeout(integration.timeout, sent).await.unwrap_or_else(|_| {
+        unavailable(matched, format!("no answer within {} ms", integration.timeout.as_millis()))
+    });
+    trail.integrated = Some((response.status(), state.clock.now().since(started)));
+    response
+}
+
+fn unavailable(matched: &Matched, reason: String) -> Response<Body> {
+    let _ = matched.failure.set(reason);
+    plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None)
 }
 
 /// The one text that HTTP APIs have for whatever is wrong behind them.
-fn internal(stage: &HttpStage, request: &Incoming, reason: &str) -> Response<Body> {
+fn internal(stage: &HttpStage, request: &Incoming, matched: &Matched, reason: &str) -> Response<Body> {
+    let _ = matched.failure.set(reason.to_owned());
     tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
     plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
 }
@@ -72,7 +85,7 @@ async fn send(
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
-    let context = authorize::context(stage, request, matched, caller);
+    let context = authorize::context(stage, request, &matched.route.key, caller);
     let mut view =
         View { stage, request, parameters: &matched.parameters, context: &context, response: None };
     let (changed, path) = if integration.request.is_empty() {
@@ -85,7 +98,7 @@ async fn send(
     let response = match &integration.kind {
         Kind::Service { subtype, parameters } => match subtype.call(state, parameters, &view).await {
             Ok(response) => response,
-            Err(reason) => internal(stage, request, &reason),
+            Err(reason) => internal(stage, request, matched, &reason),
         },
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
@@ -107,13 +120,13 @@ async fn send(
                 "ANY" => request.method.clone(),
                 name => Method::from_bytes(name.as_bytes()).unwrap_or_else(|_| request.method.clone()),
             };
-            proxy(state, stage, request, method, &uri).await
+            proxy(state, stage, request, matched, method, &uri).await
         }
     };
     let Some(changes) = integration.response.get(&response.status().as_u16()) else { return response };
     let (parts, body) = response.into_parts();
     let Ok(body) = body.read(MOST_BODY).await else {
-        return internal(stage, request, "the answer could not be read");
+        return internal(stage, request, matched, "the answer could not be read");
     };
     view.response = Some((&parts.headers, &body));
     let mut response = Response::from_parts(parts.clone(), Body::Bytes(body.clone()));
@@ -146,19 +159,23 @@ async fn invoke(
     let ctx = call_context(state, &stage.scope, &request.trace_id);
     let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {
         Ok(outcome) => outcome,
-        Err(error) => return internal(stage, request, &format!("invoking {function} failed: {error}")),
+        Err(error) => {
+            return internal(stage, request, matched, &format!("invoking {function} failed: {error}"));
+        }
     };
     if let Some(error) = &outcome.function_error {
-        return internal(stage, request, &format!("{function} failed ({error})"));
+        return internal(stage, request, matched, &format!("{function} failed ({error})"));
     }
-    proxy_events::read(&outcome.payload, version)
-        .unwrap_or_else(|| internal(stage, request, &format!("{function} gave no answer that could be read")))
+    proxy_events::read(&outcome.payload, version).unwrap_or_else(|| {
+        internal(stage, request, matched, &format!("{function} gave no answer that could be read"))
+    })
 }
 
 async fn proxy(
     state: &State,
     stage: &HttpStage,
     request: &Incoming,
+    matched: &Matched,
     method: Method,
     uri: &str,
 ) -> Response<Body> {
@@ -184,7 +201,7 @@ async fn proxy(
         }
         Err(reason) => {
             tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None)
+            unavailable(matched, reason)
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Deployment {
     pub integration_responses: Vec<Arc<Child>>,
     #[serde(default)]
     pub route_responses: Vec<Arc<Child>>,
+    #[serde(default)]
+    pub models: Vec<Arc<Child>>,
 }
 
 /// A stage.

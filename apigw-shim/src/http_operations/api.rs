@@ -17,6 +17,7 @@ use crate::{
     http_api::record::Api,
     id,
     summary::http_endpoint,
+    websocket::session::GOING_AWAY,
 };
 
 /// The expression that chooses the routes of HTTP APIs; they have no other.
@@ -89,8 +90,22 @@ async fn create_socket(state: &State, ctx: &CallContext, input: Members) -> Resu
     let expression = text(&input, "RouteSelectionExpression")
         .ok_or_else(|| bad_request("RouteSelectionExpression must be provided for WEBSOCKET APIs"))?;
     check_expression(&expression)?;
+    check_key_expression(&input)?;
     let (_, api) = add(state, ctx, &input, "WEBSOCKET", &expression).await?;
     Ok(answer(render(state, &api)))
+}
+
+/// Where API keys are: in a header, or in what the authorizer says.
+fn check_key_expression(input: &Members) -> Result<(), ServiceError> {
+    let known = ["$request.header.x-api-key", "$context.authorizer.usageIdentifierKey"];
+    let is_known = |text: &String| {
+        let plain = text.replace("${", "$").replace('}', "");
+        known.iter().any(|known| known.eq_ignore_ascii_case(&plain))
+    };
+    match text(input, "ApiKeySelectionExpression").filter(|text| !is_known(text)) {
+        Some(text) => Err(bad_request(format!("Invalid API Key selection expression specified: {text}"))),
+        None => Ok(()),
+    }
 }
 
 /// An expression that chooses routes by messages: something of the body must be in it.
@@ -187,6 +202,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
         if input.get("CorsConfiguration").is_some_and(|value| !value.is_null()) {
             return Err(bad_request("CorsConfiguration is not supported for WEBSOCKET APIs"));
         }
+        check_key_expression(&input)?;
         if let Some(expression) = text(&input, "RouteSelectionExpression") {
             check_expression(&expression)?;
         }
@@ -224,10 +240,20 @@ pub(super) async fn delete_cors(
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
+    if !state.domains.of_api(&ctx.scope, &live.id).is_empty() {
+        return Err(bad_request(format!(
+            "Deleting API {} failed. Please remove all API mappings for the API from your custom domain names.",
+            live.id
+        )));
+    }
     let apis = &state.apis;
     // The API goes first. What belonged to it is unreachable from then on.
     apis.http_apis.remove(&live.key()).await.map_err(storage)?;
     apis.forget(&live.id);
+    if let Kind::Socket(stages) = &live.kind {
+        stages.clear();
+        state.connections.end_of(&live.id, None, GOING_AWAY);
+    }
     for stage in apis.http_stages.page(&live.prefix(), None, usize::MAX) {
         apis.http_stages.remove(&live.child(&stage.name)).await.map_err(storage)?;
     }

@@ -35,6 +35,7 @@ pub(super) fn now_there(state: &State, live: &Live, nothing: bool) -> Deployment
         authorizers: apis.authorizers.page(&prefix, None, most),
         integration_responses: apis.integration_responses.page(&prefix, None, most),
         route_responses: apis.route_responses.page(&prefix, None, most),
+        models: apis.models.page(&prefix, None, most),
     }
 }
 

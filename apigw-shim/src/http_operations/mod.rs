@@ -1,16 +1,23 @@
 //! The control plane of HTTP and WebSocket APIs: one file for each kind of thing, one function for each operation.
 
 mod api;
+mod api_mapping;
 mod authorizer;
 mod child;
 mod deployment;
+mod domain_name;
 mod export_api;
 mod import_api;
 mod integration;
 mod integration_response;
 mod model;
+mod portal;
+mod portal_product;
+mod product_page;
+mod product_rest_endpoint_page;
 mod route;
 mod route_response;
+mod routing_rule;
 mod stage;
 mod tags;
 mod vpc_link;
@@ -64,6 +71,7 @@ operations! {
     "GetRoutes" => route::list,
     "UpdateRoute" => route::update,
     "DeleteRoute" => route::delete,
+    "DeleteRouteRequestParameter" => route::delete_request_parameter,
     "CreateIntegration" => integration::create,
     "GetIntegration" => integration::get,
     "GetIntegrations" => integration::list,
@@ -102,11 +110,52 @@ operations! {
     "UpdateStage" => stage::update,
     "DeleteStage" => stage::delete,
     "DeleteRouteSettings" => stage::delete_route_settings,
+    "DeleteAccessLogSettings" => stage::delete_access_log_settings,
+    "CreateDomainName" => domain_name::create,
+    "GetDomainName" => domain_name::get,
+    "GetDomainNames" => domain_name::list,
+    "UpdateDomainName" => domain_name::update,
+    "DeleteDomainName" => domain_name::delete,
+    "CreateApiMapping" => api_mapping::create,
+    "GetApiMapping" => api_mapping::get,
+    "GetApiMappings" => api_mapping::list,
+    "UpdateApiMapping" => api_mapping::update,
+    "DeleteApiMapping" => api_mapping::delete,
+    "CreateRoutingRule" => routing_rule::create,
+    "GetRoutingRule" => routing_rule::get,
+    "ListRoutingRules" => routing_rule::list,
+    "PutRoutingRule" => routing_rule::put,
+    "DeleteRoutingRule" => routing_rule::delete,
     "CreateVpcLink" => vpc_link::create,
     "GetVpcLink" => vpc_link::get,
     "GetVpcLinks" => vpc_link::list,
     "UpdateVpcLink" => vpc_link::update,
     "DeleteVpcLink" => vpc_link::delete,
+    "CreatePortal" => portal::create,
+    "GetPortal" => portal::get,
+    "ListPortals" => portal::list,
+    "UpdatePortal" => portal::update,
+    "DeletePortal" => portal::delete,
+    "PublishPortal" => portal::publish,
+    "DisablePortal" => portal::disable,
+    "CreatePortalProduct" => portal_product::create,
+    "GetPortalProduct" => portal_product::get,
+    "ListPortalProducts" => portal_product::list,
+    "UpdatePortalProduct" => portal_product::update,
+    "DeletePortalProduct" => portal_product::delete,
+    "PutPortalProductSharingPolicy" => portal_product::put_policy,
+    "GetPortalProductSharingPolicy" => portal_product::get_policy,
+    "DeletePortalProductSharingPolicy" => portal_product::delete_policy,
+    "CreateProductPage" => product_page::create,
+    "GetProductPage" => product_page::get,
+    "ListProductPages" => product_page::list,
+    "UpdateProductPage" => product_page::update,
+    "DeleteProductPage" => product_page::delete,
+    "CreateProductRestEndpointPage" => product_rest_endpoint_page::create,
+    "GetProductRestEndpointPage" => product_rest_endpoint_page::get,
+    "ListProductRestEndpointPages" => product_rest_endpoint_page::list,
+    "UpdateProductRestEndpointPage" => product_rest_endpoint_page::update,
+    "DeleteProductRestEndpointPage" => product_rest_endpoint_page::delete,
     "GetTags" => tags::get,
     "TagResource" => tags::tag,
     "UntagResource" => tags::untag,

@@ -27,7 +27,7 @@ impl Kind for Model {
     const SORT: Sort = Sort { name: "Model", id: "ModelId", listing: "GetModels" };
     const KEPT: &'static [&'static str] = &["ContentType", "Description", "Name", "Schema"];
     const ID_LENGTH: usize = 6;
-    const IS_DEPLOYED: bool = false;
+    const IS_DEPLOYED: bool = true;
 
     fn records(apis: &Apis) -> &Collection<Child> {
         &apis.models

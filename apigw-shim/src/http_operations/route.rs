@@ -1,10 +1,10 @@
-//! CreateRoute, GetRoute, GetRoutes, UpdateRoute, DeleteRoute.
+//! CreateRoute, GetRoute, GetRoutes, UpdateRoute, DeleteRoute, DeleteRouteRequestParameter.
 
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text};
 use crate::{
@@ -13,18 +13,24 @@ use crate::{
     error::{bad_request, conflict, not_found, storage},
     http_api::record::Route,
     id,
+    websocket::admission,
 };
 
 const KEPT: &[&str] = &[
+    "ApiKeyRequired",
     "AuthorizationScopes",
     "AuthorizationType",
     "AuthorizerId",
+    "ModelSelectionExpression",
     "OperationName",
+    "RequestModels",
+    "RequestParameters",
     "RouteKey",
     "RouteResponseSelectionExpression",
     "Target",
 ];
-const REFUSED: &[&str] =
+/// What only routes of WebSocket APIs have.
+const SOCKET_ONLY: &[&str] =
     &["ApiKeyRequired", "ModelSelectionExpression", "RequestModels", "RequestParameters"];
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY"];
 
@@ -100,8 +106,41 @@ fn check_authorization(
     Ok(())
 }
 
+/// What a route of a WebSocket API wants of requests to connect, and of messages.
+fn check_messages(
+    state: &State,
+    live: &Live,
+    given: &Members,
+    own: Option<&str>,
+) -> Result<(), ServiceError> {
+    let before = own.and_then(|id| state.apis.routes.get(&live.child(id)));
+    let key = text(given, "RouteKey")
+        .or_else(|| before.as_ref().and_then(|route| text(&route.members, "RouteKey")));
+    let parameters = given.get("RequestParameters").and_then(Value::as_object);
+    for name in parameters.into_iter().flatten().map(|(name, _)| name) {
+        if admission::parameter(name).is_none() {
+            return Err(bad_request(format!("Invalid request parameter specified: {name}")));
+        }
+        if key.as_deref() != Some("$connect") {
+            return Err(bad_request("Request parameters are supported for the $connect route only"));
+        }
+    }
+    let models = state.apis.models.page(&live.prefix(), None, usize::MAX);
+    let wanted = given.get("RequestModels").and_then(Value::as_object);
+    for name in wanted.into_iter().flatten().filter_map(|(_, name)| name.as_str()) {
+        if !models.iter().any(|model| text(&model.members, "Name").as_deref() == Some(name)) {
+            return Err(bad_request(format!("Invalid model name specified: {name}")));
+        }
+    }
+    Ok(())
+}
+
 fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Result<(), ServiceError> {
-    refuse(members, REFUSED)?;
+    if is_socket(live) {
+        check_messages(state, live, members, own)?;
+    } else if refuse(members, SOCKET_ONLY).is_err() {
+        return Err(bad_request(format!("{} are supported for WEBSOCKET APIs only", SOCKET_ONLY.join(", "))));
+    }
     check_authorization(state, live, members, own)?;
     let responds = text(members, "RouteResponseSelectionExpression");
     match responds.as_deref() {
@@ -202,6 +241,24 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let route = state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
     deployment::automatically(state, &live).await?;
     Ok(answer(render(&route)))
+}
+
+pub(super) async fn delete_request_parameter(
+    state: &State,
+    ctx: &CallContext,
+    input: Members,
+) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let mut route = Route::clone(&*find(state, &live, &input)?);
+    let name = required(&input, "RequestParameterKey");
+    let parameters = route.members.get_mut("RequestParameters").and_then(Value::as_object_mut);
+    if parameters.and_then(|parameters| parameters.remove(&name)).is_none() {
+        return Err(not_found(format!("Invalid request parameter specified: {name}")));
+    }
+    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
+    deployment::automatically(state, &live).await?;
+    Ok(Output::empty())
 }
 
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {

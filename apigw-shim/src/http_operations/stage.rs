@@ -1,4 +1,4 @@
-//! CreateStage, GetStage, GetStages, UpdateStage, DeleteStage.
+//! CreateStage, GetStage, GetStages, UpdateStage, DeleteStage, DeleteRouteSettings, DeleteAccessLogSettings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,9 +12,11 @@ use crate::{
     apis::{Kind, Live},
     error::{bad_request, conflict, not_found, not_yet, storage},
     http_api::record::Stage,
+    rest_api::access_log,
+    websocket::session::GOING_AWAY,
 };
 
-const KEPT: &[&str] = &["DefaultRouteSettings", "Description", "RouteSettings"];
+const KEPT: &[&str] = &["AccessLogSettings", "DefaultRouteSettings", "Description", "RouteSettings"];
 
 fn render(stage: &Stage) -> Members {
     let mut members = Members::from_iter([
@@ -30,9 +32,10 @@ fn render(stage: &Stage) -> Members {
     members
 }
 
-/// Settings of routes are limits, logs and metrics. Of the latter two, those that ask for nothing are taken.
+/// Settings of routes are limits, logs and metrics. Of logs, those that ask for nothing are taken.
 fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
-    refuse(input, &["AccessLogSettings", "ClientCertificateId"])?;
+    refuse(input, &["ClientCertificateId"])?;
+    check_access_log(input.get("AccessLogSettings"))?;
     check_settings("DefaultRouteSettings", input.get("DefaultRouteSettings"))?;
     let routes = state.apis.routes.page(&live.prefix(), None, usize::MAX);
     for (key, settings) in input.get("RouteSettings").and_then(Value::as_object).into_iter().flatten() {
@@ -51,14 +54,44 @@ fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError
     Ok(())
 }
 
+/// Logs go to groups of CloudWatch Logs; a form without a place, or a place without a form, writes nothing yet.
+fn check_access_log(settings: Option<&Value>) -> Result<(), ServiceError> {
+    let arn = settings.and_then(|settings| settings.get("DestinationArn")?.as_str()).unwrap_or_default();
+    if arn.contains(":firehose:") {
+        return Err(not_yet("access logs to Firehose"));
+    }
+    if !arn.is_empty() && access_log::group(arn).is_none() {
+        return Err(bad_request(
+            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes no more access logs.
+pub(super) async fn delete_access_log_settings(
+    state: &State,
+    ctx: &CallContext,
+    input: Members,
+) -> Result<Output, ServiceError> {
+    let live = http_api(state, &ctx.scope, &input)?;
+    let _changing = live.changing.lock().await;
+    let mut stage = Stage::clone(&*of(state, &live, &required(&input, "StageName"))?);
+    stage.members.remove("AccessLogSettings");
+    put(state, &live, stage).await?;
+    Ok(Output::empty())
+}
+
 fn check_settings(of: &str, settings: Option<&Value>) -> Result<(), ServiceError> {
     for (name, value) in settings.and_then(Value::as_object).into_iter().flatten() {
         let asks_for_nothing = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("OFF");
         let is_limit = matches!(name.as_str(), "ThrottlingBurstLimit" | "ThrottlingRateLimit");
+        // There is nowhere to see metrics here; the setting is kept and shown.
+        let is_metric = name == "DetailedMetricsEnabled";
         if is_limit && value.as_f64().is_some_and(|limit| limit < 0.0) {
             return Err(bad_request(format!("{name} must not be negative")));
         }
-        if !asks_for_nothing && !is_limit {
+        if !asks_for_nothing && !is_limit && !is_metric {
             return Err(not_yet(&format!("{of}.{name}")));
         }
     }
@@ -212,7 +245,10 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     state.apis.http_stages.remove(&live.child(&name)).await.map_err(storage)?;
     match &live.kind {
         Kind::Http(stages) => drop(stages.remove(&name)),
-        Kind::Socket(stages) => drop(stages.remove(&name)),
+        Kind::Socket(stages) => {
+            stages.remove(&name);
+            state.connections.end_of(&live.id, Some(&name), GOING_AWAY);
+        }
         Kind::Rest(_) => {}
     }
     Ok(Output::empty())

@@ -31,7 +31,7 @@ pub(super) fn find(state: &State, scope: &runtime::Scope, id: &str) -> Result<Ar
     found.ok_or_else(|| not_found(format!("Invalid VpcLink identifier specified {id}")))
 }
 
-async fn put(state: &State, ctx: &CallContext, link: Child) -> Result<Output, ServiceError> {
+pub(super) async fn put(state: &State, ctx: &CallContext, link: Child) -> Result<Output, ServiceError> {
     let key = scope_key(&ctx.scope).text(&link.id);
     let link = state.apis.http_vpc_links.put(key, link).await.map_err(storage)?;
     Ok(answer(render(&link)))

@@ -39,7 +39,7 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
     let host = request.host();
     let mut event = json!({
         "resource": exchange.resource.path,
-        "path": request.path,
+        "path": request.asked_path(),
         "httpMethod": request.method.as_str(),
         "headers": single_values(&headers),
         "multiValueHeaders": multi_values(&headers),

@@ -3,10 +3,13 @@
 mod account;
 mod api_key;
 mod authorizer;
+mod base_path_mapping;
 mod canary;
+mod client_certificate;
 mod deployment;
 mod documentation_part;
 mod documentation_version;
+mod domain_name;
 mod gateway_response;
 mod get_export;
 mod import_documentation_parts;
@@ -30,6 +33,8 @@ mod usage_plan_key;
 mod vpc_link;
 
 pub(crate) use authorizer::check as check_authorizer;
+pub(crate) use client_certificate::ClientCertificate;
+pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use gateway_response::default_of as default_gateway_response;
 pub(crate) use get_export::export;
 pub(crate) use integration::{
@@ -168,6 +173,21 @@ operations! {
     "FlushStageAuthorizersCache" => authorizer::flush,
     "TestInvokeMethod" => test_invoke::method,
     "TestInvokeAuthorizer" => test_invoke::authorizer,
+    "CreateDomainName" => domain_name::create,
+    "GetDomainName" => domain_name::get,
+    "GetDomainNames" => domain_name::list,
+    "UpdateDomainName" => domain_name::update,
+    "DeleteDomainName" => domain_name::delete,
+    "CreateBasePathMapping" => base_path_mapping::create,
+    "GetBasePathMapping" => base_path_mapping::get,
+    "GetBasePathMappings" => base_path_mapping::list,
+    "UpdateBasePathMapping" => base_path_mapping::update,
+    "DeleteBasePathMapping" => base_path_mapping::delete,
+    "GenerateClientCertificate" => client_certificate::generate,
+    "GetClientCertificate" => client_certificate::get,
+    "GetClientCertificates" => client_certificate::list,
+    "UpdateClientCertificate" => client_certificate::update,
+    "DeleteClientCertificate" => client_certificate::delete,
     "CreateVpcLink" => vpc_link::create,
     "GetVpcLink" => vpc_link::get,
     "GetVpcLinks" => vpc_link::list,

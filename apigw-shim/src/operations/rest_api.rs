@@ -407,6 +407,15 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     let input: OfApi = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let _changing = live.changing.lock().await;
+    let domains = state.domains.of_api(&ctx.scope, &live.id);
+    if !domains.is_empty() {
+        return Err(bad_request(format!(
+            "Deleting RestApi {} failed. Please remove all base path mappings related to the RestApi in your domains: \
+             {}.",
+            live.id,
+            domains.join(", ")
+        )));
+    }
     // The API goes first. What belonged to it is unreachable from then on.
     state.apis.rest_apis.remove(&live.key()).await.map_err(storage)?;
     state.apis.forget(&live.id);

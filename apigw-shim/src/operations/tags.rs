@@ -7,10 +7,11 @@ use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{VpcLink, rest, rest_api, stage, vpc_link};
+use super::{ClientCertificate, VpcLink, client_certificate, domain_name, rest, rest_api, stage, vpc_link};
 use crate::{
     State,
     apis::Live,
+    domain::{Routes, record::Domain},
     error::{bad_request, not_found, storage},
     members,
     metering::{ApiKey, UsagePlan},
@@ -34,6 +35,8 @@ enum Tagged {
     Key(Arc<ApiKey>),
     Plan(Arc<UsagePlan>),
     Link(Arc<VpcLink>),
+    Domain(Arc<Routes>),
+    Certificate(Arc<ClientCertificate>),
 }
 
 fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceError> {
@@ -62,6 +65,10 @@ fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceEr
             plan.map(Tagged::Plan).ok_or_else(|| not_found("Invalid Usage Plan ID specified"))
         }
         ["vpclinks", id] => vpc_link::find(state, &ctx.scope, id).map(Tagged::Link),
+        ["clientcertificates", id] => {
+            client_certificate::find(state, &ctx.scope, id).map(Tagged::Certificate)
+        }
+        ["domainnames", name] => domain_name::find(state, &ctx.scope, name, None).map(Tagged::Domain),
         _ => Err(bad_request("Invalid ARN specified in the request")),
     }
 }
@@ -100,6 +107,17 @@ async fn change(
             change(&mut link.tags);
             vpc_link::keep(state, scope, link).await?;
         }
+        Tagged::Certificate(found) => {
+            let mut certificate = ClientCertificate::clone(found);
+            change(&mut certificate.tags);
+            client_certificate::keep(state, scope, certificate).await?;
+        }
+        Tagged::Domain(found) => {
+            let _changing = state.domains.changing.lock().await;
+            let mut domain = Domain::clone(&found.domain);
+            change(&mut domain.tags);
+            domain_name::keep(state, scope, domain).await?;
+        }
     }
     Ok(())
 }
@@ -112,6 +130,8 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
         Tagged::Key(key) => key.tags.clone(),
         Tagged::Plan(plan) => plan.tags.clone(),
         Tagged::Link(link) => link.tags.clone(),
+        Tagged::Domain(found) => found.domain.tags.clone(),
+        Tagged::Certificate(found) => found.tags.clone(),
     };
     Ok(Output::of(json!({"tags": tags})))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::listing;
 use crate::{
     State,
-    apis::scope_key,
+    apis::{Kind, scope_key},
     error::{bad_request, not_found, storage},
     id, members,
     metering::{ApiStage, Quota, Throttle, UsagePlan, place},
@@ -93,8 +93,13 @@ fn check(plan: &UsagePlan) -> Result<(), ServiceError> {
 }
 
 fn has_stage(state: &State, scope: &Scope, api: &str, stage: &str) -> bool {
-    let live = super::rest(state, scope, api);
-    live.is_some_and(|live| state.apis.rest_stages.get(&live.child(stage)).is_some())
+    let Some(live) = state.apis.live_in(scope, api) else { return false };
+    match &live.kind {
+        Kind::Rest(_) => state.apis.rest_stages.get(&live.child(stage)).is_some(),
+        Kind::Socket(_) => state.apis.http_stages.get(&live.child(stage)).is_some(),
+        // HTTP APIs have no keys.
+        Kind::Http(_) => false,
+    }
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {

@@ -113,6 +113,10 @@ pub(crate) fn context_values(
     if let Some(admission) = trail.authorizer.get() {
         values["authorizer"] = Value::Object(admission.context.clone());
     }
+    if let Some(domain) = &request.custom_domain {
+        values["customDomain"] =
+            json!({"basePathMatched": domain.base_path, "routingRuleIdMatched": domain.rule});
+    }
     if stage.is_canary {
         values["isCanaryRequest"] = json!(true);
     }
@@ -134,7 +138,10 @@ pub(crate) fn context_values(
     }
 }
 
-/// The path as clients see it: `/{stage}/…`.
+/// The path as clients see it: `/{stage}/…`, or what they asked of a custom domain name.
 pub(crate) fn path_with_stage(stage: &RestStage, request: &Incoming) -> String {
-    format!("/{}{}", stage.name, request.path)
+    match &request.custom_domain {
+        Some(domain) => domain.path.clone(),
+        None => format!("/{}{}", stage.name, request.path),
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) fn resolve<'r>(
     request: &'r Incoming,
     trail: &'r Trail,
 ) -> Result<Exchange<'r>, GatewayError> {
-    if stage.is_disabled {
+    if stage.is_disabled && request.custom_domain.is_none() {
         return Err(GatewayError::new(ResponseType::AccessDenied, "Forbidden"));
     }
     let found = stage.api.routes.find(&request.path, |_| true).ok_or_else(missing_authentication_token)?;

@@ -3,17 +3,22 @@
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
 
 use runtime::Scope;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vtl::Template;
 
+use super::admission::{Models, Place, parameter};
 use crate::{
     apis::Live,
     authorizer::Authorizer,
     http_api::{
+        compiled::access_log,
         record::{Api, Child, Deployment, Integration, Route, Stage, text},
         throttle::Bucket,
     },
-    rest_api::compiled::{Kind, aws_kind},
+    rest_api::{
+        access_log::AccessLog,
+        compiled::{Kind, aws_kind},
+    },
 };
 
 /// The longest time an integration has.
@@ -27,6 +32,9 @@ pub(crate) struct SocketStage {
     pub is_disabled: bool,
     /// The route selection expression.
     pub selection: String,
+    /// Where API keys are.
+    pub key_selection: String,
+    pub access_log: Option<AccessLog>,
     routes: HashMap<String, Arc<SocketRoute>>,
 }
 
@@ -34,6 +42,10 @@ pub(crate) struct SocketRoute {
     pub key: String,
     pub authorization: Authorization,
     pub limits: Option<Bucket>,
+    pub needs_api_key: bool,
+    /// What requests to connect must have.
+    pub required: Vec<(Place, String)>,
+    pub models: Models,
     /// Whether what the integration answers goes back to the client.
     pub responds: bool,
     /// Absent where the route has none that works: why.
@@ -87,6 +99,8 @@ impl SocketStage {
             variables: stage.variables.clone(),
             is_disabled: api.members.get("DisableExecuteApiEndpoint") == Some(&Value::Bool(true)),
             selection: text(&api.members, "RouteSelectionExpression").unwrap_or_default().to_owned(),
+            key_selection: text(&api.members, "ApiKeySelectionExpression").unwrap_or_default().to_owned(),
+            access_log: access_log(&live.scope, &stage.members),
             routes: routes.collect(),
         }
     }
@@ -132,12 +146,21 @@ fn compile_route(stage: &Stage, deployment: &Deployment, route: &Route, key: Str
     SocketRoute {
         authorization,
         limits: Bucket::of(&stage.members, &key),
+        needs_api_key: members.get("ApiKeyRequired") == Some(&Value::Bool(true)),
+        required: required(members),
+        models: Models::new(members, &deployment.models),
         responds: has_response && text(members, "RouteResponseSelectionExpression").is_some(),
         integration: integration
             .ok_or_else(|| format!("the route {key} has no integration"))
             .and_then(|integration| compile_integration(integration, &responses)),
         key,
     }
+}
+
+fn required(members: &Map<String, Value>) -> Vec<(Place, String)> {
+    let all = members.get("RequestParameters").and_then(Value::as_object).into_iter().flatten();
+    let wanted = all.filter(|(_, of)| of.get("Required") == Some(&Value::Bool(true)));
+    wanted.filter_map(|(key, _)| parameter(key).map(|(place, name)| (place, name.to_owned()))).collect()
 }
 
 fn compile_integration(integration: &Integration, responses: &[&Child]) -> Result<SocketIntegration, String> {
@@ -188,7 +211,7 @@ pub(crate) fn pattern(key: &str) -> Result<fancy_regex::Regex, String> {
     fancy_regex::Regex::new(&format!(r"(?s)\A(?:{inner})\z")).map_err(|error| error.to_string())
 }
 
-fn templates(members: &serde_json::Map<String, Value>, name: &str) -> Result<Templates, String> {
+fn templates(members: &Map<String, Value>, name: &str) -> Result<Templates, String> {
     let all = members.get(name).and_then(Value::as_object).into_iter().flatten();
     let parse = |(key, template): (&String, &Value)| {
         let template = template.as_str().unwrap_or_default();

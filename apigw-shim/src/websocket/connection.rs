@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     pub host: Box<str>,
     /// What the authorizer said when the connection was opened.
     pub authorizer: Option<Box<Value>>,
+    /// The API key that it was opened with.
+    pub api_key: Option<Box<str>>,
     outbox: mpsc::Sender<Outgoing>,
     /// Why the gateway closes it, from when it does so.
     closing: Mutex<Option<Closing>>,
@@ -55,6 +57,7 @@ pub(crate) struct Opened {
     pub user_agent: Option<Box<str>>,
     pub host: Box<str>,
     pub authorizer: Option<Box<Value>>,
+    pub api_key: Option<Box<str>>,
 }
 
 /// Why a message could not be sent.
@@ -115,6 +118,7 @@ impl Connections {
             user_agent: opened.user_agent,
             host: opened.host,
             authorizer: opened.authorizer,
+            api_key: opened.api_key,
             outbox,
             closing: Mutex::default(),
             close: tokio::sync::Notify::new(),
@@ -129,6 +133,14 @@ impl Connections {
 
     pub fn remove(&self, id: &str) {
         self.open.remove(id);
+    }
+
+    /// Ends the connections to an API, or to one of its stages.
+    pub fn end_of(&self, api_id: &str, stage: Option<&str>, closing: Closing) {
+        let is_meant = |connection: &Connection| {
+            connection.live.id == api_id && stage.is_none_or(|stage| *connection.stage == *stage)
+        };
+        self.open.iter().filter(|connection| is_meant(connection)).for_each(|it| it.end(closing));
     }
 
     /// Ends all connections.

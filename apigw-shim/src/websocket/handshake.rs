@@ -6,12 +6,14 @@ use std::{net::IpAddr, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use proxy_events::Incoming;
+use proxy_events::{CustomDomain, Incoming};
 use runtime::Body;
 use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
 use super::{
+    access::{self, Came},
+    admission,
     compiled::{Authorization, SocketRoute, SocketStage},
     connection::{Opened, new_id},
     event::{self, About, Event},
@@ -81,7 +83,7 @@ pub(crate) async fn open(
     parts: Parts,
     peer: IpAddr,
 ) -> Opening {
-    if stage.is_disabled {
+    if stage.is_disabled && parts.extensions.get::<CustomDomain>().is_none() {
         return Opening::Refused(plain(StatusCode::FORBIDDEN, "Forbidden", Some("ForbiddenException")));
     }
     let accept = match accept_key(&parts.headers) {
@@ -98,7 +100,9 @@ pub(crate) async fn open(
         connection_id: &connection_id,
         request_id: &request_id,
     };
-    let authorizer = match attempt.admit().await {
+    let admitted = attempt.admit().await;
+    attempt.write_access(&admitted);
+    let authorizer = match admitted {
         Ok(authorizer) => authorizer,
         Err(refusal) => return Opening::Refused(refusal),
     };
@@ -109,6 +113,7 @@ pub(crate) async fn open(
         source_ip: peer,
         user_agent: request.header("user-agent").map(Box::from),
         host: request.host().into(),
+        api_key: admission::api_key(stage, &request, authorizer.as_ref()).map(Box::from),
         authorizer: authorizer.map(|context| Box::new(Value::Object(context))),
     };
     let mut response = Response::new(Body::Empty);
@@ -149,8 +154,37 @@ impl Attempt<'_> {
             Authorization::Custom(Ok(authorizer)) => Some(self.authorize(authorizer).await?),
             Authorization::Custom(Err(reason)) => return Err(self.internal(reason, 500)),
         };
+        let key = admission::api_key(self.stage, self.request, authorizer.as_ref());
+        admission::meter(self.state, self.stage, &self.live.id, &route, key.as_deref(), self.request.at)
+            .map_err(|refused| {
+                let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN);
+                plain(status, refused.message, Some(refused.error_type))
+            })?;
+        let missing = admission::missing(&route, self.request);
+        if !missing.is_empty() {
+            let message = format!("Missing required request parameters: [{}]", missing.join(", "));
+            return Err(plain(StatusCode::BAD_REQUEST, &message, Some("BadRequestException")));
+        }
         self.connect(&route, authorizer.as_ref()).await?;
         Ok(authorizer)
+    }
+
+    fn write_access(&self, admitted: &Result<Option<Map<String, Value>>, Response<Body>>) {
+        if self.stage.access_log.is_none() {
+            return;
+        }
+        let (status, authorizer, message) = match admitted {
+            Ok(authorizer) => (200, authorizer.clone().map(Value::Object), None),
+            Err(refusal) => {
+                let Body::Bytes(body) = refusal.body() else { return };
+                let body: Option<Value> = serde_json::from_slice(body).ok();
+                let message = body.and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
+                (refusal.status().as_u16(), None, Some(message.unwrap_or_default()))
+            }
+        };
+        let about = self.about(authorizer.as_ref());
+        let came = Came { status, error: message.as_deref(), integration: None };
+        access::write(self.state, self.stage, &about, &Event::Connect(self.request), &came);
     }
 
     fn about<'s>(&'s self, authorizer: Option<&'s Value>) -> About<'s> {

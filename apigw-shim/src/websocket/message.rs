@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
+    access::{self, Came},
+    admission::{FORBIDDEN, Refused, TOO_MANY, meter},
     compiled::{SocketRoute, SocketStage},
     connection::{Connection, new_id},
     event::{self, About, Event},
@@ -17,56 +19,102 @@ use crate::{State, apis::Kind};
 /// Does what a message asks for; errors are told to the client.
 pub(super) async fn take(state: &State, connection: &Connection, body: &str) {
     let (request_id, message_id) = (new_id(), new_id());
-    let now = state.clock.now();
     let event = Event::Message { body, id: &message_id };
-    let route = stage_of(connection).and_then(|stage| {
-        let about = About::connection(connection, "$default", &request_id, now);
-        find(&stage, &about, &event, body).map(|route| (stage, route))
-    });
-    let answer = match route {
-        None => Some(error("Forbidden", connection, &request_id)),
-        Some((_, route)) if route.limits.as_ref().is_some_and(|limits| !limits.take(now)) => {
-            Some(error("Too Many Requests", connection, &request_id))
-        }
-        Some((stage, route)) => {
-            let about = About::connection(connection, &route.key, &request_id, now);
-            let trace_id = trace_id();
-            let call = Call {
-                state,
-                stage: &stage,
-                route: &route,
-                about: &about,
-                event: &event,
-                trace_id: &trace_id,
-            };
-            match call.run().await {
-                Ok(outcome) => outcome.body.filter(|body| route.responds && !body.is_empty()),
-                Err(failure) => {
-                    tracing::warn!(api = connection.live.id, route = route.key, "{}", failure.reason);
-                    Some(error("Internal server error", connection, &request_id))
-                }
-            }
+    let at = state.clock.now();
+    let Some(stage) = stage_of(connection) else {
+        let _ = connection.send(error(FORBIDDEN.message, connection, &request_id));
+        return;
+    };
+    let parsed: Option<Value> = serde_json::from_str(body).ok();
+    let about = About::connection(connection, "$default", &request_id, at);
+    let route = find(&stage, &about, &event, parsed.as_ref());
+    let key = route.as_ref().map_or("$default", |route| &route.key);
+    let about = About::connection(connection, key, &request_id, at);
+    let taken = Taken { state, connection, stage: &stage, about: &about, event: &event };
+    let (answer, came) = match route
+        .as_deref()
+        .ok_or(FORBIDDEN)
+        .and_then(|route| taken.admit(route, parsed.as_ref()).map(|()| route))
+    {
+        Ok(route) => taken.run(route).await,
+        Err(Refused { status, message, .. }) => {
+            let answer = error(message, connection, &request_id);
+            (Some(answer), Came { status, error: Some(message), integration: None })
         }
     };
+    access::write(state, &stage, &about, &event, &came);
     if let Some(answer) = answer {
         // A client that does not read loses answers, as with AWS.
         let _ = connection.send(answer);
     }
 }
 
+/// A message on its way.
+struct Taken<'a> {
+    state: &'a State,
+    connection: &'a Connection,
+    stage: &'a SocketStage,
+    about: &'a About<'a>,
+    event: &'a Event<'a>,
+}
+
+impl Taken<'_> {
+    fn admit(&self, route: &SocketRoute, body: Option<&Value>) -> Result<(), Refused> {
+        let (now, connection) = (self.about.at, self.connection);
+        if route.limits.as_ref().is_some_and(|limits| !limits.take(now)) {
+            return Err(TOO_MANY);
+        }
+        meter(self.state, self.stage, &connection.live.id, route, connection.api_key.as_deref(), now)?;
+        route.models.check(body, &event::context(self.about, self.event), self.stage)
+    }
+
+    /// Calls the integration; the answer for the client, if it gets one.
+    async fn run(&self, route: &SocketRoute) -> (Option<Bytes>, Came<'static>) {
+        let trace_id = trace_id();
+        let call = Call {
+            state: self.state,
+            stage: self.stage,
+            route,
+            about: self.about,
+            event: self.event,
+            trace_id: &trace_id,
+        };
+        let outcome = call.run().await;
+        let latency = self.state.clock.now().since(self.about.at);
+        match outcome {
+            Ok(outcome) => {
+                let came = Came {
+                    status: outcome.status,
+                    error: None,
+                    integration: Some((Some(outcome.status), latency)),
+                };
+                (outcome.body.filter(|body| route.responds && !body.is_empty()), came)
+            }
+            Err(failure) => {
+                const MESSAGE: &str = "Internal server error";
+                tracing::warn!(api = self.connection.live.id, route = route.key, "{}", failure.reason);
+                let came =
+                    Came { status: failure.status, error: Some(MESSAGE), integration: Some((None, latency)) };
+                (Some(error(MESSAGE, self.connection, self.about.request_id)), came)
+            }
+        }
+    }
+}
+
 /// Tells the `$disconnect` route, if there is one, that a connection has ended.
 pub(super) async fn disconnected(state: &State, connection: &Connection, code: u16, reason: &str) {
     let Some(stage) = stage_of(connection) else { return };
-    let Some(route) = stage.route("$disconnect") else { return };
     let request_id = new_id();
-    let about = About::connection(connection, &route.key, &request_id, state.clock.now());
+    let about = About::connection(connection, "$disconnect", &request_id, state.clock.now());
     let event = Event::Disconnect { code, reason };
-    let trace_id = trace_id();
-    let call =
-        Call { state, stage: &stage, route: &route, about: &about, event: &event, trace_id: &trace_id };
-    if let Err(failure) = call.run().await {
-        tracing::warn!(api = connection.live.id, "the $disconnect route failed: {}", failure.reason);
-    }
+    let came = match stage.route("$disconnect") {
+        None => Came { status: 200, error: None, integration: None },
+        Some(route) => {
+            let taken = Taken { state, connection, stage: &stage, about: &about, event: &event };
+            taken.run(&route).await.1
+        }
+    };
+    access::write(state, &stage, &about, &event, &came);
 }
 
 /// The stage as it is now: one that is deployed again serves connections that are open already.
@@ -75,10 +123,14 @@ fn stage_of(connection: &Connection) -> Option<Arc<SocketStage>> {
     stages.get(&*connection.stage).map(|stage| Arc::clone(&stage))
 }
 
-fn find(stage: &SocketStage, about: &About<'_>, event: &Event<'_>, body: &str) -> Option<Arc<SocketRoute>> {
-    let parsed: Option<Value> = serde_json::from_str(body).ok();
+fn find(
+    stage: &SocketStage,
+    about: &About<'_>,
+    event: &Event<'_>,
+    body: Option<&Value>,
+) -> Option<Arc<SocketRoute>> {
     let context = event::context(about, event);
-    let view = View { body: parsed.as_ref(), status: None, context: &context, variables: &stage.variables };
+    let view = View { body, status: None, context: &context, variables: &stage.variables };
     let key = selection::evaluate(&stage.selection, &view);
     // Routes of the connection's own life are not for messages.
     let key = key.filter(|key| !matches!(key.as_str(), "$connect" | "$disconnect"));

@@ -3,6 +3,8 @@
 //! Owns open connections and the routes that messages take. Knows no HTTP server: the front door does the upgrade and
 //! hands the stream over. Start at [`handshake::open`], then [`session::serve`].
 
+mod access;
+pub(crate) mod admission;
 pub(crate) mod compiled;
 pub(crate) mod connection;
 mod event;

@@ -38,7 +38,8 @@ const MOST_AT_WORK: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(2);
 
-const GOING_AWAY: Closing = Closing { code: 1001, reason: "Going away" };
+/// Nothing happened for too long, or the API is no more.
+pub(crate) const GOING_AWAY: Closing = Closing { code: 1001, reason: "Going away" };
 const NO_BINARY: Closing = Closing { code: 1003, reason: "Binary frames are not supported" };
 const NO_TEXT: Closing = Closing { code: 1007, reason: "Invalid frame payload data" };
 const BROKEN: Closing = Closing { code: 1002, reason: "Protocol error" };

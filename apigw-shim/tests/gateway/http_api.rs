@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Answered, Rig, text};
+use crate::rig::{Answered, Rig, text, with};
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:orders";
 
@@ -213,4 +213,57 @@ async fn what_is_not_there_is_refused() {
     rig.http("DeleteApi", json!({"ApiId": api})).await;
     let answer = rig.get(&api, "/").await;
     assert_eq!((answer.status, answer.text()), (403, r#"{"message":"Forbidden"}"#));
+}
+
+#[tokio::test]
+async fn requests_are_logged_as_the_stage_asks() {
+    let (rig, api, integration) = with_integration("2.0").await;
+    route(&rig, &api, "GET /orders/{id}", &integration).await;
+    let of = json!({"ApiId": api, "StageName": "$default"});
+    let format = "$context.requestId|$context.httpMethod|$context.routeKey|$context.path|$context.status|\
+                  $context.responseLength|$context.integration.status|$context.integrationStatus|\
+                  $context.error.message|$context.error.responseType|$context.integrationErrorMessage|$context.stage";
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:access";
+    let settings = json!({"AccessLogSettings": {"DestinationArn": group, "Format": format}});
+    rig.http("UpdateStage", with(&of, settings)).await;
+    assert_eq!(rig.http("GetStage", of.clone()).await["AccessLogSettings"]["DestinationArn"], group);
+    rig.function_returns(json!({"statusCode": 201, "body": "made"}));
+    rig.get(&api, "/orders/7").await;
+    rig.get(&api, "/nowhere").await;
+    rig.function_fails(json!({"errorMessage": "no"}));
+    rig.get(&api, "/orders/7").await;
+    let take = || -> Vec<String> {
+        let lines = std::mem::take(&mut *rig.script.lines.lock().unwrap());
+        lines.iter().map(|(_, line)| line.split_once('|').unwrap().1.to_owned()).collect()
+    };
+    assert_eq!(
+        take(),
+        [
+            "GET|GET /orders/{id}|/orders/7|201|4|201|200|-|-|-|$default",
+            "GET|-|/nowhere|404|23|-|-|Not Found|RESOURCE_NOT_FOUND|-|$default",
+            &format!(
+                "GET|GET /orders/{{id}}|/orders/7|500|35|-|-|Internal Server Error|INTEGRATION_FAILURE|\
+                 {FUNCTION} failed (Unhandled)|$default"
+            ),
+        ]
+    );
+    rig.http("DeleteAccessLogSettings", of.clone()).await;
+    rig.get(&api, "/orders/7").await;
+    assert!(take().is_empty());
+    assert!(rig.http("GetStage", of.clone()).await.get("AccessLogSettings").is_none());
+    let wrong = json!({"AccessLogSettings": {"DestinationArn": "arn:aws:s3:::bucket", "Format": "x"}});
+    assert_eq!(rig.http_refuses("UpdateStage", with(&of, wrong)).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_vpc_link_has_tags() {
+    let rig = Rig::new();
+    let given = json!({"Name": "l", "SubnetIds": ["subnet-1"], "Tags": {"a": "1", "b": "2"}});
+    let link = text(&rig.http("CreateVpcLink", given).await, "VpcLinkId");
+    let of = json!({"ResourceArn": format!("arn:aws:apigateway:us-east-1::/vpclinks/{link}")});
+    rig.http("TagResource", with(&of, json!({"Tags": {"c": "3"}}))).await;
+    rig.http("UntagResource", with(&of, json!({"TagKeys": ["a"]}))).await;
+    let rig = rig.restarted();
+    assert_eq!(rig.http("GetTags", of).await["Tags"], json!({"b": "2", "c": "3"}));
+    assert_eq!(rig.http("GetVpcLink", json!({"VpcLinkId": link})).await["Tags"], json!({"b": "2", "c": "3"}));
 }

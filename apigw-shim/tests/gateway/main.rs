@@ -5,10 +5,12 @@
 mod admission;
 mod authorizers;
 mod control;
+mod domains;
 mod http_api;
 mod integrations;
 mod openapi;
 mod openapi_http;
+mod portals;
 mod rest_api;
 mod rig;
 mod stages;

@@ -284,6 +284,27 @@ impl Rig {
         Answered { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// Sends a request to a custom domain name, as the front door does.
+    pub async fn send_to(&self, host: &str, line: &str, headers: &[(&str, &str)]) -> Answered {
+        assert!(self.gateway.has_domain(host), "{host} is no custom domain name");
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path).header("host", host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, body) = request.body(Body::Empty).unwrap().into_parts();
+        let answer = match self.gateway.at_domain(host, &mut parts) {
+            None => self.gateway.forbidden(),
+            Some(addressed) => {
+                let peer = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
+                self.gateway.execute(addressed, Request::from_parts(parts, body), peer).await
+            }
+        };
+        let (parts, body) = answer.into_parts();
+        let body = body.read(usize::MAX).await.unwrap().to_vec();
+        Answered { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
     pub async fn get(&self, api: &str, path: &str) -> Answered {
         self.send(api, &format!("GET {path}"), &[], "").await
     }

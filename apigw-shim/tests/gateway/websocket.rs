@@ -435,3 +435,138 @@ async fn the_control_plane_keeps_what_it_is_given() {
     rig.http("DeleteApi", json!({"ApiId": api})).await;
     assert_eq!(rig.http_refuses("GetApi", json!({"ApiId": api})).await.code, "NotFoundException");
 }
+
+#[tokio::test]
+async fn keys_parameters_and_models_are_asked_for() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let function = lambda(&rig, &api).await;
+    let id = route(&rig, &api, "$connect", &function).await;
+    let of = json!({"ApiId": api, "RouteId": id});
+    let wanted =
+        json!({"route.request.querystring.room": {"Required": true}, "route.request.header.x-a": {}});
+    rig.http("UpdateRoute", with(&of, json!({"ApiKeyRequired": true, "RequestParameters": wanted}))).await;
+    let key = rig.rest("CreateApiKey", json!({"name": "k", "enabled": true})).await;
+    let stages = json!([{"apiId": api, "stage": "dev"}]);
+    let quota = json!({"limit": 3, "period": "MONTH"});
+    let plan = rig.rest("CreateUsagePlan", json!({"name": "p", "apiStages": stages, "quota": quota})).await;
+    let of_plan = json!({"usagePlanId": plan["id"], "keyId": key["id"], "keyType": "API_KEY"});
+    rig.rest("CreateUsagePlanKey", of_plan).await;
+    let value = text(&key, "value");
+    let with_key = [("x-api-key", value.as_str())];
+
+    let refused = try_connect(&rig, &api, "/dev", &[]).await.unwrap_err();
+    assert_eq!(refused, (403, r#"{"message":"Forbidden"}"#.to_owned()));
+    assert_eq!(try_connect(&rig, &api, "/dev", &[("x-api-key", "other")]).await.unwrap_err().0, 403);
+    let refused = try_connect(&rig, &api, "/dev", &with_key).await.unwrap_err();
+    assert_eq!(refused, (400, r#"{"message":"Missing required request parameters: [room]"}"#.to_owned()));
+    let mut client = try_connect(&rig, &api, "/dev?room=1", &with_key).await.unwrap();
+
+    let model = r#"{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}"#;
+    rig.http("CreateModel", json!({"ApiId": api, "Name": "Order", "Schema": model})).await;
+    answering(&rig, &api, "order", &function).await;
+    let routes = rig.http("GetRoutes", json!({"ApiId": api})).await;
+    let order = routes["Items"].as_array().unwrap().iter().find(|it| it["RouteKey"] == "order").unwrap();
+    let of_order = json!({"ApiId": api, "RouteId": order["RouteId"]});
+    let models = json!({
+        "ApiKeyRequired": true,
+        "ModelSelectionExpression": "$request.body.action",
+        "RequestModels": {"order": "Order"},
+    });
+    rig.http("UpdateRoute", with(&of_order, models)).await;
+    client.send(Message::text(r#"{"action": "order", "n": 1}"#)).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("from the function"));
+    // That was the third of three.
+    client.send(Message::text(r#"{"action": "order", "n": 1}"#)).await.unwrap();
+    assert_eq!(next_json(&mut client).await["message"], "Limit Exceeded");
+    rig.http("UpdateRoute", with(&of_order, json!({"ApiKeyRequired": false}))).await;
+    client.send(Message::text(r#"{"action": "order", "n": "one"}"#)).await.unwrap();
+    assert_eq!(next_json(&mut client).await["message"], "Invalid request body");
+    let refused = try_connect(&rig, &api, "/dev?room=1", &with_key).await.unwrap_err();
+    assert_eq!(refused, (429, r#"{"message":"Limit Exceeded"}"#.to_owned()));
+
+    let parameter = json!({"RequestParameterKey": "route.request.querystring.room"});
+    rig.http("DeleteRouteRequestParameter", with(&of, parameter.clone())).await;
+    assert_eq!(rig.http_refuses("DeleteRouteRequestParameter", with(&of, parameter)).await.status, 404);
+    rig.http("UpdateRoute", with(&of, json!({"ApiKeyRequired": false}))).await;
+    connect(&rig, &api).await;
+    for wrong in [
+        json!({"RequestModels": {"order": "None"}}),
+        json!({"RequestParameters": {"route.request.header.x": {"Required": true}}}),
+    ] {
+        assert_eq!(rig.http_refuses("UpdateRoute", with(&of_order, wrong)).await.status, 400);
+    }
+    let wrong = json!({"ApiId": api, "ApiKeySelectionExpression": "$request.body.key"});
+    assert_eq!(rig.http_refuses("UpdateApi", wrong).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_authorizer_can_name_the_key() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let expression = "$context.authorizer.usageIdentifierKey";
+    rig.http("UpdateApi", json!({"ApiId": api, "ApiKeySelectionExpression": expression})).await;
+    let authorizer = json!({
+        "ApiId": api, "Name": "a", "AuthorizerType": "REQUEST", "AuthorizerUri": crate::rig::lambda("auth"),
+        "IdentitySource": ["route.request.querystring.auth"],
+    });
+    let authorizer = text(&rig.http("CreateAuthorizer", authorizer).await, "AuthorizerId");
+    let function = lambda(&rig, &api).await;
+    let id = route(&rig, &api, "$connect", &function).await;
+    let change = json!({
+        "ApiId": api, "RouteId": id, "AuthorizationType": "CUSTOM", "AuthorizerId": authorizer, "ApiKeyRequired": true,
+    });
+    rig.http("UpdateRoute", change).await;
+    let key = rig.rest("CreateApiKey", json!({"name": "k", "enabled": true})).await;
+    let plan = json!({"name": "p", "apiStages": [{"apiId": api, "stage": "dev"}]});
+    let plan = rig.rest("CreateUsagePlan", plan).await;
+    rig.rest(
+        "CreateUsagePlanKey",
+        json!({"usagePlanId": plan["id"], "keyId": key["id"], "keyType": "API_KEY"}),
+    )
+    .await;
+    let statement = json!([{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]);
+    let mut says = json!({"principalId": "me", "policyDocument": {"Statement": statement}});
+    rig.answers("auth", says.clone());
+    assert_eq!(try_connect(&rig, &api, "/dev?auth=x", &[]).await.unwrap_err().0, 403);
+    says["usageIdentifierKey"] = key["value"].clone();
+    rig.answers("auth", says);
+    try_connect(&rig, &api, "/dev?auth=x", &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_api_that_goes_ends_its_connections() {
+    let rig = Rig::new();
+    let (api, other) = (api(&rig).await, api(&rig).await);
+    let function = lambda(&rig, &api).await;
+    route(&rig, &api, "$default", &function).await;
+    let (mut client, mut stays) = (connect(&rig, &api).await, connect(&rig, &other).await);
+    rig.http("DeleteApi", json!({"ApiId": api})).await;
+    assert_eq!(close_code(&mut client).await, 1001);
+    rig.http("DeleteStage", json!({"ApiId": other, "StageName": "dev"})).await;
+    assert_eq!(close_code(&mut stays).await, 1001);
+}
+
+#[tokio::test]
+async fn connections_and_messages_are_logged() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let function = lambda(&rig, &api).await;
+    answering(&rig, &api, "join", &function).await;
+    let settings = json!({
+        "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
+        "Format": "$context.eventType $context.routeKey $context.status $context.integration.status $context.error.message",
+    });
+    let of = json!({"ApiId": api, "StageName": "dev"});
+    rig.http("UpdateStage", with(&of, json!({"AccessLogSettings": settings}))).await;
+    let mut client = connect(&rig, &api).await;
+    client.send(Message::text(r#"{"action": "join"}"#)).await.unwrap();
+    next(&mut client).await;
+    client.send(Message::text(r#"{"action": "leave"}"#)).await.unwrap();
+    next(&mut client).await;
+    let lines: Vec<String> = rig.script.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect();
+    assert_eq!(
+        lines,
+        ["CONNECT $connect 200 - -", "MESSAGE join 200 200 -", "MESSAGE $default 403 - Forbidden"]
+    );
+}

@@ -14,6 +14,6 @@ pub use cors::Cors;
 pub use event::{Route, body, version_2};
 pub use names::WrittenNames;
 pub use request::{
-    Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values, random_id,
-    single_values,
+    CustomDomain, Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values,
+    random_id, single_values,
 };

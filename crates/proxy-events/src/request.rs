@@ -42,6 +42,19 @@ pub struct Incoming {
     pub trace_id: String,
     /// When it came.
     pub at: Timestamp,
+    /// The custom domain name that led it here.
+    pub custom_domain: Option<CustomDomain>,
+}
+
+/// How a request to a custom domain name found its API: an extension of requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomDomain {
+    /// The path as the client asked it, with the base path.
+    pub path: String,
+    /// `$context.customDomain.basePathMatched`.
+    pub base_path: String,
+    /// `$context.customDomain.routingRuleIdMatched`, where a rule chose the API.
+    pub rule: Option<String>,
 }
 
 impl Incoming {
@@ -49,6 +62,7 @@ impl Incoming {
     pub fn new(at: Timestamp, parts: Parts, path: String, body: Bytes, peer: IpAddr) -> Self {
         let sent =
             parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let custom_domain = parts.extensions.get::<CustomDomain>().cloned();
         Self {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             method: parts.method,
@@ -62,7 +76,13 @@ impl Incoming {
             extended_request_id: format!("{}=", random_id(15)),
             trace_id: sent.unwrap_or_else(|| trace_id(at)),
             at,
+            custom_domain,
         }
+    }
+
+    /// The path as the client asked it of a custom domain name; else the one below the stage.
+    pub fn asked_path(&self) -> &str {
+        self.custom_domain.as_ref().map_or(&self.path, |domain| &domain.path)
     }
 
     /// A header as text.

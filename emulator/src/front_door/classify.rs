@@ -18,6 +18,8 @@ pub(crate) enum Destination {
         /// The path and query below.
         path_and_query: String,
     },
+    /// A custom domain name, in small letters: its rules and mappings say which API.
+    Domain(String),
     /// A function URL.
     FunctionUrl {
         /// Its id.
@@ -29,14 +31,17 @@ pub(crate) enum Destination {
     Aws,
 }
 
-/// Decides by host and path.
-pub(crate) fn classify(parts: &Parts, host: &str) -> Destination {
+/// Decides by host and path. `is_domain` tells whether a host is a custom domain name: nothing but APIs is there.
+pub(crate) fn classify(parts: &Parts, host: &str, is_domain: impl Fn(&str) -> bool) -> Destination {
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     if let Some(id) = host_id(host, ".execute-api.") {
         return Destination::Api { id, stage: None, path_and_query: path_and_query.to_owned() };
     }
     if let Some(id) = host_id(host, ".lambda-url.") {
         return Destination::FunctionUrl { id, path_and_query: path_and_query.to_owned() };
+    }
+    if is_domain(host) {
+        return Destination::Domain(host.to_owned());
     }
     let path = parts.uri.path();
     if let Some(rest) = path_and_query.strip_prefix("/_aws/execute-api/") {
@@ -94,7 +99,7 @@ mod tests {
 
     fn to(host: &str, uri: &str) -> Destination {
         let parts = http::Request::get(uri).body(()).unwrap().into_parts().0;
-        classify(&parts, host)
+        classify(&parts, host, |name| name == "api.example.com")
     }
 
     fn api(id: &str, stage: Option<&str>, below: &str) -> Destination {
@@ -116,6 +121,9 @@ mod tests {
         assert_eq!(to("localhost", "/_aws/execute-api/abc"), api("abc", None, "/"));
         assert_eq!(to("abc.execute-api.localhost", "/dev/a"), api("abc", None, "/dev/a"));
         assert_eq!(to("abc-vpce-0f.execute-api.us-east-1.amazonaws.com", "/dev"), api("abc", None, "/dev"));
+        let domain = Destination::Domain("api.example.com".to_owned());
+        assert_eq!(to("api.example.com", "/_tule/health"), domain);
+        assert_eq!(to("api.example.com", "/restapis/abc/dev/_user_request_/a"), domain);
         assert_eq!(
             to("u1.lambda-url.us-east-1.localhost", "/a?b"),
             Destination::FunctionUrl { id: "u1".to_owned(), path_and_query: "/a?b".to_owned() }

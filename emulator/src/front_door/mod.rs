@@ -113,8 +113,9 @@ impl FrontDoor {
             let url = name.split_once(".lambda-url.").map_or("", |(id, _)| id);
             world.apis.has_api(api.split_once("-vpce-").map_or(api, |(id, _)| id))
                 || world.lambda.has_url(url)
+                || world.apis.has_domain(name)
         })?;
-        let destination = classify::classify(parts, &host);
+        let destination = classify::classify(parts, &host, |name| world.apis.has_domain(name));
         // The links to packages are given out to whoever may call GetFunction, and are signed.
         let closed =
             destination == Destination::Admin && !parts.uri.path().starts_with("/_tule/lambda/code/");
@@ -124,11 +125,13 @@ impl FrontDoor {
         }
         let origin = match destination {
             // A page's request to connect needs no preflight, and what it may read needs no CORS: any page could.
-            Destination::Api { .. } if parts.headers.contains_key(header::UPGRADE) => {
+            Destination::Api { .. } | Destination::Domain(_)
+                if parts.headers.contains_key(header::UPGRADE) =>
+            {
                 safety::origin(&parts.headers, &host, &self.allowed)?;
                 None
             }
-            Destination::Api { .. } | Destination::FunctionUrl { .. } => None,
+            Destination::Api { .. } | Destination::Domain(_) | Destination::FunctionUrl { .. } => None,
             Destination::Admin | Destination::Aws => safety::origin(&parts.headers, &host, &self.allowed)?,
         };
         Ok((destination, origin))
@@ -161,12 +164,17 @@ impl FrontDoor {
                 if self.verify_signatures {
                     parts.extensions.insert(AskedUri(asked));
                 }
-                let addressed = Addressed { api_id: id, stage };
-                if let Some(opening) = world.apis.connect(&addressed, &parts, peer).await {
-                    return open(opening, parts);
+                ask_api(world, Addressed { api_id: id, stage }, parts, incoming, peer).await
+            }
+            Destination::Domain(name) => {
+                let asked = parts.uri.clone();
+                let Some(addressed) = world.apis.at_domain(&name, &mut parts) else {
+                    return world.apis.forbidden().map(to_http);
+                };
+                if self.verify_signatures {
+                    parts.extensions.insert(AskedUri(asked));
                 }
-                let request = Request::from_parts(parts, from_http(incoming, None));
-                world.apis.execute(addressed, request, peer).await.map(to_http)
+                ask_api(world, addressed, parts, incoming, peer).await
             }
             Destination::FunctionUrl { id, path_and_query } => {
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
@@ -176,6 +184,21 @@ impl FrontDoor {
             }
         }
     }
+}
+
+/// Connects to an API, or asks it.
+async fn ask_api(
+    world: &World,
+    addressed: Addressed,
+    parts: Parts,
+    incoming: Incoming,
+    peer: IpAddr,
+) -> Response<HttpBody> {
+    if let Some(opening) = world.apis.connect(&addressed, &parts, peer).await {
+        return open(opening, parts);
+    }
+    let request = Request::from_parts(parts, from_http(incoming, None));
+    world.apis.execute(addressed, request, peer).await.map(to_http)
 }
 
 /// Changes the protocol and serves the connection, or refuses it.

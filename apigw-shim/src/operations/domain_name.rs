@@ -1,0 +1,230 @@
+//! CreateDomainName, GetDomainName, GetDomainNames, UpdateDomainName, DeleteDomainName: of the first control plane.
+
+use std::sync::Arc;
+
+use aws_wire::ServiceError;
+use runtime::{CallContext, Input, Output, Scope};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{limit, listing, rest_api::seconds};
+use crate::{
+    State,
+    domain::{
+        Routes, check,
+        record::{Domain, EndpointType, RoutingMode},
+    },
+    error::{bad_request, invalid, not_yet, storage},
+    id, members,
+    patch::Patch,
+    rest_api::record::Texts,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    domain_name: String,
+    certificate_name: Option<String>,
+    certificate_arn: Option<String>,
+    regional_certificate_name: Option<String>,
+    regional_certificate_arn: Option<String>,
+    endpoint_configuration: Option<EndpointConfiguration>,
+    #[serde(default)]
+    tags: Texts,
+    security_policy: Option<String>,
+    endpoint_access_mode: Option<String>,
+    mutual_tls_authentication: Option<MutualTls>,
+    ownership_verification_certificate_arn: Option<String>,
+    policy: Option<String>,
+    routing_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EndpointConfiguration {
+    types: Option<Vec<String>>,
+    ip_address_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MutualTls {
+    truststore_uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfDomain {
+    domain_name: String,
+    domain_name_id: Option<String>,
+    #[serde(default)]
+    patch_operations: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    position: Option<String>,
+    limit: Option<i64>,
+    resource_owner: Option<String>,
+}
+
+fn render(scope: &Scope, domain: &Domain) -> Value {
+    let is_edge = domain.endpoint_type == EndpointType::Edge;
+    let of = |wanted: bool, value: Value| if wanted { value } else { Value::Null };
+    let (target, zone) = (json!(domain.target(scope)), json!(domain.hosted_zone(scope)));
+    json!({
+        "domainName": domain.name,
+        "domainNameArn": domain.arn(scope),
+        "certificateName": of(is_edge, json!(domain.certificate_name)),
+        "certificateArn": of(is_edge, json!(domain.certificate_arn)),
+        "certificateUploadDate": of(is_edge, json!(domain.uploaded)),
+        "regionalCertificateName": of(!is_edge, json!(domain.certificate_name)),
+        "regionalCertificateArn": of(!is_edge, json!(domain.certificate_arn)),
+        "regionalDomainName": of(!is_edge, target.clone()),
+        "regionalHostedZoneId": of(!is_edge, zone.clone()),
+        "distributionDomainName": of(is_edge, target),
+        "distributionHostedZoneId": of(is_edge, zone),
+        "endpointConfiguration": {
+            "types": [domain.endpoint_type.name()],
+            "ipAddressType": domain.ip_address_type,
+        },
+        "domainNameStatus": "AVAILABLE",
+        "securityPolicy": domain.security_policy,
+        "endpointAccessMode": domain.endpoint_access_mode,
+        "tags": of(!domain.tags.is_empty(), json!(domain.tags)),
+        "ownershipVerificationCertificateArn": domain.ownership_certificate_arn,
+        "routingMode": domain.routing_mode.rest_name(),
+    })
+}
+
+/// The domain that an operation names.
+pub(super) fn find(
+    state: &State,
+    scope: &Scope,
+    name: &str,
+    domain_id: Option<&str>,
+) -> Result<Arc<Routes>, ServiceError> {
+    // Only private domains have an id of their own, and there are none.
+    let found = state.domains.find(scope, name).filter(|_| domain_id.is_none_or(str::is_empty));
+    found.ok_or_else(|| invalid("domain name identifier"))
+}
+
+/// Keeps a domain that has been checked.
+pub(crate) async fn keep(state: &State, scope: &Scope, domain: Domain) -> Result<Arc<Domain>, ServiceError> {
+    check::domain(state, scope, &domain)?;
+    state.domains.put(scope, domain).await.map_err(storage)
+}
+
+pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: Create = members::read(input)?;
+    let _changing = state.domains.changing.lock().await;
+    check::name(state, &input.domain_name)?;
+    check::no_mutual_tls(input.mutual_tls_authentication.and_then(|it| it.truststore_uri).as_deref())?;
+    if input.policy.is_some() {
+        return Err(bad_request("Policies are supported for private domain names only"));
+    }
+    let (types, ip_address_type) = match input.endpoint_configuration {
+        None => (None, None),
+        Some(given) => (given.types, given.ip_address_type),
+    };
+    let types = types.filter(|types| !types.is_empty()).unwrap_or_else(|| vec![String::from("EDGE")]);
+    let [endpoint_type] = types.as_slice() else {
+        return Err(bad_request("Only one endpoint type can be specified for a domain name"));
+    };
+    let endpoint_type = check::endpoint_type(endpoint_type)?;
+    let (certificate_arn, certificate_name) = match endpoint_type {
+        EndpointType::Edge => (input.certificate_arn, input.certificate_name),
+        EndpointType::Regional => (input.regional_certificate_arn, input.regional_certificate_name),
+    };
+    let domain = Domain {
+        name: input.domain_name,
+        id: format!("d-{}", id::random(10)),
+        endpoint_type,
+        ip_address_type: ip_address_type.unwrap_or_else(|| String::from("ipv4")),
+        certificate_arn,
+        certificate_name,
+        ownership_certificate_arn: input.ownership_verification_certificate_arn,
+        uploaded: seconds(state),
+        security_policy: input.security_policy.unwrap_or_else(|| String::from("TLS_1_2")),
+        endpoint_access_mode: input.endpoint_access_mode,
+        routing_mode: match input.routing_mode.as_deref() {
+            None => RoutingMode::MappingOnly,
+            Some(name) => check::routing_mode(name)?,
+        },
+        tags: input.tags,
+    };
+    let domain = keep(state, &ctx.scope, domain).await?;
+    Ok(Output::of(render(&ctx.scope, &domain)))
+}
+
+pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfDomain = members::read(input)?;
+    let found = find(state, &ctx.scope, &input.domain_name, input.domain_name_id.as_deref())?;
+    Ok(Output::of(render(&ctx.scope, &found.domain)))
+}
+
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: List = members::read(input)?;
+    // Private domains are all that accounts share.
+    if input.resource_owner.as_deref() == Some("OTHER_ACCOUNTS") {
+        return Ok(listing(Vec::new(), None));
+    }
+    let limit = limit(input.limit);
+    let mut found = state.domains.page(&ctx.scope, input.position.as_deref(), limit + 1);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let position = found.last().filter(|_| more).map(|domain| domain.name.clone());
+    Ok(listing(found.iter().map(|domain| render(&ctx.scope, domain)).collect(), position))
+}
+
+pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfDomain = members::read(input)?;
+    let _changing = state.domains.changing.lock().await;
+    let found = find(state, &ctx.scope, &input.domain_name, input.domain_name_id.as_deref())?;
+    let mut domain = Domain::clone(&found.domain);
+    for patch in &input.patch_operations {
+        change(&mut domain, patch)?;
+    }
+    let domain = keep(state, &ctx.scope, domain).await?;
+    Ok(Output::of(render(&ctx.scope, &domain)))
+}
+
+fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
+    let segments = patch.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let text = Some(patch.value()).filter(|text| !text.is_empty());
+    match segments.as_slice() {
+        ["endpointConfiguration", "types"] => {
+            if patch.sets()? {
+                domain.endpoint_type = check::endpoint_type(&patch.value())?;
+            }
+            return Ok(());
+        }
+        ["mutualTlsAuthentication", "truststoreUri"] => return check::no_mutual_tls(text.as_deref()),
+        ["mutualTlsAuthentication", ..] => return Err(not_yet("mutualTlsAuthentication")),
+        _ => patch.only_replace()?,
+    }
+    match segments.as_slice() {
+        ["certificateArn" | "regionalCertificateArn"] => domain.certificate_arn = text,
+        ["certificateName" | "regionalCertificateName"] => domain.certificate_name = text,
+        ["ownershipVerificationCertificateArn"] => domain.ownership_certificate_arn = text,
+        ["endpointConfiguration", "types", _] => {
+            domain.endpoint_type = check::endpoint_type(&patch.value())?;
+        }
+        ["endpointConfiguration", "ipAddressType"] => domain.ip_address_type = patch.value(),
+        ["securityPolicy"] => domain.security_policy = patch.value(),
+        ["endpointAccessMode"] => domain.endpoint_access_mode = text,
+        ["routingMode"] => domain.routing_mode = check::routing_mode(&patch.value())?,
+        _ => return Err(patch.invalid_path()),
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    let input: OfDomain = members::read(input)?;
+    let _changing = state.domains.changing.lock().await;
+    let found = find(state, &ctx.scope, &input.domain_name, input.domain_name_id.as_deref())?;
+    state.domains.remove(&found).await.map_err(storage)?;
+    Ok(Output::empty())
+}
