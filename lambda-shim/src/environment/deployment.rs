@@ -88,6 +88,14 @@ impl Deployment {
         self
     }
 
+    /// The program that the function wants started in the place of its runtime's interpreter, and to start that.
+    pub(crate) fn wrapper(&self) -> Option<&str> {
+        let has = matches!(self.runtime.family, runtimes::Family::Python | runtimes::Family::Node);
+        let mut variables = self.environment.iter().filter(|_| has);
+        let found = variables.find(|(name, _)| name == "AWS_LAMBDA_EXEC_WRAPPER");
+        found.map(|(_, path)| path.as_str()).filter(|path| !path.is_empty())
+    }
+
     /// How long a start may take.
     pub(crate) fn start_limit(&self, initialization: Initialization) -> Duration {
         if self.debug.is_some() { LIFTED } else { initialization.limit(self.timeout) }

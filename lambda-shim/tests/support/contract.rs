@@ -439,6 +439,26 @@ pub async fn environments_are_made_ready_ahead(rig: &Rig) {
     assert_eq!(rig.lines.of("ahead").matches("begins\n").count(), 2, "nothing had to be started");
 }
 
+/// Programs that start the runtime in the place of its own script (`AWS_LAMBDA_EXEC_WRAPPER`).
+pub async fn wrappers_start_the_runtime(rig: &Rig) {
+    let wrapper = "#!/bin/sh\nexport WRAPPED=\"$#\"\nexec \"$@\"\n";
+    let layer = rig.layer("wrapper", &[("wrap/it", wrapper)]).await;
+    let wrapped = |path: &str| json!({"Layers": [layer], "Environment": {"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": path}}});
+    let python = "import os\ndef handler(event, context):\n    return os.environ.get('WRAPPED')\n";
+    rig.create("w", "python3.11", &[("index.py", python)], wrapped("/opt/wrap/it")).await;
+    assert!(value(&rig.invoke("w", json!({})).await).is_string());
+    let node = "exports.handler = async () => process.env.WRAPPED;";
+    let files = [("index.js", node), ("own", wrapper)];
+    rig.create("n", "nodejs20.x", &files, wrapped("/var/task/own")).await;
+    assert!(value(&rig.invoke("n", json!({})).await).is_string());
+    rig.create("none", "python3.11", &[("index.py", python)], wrapped("/opt/nothing")).await;
+    let outcome = rig.invoke("none", json!({})).await;
+    let message = value(&outcome)["errorMessage"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("Runtime exited with error: exit status 127"), "{message}");
+    let said = rig.lines.of("none");
+    assert!(said.contains("/opt/nothing: does not exist\n"), "{said}");
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -471,6 +491,7 @@ macro_rules! contract {
             layers_are_merged_into_opt,
             environments_are_made_ready_ahead,
             callers_that_go_away_do_not_break_the_environment,
+            wrappers_start_the_runtime,
         }
     };
 }

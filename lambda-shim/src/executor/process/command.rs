@@ -1,6 +1,9 @@
 //! The commands that run functions: program, arguments, folder and environment, exactly.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use tokio::process::Command;
 
@@ -25,6 +28,16 @@ pub(crate) struct Site<'a> {
     pub(crate) endpoint: &'a str,
 }
 
+impl Site<'_> {
+    /// Where a path that means something on Lambda is found here.
+    fn here(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("/opt/"), self.layers) {
+            (Some(rest), Some(layers)) => layers.join(rest),
+            _ => self.package.join(path.strip_prefix("/var/task/").unwrap_or(path)),
+        }
+    }
+}
+
 /// Packages that Python functions find without bringing them.
 pub(crate) struct PythonSdks<'a> {
     pub(crate) aws: Option<&'a Path>,
@@ -40,7 +53,7 @@ pub(crate) fn python(
     byte_code: &Path,
     sdks: &PythonSdks<'_>,
 ) -> Command {
-    let mut command = Command::new(&python.path);
+    let mut command = interpreted(deployment, site, &python.path);
     command.arg(bootstrap).arg(site.package).arg(byte_code);
     surround(&mut command, deployment, site, python.path.parent());
     // The user's own come first; the SDK is found only where nothing else brings it.
@@ -69,7 +82,7 @@ pub(crate) fn node(
     bootstrap: &Path,
     sdk: Option<&Path>,
 ) -> Command {
-    let mut command = Command::new(&node.path);
+    let mut command = interpreted(deployment, site, &node.path);
     command.arg(format!("--max-old-space-size={}", deployment.memory * 9 / 10));
     command.arg(bootstrap).arg(sdk.unwrap_or(Path::new("")));
     surround(&mut command, deployment, site, node.path.parent());
@@ -86,6 +99,31 @@ pub(crate) fn node(
         }
     }
     command
+}
+
+/// An interpreter, or the function's own program that is to start it.
+fn interpreted(deployment: &Deployment, site: &Site<'_>, interpreter: &Path) -> Command {
+    let Some(wrapper) = deployment.wrapper() else { return Command::new(interpreter) };
+    let path = site.here(wrapper);
+    let refused = match std::fs::metadata(&path) {
+        Err(_) => Some(("does not exist", 127)),
+        Ok(about) if !about.is_file() => Some(("does not exist", 127)),
+        Ok(about) if about.permissions().mode() & 0o111 == 0 => Some(("is not an executable", 126)),
+        Ok(_) => None,
+    };
+    match refused {
+        // As the runtimes' own scripts say it.
+        Some((why, code)) => {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", "echo \"$1: $2\"; exit $3", "sh", wrapper, why, &code.to_string()]);
+            command
+        }
+        None => {
+            let mut command = Command::new(path);
+            command.arg(interpreter);
+            command
+        }
+    }
 }
 
 /// The package's own program.

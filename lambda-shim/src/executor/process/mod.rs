@@ -22,7 +22,7 @@ pub(crate) use system::is_alive;
 
 use interpreter::Interpreters;
 use packages::Packages;
-use sandbox::Sandbox;
+use sandbox::{Runtime, Sandbox};
 
 /// See the module.
 pub(crate) struct ProcessExecutor {
@@ -104,11 +104,19 @@ impl ProcessExecutor {
             .map(|path| command::extension(deployment, &site, &path))
             .collect();
         let session = start.session;
+        let is_ours = deployment.runtime.family != Family::Provided && deployment.wrapper().is_none();
+        let command = Runtime { command, is_ours };
         let running = Sandbox::start((Arc::clone(&session), start.log), scratch, extensions, command)?;
         // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
         running.serve(async move {
             let mut connections = tokio::task::JoinSet::new();
-            while let Ok((connection, _)) = listener.accept().await {
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    // A set keeps what has ended until it is asked for.
+                    Some(_) = connections.join_next() => continue,
+                };
+                let Ok((connection, _)) = accepted else { return };
                 let _ = connection.set_nodelay(true);
                 connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
             }
