@@ -412,8 +412,24 @@ def _wait_for_debugger(port):
     debugpy.wait_for_client()
 
 
+def _be_one_of(many):
+    """Goes on as one of so many processes, which work on one invocation each. The first process only waits: the end of
+    one of them ends all."""
+    for _ in range(many):
+        if os.fork() == 0:
+            return
+    _, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 1)
+
+
 def main():
     global _request_id
+    at_once = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))
+    if at_once > 1:
+        _be_one_of(at_once)
     root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
     if len(_STARTED_WITH) > 1:
         sys.pycache_prefix = _STARTED_WITH[1]

@@ -459,6 +459,33 @@ pub async fn wrappers_start_the_runtime(rig: &Rig) {
     assert!(said.contains("/opt/nothing: does not exist\n"), "{said}");
 }
 
+/// Environments on managed instances have several requests at once.
+pub async fn managed_environments_work_on_several_requests(rig: &Rig) {
+    let capacity = rig.capacity("several", 4).await;
+    let source = "import os, time\ndef handler(event, context):\n    print(context.aws_request_id)\n    time.sleep(event)\n    \
+        return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], os.environ['AWS_LAMBDA_MAX_CONCURRENCY'], context.aws_request_id]\n";
+    let extra = json!({"CapacityProviderConfig": capacity, "PublishTo": "LATEST_PUBLISHED", "Timeout": 20});
+    rig.create("m", "python3.13", &[("index.py", source)], extra).await;
+    let all = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
+    let began = Instant::now();
+    let again = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
+    assert!(began.elapsed() < Duration::from_millis(1500), "one after the other: {:?}", began.elapsed());
+    let mut ids = Vec::new();
+    for outcome in all.iter().chain(&again) {
+        let answer = value(outcome);
+        assert_eq!(answer[0], "lambda-managed-instances", "{answer}");
+        assert_eq!((&answer[1], outcome.executed_version.as_str()), (&json!("4"), "$LATEST.PUBLISHED"));
+        let id = answer[2].as_str().unwrap().to_owned();
+        let log = tail(outcome);
+        assert!(log.lines().all(|line| line.contains(&id)), "lines of another request: {log}");
+        assert!(log.contains("platform.report") && log.lines().count() >= 3, "{log}");
+        ids.push(id);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!((ids.len(), rig.lines.streams("m")), (8, 1), "one environment for all");
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -492,6 +519,7 @@ macro_rules! contract {
             environments_are_made_ready_ahead,
             callers_that_go_away_do_not_break_the_environment,
             wrappers_start_the_runtime,
+            managed_environments_work_on_several_requests,
         }
     };
 }

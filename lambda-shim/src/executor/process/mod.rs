@@ -104,7 +104,9 @@ impl ProcessExecutor {
             .map(|path| command::extension(deployment, &site, &path))
             .collect();
         let session = start.session;
-        let is_ours = deployment.runtime.family != Family::Provided && deployment.wrapper().is_none();
+        let is_ours = deployment.runtime.family != Family::Provided
+            && deployment.wrapper().is_none()
+            && deployment.at_once() == 1;
         let command = Runtime { command, is_ours };
         let running = Sandbox::start((Arc::clone(&session), start.log), scratch, extensions, command)?;
         // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
