@@ -269,9 +269,14 @@ impl Pool {
     fn start_what_is_missing(self: &Arc<Self>) {
         let missing = {
             let mut state = self.lock();
-            let needed = state.waiting.len().div_ceil(self.deployment.at_once());
-            let mut missing = needed.saturating_sub(state.starting);
-            missing = missing.min(self.most().saturating_sub(state.alive));
+            let mut missing = if self.deployment.concurrency.is_some() {
+                // What there is may have room that its runtime has not asked for yet.
+                let under_way: usize = state.shared.iter().map(|shared| shared.session.under_way()).sum();
+                let needed = (state.waiting.len() + under_way).div_ceil(self.deployment.at_once());
+                needed.min(self.most()).saturating_sub(state.alive)
+            } else {
+                state.waiting.len().saturating_sub(state.starting)
+            };
             if self.deployment.debug.is_some() {
                 // A debugger looks at one environment.
                 missing = missing.min(1_usize.saturating_sub(state.alive));

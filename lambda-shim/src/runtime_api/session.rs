@@ -476,6 +476,11 @@ impl Session {
         inner.work.is_expected() || matches!(inner.phase, Phase::Invocation(Some(_)))
     }
 
+    /// How many invocations the runtime has not answered.
+    pub(crate) fn under_way(&self) -> usize {
+        self.lock().work.under_way()
+    }
+
     /// Whether some part of the runtime waits for work.
     pub(crate) fn asks(&self) -> bool {
         self.lock().work.waiting() > 0

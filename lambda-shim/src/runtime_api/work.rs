@@ -51,6 +51,11 @@ impl Work {
         self.waiting.len()
     }
 
+    /// How many invocations have no answer yet, whether anybody waits for it or not.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// Whether anybody waits for an answer.
     pub(super) fn is_expected(&self) -> bool {
         self.under_way.iter().any(|one| !matches!(one.stage, Stage::Abandoned))
