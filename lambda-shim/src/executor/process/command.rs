@@ -7,10 +7,10 @@ use std::{
 
 use tokio::process::Command;
 
-use super::{debug, interpreter::Interpreter};
+use super::interpreter::Interpreter;
 use crate::{
     environment::deployment::{Deployment, Initialization},
-    executor::ExecutorError,
+    executor::{ExecutorError, debug},
 };
 
 /// Where an environment stands.

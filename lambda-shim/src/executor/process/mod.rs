@@ -6,12 +6,11 @@ use std::{path::PathBuf, sync::Arc};
 use runtime::BoxFuture;
 use tokio::net::TcpListener;
 
-use super::{Executor, ExecutorError, Running, StartRequest};
+use super::{Executor, ExecutorError, Running, StartRequest, debug};
 use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options, runtime_api};
 
 mod child;
 mod command;
-mod debug;
 mod interpreter;
 mod merge;
 mod packages;
@@ -131,7 +130,7 @@ impl ProcessExecutor {
     /// The folder that an environment runs from.
     async fn package(&self, deployment: &Deployment) -> Result<PathBuf, ExecutorError> {
         let Some(port) = deployment.debug else { return self.packages.unpacked(&deployment.code).await };
-        debug::wait_until_free(port).await?;
+        drop(debug::listen(port).await?);
         let folder = if deployment.code.folders.is_empty() {
             self.packages.unpacked(&deployment.code).await?
         } else {
