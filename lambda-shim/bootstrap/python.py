@@ -86,6 +86,16 @@ class _Connection:
         return self.read()
 
 
+def _finish_site():
+    """What the module site does at the start of every interpreter, but for looking for packages of this machine."""
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    site.execsitecustomize()
+
+
 def _encoder():
     kept = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     ascii_only = not (kept.isdigit() and int(kept) >= 12)
@@ -437,6 +447,7 @@ def main():
     sys.path[0] = root
     # A line is written when it ends, so that a crash or a timeout loses none.
     sys.stdout.reconfigure(line_buffering=True)
+    _finish_site()
     connection = _Connection()
     encoder = _encoder()
     sys.meta_path.append(_SnapshotHooks)

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::Ipv4Addr,
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     process::Stdio,
@@ -74,13 +75,13 @@ pub(crate) fn external_extensions(layers: Option<&Path>) -> Vec<PathBuf> {
     found
 }
 
-/// Ports of extensions are this machine's own.
-struct Loopback;
+/// Ports of extensions are this machine's own, at an address that stands for the sandbox.
+struct Loopback(Ipv4Addr);
 
 impl Connect for Loopback {
     fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+            let stream = TcpStream::connect((self.0, port)).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
@@ -91,11 +92,11 @@ impl Sandbox {
     /// Starts a function: its extensions first, and the runtime when they have registered.
     pub(crate) fn start(
         (session, log): (Arc<Session>, Arc<EnvironmentLog>),
-        scratch: Scratch,
+        (scratch, address): (Scratch, Ipv4Addr),
         extensions: Vec<(String, Command)>,
         runtime: Runtime,
     ) -> Result<Self, ExecutorError> {
-        session.telemetry.connect_by(Arc::new(Loopback));
+        session.telemetry.connect_by(Arc::new(Loopback(address)));
         let stage = Stage { extensions: Vec::new(), runtime: None, stopped: false, served: JoinSet::new() };
         let inner = Arc::new(Inner {
             session,
