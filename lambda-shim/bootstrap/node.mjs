@@ -112,7 +112,12 @@ class Connection {
   }
 }
 
-let requestId;
+// How many invocations are worked on at once; where that is more than one, what runs for one of them knows which.
+const atOnce = Number(process.env.AWS_LAMBDA_MAX_CONCURRENCY ?? 1);
+const current = atOnce > 1 ? new (await import('node:async_hooks')).AsyncLocalStorage() : undefined;
+let onlyRequestId;
+const requestIdNow = () => (current ? current.getStore() : onlyRequestId);
+let started = false;
 const asJson = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const least = asJson ? Math.max(0, levels.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL ?? '').toUpperCase())) : 0;
@@ -158,6 +163,7 @@ function setUpConsole() {
   const at = (level) => (...values) => {
     if (levels.indexOf(level) < least) return;
     const time = new Date().toISOString();
+    const requestId = requestIdNow();
     if (!asJson) return writeEvent(`${time}\t${requestId ?? 'undefined'}\t${level}\t${util.format(...values)}`);
     const line = { timestamp: time, level, requestId };
     if (values.length === 1 && typeof values[0] === 'object' && values[0] !== null && !util.types.isNativeError(values[0])) {
@@ -189,6 +195,7 @@ function setUpConsole() {
 }
 
 function logError(title, error) {
+  const requestId = requestIdNow();
   if (asJson) {
     const described = describeError(error);
     return writeEvent(
@@ -330,14 +337,15 @@ function emptyLoop() {
   return new Promise((done) => process.once('beforeExit', done));
 }
 
-function call(handler, event, headers) {
+function call(connection, handler, event, headers) {
   return new Promise((resolve, reject) => {
     let settled = false;
     const settle = (error, result) => {
       if (settled) return;
       settled = true;
       if (error !== undefined && error !== null) return reject(error);
-      if (!context.callbackWaitsForEmptyEventLoop) return resolve(result);
+      // Where several are worked on at once the loop is never empty.
+      if (current || !context.callbackWaitsForEmptyEventLoop) return resolve(result);
       // The handler's other work ends first; the connection alone must not keep the loop alive meanwhile.
       connection.socket.unref();
       emptyLoop().then(() => {
@@ -362,7 +370,7 @@ function call(handler, event, headers) {
       return resolve(returned);
     }
     // A handler that returned without a promise: it calls back, or the loop runs empty and the answer is null.
-    if (!settled) {
+    if (!settled && !current) {
       connection.socket.unref();
       emptyLoop().then(() => {
         connection.socket.ref();
@@ -431,8 +439,8 @@ globalThis.awslambda = {
 };
 
 /// Runs a streaming handler. Gives Tule's answer, or throws what failed before anything was sent.
-async function runStreaming(handler, event, headers) {
-  const stream = new ResponseStream(connection, `invocation/${requestId}/response`);
+async function runStreaming(connection, handler, event, headers) {
+  const stream = new ResponseStream(connection, `invocation/${requestIdNow()}/response`);
   const ended = new Promise((done, failed) => stream.on('finish', done).on('error', failed));
   ended.catch(() => {});
   let failure;
@@ -451,6 +459,8 @@ async function runStreaming(handler, event, headers) {
 
 async function fail(error) {
   const described = describeError(error);
+  const requestId = requestIdNow();
+  if (current && started) process.exit(129);
   if (requestId === undefined) {
     await connection.post('init/error', JSON.stringify(described), described.errorType, false);
     process.exit(128);
@@ -482,23 +492,16 @@ try {
   await fail(error);
 }
 
-connection.socket.write(connection.next);
-for (;;) {
-  const { status, headers, body } = await connection.read();
-  if (status !== 200) process.exit(1);
-  requestId = headers['lambda-runtime-aws-request-id'];
-  if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
+/// Works on one invocation, and gives what Tule said to its answer.
+async function work(connection, headers, body) {
+  const requestId = requestIdNow();
   let to = 'response';
   let answer;
   let type;
   try {
     const event = JSON.parse(body.toString('utf8'));
-    if (handler[STREAMING] === 'response') {
-      const { status: taken } = await runStreaming(handler, event, headers);
-      if (taken === 403) process.exit(1);
-      continue;
-    }
-    const result = await call(handler, event, headers);
+    if (handler[STREAMING] === 'response') return (await runStreaming(connection, handler, event, headers)).status;
+    const result = await call(connection, handler, event, headers);
     try {
       answer = JSON.stringify(result === undefined ? null : result);
       if (answer === undefined) answer = 'null';
@@ -512,6 +515,26 @@ for (;;) {
     type = described.errorType;
     answer = JSON.stringify(described);
   }
-  const { status: taken } = await connection.post(`invocation/${requestId}/${to}`, answer, type, true);
-  if (taken === 403) process.exit(1);
+  return (await connection.post(`invocation/${requestId}/${to}`, answer, type, true)).status;
 }
+
+async function serve(connection) {
+  connection.socket.write(connection.next);
+  for (;;) {
+    const { status, headers, body } = await connection.read();
+    if (status !== 200) process.exit(1);
+    const requestId = headers['lambda-runtime-aws-request-id'];
+    let taken;
+    if (current) {
+      taken = await current.run(requestId, () => work(connection, headers, body));
+    } else {
+      onlyRequestId = requestId;
+      if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
+      taken = await work(connection, headers, body);
+    }
+    if (taken === 403) process.exit(1);
+  }
+}
+
+started = true;
+await Promise.all([connection, ...Array.from({ length: atOnce - 1 }, () => new Connection())].map(serve));

@@ -86,6 +86,16 @@ class _Connection:
         return self.read()
 
 
+def _finish_site():
+    """What the module site does at the start of every interpreter, but for looking for packages of this machine."""
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    site.execsitecustomize()
+
+
 def _encoder():
     kept = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     ascii_only = not (kept.isdigit() and int(kept) >= 12)
@@ -412,8 +422,24 @@ def _wait_for_debugger(port):
     debugpy.wait_for_client()
 
 
+def _be_one_of(many):
+    """Goes on as one of so many processes, which work on one invocation each. The first process only waits: the end of
+    one of them ends all."""
+    for _ in range(many):
+        if os.fork() == 0:
+            return
+    _, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 1)
+
+
 def main():
     global _request_id
+    at_once = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))
+    if at_once > 1:
+        _be_one_of(at_once)
     root = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
     if len(_STARTED_WITH) > 1:
         sys.pycache_prefix = _STARTED_WITH[1]
@@ -421,6 +447,7 @@ def main():
     sys.path[0] = root
     # A line is written when it ends, so that a crash or a timeout loses none.
     sys.stdout.reconfigure(line_buffering=True)
+    _finish_site()
     connection = _Connection()
     encoder = _encoder()
     sys.meta_path.append(_SnapshotHooks)

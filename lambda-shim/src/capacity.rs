@@ -1,5 +1,5 @@
-//! Capacity providers: kept, validated and shown. Nothing here starts an instance, so a function cannot be given one: that
-//! is refused by name.
+//! Capacity providers: kept, validated and shown. Nothing here starts an instance; what functions on one see is in
+//! `function/managed.rs`.
 
 use std::{collections::BTreeMap, sync::Arc};
 

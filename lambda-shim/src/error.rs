@@ -20,6 +20,11 @@ pub(crate) fn function_not_found(arn: &str) -> ServiceError {
     not_found(format!("Function not found: {arn}"))
 }
 
+pub(crate) fn no_published_version() -> ServiceError {
+    let text = "The function has no published versions available.";
+    user(ServiceError::bad_request("NoPublishedVersionException", text))
+}
+
 pub(crate) fn conflict(message: impl Into<String>) -> ServiceError {
     user(ServiceError::new("ResourceConflictException", 409, message))
 }

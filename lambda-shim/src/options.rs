@@ -59,8 +59,7 @@ pub struct Options {
     pub node_sdk: Option<PathBuf>,
     /// Images by runtime identifier (`python3.12`), where they are not AWS's.
     pub images: HashMap<String, String>,
-    /// Functions that run under a debugger, by name: their timeouts are lifted, and each has one environment, in a local
-    /// process.
+    /// Functions that run under a debugger, by name: their timeouts are lifted, and each has one environment.
     pub debug: HashMap<String, DebugPort>,
     /// A folder with debugpy, for those in Python.
     pub debugpy: Option<PathBuf>,

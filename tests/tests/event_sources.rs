@@ -22,9 +22,13 @@ fn lambda(tule: &Tule, method: &str, path: &str, members: &Value) -> Value {
 }
 
 fn create_function(tule: &Tule) {
+    create_function_of(tule, SOURCE);
+}
+
+fn create_function_of(tule: &Tule, source: &str) {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("index.py", zip::write::SimpleFileOptions::default()).unwrap();
-    std::io::Write::write_all(&mut zip, SOURCE.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut zip, source.as_bytes()).unwrap();
     let zip = STANDARD.encode(zip.finish().unwrap().into_inner());
     let members = json!({
         "FunctionName": "worker", "Runtime": "python3.12", "Handler": "index.handler", "Timeout": 2,
@@ -106,6 +110,55 @@ fn what_fails_comes_again_and_ends_in_the_dead_letter_queue_and_a_crash_loses_no
     assert_eq!(reset.status, 200, "{}", reset.body);
     let listed = lambda(&tule, "GET", "/2015-03-31/event-source-mappings", &json!({}));
     assert_eq!(listed["EventSourceMappings"], json!([]));
+}
+
+/// Writes down what it is given; one body of a group fails when it comes first.
+const IN_ORDER: &str = "import os, time
+def handler(event, context):
+    bodies = [r['body'] for r in event['Records']]
+    first = [r for r in event['Records'] if r['body'] == 'a2' and r['attributes']['ApproximateReceiveCount'] == '1']
+    time.sleep(0.1)
+    for r in event['Records']:
+        if first and r['attributes']['MessageGroupId'] == 'a' and r['body'] >= 'a2':
+            continue
+        print('did', r['attributes']['MessageGroupId'], r['body'])
+    bad = [r['messageId'] for r in event['Records'] if first and r['attributes']['MessageGroupId'] == 'a' and r['body'] >= 'a2']
+    return {'batchItemFailures': [{'itemIdentifier': i} for i in bad]}
+";
+
+#[test]
+fn the_groups_of_a_fifo_queue_come_in_their_order_whatever_fails() {
+    let tule = Tule::start(&["--executor", "process"]);
+    create_function_of(&tule, IN_ORDER);
+    let attributes =
+        json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "4" });
+    let url = create_queue(&tule, "jobs.fifo", &attributes);
+    let members = json!({
+        "FunctionName": "worker", "EventSourceArn": format!("{QUEUE}.fifo"), "BatchSize": 3,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"]
+    });
+    for number in 1..=5 {
+        for group in ["a", "b", "c"] {
+            let body = format!("{group}{number}");
+            let message = json!({ "QueueUrl": url, "MessageBody": body, "MessageGroupId": group });
+            sqs(&tule, "SendMessage", &message);
+        }
+    }
+    lambda(&tule, "POST", "/2015-03-31/event-source-mappings", &members);
+    until_empty(&tule, &url);
+    let asked = json!({ "logGroupName": "/aws/lambda/worker", "filterPattern": "did" });
+    let lines = tule.json("logs", "Logs_20140328.FilterLogEvents", &asked).value();
+    let said = |group: &str| -> Vec<String> {
+        let lines =
+            lines["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap());
+        lines
+            .filter_map(|line| line.trim().strip_prefix(&format!("did {group} ")).map(str::to_owned))
+            .collect()
+    };
+    for group in ["a", "b", "c"] {
+        let expected: Vec<String> = (1..=5).map(|number| format!("{group}{number}")).collect();
+        assert_eq!(said(group), expected);
+    }
 }
 
 #[test]

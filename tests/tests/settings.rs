@@ -1,11 +1,13 @@
 //! Settings that change who serves a request, or whether it is served: delegation, signatures, the data folder.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
 };
 
-use e2e::{Tule, client, wait_for};
+use e2e::{Tule, client, has_docker, wait_for};
 use serde_json::{Value, json};
 
 fn sqs(tule: &Tule, operation: &str, members: &Value) -> Value {
@@ -177,10 +179,22 @@ fn a_data_folder_has_one_tule_at_a_time() {
 /// A function under a debugger waits before its code is loaded, however short its timeout is.
 #[test]
 fn a_debugged_function_waits_for_its_debugger() {
+    wait_for_a_debugger("process");
+}
+
+/// The same in a container, with nothing published of it.
+#[test]
+fn a_debugged_function_waits_in_a_container() {
+    if has_docker() {
+        wait_for_a_debugger("docker");
+    }
+}
+
+fn wait_for_a_debugger(executor: &str) {
     let source = tempfile::tempdir().unwrap();
     std::fs::write(source.path().join("index.js"), "exports.handler = async (event) => event + 1;").unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let tule = Tule::start(&["--debug", &format!("debugged:{port}")]);
+    let tule = Tule::start(&["--executor", executor, "--debug", &format!("debugged:{port}")]);
     let members = json!({
         "FunctionName": "debugged", "Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 1,
         "Role": "arn:aws:iam::000000000000:role/r",

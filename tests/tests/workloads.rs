@@ -5,13 +5,16 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Cursor, Write as _},
+    net::TcpListener,
     process::{Command, Stdio},
     time::Instant,
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use e2e::{Tule, has_docker, root, skip_or_fail};
 use serde_json::{Value, json};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// What curl got; bodies may be bytes.
 struct Got {
@@ -148,6 +151,7 @@ fn doors(tule: &Tule) -> (String, String) {
             "/hono",
             "/middy",
             "/rust-http",
+            "/web-express",
         ];
         let end = names.iter().filter_map(|name| url.find(name)).min().unwrap_or(url.len());
         url[..end].trim_end_matches('/').to_owned()
@@ -363,6 +367,60 @@ fn walk_adapters_by_events(tule: &Tule) {
     }
 }
 
+/// The Lambda Web Adapter as a layer: an extension, and the program that starts the web server in the runtime's place.
+fn adapter_layer(tule: &Tule, adapter: &[u8]) -> String {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let wrapper = b"#!/bin/bash\nexec -- \"${LAMBDA_TASK_ROOT}/${_HANDLER}\"\n";
+    for (name, content) in [("extensions/lambda-adapter", adapter), ("bootstrap", wrapper)] {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file(name, options.unix_permissions(0o755)).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    let zip = BASE64_STANDARD.encode(zip.finish().unwrap().into_inner());
+    let members = json!({ "Content": { "ZipFile": zip } });
+    let made = tule.lambda("POST", "/2018-10-31/layers/web-adapter/versions", &members);
+    made["LayerVersionArn"].as_str().unwrap().to_owned()
+}
+
+/// Ordinary web servers, which the Lambda Web Adapter asks.
+fn walk_web_servers(tule: &Tule, doors: &(String, String)) {
+    let Ok(adapter) = fs::read(root().join("target/workloads/adapter/lambda-adapter")) else {
+        return skip_or_fail("the Lambda Web Adapter is not built; `cargo xtask test` does that");
+    };
+    let layer = adapter_layer(tule, &adapter);
+    // Environments in local processes share this machine's ports.
+    let set_up = |function: &str, mode: &str| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let variables = json!({
+            "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap", "AWS_LWA_PORT": port.to_string(),
+            "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp", "AWS_LWA_INVOKE_MODE": mode
+        });
+        let members = json!({ "Layers": [layer], "Environment": { "Variables": variables } });
+        tule.lambda("PUT", &format!("/2015-03-31/functions/{function}/configuration"), &members);
+    };
+    set_up("workloads-WebExpress", "buffered");
+    let url = function_url(tule, "workloads-WebExpress", "BUFFERED");
+    for (door, base) in [("REST", &doors.0), ("HTTP", &doors.1), ("URL", &url)] {
+        walk_shelf(&format!("the web adapter by {door}"), &format!("{base}/web-express"));
+    }
+
+    set_up("workloads-WebPython", "buffered");
+    let url = function_url(tule, "workloads-WebPython", "BUFFERED");
+    let got = curl(&format!("{url}/a%20b?c=d"), &["--header", "x-client: curl"]).json();
+    assert_eq!(got, json!({ "path": "/a%20b?c=d", "client": "curl" }));
+    // Events that are no HTTP requests come by a path of their own.
+    let event = json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] });
+    let got = tule.invoke("workloads-WebPython", &event).unwrap();
+    assert_eq!(got["Records"][0]["body"], "x", "{got}");
+
+    set_up("workloads-WebExpress", "response_stream");
+    let path = "/2021-10-31/functions/workloads-WebExpress/url";
+    tule.lambda("PUT", path, &json!({ "InvokeMode": "RESPONSE_STREAM" }));
+    let url = tule.lambda("GET", path, &json!({}))["FunctionUrl"].as_str().unwrap().to_owned();
+    walk_shelf("the web adapter, streamed", &format!("{}web-express", url));
+    reads_as_it_comes(&format!("{url}slowly"));
+}
+
 fn walk(executor: &str) {
     let tule = Tule::up(&root().join("fixtures/workloads"), &["--executor", executor]);
     assert!(!tule.said.contains("failed"), "{}", tule.said);
@@ -373,6 +431,7 @@ fn walk(executor: &str) {
     walk_powertools(&tule);
     walk_events(&tule, "workloads-PowertoolsParser");
     walk_adapters_by_events(&tule);
+    walk_web_servers(&tule, &doors);
 }
 
 #[test]

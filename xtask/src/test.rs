@@ -1,8 +1,8 @@
 //! `cargo xtask test`: makes ready what the tests need, builds, and runs them all.
 //!
 //! The clients that users bring (boto3, the AWS CLI, the SDKs for JavaScript and for durable functions) are installed
-//! below `target/clients`, in pinned versions; functions on other people's crates (`fixtures/workloads/rust`) are built
-//! below `target/workloads`. What cannot be installed is told; the tests that need it say that they are skipped, and
+//! below `target/clients`, in pinned versions; functions on other people's crates (`fixtures/workloads/rust`) and the
+//! Lambda Web Adapter are built below `target/workloads`. What cannot be installed is told; the tests that need it say that they are skipped, and
 //! fail when `CI=true`.
 
 use std::{
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
             node(&clients.join("durable-node"), &root.join("tests/clients/durable/package.json")),
         ),
         ("the functions in Rust", workloads(&root)),
+        ("the Lambda Web Adapter", web_adapter(&root)),
     ];
     for (what, done) in made {
         if let Err(failure) = done {
@@ -116,21 +117,45 @@ fn workloads(root: &Path) -> Result<(), Failure> {
     let source = root.join("fixtures/workloads/rust");
     let target = root.join("target/workloads");
     let triple = host()?;
-    let build = |command: &mut Command| {
-        // Static, so that a binary does not ask for the C library of the machine that built it.
-        let flags = if cfg!(target_os = "linux") { "-C target-feature=+crt-static" } else { "" };
-        step(
-            command
-                .args(["--quiet", "--locked", "--target", &triple])
-                .env_remove("CARGO_ENCODED_RUSTFLAGS")
-                .env("RUSTFLAGS", flags)
-                .env("CARGO_TARGET_DIR", target.join("build")),
-        )
-    };
-    build(crate::cargo().arg("build").arg("--manifest-path").arg(source.join("Cargo.toml")))?;
+    let mut build = static_build(&target, &triple);
+    step(build.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml")))?;
     let functions = target.join("functions");
     fs::create_dir_all(&functions)?;
     replace(&target.join("build").join(&triple).join("debug/bootstrap"), &functions.join("bootstrap"))
+}
+
+/// The Lambda Web Adapter, in a version that is in the registry of crates.
+const ADAPTER: &str = "lambda_web_adapter@=1.0.0-rc1";
+
+/// Builds the Lambda Web Adapter with the versions of its own lock file, as the extension that it is in AWS's layer:
+/// `target/workloads/adapter`.
+fn web_adapter(root: &Path) -> Result<(), Failure> {
+    let target = root.join("target/workloads");
+    let folder = target.join("adapter");
+    let installed = folder.join("installed");
+    if fs::read_to_string(&installed).is_ok_and(|found| found == ADAPTER) {
+        return Ok(());
+    }
+    let into = target.join("build/adapter");
+    let mut build = static_build(&target, &host()?);
+    build.args(["install", "--quiet", "--locked", "--debug", "--no-track", "--force", ADAPTER, "--root"]);
+    // What it is told of its own sources would make it five times as large.
+    step(build.arg(&into).env("CARGO_PROFILE_DEV_STRIP", "symbols"))?;
+    fs::create_dir_all(&folder)?;
+    replace(&into.join("bin/lambda-adapter"), &folder.join("lambda-adapter"))?;
+    Ok(fs::write(installed, ADAPTER)?)
+}
+
+/// Cargo, to build programs that do not ask for the C library of the machine that built them.
+fn static_build(target: &Path, triple: &str) -> Command {
+    let mut cargo = crate::cargo();
+    let flags = if cfg!(target_os = "linux") { "-C target-feature=+crt-static" } else { "" };
+    cargo
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("RUSTFLAGS", flags)
+        .env("CARGO_TARGET_DIR", target.join("build"))
+        .env("CARGO_BUILD_TARGET", triple);
+    cargo
 }
 
 /// Copies a file unless it is there already, so that folders of functions do not change without need.

@@ -10,6 +10,7 @@ mod context;
 mod invoker;
 mod log_sink;
 mod router;
+mod timers;
 
 pub use api_invoker::{ApiAnswer, ApiInvoker};
 pub use body::{Body, BodyError, ByteStream, Event, EventStream};
@@ -18,6 +19,7 @@ pub use context::{CallContext, Scope, new_request_id};
 pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};
 pub use log_sink::{LogSink, LogStream};
 pub use router::{Input, Output, Service, ServiceRouter};
+pub use timers::Timers;
 
 /// A boxed future, as the object-safe traits here return them.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

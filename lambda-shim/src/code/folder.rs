@@ -204,14 +204,15 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
     }
 }
 
+/// Makes `path` a link to `target`.
 #[cfg(unix)]
-fn link(target: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn link(target: &Path, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, path)
 }
 
-/// Links need rights on Windows that users seldom have.
+/// Stands for a link: links need rights on Windows that users seldom have.
 #[cfg(not(unix))]
-fn link(target: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn link(target: &Path, path: &Path) -> io::Result<()> {
     if !target.is_dir() {
         return fs::copy(target, path).map(drop);
     }

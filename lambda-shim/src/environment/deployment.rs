@@ -21,6 +21,8 @@ pub(crate) enum Initialization {
     Provisioned,
     /// It stands for one that is made of a snapshot.
     SnapStart,
+    /// It stands for one on a managed instance, which is kept ready ahead of requests or not.
+    Managed { ahead: bool },
 }
 
 impl Initialization {
@@ -30,14 +32,20 @@ impl Initialization {
             Self::OnDemand => "on-demand",
             Self::Provisioned => "provisioned-concurrency",
             Self::SnapStart => "snap-start",
+            Self::Managed { .. } => "lambda-managed-instances",
         }
+    }
+
+    /// Whether the environment is one of those that are kept ready ahead of requests.
+    pub(crate) fn is_ahead(self) -> bool {
+        matches!(self, Self::Provisioned | Self::Managed { ahead: true })
     }
 
     /// How long a start may take whose function may run for `timeout`.
     fn limit(self, timeout: Duration) -> Duration {
         match self {
             Self::OnDemand => Duration::from_secs(10),
-            Self::Provisioned | Self::SnapStart => {
+            Self::Provisioned | Self::SnapStart | Self::Managed { .. } => {
                 timeout.clamp(Duration::from_secs(130), Duration::from_secs(900))
             }
         }
@@ -70,6 +78,8 @@ pub(crate) struct Deployment {
     pub(crate) logging: Logging,
     /// Its environments are made of a snapshot.
     pub(crate) snapshot: bool,
+    /// How many invocations an environment works on at once, where it is one of a managed instance.
+    pub(crate) concurrency: Option<u32>,
     pub(crate) code: Code,
     pub(crate) image: Option<Image>,
     /// Archives below `/opt`, in the order in which they are merged.
@@ -86,6 +96,29 @@ impl Deployment {
         self.debug = Some(port.unwrap_or(usual));
         self.timeout = LIFTED;
         self
+    }
+
+    /// The program that the function wants started in the place of its runtime's interpreter, and to start that.
+    pub(crate) fn wrapper(&self) -> Option<&str> {
+        let has = matches!(self.runtime.family, runtimes::Family::Python | runtimes::Family::Node);
+        let mut variables = self.environment.iter().filter(|_| has);
+        let found = variables.find(|(name, _)| name == "AWS_LAMBDA_EXEC_WRAPPER");
+        found.map(|(_, path)| path.as_str()).filter(|path| !path.is_empty())
+    }
+
+    /// How many invocations an environment works on at once.
+    pub(crate) fn at_once(&self) -> usize {
+        self.concurrency.map_or(1, |concurrency| concurrency.max(1) as usize)
+    }
+
+    /// Why an environment is started for a request, or ahead of all.
+    pub(crate) fn initialization(&self, ahead: bool) -> Initialization {
+        match (self.concurrency, ahead) {
+            (Some(_), _) => Initialization::Managed { ahead },
+            (None, true) => Initialization::Provisioned,
+            (None, false) if self.snapshot => Initialization::SnapStart,
+            (None, false) => Initialization::OnDemand,
+        }
     }
 
     /// How long a start may take.
@@ -123,6 +156,7 @@ impl Deployment {
                 .collect(),
             logging: configuration.logging.clone(),
             snapshot: configuration.has_snapshot(),
+            concurrency: configuration.capacity.as_ref().map(|capacity| capacity.concurrency),
             code: configuration.code.clone(),
             image: configuration.image.clone(),
             layers: configuration.layers.iter().map(|layer| layer.code.clone()).collect(),
@@ -161,6 +195,9 @@ impl Deployment {
         put("_AWS_XRAY_DAEMON_PORT", "2000");
         if !matches!(self.runtime.family, runtimes::Family::Provided | runtimes::Family::Image) {
             put("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", self.runtime_name));
+        }
+        if let Some(concurrency) = self.concurrency {
+            put("AWS_LAMBDA_MAX_CONCURRENCY", &concurrency.to_string());
         }
         if self.logging.json {
             put("AWS_LAMBDA_LOG_FORMAT", "JSON");

@@ -39,8 +39,14 @@ struct Inner {
     partials: Vec<(u32, Vec<u8>)>,
     /// Messages with their length ahead, as runtimes of AWS's send them.
     frames: Frames,
-    /// The end of what was written since the invocation began.
-    tail: Option<String>,
+    /// The ends of what was written since invocations began whose callers want them.
+    tails: Vec<Tail>,
+}
+
+struct Tail {
+    /// The request whose lines alone belong to it, where several are under way at once; else nothing.
+    of: String,
+    text: String,
 }
 
 /// Levels in their order.
@@ -101,14 +107,20 @@ impl EnvironmentLog {
         self.stream.write(self.clock.now(), line);
     }
 
-    /// Begins to keep the tail.
-    pub(crate) fn begin_tail(&self) {
-        self.lock().tail = Some(String::new());
+    /// Begins to keep a tail: of all lines, or of those of a request where several are under way at once.
+    pub(crate) fn begin_tail(&self, of: &str) {
+        let mut inner = self.lock();
+        inner.tails.retain(|tail| tail.of != of);
+        inner.tails.push(Tail { of: of.to_owned(), text: String::new() });
     }
 
     /// The tail since [`EnvironmentLog::begin_tail`]: at most 4 KiB.
-    pub(crate) fn take_tail(&self) -> Option<String> {
-        let mut tail = self.lock().tail.take()?;
+    pub(crate) fn take_tail(&self, of: &str) -> Option<String> {
+        let mut tail = {
+            let mut inner = self.lock();
+            let at = inner.tails.iter().position(|tail| tail.of == of)?;
+            inner.tails.swap_remove(at).text
+        };
         let cut = tail.len().saturating_sub(TAIL);
         let cut = (cut..tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or(tail.len());
         Some(tail.split_off(cut))
@@ -212,7 +224,8 @@ impl Frames {
 }
 
 fn keep(inner: &mut Inner, text: &str) {
-    if let Some(tail) = &mut inner.tail {
+    // A line that belongs to a request names it.
+    for Tail { text: tail, .. } in inner.tails.iter_mut().filter(|tail| text.contains(&*tail.of)) {
         tail.push_str(text);
         if tail.len() > 4 * TAIL {
             let cut = tail.len() - TAIL;
@@ -282,23 +295,23 @@ mod tests {
     fn lines_are_events_wherever_the_output_is_cut() {
         let collected = Arc::new(Collected::default());
         let log = of(collected.clone(), false);
-        log.begin_tail();
+        log.begin_tail("");
         log.output(Source::Function, b"one\ntw");
         log.output(Source::Function, b"o\nlast\rline");
         log.platform("END\n".to_owned());
         assert_eq!(*collected.0.lock().unwrap(), ["one\n", "two\n", "last\nline\n", "END\n"]);
-        assert_eq!(log.take_tail().unwrap(), "one\ntwo\nlast\nline\nEND\n");
-        assert!(log.take_tail().is_none());
+        assert_eq!(log.take_tail("").unwrap(), "one\ntwo\nlast\nline\nEND\n");
+        assert!(log.take_tail("").is_none());
     }
 
     #[test]
     fn the_tail_is_the_last_four_kibibytes() {
         let log = of(Arc::new(Collected::default()), false);
-        log.begin_tail();
+        log.begin_tail("");
         for number in 0..5000 {
             log.output(Source::Function, format!("line {number} ä\n").as_bytes());
         }
-        let tail = log.take_tail().unwrap();
+        let tail = log.take_tail("").unwrap();
         assert!(tail.len() <= 4096 && tail.ends_with("line 4999 ä\n"), "{}", tail.len());
     }
 }

@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
-    deployment::{Deployment, Initialization},
+    deployment::Deployment,
     host::Host,
     running::Environment,
-    start::StartFailure,
+    start::{StartFailure, StartProblem},
 };
 
 /// How long a request waits for a warm environment before another one is started. A start takes tens of milliseconds
@@ -33,6 +33,10 @@ pub(crate) struct Pool {
     pub(crate) host: Arc<Host>,
     /// Environments that have answered and not asked for more yet.
     pub(crate) finishing: AtomicUsize,
+    /// How many environments there may be, on managed instances.
+    most: AtomicUsize,
+    /// Something about what is provisioned may have changed.
+    pub(super) provisioning: Notify,
     state: Mutex<State>,
 }
 
@@ -42,6 +46,9 @@ struct State {
     waiting: VecDeque<oneshot::Sender<Granted>>,
     /// All that were started, to look after those that neither work nor are free.
     started: Vec<Weak<Environment>>,
+    /// Those that work on several requests at once, which nobody else may keep while parts of their runtimes have
+    /// answered and not asked for more.
+    shared: Vec<Arc<Environment>>,
     /// Environments started and not ended, at work and idle.
     alive: usize,
     /// Starts under way.
@@ -70,6 +77,14 @@ impl State {
         let provisioned = self.idle.iter().rposition(|idle| idle.is_provisioned());
         provisioned.map(|at| self.idle.remove(at)).or_else(|| self.idle.pop())
     }
+
+    fn note_start(&mut self, environment: &Arc<Environment>) {
+        self.started.retain(|started| started.strong_count() > 0);
+        self.started.push(Arc::downgrade(environment));
+        if environment.is_shared() {
+            self.shared.push(Arc::clone(environment));
+        }
+    }
 }
 
 impl Pool {
@@ -82,6 +97,8 @@ impl Pool {
             deployment: Arc::new(deployment),
             host: Arc::clone(host),
             finishing: AtomicUsize::new(0),
+            most: AtomicUsize::new(usize::MAX),
+            provisioning: Notify::new(),
             state: Mutex::default(),
         });
         host.watch(&pool);
@@ -96,6 +113,9 @@ impl Pool {
                 if environment.is_alive() {
                     return Ok(environment);
                 }
+            }
+            if state.starting == 0 && state.alive >= self.most() {
+                return Err(StartFailure::without_start(StartProblem::Saturated));
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.push_back(sender);
@@ -138,7 +158,20 @@ impl Pool {
             return;
         }
         drop(state);
-        environment.retire();
+        environment.leave();
+    }
+
+    /// How many environments there may be.
+    fn most(&self) -> usize {
+        match self.deployment.concurrency {
+            Some(_) => self.most.load(Ordering::Acquire),
+            None => usize::MAX,
+        }
+    }
+
+    /// Sets how many environments there may be at most, of those on managed instances.
+    pub(crate) fn limit(&self, most: usize) {
+        self.most.store(most, Ordering::Release);
     }
 
     /// Whether there is no environment, and nobody waits for one.
@@ -151,7 +184,9 @@ impl Pool {
     pub(crate) fn forget(self: &Arc<Self>, environment: &Environment) {
         let stranded = {
             let mut state = self.lock();
-            state.idle.retain(|idle| !std::ptr::eq(&raw const **idle, environment));
+            let is_other = |one: &Arc<Environment>| !std::ptr::eq(&raw const **one, environment);
+            state.idle.retain(is_other);
+            state.shared.retain(is_other);
             state.alive = state.alive.saturating_sub(1);
             if environment.is_provisioned() {
                 state.provisioned.started = state.provisioned.started.saturating_sub(1);
@@ -176,7 +211,7 @@ impl Pool {
             std::mem::take(&mut state.idle)
         };
         for environment in idle {
-            environment.retire();
+            environment.leave();
         }
     }
 
@@ -196,10 +231,8 @@ impl Pool {
         let started: Vec<_> = self.lock().started.iter().filter_map(Weak::upgrade).collect();
         let limit = self.deployment.timeout.max(Duration::from_secs(10));
         for environment in started {
-            if environment
-                .finishing_since()
-                .is_some_and(|since| now.saturating_duration_since(since) >= limit)
-            {
+            let since = environment.finishing_since().or_else(|| environment.stuck_since());
+            if since.is_some_and(|since| now.saturating_duration_since(since) >= limit) {
                 environment.retire();
             }
         }
@@ -208,7 +241,9 @@ impl Pool {
             state
                 .idle
                 .extract_if(.., |idle| {
-                    !idle.is_provisioned() && now.saturating_duration_since(idle.idle_since()) >= time
+                    !idle.is_provisioned()
+                        && !idle.is_at_work()
+                        && now.saturating_duration_since(idle.idle_since()) >= time
                 })
                 .collect()
         };
@@ -221,7 +256,7 @@ impl Pool {
     pub(crate) fn stop_one_idle(&self) -> bool {
         let oldest = {
             let mut state = self.lock();
-            let oldest = state.idle.iter().position(|idle| !idle.is_provisioned());
+            let oldest = state.idle.iter().position(|idle| !idle.is_provisioned() && !idle.is_at_work());
             oldest.map(|at| state.idle.remove(at))
         };
         oldest.is_some_and(|environment| {
@@ -234,7 +269,14 @@ impl Pool {
     fn start_what_is_missing(self: &Arc<Self>) {
         let missing = {
             let mut state = self.lock();
-            let mut missing = state.waiting.len().saturating_sub(state.starting);
+            let mut missing = if self.deployment.concurrency.is_some() {
+                // What there is may have room that its runtime has not asked for yet.
+                let under_way: usize = state.shared.iter().map(|shared| shared.session.under_way()).sum();
+                let needed = (state.waiting.len() + under_way).div_ceil(self.deployment.at_once());
+                needed.min(self.most()).saturating_sub(state.alive)
+            } else {
+                state.waiting.len().saturating_sub(state.starting)
+            };
             if self.deployment.debug.is_some() {
                 // A debugger looks at one environment.
                 missing = missing.min(1_usize.saturating_sub(state.alive));
@@ -250,16 +292,13 @@ impl Pool {
 
     async fn start_one(self: Arc<Self>) {
         let place = self.host.place().await;
-        let snapshot = self.deployment.snapshot;
-        let initialization = if snapshot { Initialization::SnapStart } else { Initialization::OnDemand };
-        let started = Environment::start(&self, place, initialization).await;
+        let started = Environment::start(&self, place, self.deployment.initialization(false)).await;
         let failure = {
             let mut state = self.lock();
             state.starting -= 1;
             match started {
                 Ok(environment) => {
-                    state.started.retain(|started| started.strong_count() > 0);
-                    state.started.push(Arc::downgrade(&environment));
+                    state.note_start(&environment);
                     drop(state);
                     self.release(environment);
                     return;
@@ -281,9 +320,19 @@ impl Pool {
 
     /// Sees, under the lock, to what is provisioned.
     pub(super) fn with_provisioned<T>(&self, see_to: impl FnOnce(&mut Provisioned, bool) -> T) -> T {
-        let mut state = self.lock();
-        let retired = state.retired;
-        see_to(&mut state.provisioned, retired)
+        let told = {
+            let mut state = self.lock();
+            let retired = state.retired;
+            see_to(&mut state.provisioned, retired)
+        };
+        self.provisioning.notify_waiters();
+        told
+    }
+
+    /// Looks, under the lock, at what is provisioned.
+    pub(super) fn look_at_provisioned<T>(&self, look: impl FnOnce(&Provisioned, bool) -> T) -> T {
+        let state = self.lock();
+        look(&state.provisioned, state.retired)
     }
 
     /// Takes a provisioned environment in that has just been started.
@@ -292,8 +341,8 @@ impl Pool {
             let mut state = self.lock();
             state.alive += 1;
             state.provisioned.ready += 1;
-            state.started.retain(|started| started.strong_count() > 0);
-            state.started.push(Arc::downgrade(&environment));
+            self.provisioning.notify_waiters();
+            state.note_start(&environment);
         }
         self.release(environment);
     }
@@ -302,16 +351,19 @@ impl Pool {
     pub(super) fn end_surplus(&self) {
         let surplus: Vec<_> = {
             let mut state = self.lock();
-            let mut many = state.provisioned.started.saturating_sub(state.provisioned.wanted);
-            let mut surplus = |idle: &mut Arc<Environment>| {
-                let ends = idle.is_provisioned() && many > 0;
-                many -= usize::from(ends);
-                ends
-            };
-            state.idle.extract_if(.., |idle| surplus(idle)).collect()
+            let many = state.provisioned.started.saturating_sub(state.provisioned.wanted);
+            let mut surplus: Vec<Arc<Environment>> = Vec::new();
+            for idle in state.idle.iter().filter(|idle| idle.is_provisioned()) {
+                // One that works on several requests at once is idle several times.
+                if surplus.len() < many && !surplus.iter().any(|chosen| Arc::ptr_eq(chosen, idle)) {
+                    surplus.push(Arc::clone(idle));
+                }
+            }
+            state.idle.retain(|idle| !surplus.iter().any(|chosen| Arc::ptr_eq(chosen, idle)));
+            surplus
         };
         for environment in surplus {
-            environment.retire();
+            environment.leave();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{deployment::Initialization, pool::Pool, running::Environment, start::StartProblem};
+use super::{pool::Pool, running::Environment, start::StartProblem};
 
 /// How far a pool's provisioned environments are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,26 @@ impl Pool {
 
     /// How far it is.
     pub(crate) fn provisioned(&self) -> Progress {
-        self.with_provisioned(|provisioned, _| Progress {
+        self.look_at_provisioned(|provisioned, _| Progress {
             ready: provisioned.ready.min(provisioned.wanted),
             failure: provisioned.failure.clone(),
         })
+    }
+
+    /// Waits until all that are wanted are there, or it is known why not.
+    pub(crate) async fn all_provisioned(&self) -> Result<(), String> {
+        loop {
+            let changed = self.provisioning.notified();
+            let state = self.look_at_provisioned(|provisioned, retired| match &provisioned.failure {
+                Some(why) => Some(Err(why.clone())),
+                None if retired || provisioned.ready >= provisioned.wanted => Some(Ok(())),
+                None => None,
+            });
+            match state {
+                Some(settled) => return settled,
+                None => changed.await,
+            }
+        }
     }
 
     /// Starts as many as are missing.
@@ -70,7 +86,7 @@ impl Pool {
             return;
         }
         let place = self.host.place().await;
-        let started = Environment::start(&self, place, Initialization::Provisioned).await;
+        let started = Environment::start(&self, place, self.deployment.initialization(true)).await;
         drop(turn);
         match started {
             Ok(environment) => self.admit(environment),
@@ -90,6 +106,6 @@ fn reason(why: &StartProblem) -> String {
         | StartProblem::Extension(_)
         | StartProblem::TimedOut => "FUNCTION_ERROR_INIT_FAILURE".to_owned(),
         StartProblem::Executor(problem) => problem.to_string(),
-        StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
+        StartProblem::Saturated | StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
     }
 }

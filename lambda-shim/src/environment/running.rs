@@ -46,6 +46,8 @@ pub(crate) struct Environment {
     pub(super) restore: Mutex<Option<Duration>>,
     /// The invocation has been reported, and the runtime has asked for the next: two halves, in either order.
     pub(super) halves: AtomicU8,
+    /// It takes no further request, and ends when those under way have.
+    pub(super) leaving: AtomicBool,
     /// Since when it has answered and not asked for more, and itself: nobody else keeps it meanwhile.
     pub(super) finishing: Mutex<Option<(Instant, Arc<Self>)>>,
     pub(super) alive: AtomicBool,
@@ -95,7 +97,7 @@ impl Environment {
 
     /// Whether it is one of those that are kept ready ahead of requests.
     pub(crate) fn is_provisioned(&self) -> bool {
-        self.initialization == Initialization::Provisioned
+        self.initialization.is_ahead()
     }
 
     pub(crate) fn idle_since(&self) -> Instant {
@@ -111,6 +113,43 @@ impl Environment {
         self.end(Reason::Spindown);
     }
 
+    /// Ends it as soon as nothing is under way in it any more.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.leave_if_done();
+    }
+
+    fn leave_if_done(&self) {
+        if self.leaving.load(Ordering::Acquire) && !self.session.is_at_work() {
+            self.retire();
+        }
+    }
+
+    /// Whether anybody waits for something of it.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.session.is_at_work()
+    }
+
+    /// Whether it works on several requests at once.
+    pub(super) fn is_shared(&self) -> bool {
+        self.deployment.concurrency.is_some()
+    }
+
+    /// Since when at least it has neither had work nor asked for any, of those that work on several requests at once.
+    pub(crate) fn stuck_since(&self) -> Option<Instant> {
+        let stuck = self.is_shared() && !self.session.is_at_work() && !self.session.asks();
+        stuck.then(|| self.idle_since())
+    }
+
+    /// Its runtime can take one more request.
+    pub(super) fn asks_for_more(&self) {
+        if self.is_shared() {
+            self.hand_back();
+        } else {
+            self.half();
+        }
+    }
+
     /// Runs one request. Gives it back if the environment turns out to be gone before it took it.
     pub(crate) async fn run(
         &self,
@@ -121,14 +160,17 @@ impl Environment {
         let take =
             |place: &Mutex<Option<Duration>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (init, restore) = (take(&self.init), take(&self.restore));
-        if init.is_none() && tail {
-            self.log.begin_tail();
+        if tail && (init.is_none() || self.is_shared()) {
+            self.log.begin_tail(if self.is_shared() { &event.request_id } else { "" });
         }
         self.halves.store(0, Ordering::Release);
         self.lines().start(&event.request_id, &event.trace_id);
         let began = (Instant::now(), self.log.now());
         let Ok(dispatched) = self.session.dispatch(event.clone(), sink.is_some()) else {
-            self.end(Reason::Failure);
+            // One part of a runtime that works on several at once may have broken off.
+            if !self.is_shared() {
+                self.end(Reason::Failure);
+            }
             return Err(event);
         };
         let Dispatched { answer, done } = dispatched;
@@ -187,13 +229,14 @@ impl Environment {
         let tail = match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
             // Whoever asked has the answer, and the tail so far, while extensions are still at it.
             Some(done) => {
-                let so_far = self.log.take_tail().filter(|_| tail);
+                let so_far = self.log.take_tail("").filter(|_| tail);
                 self.finish_with_extensions(answered, done, end);
                 so_far
             }
             None => {
                 self.report(&answered, latency, None);
-                let tail = self.log.take_tail().filter(|_| tail);
+                let of = if self.is_shared() { &answered.request_id } else { "" };
+                let tail = self.log.take_tail(of).filter(|_| tail);
                 self.conclude(&answered.ended);
                 tail
             }
@@ -201,11 +244,14 @@ impl Environment {
         Ok(Completion { payload, failed, tail })
     }
 
-    /// The time is over; nothing of a function may go on working after it.
+    /// The time is over; nothing of a function may go on working after it. What works on other requests besides goes on
+    /// (AWS, "Understanding the Lambda Managed Instances execution environment").
     fn out_of_time(&self, answered: &mut Answered) -> Answer {
         answered.ended = Ended::Timeout;
+        if self.is_shared() {
+            self.session.abandon(&answered.request_id);
         // Extensions end in order, and the runtime before them.
-        if !self.session.has_extensions() {
+        } else if !self.session.has_extensions() {
             self.running.stop();
         }
         Answer::Error(timed_out(&answered.request_id, self.deployment.timeout))
@@ -269,6 +315,7 @@ impl Environment {
     /// What becomes of the environment after an invocation that is reported.
     fn conclude(&self, ended: &Ended) {
         match ended {
+            Ended::Success | Ended::Failed | Ended::Timeout if self.is_shared() => self.leave_if_done(),
             Ended::Success | Ended::Failed => {
                 self.finish(true);
                 self.half();
@@ -297,10 +344,14 @@ impl Environment {
             return;
         }
         self.finish(false);
+        self.hand_back();
+    }
+
+    fn hand_back(&self) {
         match (self.pool.upgrade(), self.me.upgrade()) {
             (Some(pool), Some(me)) => pool.release(me),
             // A newer deployment has taken over, and nobody keeps it any more.
-            _ => self.retire(),
+            _ => self.leave(),
         }
     }
 

@@ -48,6 +48,8 @@ pub(crate) enum StartProblem {
     Extension(Fault),
     TimedOut,
     Executor(ExecutorError),
+    /// All environments that there may be have as much to do as they can.
+    Saturated,
     /// Tule is shutting down.
     Abandoned,
 }
@@ -67,14 +69,19 @@ impl StartProblem {
             Self::Exited(_) => Some(InitStatus::Error("Runtime.ExitError".to_owned())),
             Self::Extension(fault) => Some(InitStatus::Error(fault.kind.to_owned())),
             Self::TimedOut => Some(InitStatus::Timeout),
-            Self::Executor(_) | Self::Abandoned => None,
+            Self::Executor(_) | Self::Saturated | Self::Abandoned => None,
         }
     }
 }
 
 impl StartFailure {
     pub(crate) fn abandoned() -> Self {
-        Self { why: StartProblem::Abandoned, log: None, duration: Duration::ZERO }
+        Self::without_start(StartProblem::Abandoned)
+    }
+
+    /// Nothing was started.
+    pub(super) fn without_start(why: StartProblem) -> Self {
+        Self { why, log: None, duration: Duration::ZERO }
     }
 }
 
@@ -92,7 +99,7 @@ impl Environment {
         let deployment = &pool.deployment;
         let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
-        log.begin_tail();
+        log.begin_tail("");
         // What is made of a snapshot tells of its restoration alone; the start was told of when the snapshot was made.
         let told = initialization != Initialization::SnapStart;
         let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
@@ -158,7 +165,7 @@ impl Attempt<'_> {
             handler: deployment.handler.clone(),
             account: deployment.scope.account.to_string(),
         };
-        let (session, start) = Session::new(about, Arc::clone(&log.telemetry));
+        let (session, start) = Session::new(about, Arc::clone(&log.telemetry), deployment.at_once());
         let session = Arc::new(session);
         let request = StartRequest {
             deployment: Arc::clone(deployment),
@@ -255,7 +262,7 @@ async fn come_up(
 fn reason(why: &StartProblem) -> Reason {
     match why {
         StartProblem::TimedOut => Reason::Timeout,
-        StartProblem::Abandoned => Reason::Spindown,
+        StartProblem::Abandoned | StartProblem::Saturated => Reason::Spindown,
         StartProblem::Init(_)
         | StartProblem::Exited(_)
         | StartProblem::Extension(_)
@@ -293,17 +300,25 @@ impl Started {
             init: Mutex::new(init),
             restore: Mutex::new(self.restore),
             halves: AtomicU8::new(0),
+            leaving: AtomicBool::new(false),
             finishing: Mutex::new(None),
             alive: AtomicBool::new(true),
             idle_since: Mutex::new(Instant::now()),
             _place: place,
         });
         let waiting = Arc::downgrade(&environment);
-        environment.session.when_idle(move || {
+        let more = environment.session.when_idle(move || {
             if let Some(environment) = waiting.upgrade() {
-                environment.half();
+                environment.asks_for_more();
             }
         });
+        for _ in 0..more {
+            environment.asks_for_more();
+        }
+        if environment.is_shared() {
+            // What belongs to the start belongs to no request.
+            drop(environment.log.take_tail(""));
+        }
         let watched = Arc::downgrade(&environment);
         tokio::spawn(async move {
             tokio::select! {

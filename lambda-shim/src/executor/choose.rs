@@ -9,14 +9,9 @@ use crate::options::{ExecutorChoice, Options};
 pub(crate) async fn choose(options: &Options) -> Result<Arc<dyn Executor>, String> {
     match options.executor {
         ExecutorChoice::Process => process(options, "as asked for"),
-        ExecutorChoice::Docker if !options.debug.is_empty() => {
-            Err("functions run under a debugger in local processes only; use --executor process with --debug"
-                .to_owned())
-        }
         ExecutorChoice::Docker => docker(options, "as asked for").await,
-        ExecutorChoice::Auto if !options.debug.is_empty() => {
-            process(options, "where debuggers reach functions")
-        }
+        // Where a debugger sees a file as it is in its editor.
+        ExecutorChoice::Auto if !options.debug.is_empty() => process(options, "for --debug"),
         ExecutorChoice::Auto => match docker(options, "a Docker engine answers").await {
             Ok(executor) => Ok(executor),
             Err(why) => process(options, &why),

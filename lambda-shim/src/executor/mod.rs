@@ -17,6 +17,8 @@ use crate::{
 
 pub(crate) mod choose;
 #[cfg(unix)]
+pub(crate) mod debug;
+#[cfg(unix)]
 pub(crate) mod docker;
 #[cfg(unix)]
 pub(crate) mod process;

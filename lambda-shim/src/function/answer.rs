@@ -22,6 +22,13 @@ pub(crate) fn configuration(
         members.insert("RuntimeVersionConfig".into(), runtime_version(scope, shown));
     }
     match &shown.state {
+        // `$LATEST` of a function on managed instances is there to be published.
+        State::Active if shown.capacity.is_some() && shown.version == name::LATEST => {
+            members.insert("State".into(), "ActiveNonInvocable".into());
+        }
+        State::Deactivated => {
+            members.insert("State".into(), "Deactivated".into());
+        }
         State::Active => {
             members.insert("State".into(), "Active".into());
         }
@@ -104,6 +111,9 @@ fn described(
     }
     if let Some(target) = &shown.dead_letters {
         put("DeadLetterConfig", json!({"TargetArn": target}));
+    }
+    if let Some(capacity) = &shown.capacity {
+        put("CapacityProviderConfig", capacity.shown());
     }
     if let Some(durable) = &shown.durable {
         put("DurableConfig", durable.show());

@@ -6,6 +6,7 @@ use runtime::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    managed,
     name::LATEST,
     record::{Code, Configuration, ECHOED, Image, Logging, State, last_modified, new_id},
     runtimes,
@@ -15,7 +16,7 @@ use crate::{durable::config::DurableConfig, error};
 type Members = Map<String, Value>;
 
 /// Settings that would have to act and do not yet. Each is refused by its name.
-const UNSUPPORTED: [&str; 3] = ["FileSystemConfigs", "CapacityProviderConfig", "PublishTo"];
+const UNSUPPORTED: [&str; 1] = ["FileSystemConfigs"];
 
 /// The same of runtimes that are not AWS's: their images and machines are not to be had.
 const UNSUPPORTED_RUNTIMES: [&str; 2] = ["RuntimeConfig", "AcceleratorConfig"];
@@ -66,7 +67,8 @@ pub(crate) fn create(
         architecture: architecture(members)?.unwrap_or_else(|| "x86_64".to_owned()),
         ephemeral_storage: 512,
         logging: Logging {
-            json: false,
+            // Lines of several requests at once can be told apart by what JSON says of them.
+            json: managed::is_named(members),
             application_level: "INFO".to_owned(),
             system_level: "INFO".to_owned(),
             group: format!("/aws/lambda/{function}"),
@@ -77,6 +79,7 @@ pub(crate) fn create(
         // It is given once and for all.
         tenancy: members.get("TenancyConfig").filter(|given| given.is_object()).cloned(),
         dead_letters: None,
+        capacity: None,
         durable: DurableConfig::create(members)?,
         echoed: Map::new(),
         last_modified: last_modified(now),
@@ -109,6 +112,7 @@ pub(crate) fn update(
 }
 
 fn apply(configuration: &mut Configuration, function: &str, members: &Members) -> Result<(), ServiceError> {
+    let managed = configuration.capacity.is_some() || managed::is_named(members);
     image_config(configuration, members)?;
     if let Some(runtime) = text(members, "Runtime") {
         if runtime == "custom" {
@@ -127,8 +131,8 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         configuration.description = description.to_owned();
     }
     if let Some(timeout) = number(members, "Timeout") {
-        // The model admits 5,400 seconds for functions on managed instances, which are not done here.
-        if timeout > 900 {
+        // The model admits 5,400 seconds for functions on managed instances.
+        if timeout > 900 && !managed {
             return Err(ServiceError::validation(format!(
                 "1 validation error detected: Value '{timeout}' at 'timeout' failed to satisfy constraint: Member must \
                  have value less than or equal to 900"
@@ -137,12 +141,7 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         configuration.timeout = timeout;
     }
     if let Some(memory) = number(members, "MemorySize") {
-        if memory > 10_240 {
-            return Err(ServiceError::validation(format!(
-                "1 validation error detected: Value '{memory}' at 'memorySize' failed to satisfy constraint: Member \
-                 must have value less than or equal to 10240"
-            )));
-        }
+        managed::check_memory(memory, managed)?;
         configuration.memory_size = memory;
     }
     if let Some(storage) = members.get("EphemeralStorage").and_then(Value::as_object) {

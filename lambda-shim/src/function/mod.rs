@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod configure;
+pub(crate) mod managed;
 pub(crate) mod name;
 pub(crate) mod record;
 pub(crate) mod runtimes;

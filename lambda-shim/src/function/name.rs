@@ -8,6 +8,9 @@ use crate::error;
 /// A version's name while it can change.
 pub(crate) const LATEST: &str = "$LATEST";
 
+/// The version of functions on managed instances that is published anew instead of being numbered.
+pub(crate) const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
+
 /// A function as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionRef {

@@ -41,6 +41,19 @@ pub(crate) struct Function {
     /// When runtimes are updated, by version.
     #[serde(default)]
     pub(crate) runtime_management: BTreeMap<String, RuntimeManagement>,
+    /// `$LATEST.PUBLISHED`, of functions on managed instances.
+    #[serde(default)]
+    pub(crate) latest_published: Option<Configuration>,
+    /// How many environments versions have on managed instances, by version.
+    #[serde(default)]
+    pub(crate) scaling: BTreeMap<String, Scaling>,
+}
+
+/// How many environments a version has on managed instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scaling {
+    pub(crate) least: Option<u32>,
+    pub(crate) most: Option<u32>,
 }
 
 /// When a version's runtime is updated.
@@ -107,6 +120,9 @@ pub(crate) struct Configuration {
     /// The ARN of the dead letter queue.
     #[serde(default)]
     pub(crate) dead_letters: Option<String>,
+    /// The capacity provider whose instances it runs on.
+    #[serde(default)]
+    pub(crate) capacity: Option<super::managed::Capacity>,
     /// What makes the function durable, if it is.
     #[serde(default)]
     pub(crate) durable: Option<crate::durable::config::DurableConfig>,
@@ -196,6 +212,8 @@ pub(crate) struct Logging {
 pub(crate) enum State {
     Pending,
     Active,
+    /// On managed instances: it is to have no environments.
+    Deactivated,
     Failed(String),
 }
 
@@ -257,6 +275,8 @@ impl Function {
             provisioned: BTreeMap::new(),
             code_signing: None,
             runtime_management: BTreeMap::new(),
+            latest_published: None,
+            scaling: BTreeMap::new(),
             event_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
         }
@@ -267,6 +287,9 @@ impl Function {
         if version == super::name::LATEST {
             return Some(&self.latest);
         }
+        if version == super::name::LATEST_PUBLISHED {
+            return self.latest_published.as_ref();
+        }
         version.parse().ok().and_then(|number: u64| self.versions.get(&number))
     }
 
@@ -274,6 +297,9 @@ impl Function {
     pub(crate) fn version_mut(&mut self, version: &str) -> Option<&mut Configuration> {
         if version == super::name::LATEST {
             return Some(&mut self.latest);
+        }
+        if version == super::name::LATEST_PUBLISHED {
+            return self.latest_published.as_mut();
         }
         version.parse().ok().and_then(|number: u64| self.versions.get_mut(&number))
     }
@@ -287,18 +313,21 @@ impl Function {
         }
     }
 
+    /// All versions that cannot change.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Configuration> {
+        self.latest_published.iter().chain(self.versions.values())
+    }
+
     /// The ARNs of every layer version that is referred to.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.latest)
-            .chain(self.versions.values())
+            .chain(self.published())
             .flat_map(|configuration| configuration.layers.iter().map(|layer| &*layer.arn))
     }
 
     /// Every archive that is still referred to.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.latest)
-            .chain(self.versions.values())
-            .map(|configuration| &*configuration.code.blob)
+        std::iter::once(&self.latest).chain(self.published()).map(|configuration| &*configuration.code.blob)
     }
 }
 
@@ -314,9 +343,14 @@ impl Configuration {
         self.revision_id = new_id();
     }
 
-    /// What changes in a configuration when it is published under a number.
-    pub(crate) fn publish_as(&mut self, number: u64) {
-        self.version = number.to_string();
+    /// Whether it is a version whose environments are there before it is ready.
+    pub(crate) fn is_managed_version(&self) -> bool {
+        self.capacity.is_some() && self.version != super::name::LATEST
+    }
+
+    /// What changes in a configuration when it is published under a name.
+    pub(crate) fn publish_as(&mut self, version: &str) {
+        self.version = version.to_owned();
         self.revise();
         if let Some(snap_start) = self.echoed.get_mut("SnapStart")
             && snap_start["ApplyOn"] == "PublishedVersions"

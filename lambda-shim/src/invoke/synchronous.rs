@@ -171,6 +171,7 @@ fn not_started(
             return Err(error::service(format!("No execution environment could be started: {problem}"))
                 .with_source(problem));
         }
+        StartProblem::Saturated => return Err(error::throttled("ConcurrentInvocationLimitExceeded")),
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
     let log = failure.log.map(|log| report(pool, &log, event, failure.duration, ended)).filter(|_| tail);
@@ -202,7 +203,7 @@ fn report(
         overhead: None,
         trace_id,
     });
-    log.take_tail()
+    log.take_tail("")
 }
 
 fn outcome(target: &Target, payload: Bytes, failed: bool, tail: Option<String>) -> InvocationOutcome {

@@ -11,7 +11,7 @@ use runtime::{Invocation, Scope};
 use crate::{
     error,
     function::{
-        name::{self, FunctionRef, LATEST},
+        name::{self, FunctionRef, LATEST, LATEST_PUBLISHED},
         record::{Alias, Configuration, Function, State},
         table::{Entry, FunctionTable},
     },
@@ -47,6 +47,10 @@ impl Target {
         let entry = table.get(scope, &named.name).ok_or_else(missing)?;
         let function = entry.function();
         let version = match named.qualifier.as_deref() {
+            None if function.latest.capacity.is_some() => match function.latest_published {
+                Some(_) => LATEST_PUBLISHED.to_owned(),
+                None => return Err(error::no_published_version()),
+            },
             None => LATEST.to_owned(),
             Some(qualifier) => match function.aliases.get(qualifier) {
                 Some(alias) => routed(&entry, alias),
@@ -69,14 +73,21 @@ impl Target {
             function = self.entry.wait_until(settled).await;
         }
         match configuration(&function, &self.version).map(|found| &found.state) {
-            Some(State::Failed(reason)) => Err(error::conflict(format!(
-                "The operation cannot be performed at this time. The function is currently in the following state: \
-                 Failed. {reason}"
-            ))),
-            Some(_) => Ok(function),
+            Some(State::Failed(reason)) => Err(not_in_state(&format!("Failed. {reason}"))),
+            Some(State::Deactivated) => Err(not_in_state("Deactivated")),
+            Some(State::Active) if self.version == LATEST && function.latest.capacity.is_some() => {
+                Err(not_in_state("ActiveNonInvocable"))
+            }
+            Some(State::Active | State::Pending) => Ok(function),
             None => Err(error::function_not_found(&self.invoked_arn)),
         }
     }
+}
+
+fn not_in_state(state: &str) -> ServiceError {
+    error::conflict(format!(
+        "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    ))
 }
 
 fn configuration<'a>(function: &'a Function, version: &str) -> Option<&'a Configuration> {

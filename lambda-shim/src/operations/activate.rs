@@ -10,12 +10,15 @@ use crate::{
     environment::{deployment::Deployment, pool::Pool, running::Environment, start::StartProblem},
     executor::ExecutorError,
     function::{
-        record::{Function, State, Update},
+        record::{Configuration, Function, State, Update},
         runtimes::Family,
         table::Entry,
     },
+    invoke::synchronous::pool,
     service::Inner,
 };
+
+use super::provision;
 
 /// Makes `$LATEST` as it is now ready in the background, and then marks it, and what was published from it.
 pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
@@ -47,7 +50,7 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &Arc<Entry>) {
             Ok(())
         });
         warn_unless_stored(&entry, updated.await);
-        snapshots(&inner, &entry);
+        versions(&inner, &entry);
     });
 }
 
@@ -60,14 +63,48 @@ fn warn_unless_stored(entry: &Entry, stored: Result<(), ServiceError>) {
     }
 }
 
+/// Makes published versions ready that need more than their code.
+pub(crate) fn versions(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    snapshots(inner, entry);
+    instances(inner, entry);
+}
+
+/// Has the environments started that versions on managed instances are to have, and then marks the versions.
+fn instances(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+    let function = entry.function();
+    let pending = function.published().filter(|version| {
+        version.is_managed_version() && version.state == State::Pending && is_code_ready(&function, version)
+    });
+    for version in pending {
+        let Ok(pool) = pool(inner, entry, &version.version, &function) else { continue };
+        provision::scale(&pool, &function, &version.version);
+        let (inner, entry, version) = (Arc::clone(inner), Arc::clone(entry), version.version.clone());
+        tokio::spawn(async move {
+            let outcome = pool.all_provisioned().await;
+            let updated = inner.table.update(&entry, |function| {
+                let of = function.version_mut(&version);
+                if let Some(version) = of.filter(|version| version.deployment == pool.deployment.id) {
+                    version.state = outcome.clone().map_or_else(State::Failed, |()| State::Active);
+                    version.last_update = Some(outcome.map_or_else(Update::Failed, |()| Update::Successful));
+                    version.revise();
+                }
+                Ok(())
+            });
+            warn_unless_stored(&entry, updated.await);
+        });
+    }
+}
+
+/// Whether nothing prepares a version's code any more: that comes first.
+fn is_code_ready(function: &Function, version: &Configuration) -> bool {
+    version.deployment != function.latest.deployment || !is_under_way(function)
+}
+
 /// Starts each published version once that is to have a snapshot and is not ready yet, and then marks it.
-pub(crate) fn snapshots(inner: &Arc<Inner>, entry: &Arc<Entry>) {
+fn snapshots(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     let function = entry.function();
     let pending = function.versions.values().filter(|version| {
-        // What its code waits for comes first.
-        version.has_snapshot()
-            && version.state == State::Pending
-            && (version.deployment != function.latest.deployment || !is_under_way(&function))
+        version.has_snapshot() && version.state == State::Pending && is_code_ready(&function, version)
     });
     for version in pending {
         let Some(deployment) = Deployment::of(&entry.scope, &entry.name, version) else { continue };
@@ -109,7 +146,7 @@ fn snapshot_failure(why: &StartProblem) -> String {
         }
         StartProblem::TimedOut => "The function failed to initialize in time.".to_owned(),
         StartProblem::Executor(problem) => problem.to_string(),
-        StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
+        StartProblem::Saturated | StartProblem::Abandoned => "Tule is shutting down.".to_owned(),
     }
 }
 
@@ -132,14 +169,14 @@ pub(crate) fn resume(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     if is_under_way(&function) {
         spawn(inner, entry);
     } else {
-        snapshots(inner, entry);
+        versions(inner, entry);
     }
 }
 
 fn settle(function: &mut Function, deployment: &str, outcome: &Result<(), String>) {
-    for version in function.versions.values_mut() {
-        // One that is to have a snapshot is ready when that is.
-        if version.has_snapshot() && outcome.is_ok() {
+    for version in function.latest_published.iter_mut().chain(function.versions.values_mut()) {
+        // One that is to have a snapshot is ready when that is, and one on managed instances when its environments are.
+        if (version.has_snapshot() || version.is_managed_version()) && outcome.is_ok() {
             continue;
         }
         if version.deployment == deployment && version.state == State::Pending {

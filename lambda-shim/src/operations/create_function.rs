@@ -4,14 +4,19 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::{Map, Value};
 
-use super::{TAG_LIMIT, activate, named, tags, too_many_tags};
+use super::{
+    TAG_LIMIT, activate, named,
+    publish_version::{Place, publish},
+    tags, too_many_tags,
+};
 use crate::{
     code::{folder, source},
     code_signing, error,
     function::{
         answer,
         configure::{self, text},
-        record::Function,
+        managed,
+        record::{Function, State},
     },
     invoke::dead_letter,
     layer::reference,
@@ -36,6 +41,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         return Err(error::invalid_parameter("A function is created without a version or an alias in its name."));
     }
     let mut configuration = configure::create(&named.name, &members, inner.clock.now())?;
+    managed::apply(&mut configuration, &members, true, |arn| inner.capacity.of_arn(arn))?;
     let tags = tags(&members);
     if tags.len() > TAG_LIMIT {
         return Err(too_many_tags());
@@ -66,10 +72,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let mut function = Function::new(configuration, tags.into_iter().collect());
     function.code_signing = signing;
     let mut shown = function.latest.clone();
-    if members.get("Publish").and_then(Value::as_bool) == Some(true) {
-        shown.publish_as(1);
-        function.last_version = 1;
-        function.versions.insert(1, shown.clone());
+    if let Some(place) = Place::asked_for(&members) {
+        place.must_suit(&shown)?;
+        let version = publish(&mut function, None, place);
+        if let Some(published) = function.version_mut(&version) {
+            (published.state, published.last_update) = (State::Pending, None);
+            shown = published.clone();
+        }
     }
     let created = inner.table.insert(&ctx.scope, &named.name, function).await?;
     activate::spawn(inner, &created);

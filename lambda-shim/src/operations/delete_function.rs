@@ -32,9 +32,9 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             if before.aliases.contains_key(qualifier) {
                 return Err(error::invalid_parameter("Deletion of aliases is not currently supported."));
             }
-            let Some(number) = qualifier.parse::<u64>().ok().filter(|number| before.versions.contains_key(number)) else {
+            if before.version(qualifier).is_none() {
                 return Ok(Output::empty());
-            };
+            }
             let after = inner
                 .table
                 .update(&entry, |function| {
@@ -44,7 +44,11 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
                     if let Some((alias, _)) = function.aliases.iter().find(|(_, alias)| uses(alias)) {
                         return Err(error::conflict(format!("Version was not deleted because it is referenced by alias: {alias}")));
                     }
-                    function.versions.remove(&number);
+                    match qualifier.parse::<u64>() {
+                        Ok(number) => drop(function.versions.remove(&number)),
+                        Err(_) => function.latest_published = None,
+                    }
+                    function.scaling.remove(qualifier);
                     function.policies.remove(qualifier);
                     function.event_configs.remove(qualifier);
                     function.provisioned.remove(qualifier);

@@ -35,7 +35,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let mut last = (String::new(), 0);
     for entry in entries {
         let function = entry.function();
-        let versions = std::iter::once(&function.latest).chain(function.versions.values());
+        let versions = std::iter::once(&function.latest).chain(function.published());
         for (index, version) in versions.take(if all_versions { usize::MAX } else { 1 }).enumerate().skip(skip) {
             if functions.len() == size {
                 let marker = write(&last);

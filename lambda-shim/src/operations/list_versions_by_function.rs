@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{page_size, unqualified};
 use crate::{
     error,
-    function::{answer, configure::text, name::LATEST},
+    function::{answer, configure::text, name::{LATEST, LATEST_PUBLISHED}},
     service::Lambda,
 };
 
@@ -19,23 +19,25 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let entry = unqualified(&lambda.0, ctx, &input.members)?;
     let function = entry.function();
     let size = page_size(&input.members, PAGE);
-    // A marker is the number of the last version shown; `$LATEST` is version 0 here.
-    let after = match text(&input.members, "Marker") {
+    // A marker is the number of the last version shown; before the first come `$LATEST` and `$LATEST.PUBLISHED`.
+    let marker = text(&input.members, "Marker");
+    let after = match marker.filter(|marker| *marker != LATEST) {
         None => None,
         Some(marker) => Some(marker.parse::<u64>().map_err(|_| error::invalid_parameter("The marker is not valid."))?),
     };
-    let latest = after.is_none().then_some((0, &function.latest));
+    let latest = marker.is_none().then_some(&function.latest);
+    let latest = latest.into_iter().chain(after.is_none().then_some(function.latest_published.as_ref()).flatten());
     let published = function.versions.range((Bound::Excluded(after.unwrap_or(0)), Bound::Unbounded));
-    let mut shown: Vec<_> = latest.into_iter().chain(published.map(|(number, version)| (*number, version))).take(size + 1).collect();
+    let mut shown: Vec<_> = latest.chain(published.map(|(_, version)| version)).take(size + 1).collect();
     let more = shown.len() > size;
     shown.truncate(size);
-    let marker = shown.last().filter(|_| more).map(|(number, _)| number.to_string());
+    let marker = shown.last().filter(|_| more).map(|last| match last.version.as_str() {
+        LATEST_PUBLISHED => "0".to_owned(),
+        version => version.to_owned(),
+    });
     let versions: Vec<_> = shown
         .into_iter()
-        .map(|(number, version)| {
-            let qualifier = if number == 0 { LATEST } else { version.version.as_str() };
-            answer::listed(&ctx.scope, &entry.name, version, Some(qualifier))
-        })
+        .map(|version| answer::listed(&ctx.scope, &entry.name, version, Some(&version.version)))
         .collect();
     Ok(Output::of(json!({"Versions": versions, "NextMarker": marker})))
 }

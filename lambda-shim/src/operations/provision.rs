@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    environment::pool::Pool,
     function::{
         record::{Function, ProvisionedConfig, State},
         table::Entry,
@@ -33,7 +34,11 @@ pub(crate) fn apply(inner: &Arc<Inner>, entry: &Arc<Entry>) {
     wanted.retain(|version, many| {
         let pending = function.version(version).is_some_and(|found| found.state == State::Pending);
         if !pending && let Ok(pool) = pool(inner, entry, version, &function) {
-            pool.provision(*many);
+            if pool.deployment.concurrency.is_some() {
+                scale(&pool, &function, version);
+            } else {
+                pool.provision(*many);
+            }
         }
         pending
     });
@@ -62,7 +67,26 @@ fn by_version(function: &Function) -> BTreeMap<String, usize> {
             *wanted.entry(version).or_insert(0) += many;
         }
     }
+    let managed = function.published().filter(|version| version.capacity.is_some());
+    wanted.extend(managed.map(|version| (version.version.clone(), least(function, &version.version))));
     wanted
+}
+
+/// How many environments a version on managed instances has if nothing is said. AWS has three, one for each zone.
+const LEAST: u32 = 1;
+
+fn least(function: &Function, version: &str) -> usize {
+    let scaling = function.scaling.get(version);
+    let most = scaling.and_then(|scaling| scaling.most).unwrap_or(u32::MAX);
+    let least = scaling.and_then(|scaling| scaling.least).unwrap_or(LEAST).min(most);
+    usize::try_from(least).unwrap_or(usize::MAX)
+}
+
+/// Has a version on managed instances have as many environments as are asked for.
+pub(super) fn scale(pool: &Arc<Pool>, function: &Function, version: &str) {
+    let most = function.scaling.get(version).and_then(|scaling| scaling.most);
+    pool.limit(most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX));
+    pool.provision(least(function, version));
 }
 
 fn shares(function: &Function, qualifier: &str, config: &ProvisionedConfig) -> Vec<(String, usize)> {

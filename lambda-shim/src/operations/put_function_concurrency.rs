@@ -28,6 +28,11 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     }
     let missing = || error::function_not_found(&name::arn(&ctx.scope, &named.name, Some(LATEST)));
     let entry = inner.table.get(&ctx.scope, &named.name).ok_or_else(missing)?;
+    if entry.function().latest.capacity.is_some() {
+        return Err(error::invalid_parameter(
+            "Reserved concurrency is not supported for functions on Lambda Managed Instances.",
+        ));
+    }
     let wanted = input.members.get("ReservedConcurrentExecutions").and_then(Value::as_u64).unwrap_or_default();
     let provisioned = provisioned(&entry.function(), None);
     if wanted < provisioned {

@@ -47,8 +47,13 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     Ok(Output::of(members))
 }
 
-/// What functions cannot have that are isolated by tenants: AWS's documentation names both.
+/// What functions cannot have that are isolated by tenants, or are on managed instances: AWS's documentation names them.
 pub(super) fn must_not_be_isolated(function: &Function, what: &str) -> Result<(), ServiceError> {
+    if function.latest.capacity.is_some() {
+        return Err(error::invalid_parameter(format!(
+            "{what} not supported for functions on Lambda Managed Instances."
+        )));
+    }
     match function.latest.tenancy {
         None => Ok(()),
         Some(_) => Err(error::invalid_parameter(format!(

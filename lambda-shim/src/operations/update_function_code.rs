@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::Value;
 
-use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::publish};
+use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::{Place, publish}};
 use crate::{
     code::{folder, source},
     code_signing,
@@ -25,6 +25,8 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let before = entry.function();
     must_be_revision(&members, &before.latest.revision_id)?;
     must_be_settled(&entry, &before)?;
+    let place = Place::asked_for(&members);
+    place.map_or(Ok(()), |place| place.must_suit(&before.latest))?;
     code_signing::must_not_enforce_on(inner, &before)?;
     let architecture = configure::architecture(&members)?;
     let flag = |name: &str| members.get(name).and_then(Value::as_bool) == Some(true);
@@ -56,7 +58,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             latest.architecture = architecture.unwrap_or_else(|| latest.architecture.clone());
             latest.redeploy(now);
             latest.last_update = Some(Update::InProgress);
-            let shown = if flag("Publish") { pending_version(function) } else { None };
+            let shown = place.and_then(|place| pending_version(function, place));
             let (shown, qualifier) = match shown {
                 Some(version) => (function.version(&version).unwrap_or(&function.latest), Some(version)),
                 None => (&function.latest, None),
@@ -71,9 +73,9 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
 }
 
 /// Publishes what is not ready yet: the version's state follows `$LATEST`'s.
-fn pending_version(function: &mut Function) -> Option<String> {
-    let version = publish(function, None);
-    let published = function.versions.get_mut(&version.parse().ok()?)?;
+fn pending_version(function: &mut Function, place: Place) -> Option<String> {
+    let version = publish(function, None, place);
+    let published = function.version_mut(&version)?;
     published.state = State::Pending;
     published.last_update = None;
     Some(version)

@@ -6,7 +6,7 @@ use runtime::{CallContext, Input, Output};
 use super::{activate, entry, must_be_revision, must_be_settled, named, release_layers};
 use crate::{
     code_signing,
-    function::{answer, configure, record::Update},
+    function::{answer, configure, managed, record::Update},
     invoke::dead_letter,
     layer::reference,
     service::{Lambda, stop_latest},
@@ -32,6 +32,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             must_be_settled(&entry, function)?;
             let latest = &mut function.latest;
             configure::update(latest, &named.name, &members)?;
+            managed::apply(latest, &members, false, |arn| inner.capacity.of_arn(arn))?;
             reference::apply(latest, &ctx.scope, &inner.layers, &members)?;
             reference::must_fit(&latest.code, &latest.layers)?;
             latest.redeploy(now);

@@ -19,6 +19,8 @@ pub(super) struct Extensions {
     closed: bool,
     /// The environment is ending: what those are told who registered for it.
     ending: Option<Bytes>,
+    /// Several invocations are under way at once, and nobody is told of one.
+    concurrent: bool,
 }
 
 struct Extension {
@@ -114,6 +116,11 @@ pub(crate) enum Reported {
 }
 
 impl Extensions {
+    /// Those of an environment that works on one invocation, or on several at once.
+    pub(super) fn of(concurrent: bool) -> Self {
+        Self { concurrent, ..Self::default() }
+    }
+
     /// External extensions that are being started now.
     pub(super) fn expect(&mut self, names: &[String]) {
         self.list.extend(names.iter().map(|name| Extension::new(name, true)));
@@ -149,7 +156,7 @@ impl Extensions {
 
     pub(super) fn register(&mut self, name: &str, events: &[String]) -> Result<Uuid, Refused> {
         let external = self.list.iter_mut().find(|extension| extension.external && extension.name == name);
-        let kinds = kinds(events, external.is_some())?;
+        let kinds = kinds(events, external.is_some(), self.concurrent)?;
         if let Some(extension) = external {
             if extension.state != State::Started {
                 return Err(not_allowed(extension.state, "Registered", name));
@@ -336,10 +343,14 @@ impl Extension {
 }
 
 /// The events of a registration; those in the runtime's process end with it and are not told.
-fn kinds(events: &[String], external: bool) -> Result<Vec<Kind>, Refused> {
+fn kinds(events: &[String], external: bool, concurrent: bool) -> Result<Vec<Kind>, Refused> {
     let mut kinds = Vec::new();
     for event in events {
         let kind = match event.as_str() {
+            "INVOKE" if concurrent => {
+                let message = "INVOKE: Invoke event is not supported on Lambda Managed Instances";
+                return Err(refused("Extension.InvalidEventType", message));
+            }
             "INVOKE" => Kind::Invoke,
             "SHUTDOWN" if external => Kind::Shutdown,
             "SHUTDOWN" => {

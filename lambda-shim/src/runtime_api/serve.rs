@@ -151,7 +151,7 @@ async fn answer(
     if mode.is_some() && !failed {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match session.begin_stream(request_id, content_type.map(str::to_owned)) {
-            Ok(Some(pieces)) => return stream(session, body, &pieces).await,
+            Ok(Some(pieces)) => return stream(session, request_id, body, &pieces).await,
             Ok(None) => {}
             Err(refusal) => return refused(refusal),
         }
@@ -175,7 +175,12 @@ async fn answer(
 }
 
 /// Hands a response on as it comes, no faster than it is read.
-async fn stream(session: &Session, mut body: Incoming, pieces: &mpsc::Sender<Piece>) -> Answered {
+async fn stream(
+    session: &Session,
+    request_id: &str,
+    mut body: Incoming,
+    pieces: &mpsc::Sender<Piece>,
+) -> Answered {
     let mut size = 0_usize;
     let mut last = Piece::End;
     while let Some(frame) = body.frame().await {
@@ -200,7 +205,7 @@ async fn stream(session: &Session, mut body: Incoming, pieces: &mpsc::Sender<Pie
     }
     // Nobody may read any more.
     let _ = pieces.send(last).await;
-    accepted(session.end_stream())
+    accepted(session.end_stream(request_id))
 }
 
 fn too_long() -> Bytes {

@@ -10,7 +10,10 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::extensions::{self, Extensions, Reason, Refused, Reported, Shown};
+use super::{
+    extensions::{self, Extensions, Reason, Refused, Reported, Shown},
+    work::Work,
+};
 use crate::{environment::telemetry::Telemetry, executor::Exit};
 
 /// One invocation as the runtime receives it.
@@ -70,9 +73,6 @@ pub(crate) enum Piece {
     Failed(Bytes),
 }
 
-/// As many pieces wait for a slow reader before the runtime has to.
-const PIECES: usize = 16;
-
 /// How an environment's start ended.
 #[derive(Debug)]
 pub(crate) enum Start {
@@ -119,17 +119,7 @@ enum State {
     /// The runtime waits to be restored from a snapshot.
     Snapshot(oneshot::Sender<()>),
     /// The runtime has asked for work.
-    Idle(oneshot::Sender<Event>),
-    Busy {
-        request_id: String,
-        answer: oneshot::Sender<Answer>,
-        /// Whether the caller takes the response in pieces.
-        streams: bool,
-    },
-    /// The runtime has begun to answer.
-    Streaming,
-    /// The runtime has answered and not asked again yet.
-    Answered,
+    Serving,
     Closed,
 }
 
@@ -159,6 +149,7 @@ pub(crate) struct About {
 
 struct Inner {
     state: State,
+    work: Work,
     phase: Phase,
     extensions: Extensions,
 }
@@ -175,13 +166,19 @@ enum Phase {
 }
 
 impl Session {
-    /// A session of an environment that is being started, and what comes of the start.
-    pub(crate) fn new(about: About, telemetry: Arc<Telemetry>) -> (Self, oneshot::Receiver<Start>) {
+    /// A session of an environment that is being started, and what comes of the start. It works on `most` invocations
+    /// at once.
+    pub(crate) fn new(
+        about: About,
+        telemetry: Arc<Telemetry>,
+        most: usize,
+    ) -> (Self, oneshot::Receiver<Start>) {
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             state: State::Starting,
+            work: Work::new(most),
             phase: Phase::Start(Some(sender)),
-            extensions: Extensions::default(),
+            extensions: Extensions::of(most > 1),
         };
         let session = Self {
             inner: Mutex::new(inner),
@@ -194,10 +191,13 @@ impl Session {
         (session, receiver)
     }
 
-    /// Sets what is called when the environment can take work again.
-    pub(crate) fn when_idle(&self, call: impl Fn() + Send + Sync + 'static) {
+    /// Sets what is called when the environment can take work again; where it works on several invocations at once,
+    /// whenever it can take one more. Answers how many more it can take already than the one that it was started for.
+    pub(crate) fn when_idle(&self, call: impl Fn() + Send + Sync + 'static) -> usize {
+        let inner = self.lock();
         // Set once, by the environment that owns the session.
         let _ = self.on_idle.set(Box::new(call));
+        inner.work.waiting().saturating_sub(1)
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -207,59 +207,52 @@ impl Session {
     /// Hands an event to the waiting runtime, and to the extensions that registered for it.
     pub(crate) fn dispatch(&self, event: Event, streams: bool) -> Result<Dispatched, Gone> {
         let mut inner = self.lock();
-        match std::mem::replace(&mut inner.state, State::Closed) {
-            State::Idle(runtime) => {
-                let (sender, answer) = oneshot::channel();
-                inner.state = State::Busy { request_id: event.request_id.clone(), answer: sender, streams };
-                let mut done = None;
-                let mut tell = None;
-                if !inner.extensions.is_empty() {
-                    let (sender, receiver) = oneshot::channel();
-                    (tell, done) = (Some(sender), Some(receiver));
-                    inner.extensions.invoke(|| event.for_extensions());
-                }
-                inner.phase = Phase::Invocation(tell);
-                runtime.send(event).map_err(|_| {
-                    inner.state = State::Closed;
-                    Gone
-                })?;
-                Ok(Dispatched { answer, done })
-            }
-            other => {
-                inner.state = other;
-                Err(Gone)
-            }
+        let inner = &mut *inner;
+        // Where several invocations are under way at once, extensions are told of none.
+        let told = (inner.work.most() == 1 && !inner.extensions.is_empty()).then(|| event.clone());
+        let answer = inner.work.hand_out(event, streams)?;
+        let mut done = None;
+        if inner.work.most() == 1 {
+            let tell = told.map(|event| {
+                let (sender, receiver) = oneshot::channel();
+                done = Some(receiver);
+                inner.extensions.invoke(|| event.for_extensions());
+                sender
+            });
+            inner.phase = Phase::Invocation(tell);
         }
+        Ok(Dispatched { answer, done })
     }
 
     /// Ends the session: whoever waits for an answer learns that none comes.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.state = State::Closed;
+        inner.work.clear();
         inner.phase = Phase::Nothing;
     }
 
     /// `GET …/invocation/next`.
     pub(crate) fn next(&self) -> Result<oneshot::Receiver<Event>, Refusal> {
-        let (sender, receiver) = oneshot::channel();
         let mut inner = self.lock();
         match &inner.state {
             State::Starting => inner.extensions.close(),
-            State::Answered => {}
-            // A runtime whose connection broke may ask again.
-            State::Idle(waiting) if waiting.is_closed() => {}
-            State::Idle(_) | State::Busy { .. } | State::Streaming | State::Snapshot(_) | State::Closed => {
-                return Err(Refusal::InvalidState);
-            }
+            State::Serving => {}
+            State::Snapshot(_) | State::Closed => return Err(Refusal::InvalidState),
         }
-        inner.state = State::Idle(sender);
+        let event = inner.work.ask()?;
+        inner.state = State::Serving;
+        let one_more = inner.work.most() > 1 && matches!(inner.phase, Phase::Nothing);
         self.look(inner);
-        Ok(receiver)
+        if let (true, Some(call)) = (one_more, self.on_idle.get()) {
+            call();
+        }
+        Ok(event)
     }
 
     /// Ends what is waited for, if all have asked for work.
     fn look(&self, mut inner: MutexGuard<'_, Inner>) {
-        let asked = matches!(inner.state, State::Idle(_));
+        let asked = matches!(inner.state, State::Serving) && inner.work.waiting() > 0;
         let stopped = matches!(inner.state, State::Snapshot(_));
         let ready = match &inner.phase {
             Phase::Start(_) => (asked || stopped) && inner.extensions.all_ready(),
@@ -294,26 +287,12 @@ impl Session {
 
     /// Whether an answer for `request_id` would be taken now.
     pub(crate) fn expects(&self, request_id: &str) -> Result<(), Refusal> {
-        match &self.lock().state {
-            State::Busy { request_id: current, .. } if current == request_id => Ok(()),
-            State::Busy { .. } => Err(Refusal::InvalidRequestId),
-            _ => Err(Refusal::InvalidState),
-        }
+        self.lock().work.expects(request_id)
     }
 
     /// `POST …/invocation/{id}/response` and `…/error`.
     pub(crate) fn answer(&self, request_id: &str, given: Answer) -> Result<(), Refusal> {
-        let mut inner = self.lock();
-        match &inner.state {
-            State::Busy { request_id: current, .. } if current == request_id => {}
-            State::Busy { .. } => return Err(Refusal::InvalidRequestId),
-            _ => return Err(Refusal::InvalidState),
-        }
-        if let State::Busy { answer, .. } = std::mem::replace(&mut inner.state, State::Answered) {
-            // The invocation timed out meanwhile: the environment is about to be stopped.
-            let _ = answer.send(given);
-        }
-        Ok(())
+        self.lock().work.answer(request_id, given)
     }
 
     /// The response to `request_id` begins, and is to come in pieces; `None` where the caller wants it whole.
@@ -322,32 +301,17 @@ impl Session {
         request_id: &str,
         content_type: Option<String>,
     ) -> Result<Option<mpsc::Sender<Piece>>, Refusal> {
-        self.expects(request_id)?;
-        let mut inner = self.lock();
-        match std::mem::replace(&mut inner.state, State::Streaming) {
-            State::Busy { answer, streams: true, .. } => {
-                let (sender, pieces) = mpsc::channel(PIECES);
-                // The invocation timed out meanwhile: the environment is about to be stopped.
-                let _ = answer.send(Answer::Stream(Stream { content_type, pieces }));
-                Ok(Some(sender))
-            }
-            other => {
-                inner.state = other;
-                Ok(None)
-            }
-        }
+        self.lock().work.begin_stream(request_id, content_type)
     }
 
     /// The response that began with [`Self::begin_stream`] has come to its end.
-    pub(crate) fn end_stream(&self) -> Result<(), Refusal> {
-        let mut inner = self.lock();
-        match &inner.state {
-            State::Streaming => {
-                inner.state = State::Answered;
-                Ok(())
-            }
-            _ => Err(Refusal::InvalidState),
-        }
+    pub(crate) fn end_stream(&self, request_id: &str) -> Result<(), Refusal> {
+        self.lock().work.end_stream(request_id)
+    }
+
+    /// Nobody waits for the answer to an invocation any more; others that are under way go on.
+    pub(crate) fn abandon(&self, request_id: &str) {
+        self.lock().work.abandon(request_id);
     }
 
     /// `POST …/init/error`.
@@ -509,8 +473,17 @@ impl Session {
     /// Whether somebody waits for the answer to an invocation, or for its end.
     pub(crate) fn is_at_work(&self) -> bool {
         let inner = self.lock();
-        matches!(inner.state, State::Busy { .. } | State::Streaming)
-            || matches!(inner.phase, Phase::Invocation(Some(_)))
+        inner.work.is_expected() || matches!(inner.phase, Phase::Invocation(Some(_)))
+    }
+
+    /// How many invocations the runtime has not answered.
+    pub(crate) fn under_way(&self) -> usize {
+        self.lock().work.under_way()
+    }
+
+    /// Whether some part of the runtime waits for work.
+    pub(crate) fn asks(&self) -> bool {
+        self.lock().work.waiting() > 0
     }
 
     /// Becomes `Some` when an extension has failed.
@@ -559,7 +532,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_once_and_for_its_own_request() {
-        let (session, mut start) = Session::new(About::default(), Arc::default());
+        let (session, mut start) = Session::new(About::default(), Arc::default(), 1);
         let mut next = session.next().unwrap();
         assert!(matches!(start.try_recv(), Ok(Start::Ready)));
         assert_eq!(session.next().unwrap_err(), Refusal::InvalidState);
@@ -574,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_closed_session_takes_nothing() {
-        let (session, mut start) = Session::new(About::default(), Arc::default());
+        let (session, mut start) = Session::new(About::default(), Arc::default(), 1);
         session.close();
         assert!(start.try_recv().is_err());
         assert!(session.next().is_err());
@@ -584,7 +557,7 @@ mod tests {
 
     #[test]
     fn a_response_comes_in_pieces_only_to_those_who_want_it_so() {
-        let (session, _start) = Session::new(About::default(), Arc::default());
+        let (session, _start) = Session::new(About::default(), Arc::default(), 1);
         let _next = session.next().unwrap();
         let mut answer = session.dispatch(event("one"), true).unwrap().answer;
         assert!(session.begin_stream("two", None).is_err());
@@ -593,11 +566,36 @@ mod tests {
         pieces.try_send(Piece::Bytes(Bytes::from_static(b"a"))).unwrap();
         assert!(matches!(stream.pieces.try_recv(), Ok(Piece::Bytes(_))));
         assert!(session.next().is_err() && session.answer("one", Answer::TooLarge).is_err());
-        session.end_stream().unwrap();
-        assert!(session.end_stream().is_err());
+        session.end_stream("one").unwrap();
+        assert!(session.end_stream("one").is_err());
         let _next = session.next().unwrap();
         let _answer = session.dispatch(event("three"), false).unwrap();
         assert!(session.begin_stream("three", None).unwrap().is_none());
         session.answer("three", Answer::TooLarge).unwrap();
+    }
+
+    #[test]
+    fn several_invocations_are_under_way_at_once_where_that_is_so() {
+        let (session, mut start) = Session::new(About::default(), Arc::default(), 2);
+        let mut first = session.next().unwrap();
+        assert!(matches!(start.try_recv(), Ok(Start::Ready)));
+        let mut second = session.next().unwrap();
+        assert_eq!(session.next().unwrap_err(), Refusal::InvalidState, "two at once and no more");
+        let asked = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&asked);
+        assert_eq!(session.when_idle(move || *counted.lock().unwrap() += 1), 1);
+        let mut one = session.dispatch(event("one"), false).unwrap().answer;
+        let mut two = session.dispatch(event("two"), false).unwrap().answer;
+        assert!(session.dispatch(event("three"), false).is_err());
+        let got = [first.try_recv().unwrap().request_id, second.try_recv().unwrap().request_id];
+        assert_eq!(got, ["two", "one"]);
+        assert_eq!(session.answer("three", Answer::TooLarge).unwrap_err(), Refusal::InvalidRequestId);
+        session.answer("two", Answer::TooLarge).unwrap();
+        assert!(two.try_recv().is_ok() && one.try_recv().is_err());
+        session.abandon("one");
+        assert!(!session.is_at_work());
+        session.answer("one", Answer::TooLarge).unwrap();
+        let _again = [session.next().unwrap(), session.next().unwrap()];
+        assert_eq!(*asked.lock().unwrap(), 2);
     }
 }

@@ -439,6 +439,96 @@ pub async fn environments_are_made_ready_ahead(rig: &Rig) {
     assert_eq!(rig.lines.of("ahead").matches("begins\n").count(), 2, "nothing had to be started");
 }
 
+/// What a function starts ends with its environment, whatever group it has put itself into.
+pub async fn what_a_function_leaves_behind_ends_with_it(rig: &Rig) {
+    let source = "import os, subprocess, time\ndef handler(event, context):\n    \
+        child = subprocess.Popen(['sleep', '7654321'], start_new_session=True)\n    \
+        if event:\n        os.kill(os.getpid(), 11)\n        time.sleep(5)\n    return child.pid\n";
+    rig.create("leaves", "python3.11", &[("index.py", source)], json!({"Timeout": 10})).await;
+    assert!(value(&rig.invoke("leaves", json!(false)).await).is_u64());
+    let error = value(&rig.invoke("leaves", json!(true)).await);
+    assert!(error["errorMessage"].as_str().unwrap().ends_with("signal: segmentation fault"), "{error}");
+    let began = Instant::now();
+    loop {
+        let left = std::process::Command::new("pgrep").args(["-f", "^sleep 7654321$"]).output().unwrap();
+        if left.stdout.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", String::from_utf8_lossy(&left.stdout));
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Paths mean what they mean on Lambda, and what is installed on this machine is not a function's.
+pub async fn functions_see_lambdas_folders(rig: &Rig) {
+    if rig.lambda.describe().contains("without /var/task") {
+        return;
+    }
+    let layer = rig.layer("seen", &[("python/mine.py", "x = 1"), ("marker", "")]).await;
+    let source = "import mine, os, socket, sys\nopen('/tmp/mine', 'w').close()\ndef handler(event, context):\n    return {'file': __file__, \
+        'root': os.environ['LAMBDA_TASK_ROOT'], 'cwd': os.getcwd(), 'opt': sorted(os.listdir('/opt')), 'layer': mine.__file__, \
+        'tmp': 'mine' in os.listdir('/tmp'), 'name': socket.gethostbyname('sandbox.localdomain')[:4], \
+        'site': [p for p in sys.path if 'dist-packages' in p], 'exit': callable(exit)}\n";
+    rig.create("seen", "python3.11", &[("index.py", source)], json!({"Layers": [layer]})).await;
+    let mut answer = value(&rig.invoke("seen", json!({})).await);
+    if rig.lambda.describe().starts_with("docker") {
+        // What an image brings is the image's to say.
+        answer["site"] = json!([]);
+    }
+    let none: [&str; 0] = [];
+    let expected = json!({"file": "/var/task/index.py", "root": "/var/task", "cwd": "/var/task", "opt": ["marker", "python"],
+        "layer": "/opt/python/mine.py", "tmp": true, "name": "127.", "site": none, "exit": true});
+    assert_eq!(answer, expected);
+    assert!(!std::path::Path::new("/tmp/mine").exists(), "this machine's /tmp is another one");
+}
+
+/// Programs that start the runtime in the place of its own script (`AWS_LAMBDA_EXEC_WRAPPER`).
+pub async fn wrappers_start_the_runtime(rig: &Rig) {
+    let wrapper = "#!/bin/sh\nexport WRAPPED=\"$#\"\nexec \"$@\"\n";
+    let layer = rig.layer("wrapper", &[("wrap/it", wrapper)]).await;
+    let wrapped = |path: &str| json!({"Layers": [layer], "Environment": {"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": path}}});
+    let python = "import os\ndef handler(event, context):\n    return os.environ.get('WRAPPED')\n";
+    rig.create("w", "python3.11", &[("index.py", python)], wrapped("/opt/wrap/it")).await;
+    assert!(value(&rig.invoke("w", json!({})).await).is_string());
+    let node = "exports.handler = async () => process.env.WRAPPED;";
+    let files = [("index.js", node), ("own", wrapper)];
+    rig.create("n", "nodejs20.x", &files, wrapped("/var/task/own")).await;
+    assert!(value(&rig.invoke("n", json!({})).await).is_string());
+    rig.create("none", "python3.11", &[("index.py", python)], wrapped("/opt/nothing")).await;
+    let outcome = rig.invoke("none", json!({})).await;
+    let message = value(&outcome)["errorMessage"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("Runtime exited with error: exit status 127"), "{message}");
+    let said = rig.lines.of("none");
+    assert!(said.contains("/opt/nothing: does not exist\n"), "{said}");
+}
+
+/// Environments on managed instances have several requests at once.
+pub async fn managed_environments_work_on_several_requests(rig: &Rig) {
+    let capacity = rig.capacity("several", 4).await;
+    let source = "import os, time\ndef handler(event, context):\n    print(context.aws_request_id)\n    time.sleep(event)\n    \
+        return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], os.environ['AWS_LAMBDA_MAX_CONCURRENCY'], context.aws_request_id]\n";
+    let extra = json!({"CapacityProviderConfig": capacity, "PublishTo": "LATEST_PUBLISHED", "Timeout": 20});
+    rig.create("m", "python3.13", &[("index.py", source)], extra).await;
+    let all = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
+    let began = Instant::now();
+    let again = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
+    assert!(began.elapsed() < Duration::from_millis(1500), "one after the other: {:?}", began.elapsed());
+    let mut ids = Vec::new();
+    for outcome in all.iter().chain(&again) {
+        let answer = value(outcome);
+        assert_eq!(answer[0], "lambda-managed-instances", "{answer}");
+        assert_eq!((&answer[1], outcome.executed_version.as_str()), (&json!("4"), "$LATEST.PUBLISHED"));
+        let id = answer[2].as_str().unwrap().to_owned();
+        let log = tail(outcome);
+        assert!(log.lines().all(|line| line.contains(&id)), "lines of another request: {log}");
+        assert!(log.contains("platform.report") && log.lines().count() >= 3, "{log}");
+        ids.push(id);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!((ids.len(), rig.lines.streams("m")), (8, 1), "one environment for all");
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -471,6 +561,10 @@ macro_rules! contract {
             layers_are_merged_into_opt,
             environments_are_made_ready_ahead,
             callers_that_go_away_do_not_break_the_environment,
+            wrappers_start_the_runtime,
+            functions_see_lambdas_folders,
+            what_a_function_leaves_behind_ends_with_it,
+            managed_environments_work_on_several_requests,
         }
     };
 }

@@ -146,6 +146,23 @@ impl Rig {
         published.expect("the layer is published")["LayerVersionArn"].as_str().unwrap().to_owned()
     }
 
+    /// `CapacityProviderConfig` of a new capacity provider, for so many requests at once.
+    pub async fn capacity(&self, name: &str, at_once: u32) -> Value {
+        let made = self.call(
+            "CreateCapacityProvider",
+            json!({
+                "CapacityProviderName": name,
+                "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+                "PermissionsConfig": {"CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/r"},
+            }),
+        );
+        let made = made.await.expect("the capacity provider is made");
+        json!({ "LambdaManagedInstancesCapacityProviderConfig": {
+            "CapacityProviderArn": made["CapacityProvider"]["CapacityProviderArn"],
+            "PerExecutionEnvironmentMaxConcurrency": at_once,
+        }})
+    }
+
     /// Waits until a function is neither pending nor being updated.
     pub async fn settled(&self, name: &str) -> Value {
         loop {

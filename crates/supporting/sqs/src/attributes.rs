@@ -18,9 +18,50 @@ const NUMBERS: &[(&str, u64, u64, u64)] = &[
 /// Attributes that are only kept and shown: encryption and access have no effect on this machine.
 const SHOWN: &[&str] = &["KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "Policy", "SqsManagedSseEnabled"];
 
+/// Attributes of FIFO queues: what they may be, the first by default.
+const OF_FIFO: &[(&str, [&str; 2])] = &[
+    ("ContentBasedDeduplication", ["false", "true"]),
+    ("DeduplicationScope", ["queue", "messageGroup"]),
+    ("FifoThroughputLimit", ["perQueue", "perMessageGroupId"]),
+];
+
+/// Checks what is given of a FIFO queue, or of one that is none.
+fn check_fifo(given: &BTreeMap<String, String>, fifo: bool) -> Result<(), ServiceError> {
+    let invalid = |name: &str, why: &str| {
+        let message = format!("Invalid value for the parameter {name}.{why}");
+        Err(ServiceError::bad_request("InvalidAttributeValue", message))
+    };
+    for (name, values) in OF_FIFO {
+        match given.get(*name) {
+            Some(_) if !fifo => {
+                let message = format!("Unknown Attribute {name}.");
+                return Err(ServiceError::bad_request("InvalidAttributeName", message));
+            }
+            Some(value) if !values.contains(&value.as_str()) => return invalid(name, ""),
+            _ => {}
+        }
+    }
+    let by_group = given.get("FifoThroughputLimit").is_some_and(|limit| limit == "perMessageGroupId");
+    if by_group && given.get("DeduplicationScope").is_none_or(|scope| scope != "messageGroup") {
+        let why = " Reason: FifoThroughputLimit can be perMessageGroupId only when DeduplicationScope is messageGroup.";
+        return invalid("FifoThroughputLimit", why);
+    }
+    Ok(())
+}
+
+/// What FIFO queues have besides, with what is not given.
+pub(crate) fn of_fifo(given: &BTreeMap<String, String>) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    let value = |name, usual: &str| given.get(name).cloned().unwrap_or_else(|| usual.to_owned());
+    OF_FIFO.iter().map(move |(name, [usual, _])| (*name, value(*name, usual)))
+}
+
 /// Checks attributes given by a client; what would act and does not yet is refused by name.
-pub(crate) fn check(given: &BTreeMap<String, String>) -> Result<(), ServiceError> {
+pub(crate) fn check(given: &BTreeMap<String, String>, fifo: bool) -> Result<(), ServiceError> {
+    check_fifo(given, fifo)?;
     for (name, value) in given {
+        if name == "FifoQueue" || OF_FIFO.iter().any(|(of_fifo, _)| of_fifo == name) {
+            continue;
+        }
         if SHOWN.contains(&name.as_str()) {
             continue;
         }
@@ -30,11 +71,7 @@ pub(crate) fn check(given: &BTreeMap<String, String>) -> Result<(), ServiceError
         }
         let Some((_, smallest, largest, _)) = NUMBERS.iter().find(|(known, ..)| known == name) else {
             return Err(match name.as_str() {
-                "FifoQueue"
-                | "ContentBasedDeduplication"
-                | "RedriveAllowPolicy"
-                | "DeduplicationScope"
-                | "FifoThroughputLimit" => ServiceError::not_implemented(format!(
+                "RedriveAllowPolicy" => ServiceError::not_implemented(format!(
                     "Tule does not implement the queue attribute {name} yet"
                 )),
                 _ => ServiceError::bad_request("InvalidAttributeName", format!("Unknown Attribute {name}.")),

@@ -15,6 +15,8 @@ use std::{
 use runtime::{Clock, Timestamp};
 use tokio::sync::{Notify, futures::Notified};
 
+use crate::groups::{Claimed, Groups, Place};
+
 /// A message's place in the order: the moment it was sent and a random tail.
 pub(crate) type Sequence = (u64, u64);
 
@@ -38,6 +40,8 @@ pub(crate) struct Counts {
 /// One queue's order.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
+    /// The last place of a FIFO queue that was given.
+    last: Mutex<Sequence>,
     index: Mutex<Index>,
     /// One permit a message that came free: one receiver wakes for each.
     arrival: Notify,
@@ -53,6 +57,8 @@ struct Index {
     /// Where in `hidden` a message is; those that are free are not in it.
     until: HashMap<Sequence, Timestamp>,
     taken: usize,
+    /// Of FIFO queues; those of others are in no group.
+    groups: Groups,
 }
 
 impl Index {
@@ -70,6 +76,13 @@ impl Index {
         self.until.insert(sequence, until);
         self.hidden.insert((until, sequence), why);
         self.taken += usize::from(why == Hidden::Taken);
+        self.regroup(sequence, if why == Hidden::Taken { Place::Taken } else { Place::Delayed });
+    }
+
+    /// Tells the message's group of its place. Answers whether the group has one to give that it had not before.
+    fn regroup(&mut self, sequence: Sequence, place: Place) -> bool {
+        let Self { groups, free, .. } = self;
+        groups.moved(sequence, place, |other| free.contains(other))
     }
 
     /// Frees whoever is due; how many were.
@@ -83,6 +96,7 @@ impl Index {
             self.until.remove(&sequence);
             self.taken -= usize::from(why == Hidden::Taken);
             self.free.insert(sequence);
+            self.regroup(sequence, Place::Free);
             freed += 1;
         }
         freed
@@ -100,6 +114,7 @@ impl Line {
         if until <= now {
             index.remove(sequence);
             index.free.insert(sequence);
+            index.regroup(sequence, Place::Free);
             drop(index);
             self.arrival.notify_one();
         } else {
@@ -109,18 +124,60 @@ impl Line {
         }
     }
 
-    /// Takes a message out of the order.
-    pub(crate) fn remove(&self, sequence: Sequence) {
-        self.lock().remove(sequence);
+    /// Says which group a message is of, before it is placed.
+    pub(crate) fn join(&self, sequence: Sequence, group: Option<&str>) {
+        if let Some(group) = group {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = sequence.max(*last);
+            drop(last);
+            self.lock().groups.join(sequence, group);
+        }
     }
 
-    /// The first message that is free; it is hidden for its receiver at once, so that nobody else gets it.
-    pub(crate) fn claim(&self, now: Timestamp, until: Timestamp) -> Option<Sequence> {
+    /// A place behind all that were given.
+    pub(crate) fn behind_all(&self, now: Timestamp) -> Sequence {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = u64::try_from(now.millis()).unwrap_or_default();
+        // Moments are of a millisecond, and clocks may be put back.
+        *last = if now > last.0 { (now, 0) } else { (last.0, last.1 + 1) };
+        *last
+    }
+
+    /// Takes a message out of the order.
+    pub(crate) fn remove(&self, sequence: Sequence) {
+        let mut index = self.lock();
+        index.remove(sequence);
+        let ready = index.regroup(sequence, Place::Gone);
+        drop(index);
+        if ready {
+            self.arrival.notify_one();
+        }
+    }
+
+    /// The first message that is free; it is hidden for its receiver at once, so that nobody else gets it. Of a FIFO
+    /// queue, the first that the groups let go to a receiver who has `claimed` others.
+    pub(crate) fn claim(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        claimed: Option<&mut Claimed>,
+    ) -> Option<Sequence> {
         let mut index = self.lock();
         index.free_due(now);
-        let first = index.free.first().copied()?;
-        index.hide(first, until, Hidden::Taken);
-        let more = !index.free.is_empty();
+        let (first, more) = match claimed {
+            None => {
+                let first = index.free.first().copied()?;
+                index.hide(first, until, Hidden::Taken);
+                (first, !index.free.is_empty())
+            }
+            Some(claimed) => {
+                let Index { groups, free, .. } = &*index;
+                let first = groups.next(claimed, |sequence| free.contains(sequence))?;
+                groups.note(claimed, first);
+                index.hide(first, until, Hidden::Taken);
+                (first, index.groups.has_ready())
+            }
+        };
         drop(index);
         if more {
             // Whoever waits beside this receiver may have been overtaken by it.
@@ -185,15 +242,40 @@ mod tests {
         line.place((1, 0), at(0), Hidden::Delayed, at(0));
         line.place((2, 0), at(50), Hidden::Delayed, at(0));
         assert_eq!(line.counts(at(0)), Counts { visible: 1, taken: 0, delayed: 1 });
-        assert_eq!(line.claim(at(0), at(30)), Some((1, 0)));
-        assert_eq!(line.claim(at(0), at(30)), None);
+        assert_eq!(line.claim(at(0), at(30), None), Some((1, 0)));
+        assert_eq!(line.claim(at(0), at(30), None), None);
         assert_eq!(line.counts(at(0)), Counts { visible: 0, taken: 1, delayed: 1 });
-        assert_eq!(line.claim(at(30), at(90)), Some((1, 0)));
+        assert_eq!(line.claim(at(30), at(90), None), Some((1, 0)));
         line.place((1, 0), at(0), Hidden::Taken, at(30));
         assert_eq!(line.counts(at(50)), Counts { visible: 2, taken: 0, delayed: 0 });
         line.remove((1, 0));
-        assert_eq!(line.claim(at(50), at(60)), Some((2, 0)));
+        assert_eq!(line.claim(at(50), at(60), None), Some((2, 0)));
         line.remove((2, 0));
         assert_eq!(line.counts(at(50)), Counts::default());
+    }
+
+    #[test]
+    fn a_group_gives_one_after_the_other() {
+        let (line, at) = (Line::default(), Timestamp);
+        for (number, group) in [(1, "a"), (2, "a"), (3, "b"), (4, "a")] {
+            line.join((number, 0), Some(group));
+            line.place((number, 0), at(0), Hidden::Delayed, at(0));
+        }
+        let claim = |now: i64, claimed: &mut Claimed| line.claim(at(now), at(now + 10), Some(claimed));
+        let (mut one, mut two) = (Claimed::new(), Claimed::new());
+        assert_eq!((claim(0, &mut one), claim(0, &mut one)), (Some((1, 0)), Some((2, 0))));
+        assert_eq!((claim(0, &mut two), claim(0, &mut two)), (Some((3, 0)), None), "a's are with a receiver");
+        line.remove((1, 0));
+        assert_eq!(claim(5, &mut Claimed::new()), None, "one of a's still is");
+        line.remove((2, 0));
+        assert_eq!(claim(5, &mut Claimed::new()), Some((4, 0)));
+        // What comes back comes before what is behind it.
+        line.join((5, 0), Some("a"));
+        line.place((5, 0), at(0), Hidden::Delayed, at(5));
+        let mut three = Claimed::new();
+        assert_eq!((claim(15, &mut three), claim(15, &mut three)), (Some((3, 0)), Some((4, 0))));
+        assert_eq!(claim(15, &mut three), Some((5, 0)));
+        assert_eq!(line.behind_all(at(7)), (7, 0));
+        assert_eq!((line.behind_all(at(7)), line.behind_all(at(3))), ((7, 1), (7, 2)));
     }
 }

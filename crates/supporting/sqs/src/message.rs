@@ -15,7 +15,8 @@ use store::Key;
 use uuid::Uuid;
 
 use crate::{
-    Answer, Members, State,
+    Answer, Members, State, deduplication,
+    groups::Claimed,
     line::{Counts, Hidden, Line, Sequence},
     message_attributes, number, queue,
     queue::Queue,
@@ -42,6 +43,12 @@ pub(crate) struct Message {
     /// The queue that it was moved from, where it was received too often.
     #[serde(default)]
     dead_letter_source: Option<String>,
+    /// The group that it comes in.
+    #[serde(default)]
+    group: Option<String>,
+    /// What it is known by, in FIFO queues.
+    #[serde(default)]
+    deduplication: Option<String>,
 }
 
 impl Message {
@@ -52,6 +59,16 @@ impl Message {
     fn hidden(&self) -> Hidden {
         if self.receives > 0 { Hidden::Taken } else { Hidden::Delayed }
     }
+
+    /// `SequenceNumber`, in FIFO queues: it grows.
+    fn sequence_number(&self) -> Option<String> {
+        self.deduplication.as_ref().map(|_| shown_sequence(self.sequence))
+    }
+}
+
+/// Twenty digits, as AWS has them.
+fn shown_sequence((moment, tail): Sequence) -> String {
+    format!("{:020}", (u128::from(moment) << 20) + u128::from(tail))
 }
 
 fn key(queue: &Queue, (moment, tail): Sequence) -> Key {
@@ -71,6 +88,7 @@ fn line(state: &State, queue: &Queue) -> Arc<Line> {
 pub(crate) fn line_up(state: &State, queue: &Queue) {
     let (line, now) = (line(state, queue), state.clock.now());
     for message in all(state, queue) {
+        line.join(message.sequence, message.group.as_deref().filter(|_| queue.is_fifo()));
         line.place(message.sequence, message.visible, message.hidden(), now);
     }
 }
@@ -139,22 +157,38 @@ async fn store(
     queue: &Queue,
     entry: &Members,
 ) -> Result<Value, ServiceError> {
-    for name in ["MessageDeduplicationId", "MessageGroupId"] {
-        if entry.contains_key(name) {
-            return Err(ServiceError::not_implemented(format!(
-                "Tule does not implement FIFO queues yet ({name})"
-            )));
-        }
-    }
     let body = text(entry, "MessageBody");
     let attributes = entry.get("MessageAttributes").and_then(Value::as_object).cloned().unwrap_or_default();
     let attributes: BTreeMap<String, Value> = attributes.into_iter().collect();
     check(queue, body, &attributes)?;
+    let delay = number(entry, "DelaySeconds", 0, 900)?;
+    let Sending { group, deduplication } = sending(queue, entry, body, delay)?;
+    let delay = delay.unwrap_or_else(|| queue.number("DelaySeconds"));
+    let mut answer = json!({ "MD5OfMessageBody": md5(body.as_bytes()) });
+    if let Some(md5) = md5_of_attributes(&attributes) {
+        answer["MD5OfMessageAttributes"] = Value::from(md5);
+    }
+    // Messages of a FIFO queue are stored, and come, in the order in which they are taken.
+    let _turn = match &deduplication {
+        Some(_) => Some(state.sending.turn(&queue.key()).await),
+        None => None,
+    };
     let now = state.clock.now();
-    let delay = number(entry, "DelaySeconds", 0, 900)?.unwrap_or_else(|| queue.number("DelaySeconds"));
+    let name = deduplication
+        .as_deref()
+        .map(|id| deduplication::name(queue, group.as_deref().unwrap_or_default(), id));
+    if let Some(sent) = name.as_ref().and_then(|name| state.deduplication.find(name, now)) {
+        answer["MessageId"] = sent.id.as_str().into();
+        answer["SequenceNumber"] = shown_sequence(sent.sequence).into();
+        return Ok(answer);
+    }
+    let line = line(state, queue);
     let id = Uuid::new_v4();
     let message = Message {
-        sequence: (u64::try_from(now.millis()).unwrap_or_default(), id.as_u64_pair().0),
+        sequence: match &deduplication {
+            Some(_) => line.behind_all(now),
+            None => (u64::try_from(now.millis()).unwrap_or_default(), id.as_u64_pair().0),
+        },
         id: id.to_string(),
         body: body.to_owned(),
         attributes,
@@ -166,14 +200,71 @@ async fn store(
         receives: 0,
         receipt: None,
         dead_letter_source: None,
+        group,
+        deduplication,
     };
-    let mut answer = json!({ "MessageId": message.id, "MD5OfMessageBody": md5(body.as_bytes()) });
-    if let Some(md5) = md5_of_attributes(&message.attributes) {
-        answer["MD5OfMessageAttributes"] = Value::from(md5);
+    answer["MessageId"] = message.id.as_str().into();
+    if let Some(number) = message.sequence_number() {
+        answer["SequenceNumber"] = number.into();
     }
     let stored = state.messages.put(message.key(queue), message).await.map_err(storage)?;
-    line(state, queue).place(stored.sequence, stored.visible, Hidden::Delayed, state.clock.now());
+    // Who is not answered sends again: a message must not be lost for having been noted before it was stored.
+    if let Some(name) = name {
+        state.deduplication.note(name, (&stored.id, stored.sequence), now).await?;
+    }
+    line.join(stored.sequence, stored.group.as_deref().filter(|_| queue.is_fifo()));
+    line.place(stored.sequence, stored.visible, Hidden::Delayed, state.clock.now());
     Ok(answer)
+}
+
+/// What a message says of how it is sent.
+struct Sending {
+    group: Option<String>,
+    /// In FIFO queues.
+    deduplication: Option<String>,
+}
+
+fn sending(queue: &Queue, entry: &Members, body: &str, delay: Option<u64>) -> Result<Sending, ServiceError> {
+    let invalid = |message: String| ServiceError::bad_request("InvalidParameterValue", message);
+    let given = |name: &str| -> Result<Option<String>, ServiceError> {
+        let Some(value) = entry.get(name).and_then(Value::as_str) else { return Ok(None) };
+        if !(1..=128).contains(&value.len()) || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(invalid(format!(
+                "Value {value} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and \
+                 punctuation characters. 1 to 128 in length."
+            )));
+        }
+        Ok(Some(value.to_owned()))
+    };
+    let (group, deduplication) = (given("MessageGroupId")?, given("MessageDeduplicationId")?);
+    let not_of_this_type = |name: &str, value: &str| {
+        invalid(format!(
+            "Value {value} for parameter {name} is invalid. Reason: The request include parameter that is not valid for \
+             this queue type."
+        ))
+    };
+    if !queue.is_fifo() {
+        return match deduplication {
+            Some(id) => Err(not_of_this_type("MessageDeduplicationId", &id)),
+            None => Ok(Sending { group, deduplication }),
+        };
+    }
+    if let Some(delay) = delay.filter(|delay| *delay > 0) {
+        return Err(not_of_this_type("DelaySeconds", &delay.to_string()));
+    }
+    if group.is_none() {
+        let message = "The request must contain the parameter MessageGroupId.";
+        return Err(ServiceError::bad_request("MissingParameter", message));
+    }
+    let by_content = queue.attributes.get("ContentBasedDeduplication").is_some_and(|given| given == "true");
+    let by_content = || by_content.then(|| deduplication::of_content(body));
+    let deduplication = deduplication.or_else(by_content).ok_or_else(|| {
+        invalid(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+                .to_owned(),
+        )
+    })?;
+    Ok(Sending { group, deduplication: Some(deduplication) })
 }
 
 fn check(queue: &Queue, body: &str, attributes: &BTreeMap<String, Value>) -> Result<(), ServiceError> {
@@ -289,6 +380,9 @@ pub(crate) async fn send_batch(state: &State, ctx: &CallContext, members: &Membe
 
 pub(crate) async fn receive(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let queue = queue::by_url(state, ctx, members)?;
+    if members.contains_key("ReceiveRequestAttemptId") {
+        return Err(ServiceError::not_implemented("Tule does not implement ReceiveRequestAttemptId yet"));
+    }
     let most = number(members, "MaxNumberOfMessages", 1, 10)?.unwrap_or(1);
     let hidden = number(members, "VisibilityTimeout", 0, 43_200)?;
     let hidden = Duration::from_secs(hidden.unwrap_or_else(|| queue.number("VisibilityTimeout")));
@@ -328,8 +422,9 @@ async fn take(
     let dead_letters =
         redrive.and_then(|redrive| Some((redrive::target(state, &redrive)?, redrive.most_receives)));
     let mut taken = Vec::new();
+    let mut claimed = queue.is_fifo().then(Claimed::new);
     while (taken.len() as u64) < most
-        && let Some(sequence) = line.claim(now, claimed_until)
+        && let Some(sequence) = line.claim(now, claimed_until, claimed.as_mut())
     {
         let key = key(queue, sequence);
         let _turn = state.changing.turn(&key).await;
@@ -373,8 +468,13 @@ async fn take(
 /// Moves a message to the dead letter queue. It is there before it is gone here: a crash in between leaves it in both.
 async fn bury(state: &State, queue: &Queue, target: &Queue, message: &Message) -> Result<(), ServiceError> {
     let now = state.clock.now();
+    let line_there = line(state, target);
     let buried = Message {
-        sequence: (u64::try_from(now.millis()).unwrap_or_default(), Uuid::new_v4().as_u64_pair().0),
+        sequence: if target.is_fifo() {
+            line_there.behind_all(now)
+        } else {
+            (u64::try_from(now.millis()).unwrap_or_default(), Uuid::new_v4().as_u64_pair().0)
+        },
         visible: now,
         first_received: None,
         receives: 0,
@@ -383,7 +483,8 @@ async fn bury(state: &State, queue: &Queue, target: &Queue, message: &Message) -
         ..message.clone()
     };
     let buried = state.messages.put(buried.key(target), buried).await.map_err(storage)?;
-    line(state, target).place(buried.sequence, buried.visible, Hidden::Delayed, now);
+    line_there.join(buried.sequence, buried.group.as_deref().filter(|_| target.is_fifo()));
+    line_there.place(buried.sequence, buried.visible, Hidden::Delayed, now);
     remove(state, queue, message).await
 }
 
@@ -413,6 +514,9 @@ fn shown(message: &Message, members: &Members) -> Value {
         ("ApproximateFirstReceiveTimestamp", Some(first.millis().to_string())),
         ("AWSTraceHeader", message.trace_header.clone()),
         ("DeadLetterQueueSourceArn", message.dead_letter_source.clone()),
+        ("MessageGroupId", message.group.clone()),
+        ("MessageDeduplicationId", message.deduplication.clone()),
+        ("SequenceNumber", message.sequence_number()),
     ] {
         if let Some(value) = value.filter(|_| system.contains(&"All") || system.contains(&name)) {
             attributes.insert(name.to_owned(), Value::from(value));
@@ -463,6 +567,12 @@ fn by_receipt(state: &State, queue: &Queue, receipt: &str) -> Result<Option<Arc<
 async fn delete_one(state: &State, queue: &Queue, receipt: &str) -> Result<Value, ServiceError> {
     let _turn = state.changing.turn(&key_of(queue, receipt)?).await;
     if let Some(message) = by_receipt(state, queue, receipt)? {
+        if queue.is_fifo() && message.visible <= state.clock.now() {
+            let message = format!(
+                "Value {receipt} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            );
+            return Err(ServiceError::bad_request("InvalidParameterValue", message));
+        }
         remove(state, queue, &message).await?;
     }
     Ok(json!({}))

@@ -27,6 +27,11 @@ impl Queue {
         key(&self.account, &self.region, &self.name)
     }
 
+    /// Whether messages come in the order of their groups, and once.
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.attributes.contains_key("FifoQueue")
+    }
+
     pub(crate) fn number(&self, name: &str) -> u64 {
         attributes::number(&self.attributes, name)
     }
@@ -65,31 +70,53 @@ pub(crate) fn by_url(
     state.queues.get(&key(account, region, name)).ok_or_else(not_there)
 }
 
-fn check_name(name: &str) -> Result<(), ServiceError> {
-    if name.ends_with(".fifo") {
-        return Err(ServiceError::not_implemented("Tule does not implement FIFO queues yet (QueueName)"));
-    }
+fn check_name(name: &str, fifo: bool) -> Result<(), ServiceError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if (1..=80).contains(&name.len()) && name.bytes().all(plain) {
+    let stem = if fifo { name.strip_suffix(".fifo") } else { Some(name) };
+    if (1..=80).contains(&name.len()) && stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(plain))
+    {
         return Ok(());
     }
-    let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+    let message = if fifo {
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo \
+         suffix and be 1 to 80 in length"
+    } else {
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+    };
     Err(ServiceError::bad_request("InvalidParameterValue", message))
+}
+
+/// Whether attributes ask for a FIFO queue.
+fn asks_for_fifo(given: &BTreeMap<String, String>) -> Result<bool, ServiceError> {
+    match given.get("FifoQueue").map(String::as_str) {
+        None => Ok(false),
+        Some("true") => Ok(true),
+        // Whether a queue is standard is not said.
+        Some("false") => {
+            Err(ServiceError::bad_request("InvalidAttributeName", "Unknown Attribute FifoQueue."))
+        }
+        Some(_) => Err(ServiceError::bad_request(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoQueue.",
+        )),
+    }
 }
 
 pub(crate) async fn create(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let Scope { account, region } = &ctx.scope;
     let name = text(members, "QueueName");
-    check_name(name)?;
     let mut given = texts(members, "Attributes");
-    attributes::check(&given)?;
-    redrive::target_must_exist(state, &given)?;
+    let fifo = asks_for_fifo(&given)?;
+    check_name(name, fifo)?;
+    attributes::check(&given, fifo)?;
+    redrive::target_must_exist(state, &given, fifo)?;
     given.retain(|name, value| name != "RedrivePolicy" || !value.is_empty());
     let _turn = state.changing.turn(&key(account, region, name)).await;
     if let Some(queue) = state.queues.get(&key(account, region, name)) {
         let differs = given.iter().find(|(name, value)| {
-            let current =
-                queue.attributes.get(*name).cloned().unwrap_or_else(|| queue.number(name).to_string());
+            let usual = || attributes::of_fifo(&queue.attributes).find(|(known, _)| known == name);
+            let current = queue.attributes.get(*name).cloned().or_else(|| usual().map(|(_, value)| value));
+            let current = current.unwrap_or_else(|| queue.number(name).to_string());
             current != **value
         });
         if let Some((name, _)) = differs {
@@ -121,6 +148,7 @@ pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) 
     state.queues.remove(&queue.key()).await.map_err(storage)?;
     message::remove_all(state, &queue).await?;
     message::forget(state, &queue);
+    state.deduplication.forget_queue(&queue).await?;
     Ok(Output::empty())
 }
 
@@ -170,6 +198,10 @@ pub(crate) fn get_attributes(state: &State, ctx: &CallContext, members: &Members
     all.extend(
         attributes::numbers(&queue.attributes).map(|(name, value)| (name.to_owned(), value.to_string())),
     );
+    if queue.is_fifo() {
+        let of_fifo = attributes::of_fifo(&queue.attributes);
+        all.extend(of_fifo.map(|(name, value)| (name.to_owned(), value)));
+    }
     all.entry("SqsManagedSseEnabled".to_owned()).or_insert_with(|| "true".to_owned());
     let seconds = |at: Timestamp| (at.millis() / 1_000).to_string();
     all.insert("CreatedTimestamp".to_owned(), seconds(queue.created));
@@ -214,8 +246,15 @@ fn known(name: &str) -> bool {
 pub(crate) async fn set_attributes(state: &State, ctx: &CallContext, members: &Members) -> Answer {
     let given = texts(members, "Attributes");
     let found = by_url(state, ctx, members)?;
-    attributes::check(&given)?;
-    redrive::target_must_exist(state, &given)?;
+    if given.get("FifoQueue").is_some_and(|fifo| (fifo == "true") != found.is_fifo()) {
+        let message =
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.";
+        return Err(ServiceError::bad_request("InvalidAttributeValue", message));
+    }
+    let mut together = found.attributes.clone();
+    together.extend(given.clone());
+    attributes::check(&together, found.is_fifo())?;
+    redrive::target_must_exist(state, &given, found.is_fifo())?;
     let _turn = state.changing.turn(&found.key()).await;
     // It may have changed, or gone, since.
     let mut queue = (*by_url(state, ctx, members)?).clone();

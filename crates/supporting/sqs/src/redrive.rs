@@ -58,17 +58,20 @@ pub(crate) fn check(policy: &str) -> Result<(), ServiceError> {
     read(policy).map(drop)
 }
 
-/// Checks that the dead letter queue of attributes given for a queue is there.
+/// Checks that the dead letter queue of attributes given for a queue is there, and of the queue's type.
 pub(crate) fn target_must_exist(
     state: &State,
     attributes: &BTreeMap<String, String>,
+    fifo: bool,
 ) -> Result<(), ServiceError> {
     let Some(policy) = attributes.get("RedrivePolicy") else { return Ok(()) };
-    match read(policy)? {
-        Some(redrive) if target(state, &redrive).is_none() => {
-            Err(invalid(policy, "Dead letter target does not exist."))
+    let Some(redrive) = read(policy)? else { return Ok(()) };
+    match target(state, &redrive) {
+        None => Err(invalid(policy, "Dead letter target does not exist.")),
+        Some(target) if target.is_fifo() != fifo => {
+            Err(invalid(policy, "Dead-letter queue must be same type of queue as the source."))
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
     }
 }
 

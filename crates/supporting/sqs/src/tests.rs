@@ -122,7 +122,8 @@ async fn what_is_not_there_is_refused_by_name() {
     assert_eq!(client.call("ReceiveMessage", gone).await.unwrap_err(), "QueueDoesNotExist");
     assert_eq!(
         client.call("CreateQueue", json!({"QueueName": "a.fifo"})).await.unwrap_err(),
-        "NotImplemented"
+        "InvalidParameterValue",
+        "it does not say that it is one"
     );
     assert_eq!(
         client.call("CreateQueue", json!({"QueueName": "a b"})).await.unwrap_err(),
@@ -292,6 +293,157 @@ async fn attributes_of_messages_are_checked() {
     let entries = json!([{"Id": "1", "MessageBody": long}, {"Id": "2", "MessageBody": long}]);
     let batch = json!({"QueueUrl": url, "Entries": entries});
     assert_eq!(client.call("SendMessageBatch", batch).await.unwrap_err(), "BatchRequestTooLong");
+}
+
+fn fifo(name: &str, more: Value) -> Value {
+    let mut attributes = json!({"FifoQueue": "true", "VisibilityTimeout": "10"});
+    attributes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"QueueName": name, "Attributes": attributes})
+}
+
+/// Bodies of what is received, with the receipts.
+async fn received(client: &Client, url: &Value, most: u32) -> Vec<(String, Value)> {
+    let asked = json!({"QueueUrl": url, "MaxNumberOfMessages": most, "AttributeNames": ["All"]});
+    let got = client.call("ReceiveMessage", asked).await.unwrap();
+    let messages = got["Messages"].as_array().cloned().unwrap_or_default();
+    messages.iter().map(|one| (one["Body"].as_str().unwrap().to_owned(), one.clone())).collect()
+}
+
+fn bodies(got: &[(String, Value)]) -> Vec<&str> {
+    got.iter().map(|(body, _)| body.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_fifo_queue_keeps_the_order_of_its_groups() {
+    let client = Client::new();
+    let url = client.call("CreateQueue", fifo("q.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let send = |body: &'static str, group: &'static str| {
+        let message = json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": body});
+        client.call("SendMessage", message)
+    };
+    let mut numbers = Vec::new();
+    for (body, group) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("a3", "a")] {
+        numbers.push(send(body, group).await.unwrap()["SequenceNumber"].as_str().unwrap().to_owned());
+    }
+    assert!(numbers.is_sorted() && numbers.iter().all(|number| number.len() == 20), "{numbers:?}");
+    let got = received(&client, &url, 2).await;
+    assert_eq!(bodies(&got), ["a1", "a2"], "as many of a group as there are");
+    let attributes = &got[0].1["Attributes"];
+    assert_eq!(
+        (&attributes["MessageGroupId"], &attributes["MessageDeduplicationId"]),
+        (&json!("a"), &json!("a1"))
+    );
+    assert_eq!(attributes["SequenceNumber"], numbers[0]);
+    assert_eq!(bodies(&received(&client, &url, 10).await), ["b1"], "a's are with a receiver");
+    let delete = |got: &(String, Value)| {
+        client.call("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": got.1["ReceiptHandle"]}))
+    };
+    delete(&got[0]).await.unwrap();
+    assert!(received(&client, &url, 10).await.is_empty());
+    client.clock.advance(Duration::from_secs(10));
+    assert_eq!(delete(&got[1]).await.unwrap_err(), "InvalidParameterValue", "its receipt has expired");
+    let again = received(&client, &url, 10).await;
+    assert_eq!(bodies(&again), ["b1", "a2", "a3"], "what failed comes before what is behind it");
+    for one in &again {
+        delete(one).await.unwrap();
+    }
+    assert!(received(&client, &url, 10).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_not_delivered_again() {
+    let (store, clock) = (Store::memory(), VirtualClock::starting_at(Timestamp(1_000_000)));
+    let made =
+        || Client { sqs: Sqs::new(&store, Clock::Virtual(clock.clone())).unwrap(), clock: clock.clone() };
+    let client = made();
+    let by_content = json!({"ContentBasedDeduplication": "true"});
+    let url = client.call("CreateQueue", fifo("q.fifo", by_content)).await.unwrap()["QueueUrl"].clone();
+    let message =
+        |body: &str, group: &str| json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": group});
+    let first = client.call("SendMessage", message("x", "a")).await.unwrap();
+    assert_eq!(client.call("SendMessage", message("x", "b")).await.unwrap(), first);
+    let got = received(&client, &url, 10).await;
+    assert_eq!(bodies(&got), ["x"]);
+    let delete = json!({"QueueUrl": url, "ReceiptHandle": got[0].1["ReceiptHandle"]});
+    client.call("DeleteMessage", delete).await.unwrap();
+    // That holds over a restart, and for five minutes.
+    let client = made();
+    assert_eq!(client.call("SendMessage", message("x", "a")).await.unwrap(), first);
+    clock.advance(Duration::from_secs(300));
+    let later = client.call("SendMessage", message("x", "a")).await.unwrap();
+    assert_ne!(later["MessageId"], first["MessageId"]);
+    let mut own = message("x", "a");
+    own["MessageDeduplicationId"] = json!("own");
+    client.call("SendMessage", own).await.unwrap();
+    let scope = json!({"ContentBasedDeduplication": "true", "DeduplicationScope": "messageGroup",
+                       "FifoThroughputLimit": "perMessageGroupId"});
+    let url = client.call("CreateQueue", fifo("g.fifo", scope)).await.unwrap()["QueueUrl"].clone();
+    for group in ["a", "b", "a"] {
+        let message = json!({"QueueUrl": url, "MessageBody": "x", "MessageGroupId": group});
+        client.call("SendMessage", message).await.unwrap();
+    }
+    assert_eq!(received(&client, &url, 10).await.len(), 2, "each group for itself");
+}
+
+#[tokio::test]
+async fn fifo_queues_refuse_what_they_do_not_know() {
+    let client = Client::new();
+    for (made, code) in [
+        (json!({"QueueName": "q.fifo"}), "InvalidParameterValue"),
+        (fifo("q", json!({})), "InvalidParameterValue"),
+        (fifo("q.fifo", json!({"DeduplicationScope": "all"})), "InvalidAttributeValue"),
+        (fifo("q.fifo", json!({"FifoThroughputLimit": "perMessageGroupId"})), "InvalidAttributeValue"),
+        (
+            json!({"QueueName": "q", "Attributes": {"ContentBasedDeduplication": "true"}}),
+            "InvalidAttributeName",
+        ),
+    ] {
+        assert_eq!(client.call("CreateQueue", made.clone()).await.unwrap_err(), code, "{made}");
+    }
+    let plain = client.call("CreateQueue", json!({"QueueName": "plain"})).await.unwrap()["QueueUrl"].clone();
+    let policy =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:plain","maxReceiveCount":"2"}"#;
+    let mixed = fifo("q.fifo", json!({"RedrivePolicy": policy}));
+    assert_eq!(client.call("CreateQueue", mixed).await.unwrap_err(), "InvalidParameterValue");
+    let url = client.call("CreateQueue", fifo("q.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let send = |url: &Value, more: Value| {
+        let mut message = json!({"QueueUrl": url, "MessageBody": "x"});
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        client.call("SendMessage", message)
+    };
+    assert_eq!(send(&url, json!({})).await.unwrap_err(), "MissingParameter");
+    assert_eq!(send(&url, json!({"MessageGroupId": "a"})).await.unwrap_err(), "InvalidParameterValue");
+    let delayed = json!({"MessageGroupId": "a", "MessageDeduplicationId": "1", "DelaySeconds": 5});
+    assert_eq!(send(&url, delayed).await.unwrap_err(), "InvalidParameterValue");
+    assert_eq!(send(&url, json!({"MessageGroupId": "a b"})).await.unwrap_err(), "InvalidParameterValue");
+    assert_eq!(
+        send(&plain, json!({"MessageDeduplicationId": "1"})).await.unwrap_err(),
+        "InvalidParameterValue"
+    );
+    assert!(send(&plain, json!({"MessageGroupId": "tenant"})).await.is_ok(), "a fair queue");
+    let change = json!({"QueueUrl": plain, "Attributes": {"FifoQueue": "true"}});
+    assert_eq!(client.call("SetQueueAttributes", change).await.unwrap_err(), "InvalidAttributeValue");
+    let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
+    let shown = client.call("GetQueueAttributes", asked).await.unwrap();
+    assert_eq!(shown["Attributes"]["FifoQueue"], "true");
+    assert_eq!(shown["Attributes"]["ContentBasedDeduplication"], "false");
+}
+
+#[tokio::test]
+async fn the_dead_letters_of_a_fifo_queue_keep_their_order() {
+    let client = Client::new();
+    let dead = client.call("CreateQueue", fifo("dead.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let policy =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead.fifo","maxReceiveCount":"1"}"#;
+    let url = client.call("CreateQueue", fifo("q.fifo", json!({"RedrivePolicy": policy}))).await.unwrap()["QueueUrl"].clone();
+    for body in ["1", "2", "3"] {
+        let message = json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": "a", "MessageDeduplicationId": body});
+        client.call("SendMessage", message).await.unwrap();
+    }
+    assert_eq!(bodies(&received(&client, &url, 2).await), ["1", "2"]);
+    client.clock.advance(Duration::from_secs(10));
+    assert_eq!(bodies(&received(&client, &url, 10).await), ["3"]);
+    assert_eq!(bodies(&received(&client, &dead, 10).await), ["1", "2"]);
 }
 
 /// Encodes an answer, which panics at members that its shape has not.

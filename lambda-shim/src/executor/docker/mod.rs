@@ -4,6 +4,7 @@
 //! streams, through an init of ours, so that nothing has to be reachable from the container and everything works
 //! wherever the engine's API does.
 
+mod debugger;
 mod engine;
 mod link;
 mod sweep;
@@ -12,7 +13,7 @@ mod wire;
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -28,13 +29,14 @@ use tokio::{
 };
 
 use self::{
+    debugger::DEBUGPY_FOLDER,
     engine::{Engine, Wanted},
     link::{Ask, Link, Ports},
     volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, NODE_SDK_FOLDER, Volumes},
 };
-use super::{Executor, ExecutorError, Exit, Running, Signal, StartRequest};
+use super::{Executor, ExecutorError, Exit, Running, Signal, StartRequest, debug};
 use crate::{
-    environment::deployment::Deployment,
+    environment::{deployment::Deployment, telemetry::Connect},
     function::{record::Image, runtimes::Family},
     options::{Door, Options, PullWatcher},
 };
@@ -54,6 +56,7 @@ pub(crate) struct DockerExecutor {
     network: Option<String>,
     pulls: Option<Arc<dyn PullWatcher>>,
     node_sdk: Option<PathBuf>,
+    debugpy: Option<PathBuf>,
 }
 
 impl DockerExecutor {
@@ -93,6 +96,7 @@ impl DockerExecutor {
             network: options.network.clone(),
             pulls: options.pulls.clone(),
             node_sdk: options.node_sdk.clone(),
+            debugpy: options.debugpy.clone(),
         }))
     }
 
@@ -192,6 +196,11 @@ impl DockerExecutor {
             let volume = self.volumes.node_sdk(image, sdk).await?;
             mounts.extend(volume.map(|volume| (volume, NODE_SDK_FOLDER)));
         }
+        if let (Family::Python, Some(_), Some(debugpy)) =
+            (deployment.runtime.family, deployment.debug, &self.debugpy)
+        {
+            mounts.push((self.volumes.debugpy(image, debugpy).await?, DEBUGPY_FOLDER));
+        }
         Ok(mounts)
     }
 
@@ -205,6 +214,18 @@ impl DockerExecutor {
         environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), "127.0.0.1:9001".to_owned()));
         environment.push(("LAMBDA_TASK_ROOT".to_owned(), "/var/task".to_owned()));
         environment.push(("LAMBDA_RUNTIME_DIR".to_owned(), "/var/runtime".to_owned()));
+        let door = match deployment.debug {
+            Some(port) => {
+                for (name, value) in debugger::variables(deployment, port) {
+                    environment.retain(|(there, _)| *there != name);
+                    environment.push((name, value));
+                }
+                let listener = debug::listen(port).await?;
+                debug::announce(deployment, port, Path::new("/var/task"));
+                Some((listener, port))
+            }
+            None => None,
+        };
         let mut labels = self.labels.clone();
         labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
         let wanted = Wanted {
@@ -230,7 +251,8 @@ impl DockerExecutor {
         let attached = self.engine.attach(&container.id).await.map_err(failed)?;
         self.engine.start(&container.id).await.map_err(failed)?;
         let (ask, asked) = mpsc::channel(4);
-        start.session.telemetry.connect_by(Arc::new(Ports(ask)));
+        let ports: Arc<dyn Connect> = Arc::new(Ports(ask));
+        start.session.telemetry.connect_by(Arc::clone(&ports));
         let (say, said) = mpsc::channel(64);
         let link = Link {
             session: start.session,
@@ -240,7 +262,11 @@ impl DockerExecutor {
             exit: container.exit.clone(),
             say,
         };
-        Ok(Box::new(container.served(link, attached, said, asked)))
+        let mut container = container.served(link, attached, said, asked);
+        container.debugger = door.map(|(listener, port)| {
+            AbortOnDrop(tokio::spawn(debugger::carry(listener, port, ports)).abort_handle())
+        });
+        Ok(Box::new(container))
     }
 }
 
@@ -292,12 +318,31 @@ struct Container {
     removed: AtomicBool,
     serving: Option<AbortHandle>,
     say: Option<mpsc::Sender<Bytes>>,
+    /// What carries a debugger's connections.
+    debugger: Option<AbortOnDrop>,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Container {
     fn new(engine: Engine, id: String) -> Self {
         let (exit, memory) = (watch::Sender::new(None), Arc::default());
-        Self { engine, id, exit, memory, removed: AtomicBool::new(false), serving: None, say: None }
+        Self {
+            engine,
+            id,
+            exit,
+            memory,
+            removed: AtomicBool::new(false),
+            serving: None,
+            say: None,
+            debugger: None,
+        }
     }
 
     /// Serves it, and watches for its end.

@@ -14,7 +14,10 @@ use flate2::read::ZlibDecoder;
 use store::{BlobId, Blobs};
 use tokio::sync::OnceCell;
 
-use super::engine::{Engine, EngineError};
+use super::{
+    debugger::{self, DEBUGPY_FOLDER},
+    engine::{Engine, EngineError},
+};
 use crate::{
     code::{
         archive::{self, Item, ItemKind},
@@ -47,6 +50,7 @@ pub(super) struct Volumes {
     /// By the hashes of the layers in order.
     layers: DashMap<String, Arc<OnceCell<String>>>,
     node_sdk: OnceCell<String>,
+    debugpy: OnceCell<String>,
     /// Images that bring no AWS SDK for JavaScript.
     without_sdk: DashMap<String, Arc<OnceCell<bool>>>,
 }
@@ -62,6 +66,7 @@ impl Volumes {
             packages: DashMap::new(),
             layers: DashMap::new(),
             node_sdk: OnceCell::new(),
+            debugpy: OnceCell::new(),
             without_sdk: DashMap::new(),
         }
     }
@@ -73,6 +78,7 @@ impl Volumes {
             ZlibDecoder::new(INIT).read_to_end(&mut init).map_err(unpacked)?;
             let mut archive = tar::Builder::new(Vec::new());
             append(&mut archive, "init", 0o755, &init).map_err(unpacked)?;
+            append(&mut archive, "debug", 0o755, debugger::SCRIPT).map_err(unpacked)?;
             let archive = archive.into_inner().map_err(unpacked)?;
             self.make("init", image, INIT_FOLDER, archive.into()).await
         };
@@ -137,10 +143,19 @@ impl Volumes {
             return Ok(None);
         }
         let make = async {
-            let archive = sdk_to_tar(folder.to_owned()).await?;
+            let archive = packages_to_tar("The AWS SDK for Node.js functions", folder.to_owned()).await?;
             self.make("node-sdk", image, NODE_SDK_FOLDER, archive).await
         };
         self.node_sdk.get_or_try_init(|| make).await.cloned().map(Some)
+    }
+
+    /// The volume with the debugger for Python of `folder`.
+    pub(super) async fn debugpy(&self, image: &str, folder: &Path) -> Result<String, ExecutorError> {
+        let make = async {
+            let archive = packages_to_tar("debugpy", folder.to_owned()).await?;
+            self.make("debugpy", image, DEBUGPY_FOLDER, archive).await
+        };
+        self.debugpy.get_or_try_init(|| make).await.cloned()
     }
 
     async fn make(
@@ -187,15 +202,15 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// A folder of packages as the engine takes it.
-async fn sdk_to_tar(folder: PathBuf) -> Result<Bytes, ExecutorError> {
+async fn packages_to_tar(what: &str, folder: PathBuf) -> Result<Bytes, ExecutorError> {
     let archived = tokio::task::spawn_blocking(move || {
         let mut builder = tar::Builder::new(Vec::new());
         builder.follow_symlinks(false);
         builder.append_dir_all(".", folder)?;
         builder.into_inner()
     });
-    let failed = |what: &dyn std::fmt::Display| {
-        ExecutorError::Failed(format!("The AWS SDK for Node.js functions could not be read: {what}"))
+    let failed = |problem: &dyn std::fmt::Display| {
+        ExecutorError::Failed(format!("{what} could not be read: {problem}"))
     };
     match archived.await {
         Ok(Ok(archive)) => Ok(archive.into()),

@@ -49,6 +49,7 @@ pub(crate) fn spawn(
     drop(command);
     let mut child = spawned.map_err(NotStarted)?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+    let namespace = system::Namespace::of(pid);
     let output = Arc::new(Output { reader, source, log });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
@@ -57,6 +58,9 @@ pub(crate) fn spawn(
         let status = child.wait().await;
         // What it started must not outlive it.
         system::kill_group(pid);
+        if let Some(namespace) = namespace {
+            namespace.kill_all();
+        }
         rest.drain();
         let _ = sender.send(Some(status.map_or_else(|error| Exit::Lost(error.to_string()), exit_of)));
     });

@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path};
 
+use crate::code::folder::link;
+
 /// Lays the content of `layer` over `folder`. Files are linked, not copied, where the file system can: both are
 /// read-only for all that we know of them.
 pub(super) fn overlay(layer: &Path, folder: &Path) -> io::Result<()> {
@@ -33,16 +35,6 @@ pub(super) fn overlay(layer: &Path, folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(unix)]
-fn link(target: &Path, path: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(target, path)
-}
-
-#[cfg(not(unix))]
-fn link(target: &Path, path: &Path) -> io::Result<()> {
-    fs::copy(path.parent().unwrap_or(path).join(target), path).map(drop)
 }
 
 #[cfg(test)]

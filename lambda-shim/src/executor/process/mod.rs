@@ -1,32 +1,45 @@
 //! Functions as local processes: interpreters found on this machine with our own small bootstraps, `provided`
 //! binaries as they are. Not a security boundary: a function may do what its user may.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use runtime::BoxFuture;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, process::Command};
 
-use super::{Executor, ExecutorError, Running, StartRequest};
+use super::{Executor, ExecutorError, Running, StartRequest, debug};
 use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options, runtime_api};
 
 mod child;
 mod command;
-mod debug;
 mod interpreter;
 mod merge;
 mod packages;
 mod sandbox;
 mod system;
+mod view;
 
 pub(crate) use system::is_alive;
 
-use interpreter::Interpreters;
+use interpreter::{Interpreter, Interpreters};
 use packages::Packages;
-use sandbox::Sandbox;
+use sandbox::{Runtime, Sandbox};
+use view::{Shown, View};
 
 /// See the module.
 pub(crate) struct ProcessExecutor {
     why: String,
+    /// Whether functions can be shown their folders where Lambda has them.
+    has_views: bool,
+    /// Counts addresses that were given to environments.
+    addresses: AtomicU32,
     interpreters: Interpreters,
     packages: Packages,
     endpoint: Arc<str>,
@@ -42,6 +55,8 @@ impl ProcessExecutor {
             .map_err(|error| format!("no folder for functions' packages could be made: {error}"))?;
         Ok(Self {
             why: why.to_owned(),
+            has_views: view::is_possible(packages.own()),
+            addresses: AtomicU32::new(0),
             interpreters: Interpreters::default(),
             packages,
             endpoint: Arc::clone(&options.endpoint),
@@ -61,54 +76,60 @@ impl ProcessExecutor {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen for the function"))?;
         let address = listener.local_addr().map_err(failed("listen for the function"))?;
         let scratch = self.packages.scratch().map_err(failed("make the function's folder"))?;
-        let site = command::Site {
+        let interpreter = self.interpreter(deployment).await?;
+        let standing = Standing {
+            deployment,
             package: &package,
             layers: layers.as_deref(),
             scratch: scratch.path(),
+            byte_code: self.packages.byte_code(&deployment.code),
+            interpreter: interpreter.as_deref(),
+        };
+        let mapped = self.mapped(&standing).map_err(failed("arrange the function's folders"))?;
+        if let Some(port) = deployment.debug {
+            debug::announce(deployment, port, mapped.seen(&package));
+        }
+        let place = |here| command::Place { here, seen: mapped.seen(here) };
+        let site = command::Site {
+            package: place(&package),
+            layers: layers.as_deref().map(place),
+            scratch: mapped.view.is_none().then_some(scratch.path()),
+            runtime: mapped.seen(self.packages.bootstraps()),
             runtime_api: &address.to_string(),
             initialization: start.initialization,
             stream: &start.stream,
             endpoint: &self.endpoint,
         };
-        let command = match deployment.runtime.family {
-            Family::Python => {
-                let python = self.interpreters.python(&deployment.runtime.version).await?;
-                let sdks = command::PythonSdks {
-                    aws: self.python_sdk.as_deref(),
-                    debugpy: self.debugpy.as_deref().filter(|_| deployment.debug.is_some()),
-                };
-                command::python(
-                    deployment,
-                    &site,
-                    &python,
-                    self.packages.python_bootstrap(),
-                    &self.packages.byte_code(&deployment.code),
-                    &sdks,
-                )
-            }
-            Family::Node => {
-                let node = self.interpreters.node(&deployment.runtime.version).await?;
-                command::node(
-                    deployment,
-                    &site,
-                    &node,
-                    self.packages.node_bootstrap(),
-                    self.node_sdk.as_deref(),
-                )
-            }
-            Family::Provided => command::provided(deployment, &site)?,
-            Family::Other | Family::Image => return Err(unsupported(deployment)),
-        };
-        let extensions = sandbox::external_extensions(layers.as_deref())
+        let mut command = self.command(&standing, &site, &mapped)?;
+        let mut extensions: Vec<_> = sandbox::external_extensions(layers.as_deref())
             .into_iter()
             .map(|path| command::extension(deployment, &site, &path))
             .collect();
+        if let Some(view) = &mapped.view {
+            let commands = extensions.iter_mut().map(|(_, command)| command).chain([&mut command]);
+            commands.for_each(|command| system::enter(command.as_std_mut(), view.clone()));
+        }
         let session = start.session;
-        let running = Sandbox::start((Arc::clone(&session), start.log), scratch, extensions, command)?;
+        let is_ours = deployment.runtime.family != Family::Provided
+            && deployment.wrapper().is_none()
+            && deployment.at_once() == 1;
+        let command = Runtime { command, is_ours };
+        let running = Sandbox::start(
+            (Arc::clone(&session), start.log),
+            (scratch, mapped.address),
+            extensions,
+            command,
+        )?;
         // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
         running.serve(async move {
             let mut connections = tokio::task::JoinSet::new();
-            while let Ok((connection, _)) = listener.accept().await {
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    // A set keeps what has ended until it is asked for.
+                    Some(_) = connections.join_next() => continue,
+                };
+                let Ok((connection, _)) = accepted else { return };
                 let _ = connection.set_nodelay(true);
                 connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
             }
@@ -117,24 +138,128 @@ impl ProcessExecutor {
     }
 }
 
+/// What an environment is made of, as it stands on this machine.
+struct Standing<'a> {
+    deployment: &'a Deployment,
+    package: &'a Path,
+    layers: Option<&'a Path>,
+    scratch: &'a Path,
+    byte_code: PathBuf,
+    interpreter: Option<&'a Interpreter>,
+}
+
+/// Where the processes of an environment see folders of this machine.
+struct Mapped {
+    view: Option<View>,
+    /// Folders here, and there.
+    places: Vec<(PathBuf, PathBuf)>,
+    /// Where extensions listen.
+    address: Ipv4Addr,
+}
+
+impl Mapped {
+    fn seen<'a>(&'a self, here: &'a Path) -> &'a Path {
+        self.places.iter().find(|(from, _)| from == here).map_or(here, |(_, to)| to)
+    }
+}
+
 impl ProcessExecutor {
+    async fn interpreter(&self, deployment: &Deployment) -> Result<Option<Arc<Interpreter>>, ExecutorError> {
+        let version = &deployment.runtime.version;
+        match deployment.runtime.family {
+            Family::Python => self.interpreters.python(version).await.map(Some),
+            Family::Node => self.interpreters.node(version).await.map(Some),
+            Family::Provided | Family::Other | Family::Image => Ok(None),
+        }
+    }
+
+    /// Arranges what an environment sees, as Lambda has it where that is possible.
+    fn mapped(&self, standing: &Standing<'_>) -> io::Result<Mapped> {
+        let here = Mapped { view: None, places: Vec::new(), address: Ipv4Addr::LOCALHOST };
+        if !self.has_views || standing.interpreter.is_some_and(|python| view::hides(&python.path)) {
+            return Ok(here);
+        }
+        let ours = [
+            ("byte-code", Some(standing.byte_code.as_path())),
+            ("python-sdk", self.python_sdk.as_deref()),
+            ("debugpy", self.debugpy.as_deref()),
+            ("node-sdk", self.node_sdk.as_deref()),
+        ];
+        std::fs::create_dir_all(&standing.byte_code)?;
+        let ours: Vec<_> = ours.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();
+        let address = self.next_address();
+        let view = View::of(&Shown {
+            package: standing.package,
+            layers: standing.layers,
+            scratch: standing.scratch,
+            runtime: self.packages.bootstraps(),
+            ours: &ours,
+            kept: standing.deployment.code.folders.get(1..).unwrap_or_default(),
+            root: self.packages.root(),
+            address,
+        })?;
+        let mut places = vec![
+            (standing.package.to_owned(), PathBuf::from(view::TASK)),
+            (self.packages.bootstraps().to_owned(), PathBuf::from(view::RUNTIME)),
+        ];
+        places.extend(standing.layers.map(|layers| (layers.to_owned(), PathBuf::from(view::OPT))));
+        places.extend(ours.iter().map(|(name, path)| (path.to_path_buf(), Path::new(view::OURS).join(name))));
+        Ok(Mapped { view: Some(view), places, address })
+    }
+
+    /// An address of this machine's own for the extensions of one environment: they share its ports.
+    fn next_address(&self) -> Ipv4Addr {
+        let number = self.addresses.fetch_add(1, Ordering::Relaxed) % (1 << 22);
+        let [_, high, middle, low] = (number + (64 << 16)).to_be_bytes();
+        Ipv4Addr::new(127, high, middle, low)
+    }
+
+    fn command(
+        &self,
+        standing: &Standing<'_>,
+        site: &command::Site<'_>,
+        mapped: &Mapped,
+    ) -> Result<Command, ExecutorError> {
+        let deployment = standing.deployment;
+        let bootstrap = |path: &Path| site.runtime.join(path.file_name().unwrap_or_default());
+        match (deployment.runtime.family, standing.interpreter) {
+            (Family::Python, Some(python)) => {
+                let sdks = command::PythonSdks {
+                    aws: self.python_sdk.as_deref().map(|path| mapped.seen(path)),
+                    debugpy: self.debugpy.as_deref().filter(|_| deployment.debug.is_some()),
+                };
+                let sdks =
+                    command::PythonSdks { debugpy: sdks.debugpy.map(|path| mapped.seen(path)), ..sdks };
+                let program = bootstrap(self.packages.python_bootstrap());
+                let byte_code = mapped.seen(&standing.byte_code);
+                Ok(command::python(deployment, site, python, &program, byte_code, &sdks))
+            }
+            (Family::Node, Some(node)) => {
+                let program = bootstrap(self.packages.node_bootstrap());
+                let sdk = self.node_sdk.as_deref().map(|path| mapped.seen(path));
+                Ok(command::node(deployment, site, node, &program, sdk))
+            }
+            (Family::Provided, _) => command::provided(deployment, site),
+            _ => Err(unsupported(deployment)),
+        }
+    }
+
     /// The folder that an environment runs from.
     async fn package(&self, deployment: &Deployment) -> Result<PathBuf, ExecutorError> {
         let Some(port) = deployment.debug else { return self.packages.unpacked(&deployment.code).await };
-        debug::wait_until_free(port).await?;
-        let folder = if deployment.code.folders.is_empty() {
-            self.packages.unpacked(&deployment.code).await?
+        drop(debug::listen(port).await?);
+        if deployment.code.folders.is_empty() {
+            self.packages.unpacked(&deployment.code).await
         } else {
-            self.packages.laid_out(&deployment.function, &deployment.code).await?
-        };
-        debug::announce(deployment, port, &folder);
-        Ok(folder)
+            self.packages.laid_out(&deployment.function, &deployment.code).await
+        }
     }
 }
 
 impl Executor for ProcessExecutor {
     fn describe(&self) -> String {
-        format!("process ({})", self.why)
+        let lacks = if self.has_views { "" } else { ", without /var/task, /opt and a /tmp of their own" };
+        format!("process ({}{lacks})", self.why)
     }
 
     fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>> {

@@ -27,6 +27,8 @@ pub(crate) struct Packages {
     cache: PathBuf,
     /// This process's own: bootstraps and scratch folders. Swept when the process is gone.
     own: PathBuf,
+    bootstraps: PathBuf,
+    root: PathBuf,
     /// Functions under a debugger, by name.
     debug: PathBuf,
     python: PathBuf,
@@ -53,19 +55,39 @@ impl Packages {
         make_private(&own)?;
         let cache = shared.unwrap_or_else(|| own.join("packages"));
         make_private(&cache)?;
-        let (python, node) = (own.join("tule_bootstrap.py"), own.join("tule_bootstrap.mjs"));
+        let (bootstraps, root) = (own.join("runtime"), own.join("root"));
+        make_private(&bootstraps)?;
+        make_private(&root)?;
+        let (python, node) = (bootstraps.join("tule_bootstrap.py"), bootstraps.join("tule_bootstrap.mjs"));
         std::fs::write(&python, PYTHON)?;
         std::fs::write(&node, NODE)?;
         Ok(Self {
             debug: base.join("debug"),
             cache,
             own,
+            bootstraps,
+            root,
             python,
             node,
             blobs,
             unpacked: DashMap::new(),
             merged: DashMap::new(),
         })
+    }
+
+    /// The folder of the bootstraps.
+    pub(crate) fn bootstraps(&self) -> &Path {
+        &self.bootstraps
+    }
+
+    /// An empty folder, which views are built in; each has its own there.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// This process's own folder.
+    pub(crate) fn own(&self) -> &Path {
+        &self.own
     }
 
     pub(crate) fn python_bootstrap(&self) -> &Path {
@@ -211,6 +233,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // What the environment takes for this machine's names is beside it.
+        let _ = std::fs::remove_file(self.0.with_extension("hosts"));
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::Ipv4Addr,
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     process::Stdio,
@@ -50,7 +51,20 @@ struct Stage {
     served: JoinSet<()>,
 }
 
-const CONNECT: &str = "connect to the function's process";
+/// What is started when the extensions have registered.
+pub(crate) struct Runtime {
+    pub(crate) command: Command,
+    /// It is one of our bootstraps, which takes a connection as its standard input. Others have nothing there, as on
+    /// Lambda, and come by the address that they are told.
+    pub(crate) is_ours: bool,
+}
+
+/// A connection: one end as a process' standard input, and ours.
+fn connected() -> io::Result<(Stdio, UnixStream)> {
+    let (ours, theirs) = StdUnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((Stdio::from(OwnedFd::from(theirs)), UnixStream::from_std(ours)?))
+}
 
 /// Extensions of a function: every file in this folder of its layers.
 pub(crate) fn external_extensions(layers: Option<&Path>) -> Vec<PathBuf> {
@@ -61,13 +75,13 @@ pub(crate) fn external_extensions(layers: Option<&Path>) -> Vec<PathBuf> {
     found
 }
 
-/// Ports of extensions are this machine's own.
-struct Loopback;
+/// Ports of extensions are this machine's own, at an address that stands for the sandbox.
+struct Loopback(Ipv4Addr);
 
 impl Connect for Loopback {
     fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+            let stream = TcpStream::connect((self.0, port)).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
@@ -78,11 +92,11 @@ impl Sandbox {
     /// Starts a function: its extensions first, and the runtime when they have registered.
     pub(crate) fn start(
         (session, log): (Arc<Session>, Arc<EnvironmentLog>),
-        scratch: Scratch,
+        (scratch, address): (Scratch, Ipv4Addr),
         extensions: Vec<(String, Command)>,
-        runtime: Command,
+        runtime: Runtime,
     ) -> Result<Self, ExecutorError> {
-        session.telemetry.connect_by(Arc::new(Loopback));
+        session.telemetry.connect_by(Arc::new(Loopback(address)));
         let stage = Stage { extensions: Vec::new(), runtime: None, stopped: false, served: JoinSet::new() };
         let inner = Arc::new(Inner {
             session,
@@ -154,16 +168,18 @@ impl Inner {
         }
     }
 
-    /// Starts the runtime with one end of a connection as its standard input.
-    fn start_runtime(self: &Arc<Self>, command: Command) -> Result<(), ExecutorError> {
-        let (ours, theirs) = StdUnixStream::pair().map_err(failed(CONNECT))?;
-        ours.set_nonblocking(true).map_err(failed(CONNECT))?;
-        let connection = UnixStream::from_std(ours).map_err(failed(CONNECT))?;
+    /// Starts the runtime; a bootstrap of ours with one end of a connection as its standard input.
+    fn start_runtime(self: &Arc<Self>, Runtime { command, is_ours }: Runtime) -> Result<(), ExecutorError> {
+        let (input, connection) = if is_ours {
+            let (input, connection) = connected().map_err(failed("connect to the function's process"))?;
+            (input, Some(connection))
+        } else {
+            (Stdio::null(), None)
+        };
         let mut stage = self.lock();
         if stage.stopped {
             return Err(ExecutorError::Failed("The environment was stopped before it began.".to_owned()));
         }
-        let input = Stdio::from(OwnedFd::from(theirs));
         let started = child::spawn(command, input, Source::Function, Arc::clone(&self.log));
         let child = started.map_err(|NotStarted(error)| match error.raw_os_error() {
             Some(libc::ENOEXEC) => not_runnable("exec format error"),
@@ -176,7 +192,9 @@ impl Inner {
             exit.send_replace(Some(how.unwrap_or_else(|| Exit::Lost("its end was not reported".to_owned()))));
         });
         stage.runtime = Some(child);
-        stage.served.spawn(runtime_api::serve::serve(Arc::clone(&self.session), connection));
+        if let Some(connection) = connection {
+            stage.served.spawn(runtime_api::serve::serve(Arc::clone(&self.session), connection));
+        }
         Ok(())
     }
 

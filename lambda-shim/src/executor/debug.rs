@@ -1,5 +1,5 @@
-//! Functions under a debugger: debugpy for Python, the inspector for Node.js. The bootstraps start it and wait for
-//! somebody to attach before the function's code is loaded.
+//! Functions under a debugger: debugpy for Python, the inspector for Node.js. The bootstraps of local processes start it,
+//! and in containers a script around the runtime; it waits for somebody to attach before the function's code is loaded.
 
 use std::{path::Path, time::Duration};
 
@@ -8,17 +8,17 @@ use tokio::net::TcpListener;
 use crate::{environment::deployment::Deployment, executor::ExecutorError, function::runtimes::Family};
 
 /// The variable that tells a bootstrap the port. It is gone when the function's code runs.
-pub(super) const VARIABLE: &str = "TULE_DEBUG_PORT";
+pub(crate) const VARIABLE: &str = "TULE_DEBUG_PORT";
 
 /// An environment that is being replaced keeps its port for a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Waits until nothing listens on the port.
-pub(super) async fn wait_until_free(port: u16) -> Result<(), ExecutorError> {
+/// Listens on the port, as soon as nothing else does.
+pub(super) async fn listen(port: u16) -> Result<TcpListener, ExecutorError> {
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
         match TcpListener::bind(("127.0.0.1", port)).await {
-            Ok(_) => return Ok(()),
+            Ok(listener) => return Ok(listener),
             Err(_) if tokio::time::Instant::now() < end => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
