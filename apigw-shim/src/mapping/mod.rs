@@ -5,12 +5,16 @@ mod input;
 pub(crate) mod parameters;
 mod util;
 
-use std::{rc::Rc, sync::Arc};
+use std::{borrow::Cow, rc::Rc, sync::Arc};
 
 use serde_json::{Map, Value as Json, json};
 use vtl::{Context, Heap, Key, MapId, RenderError, Template, Value};
 
-use crate::rest_api::{compiled::RestStage, exchange::Exchange, record::Texts};
+use crate::rest_api::{
+    compiled::RestStage,
+    exchange::{Exchange, context_values},
+    record::Texts,
+};
 use proxy_events::Incoming;
 
 use input::Input;
@@ -51,13 +55,13 @@ pub(crate) fn text(value: &Json) -> String {
     }
 }
 
-/// What a template is given.
+/// What a template is given. What it does not mention is not made.
 pub(crate) struct Data<'a> {
     pub body: &'a str,
     pub path: &'a [(String, String)],
     pub query: &'a [(String, String)],
-    pub headers: Vec<(String, String)>,
-    pub context: Map<String, Json>,
+    pub headers: &'a dyn Fn() -> Vec<(String, String)>,
+    pub context: &'a dyn Fn() -> Map<String, Json>,
     pub variables: Option<&'a Texts>,
     pub overrides: Overrides,
 }
@@ -65,10 +69,21 @@ pub(crate) struct Data<'a> {
 /// Renders a template; its text, and the overrides as it left them.
 pub(crate) fn render(template: &Template, data: Data<'_>) -> Result<(String, Overrides), RenderError> {
     let mut context = Context::default();
+    if template.mentions("input") {
+        let input = Input::new(data.body, data.path, data.query, (data.headers)());
+        context.set("input", Value::Host(Rc::new(input)));
+    }
+    context.set("util", Value::Host(Rc::new(util::Util)));
+    if template.mentions("stageVariables") {
+        let variables = texts(&mut context.heap, data.variables.into_iter().flatten())?;
+        context.set("stageVariables", variables);
+    }
+    if !template.mentions("context") {
+        return Ok((template.render(&mut context)?, data.overrides));
+    }
     let heap = &mut context.heap;
-    let variables = texts(heap, data.variables.into_iter().flatten())?;
-    let mut values = Vec::with_capacity(data.context.len() + 2);
-    for (name, value) in &data.context {
+    let mut values = Vec::new();
+    for (name, value) in &(data.context)() {
         values.push((Key::from(name.as_str()), silent(heap, value)?));
     }
     let request = silent(heap, &data.overrides.request)?;
@@ -76,10 +91,6 @@ pub(crate) fn render(template: &Template, data: Data<'_>) -> Result<(String, Ove
     values.push((Key::from("requestOverride"), request.clone()));
     values.push((Key::from("responseOverride"), response.clone()));
     let context_map: MapId = heap.silent_map(values)?;
-    let input = Input::new(data.body, data.path, data.query, data.headers);
-    context.set("input", Value::Host(Rc::new(input)));
-    context.set("util", Value::Host(Rc::new(util::Util)));
-    context.set("stageVariables", variables);
     context.set("context", Value::Map(context_map));
     let text = template.render(&mut context)?;
     let overrides =
@@ -111,24 +122,23 @@ pub(crate) fn render_for(
     body: &[u8],
 ) -> Result<String, RenderError> {
     let body = String::from_utf8_lossy(body);
-    let headers = exchange.request.header_pairs();
     let data = Data {
         body: &body,
         path: &exchange.path_parameters,
         query: &exchange.query,
-        headers: headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
-        context: crate::rest_api::exchange::context_values(
-            exchange.stage,
-            exchange.request,
-            exchange.trail,
-            None,
-        ),
+        headers: &|| owned(exchange.request.header_pairs()),
+        context: &|| context_values(exchange.stage, exchange.request, exchange.trail, None),
         variables: exchange.stage.variables.as_ref(),
         overrides: exchange.overrides(),
     };
     let (text, overrides) = render(template, data)?;
     exchange.keep_overrides(overrides);
     Ok(text)
+}
+
+/// Pairs that outlive what they are of.
+pub(crate) fn owned(pairs: Vec<(Cow<'_, str>, Cow<'_, str>)>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 /// What the templates and parameters of a gateway response are given.
@@ -143,16 +153,12 @@ impl ErrorSource<'_> {
     pub fn render(&self, template: &str) -> Option<String> {
         let template = Template::parse(template).ok()?;
         let body = String::from_utf8_lossy(&self.request.body);
-        let headers = self.request.header_pairs();
         let data = Data {
             body: &body,
             path: &[],
             query: &self.request.query_pairs(),
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
-            context: self.context.clone(),
+            headers: &|| owned(self.request.header_pairs()),
+            context: &|| self.context.clone(),
             variables: self.stage.variables.as_ref(),
             overrides: Overrides::default(),
         };
@@ -173,7 +179,7 @@ impl ErrorSource<'_> {
             path: &path.unwrap_or_default(),
             query: &self.request.query_pairs(),
             body: &self.request.body,
-            context: &self.context,
+            context: &&self.context,
             variables: self.stage.variables.as_ref(),
             response_headers: None,
         };

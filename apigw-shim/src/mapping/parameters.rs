@@ -1,5 +1,7 @@
 //! Parameter mappings: `integration.request.header.x` from `method.request.querystring.y`, and their like.
 
+use std::ops::Deref;
+
 use http::HeaderMap;
 use jsonpath::JsonPath;
 use serde_json::{Map, Value as Json};
@@ -46,7 +48,7 @@ pub(crate) struct View<'a> {
     pub query: &'a [(String, String)],
     /// The body of the request, or of the integration's answer.
     pub body: &'a [u8],
-    pub context: &'a Map<String, Json>,
+    pub context: &'a dyn Deref<Target = Map<String, Json>>,
     pub variables: Option<&'a Texts>,
     pub response_headers: Option<&'a HeaderMap>,
 }

@@ -19,8 +19,8 @@ fn run(case: &Value, template: &str, overrides: Overrides) -> Result<(String, Ov
         body: case["input"]["body"].as_str().unwrap_or_default(),
         path: &pairs(&params["path"]),
         query: &pairs(&params["querystring"]),
-        headers: pairs(&params["header"]),
-        context: case["context"].as_object().cloned().unwrap_or_else(Map::new),
+        headers: &|| pairs(&params["header"]),
+        context: &|| case["context"].as_object().cloned().unwrap_or_else(Map::new),
         variables: Some(&variables),
         overrides,
     };

@@ -21,11 +21,11 @@ use serde_json::Value;
 use super::{
     authorize,
     compiled::CompiledIntegration,
-    exchange::{Exchange, context_values},
+    exchange::Exchange,
     gateway_response::{GatewayError, ResponseType},
     integration_response::Answer,
 };
-use crate::{State, mapping::parameters::View};
+use crate::State;
 
 /// The largest answer that is kept.
 const MOST_ANSWER: usize = 1 << 20;
@@ -186,16 +186,8 @@ fn key(exchange: &Exchange<'_>, integration: &CompiledIntegration) -> String {
     let mut parts =
         vec![Some(integration.cache_namespace.clone()), Some(exchange.request.method.to_string())];
     if !integration.cache_key.is_empty() {
-        let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
-        let view = View {
-            request: exchange.request,
-            path: &exchange.path_parameters,
-            query: &exchange.query,
-            body: &exchange.request.body,
-            context: &context,
-            variables: exchange.stage.variables.as_ref(),
-            response_headers: None,
-        };
+        let context = exchange.context();
+        let view = exchange.view(&context);
         parts.extend(integration.cache_key.iter().map(|source| source.value(&view)));
     }
     Value::from(parts).to_string()

@@ -1,6 +1,8 @@
 //! A request on its way through a REST API's pipeline: what was asked of which method.
 
 use std::{
+    cell::LazyCell,
+    ops::Deref,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -13,7 +15,10 @@ use super::{
     compiled::{CompiledMethod, CompiledResource, RestStage},
     gateway_response::GatewayError,
 };
-use crate::{mapping::Overrides, metering::ApiKey};
+use crate::{
+    mapping::{Overrides, parameters::View},
+    metering::ApiKey,
+};
 use proxy_events::Incoming;
 use runtime::Timestamp;
 
@@ -56,6 +61,24 @@ pub(crate) struct Exchange<'r> {
 }
 
 impl Exchange<'_> {
+    /// `$context`, made when something first asks for it.
+    pub fn context(&self) -> LazyCell<Map<String, Value>, impl FnOnce() -> Map<String, Value>> {
+        LazyCell::new(|| context_values(self.stage, self.request, self.trail, None))
+    }
+
+    /// What mapping expressions see of the request.
+    pub fn view<'v>(&'v self, context: &'v dyn Deref<Target = Map<String, Value>>) -> View<'v> {
+        View {
+            request: self.request,
+            path: &self.path_parameters,
+            query: &self.query,
+            body: &self.request.body,
+            context,
+            variables: self.stage.variables.as_ref(),
+            response_headers: None,
+        }
+    }
+
     /// What templates have set so far.
     pub fn overrides(&self) -> Overrides {
         self.overrides.lock().unwrap_or_else(PoisonError::into_inner).clone()

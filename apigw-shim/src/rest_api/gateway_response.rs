@@ -147,7 +147,8 @@ impl GatewayError {
 
     /// The integration could not be reached: 504.
     pub fn failure(reason: impl Into<String>) -> Self {
-        Self { reason: Some(reason.into()), ..Self::new(T::IntegrationFailure, "Internal server error") }
+        let message = "Network error communicating with endpoint";
+        Self { reason: Some(reason.into()), ..Self::new(T::IntegrationFailure, message) }
     }
 
     /// The integration took too long: 504.

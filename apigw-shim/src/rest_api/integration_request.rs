@@ -10,15 +10,12 @@ use vtl::Template;
 use super::{
     compiled::{CompiledIntegration, ContentHandling, Kind, Passthrough, ServiceCall},
     content,
-    exchange::{Exchange, context_values},
+    exchange::Exchange,
     gateway_response::{GatewayError, ResponseType},
 };
 use crate::{
     integrate,
-    mapping::{
-        self, Overrides, interpolate,
-        parameters::{Target, View},
-    },
+    mapping::{self, Overrides, interpolate, parameters::Target},
 };
 use proxy_events::{encode_path, is_binary, is_framing};
 
@@ -232,16 +229,8 @@ fn sent(
     mut headers: HeaderMap,
     mut query: String,
 ) -> Result<Sent, GatewayError> {
-    let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
-    let view = View {
-        request: exchange.request,
-        path: &exchange.path_parameters,
-        query: &exchange.query,
-        body: &exchange.request.body,
-        context: &context,
-        variables: exchange.stage.variables.as_ref(),
-        response_headers: None,
-    };
+    let context = exchange.context();
+    let view = exchange.view(&context);
     let overrides = exchange.overrides();
     let mapped = integration.parameters.iter().filter_map(|mapping| {
         let value = mapping.source.value(&view)?;

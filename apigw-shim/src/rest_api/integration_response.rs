@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::{
     compiled::{CompiledResponse, ContentHandling},
     content,
-    exchange::context_values,
     gateway_response::GatewayError,
     integration_request::Prepared,
 };
@@ -73,16 +72,8 @@ pub(crate) fn map(prepared: &Prepared<'_>, reply: Reply) -> Result<Answer, Gatew
     })?;
     let mut answer = HeaderMap::new();
     set(&mut answer, "content-type", &content_type);
-    let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
-    let view = View {
-        request: exchange.request,
-        path: &exchange.path_parameters,
-        query: &exchange.query,
-        body: &body,
-        context: &context,
-        variables: exchange.stage.variables.as_ref(),
-        response_headers: Some(&headers),
-    };
+    let context = exchange.context();
+    let view = View { body: &body, response_headers: Some(&headers), ..exchange.view(&context) };
     for (target, source) in &response.parameters {
         let name = target.strip_prefix("method.response.header.").filter(|_| declared.contains(target));
         if let Some((name, value)) = name.zip(source.value(&view)) {

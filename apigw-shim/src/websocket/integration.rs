@@ -175,20 +175,17 @@ impl Call<'_> {
     }
 
     fn render(&self, template: &vtl::Template, body: &str) -> Result<Bytes, Failure> {
-        let (query, headers) = match self.event {
-            Event::Connect(request) => {
-                let headers = request.header_pairs().into_iter();
-                let headers = headers.map(|(name, value)| (name.into_owned(), value.into_owned()));
-                (request.query_pairs(), headers.collect())
-            }
-            Event::Message { .. } | Event::Disconnect { .. } => (Vec::new(), Vec::new()),
+        let request = match self.event {
+            Event::Connect(request) => Some(request),
+            Event::Message { .. } | Event::Disconnect { .. } => None,
         };
+        let headers = || request.map(|request| mapping::owned(request.header_pairs())).unwrap_or_default();
         let data = Data {
             body,
             path: &[],
-            query: &query,
-            headers,
-            context: self.context(),
+            query: &request.map(|request| request.query_pairs()).unwrap_or_default(),
+            headers: &headers,
+            context: &|| self.context(),
             variables: Some(&self.stage.variables),
             overrides: Overrides::default(),
         };

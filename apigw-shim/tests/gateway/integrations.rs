@@ -1,12 +1,12 @@
 //! Integrations that templates speak for: mocks, services, HTTP servers.
 
-use std::net::SocketAddr;
+use std::{future::Future, net::SocketAddr};
 
 use aws_wire::ServiceError;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::rig::{Rig, lambda};
@@ -197,6 +197,64 @@ async fn http_servers_get_the_request_and_their_answer_comes_back() {
     assert!(seen.starts_with("PUT /base/a/b?c=d HTTP/1.1\r\n"), "{seen}");
     assert!(seen.contains("x-own: 1\r\n"), "{seen}");
     assert!(seen.contains(&format!("host: {server}\r\n")), "{seen}");
+}
+
+/// A server that does the same with every connection.
+async fn server<F: Future<Output = ()> + Send>(
+    serve: impl Fn(TcpStream) -> F + Send + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            serve(connection).await;
+        }
+    });
+    address
+}
+
+async fn answering(text: &'static str) -> SocketAddr {
+    server(move |mut connection| async move {
+        let _ = connection.read(&mut [0; 8192]).await;
+        let _ = connection.write_all(text.as_bytes()).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn backends_that_fail_are_told_in_aws_words() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let hangs = server(|mut connection| async move {
+        let _ = connection.read(&mut [0; 8192]).await;
+        // It is kept, and never answered.
+        std::mem::forget(connection);
+    })
+    .await;
+    let network = "Network error communicating with endpoint";
+    let backends = [
+        ("gone", gone, network),
+        ("hangs", hangs, "Endpoint request timed out"),
+        ("closes", server(|connection| async move { drop(connection) }).await, network),
+        ("garbage", answering("no HTTP at all\r\n\r\n").await, network),
+        ("short", answering("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await, network),
+        ("endless", answering("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n").await, network),
+        ("chunks", answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n").await, network),
+    ];
+    for (part, address, _) in &backends {
+        let resource = rig.resource(&api, &root, part).await;
+        let integration = json!({
+            "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": format!("http://{address}/"),
+            "timeoutInMillis": 300,
+        });
+        rig.method(&api, &resource, "GET", integration).await;
+    }
+    rig.deploy(&api, "dev").await;
+    for (part, _, message) in &backends {
+        let answer = rig.get(&api, &format!("/dev/{part}")).await;
+        assert_eq!((answer.status, answer.json()), (504, json!({"message": message})), "{part}");
+    }
 }
 
 #[tokio::test]

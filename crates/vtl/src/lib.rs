@@ -20,7 +20,7 @@ mod print;
 mod render;
 mod value;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 pub use context::{Context, Limits};
 pub use error::{ParseError, RenderError};
@@ -28,16 +28,35 @@ pub use value::{Heap, Host, Key, ListId, MapId, Value};
 
 /// A parsed template: immutable, cheap to clone, to be rendered any number of times.
 #[derive(Debug, Clone)]
-pub struct Template(Arc<ast::Block>);
+pub struct Template(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
+    block: ast::Block,
+    /// Every word that stands in the text, and so every name that a reference could have.
+    words: HashSet<Box<str>>,
+}
 
 impl Template {
     /// Parses `text`.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::template(text).map(|block| Self(Arc::new(block)))
+        let block = parse::template(text)?;
+        let words = if text.contains('$') {
+            let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-');
+            text.split(|letter| !is_part(letter)).map(Box::from).collect()
+        } else {
+            HashSet::new()
+        };
+        Ok(Self(Arc::new(Parsed { block, words })))
+    }
+
+    /// Whether the template can refer to a value of that name; if not, rendering needs none.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.0.words.contains(name)
     }
 
     /// Renders the template. What it sets stays in `context`, also when it fails.
     pub fn render(&self, context: &mut Context) -> Result<String, RenderError> {
-        render::template(&self.0, context)
+        render::template(&self.0.block, context)
     }
 }

@@ -8,10 +8,10 @@ use crate::{
     State,
     authorizer::function::{self, NoAnswer},
     integrate,
-    mapping::{interpolate, parameters::View, text},
+    mapping::{interpolate, text},
     policy::Policy,
     rest_api::{
-        exchange::{Exchange, context_values},
+        exchange::Exchange,
         gateway_response::{GatewayError, ResponseType},
     },
 };
@@ -38,16 +38,8 @@ pub(super) fn identity(
             Ok(bare.map_or(token, |_| token[7..].trim()).to_owned())
         }
         Kind::Request { sources, .. } => {
-            let context = context_values(exchange.stage, exchange.request, exchange.trail, None);
-            let view = View {
-                request: exchange.request,
-                path: &exchange.path_parameters,
-                query: &exchange.query,
-                body: &exchange.request.body,
-                context: &context,
-                variables: exchange.stage.variables.as_ref(),
-                response_headers: None,
-            };
+            let context = exchange.context();
+            let view = exchange.view(&context);
             let values = sources.iter().map(|source| source.value(&view).filter(|value| !value.is_empty()));
             let values: Option<Vec<String>> = values.collect();
             values.map(|values| values.join("\u{1f}")).ok_or_else(unauthorized)
