@@ -594,3 +594,27 @@ async fn stages_are_served_with_the_address_that_works() {
     rig.http("CreateStage", json!({"ApiId": socket, "StageName": "dev"})).await;
     assert_eq!(rig.gateway.openapi(&socket, "dev"), None);
 }
+
+/// SAM's translator made these of templates that were deployed on AWS.
+#[tokio::test]
+async fn what_sam_makes_is_taken() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/apis/sam/bodies.json");
+    let bodies: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(bodies.len() > 10);
+    let rig = Rig::new();
+    for one in &bodies {
+        let (from, body) = (&one["from"], &one["body"]);
+        if one["kind"] == "REST" {
+            let (api, _) = rig.rest_api().await;
+            let over = json!({"restApiId": api, "mode": "overwrite", "failOnWarnings": true});
+            let put = rig.rest_document("PutRestApi", over, body).await;
+            put.unwrap_or_else(|error| panic!("{from}: {error:?}"));
+            rig.deploy(&api, "dev").await;
+        } else {
+            let made = rig.http("CreateApi", json!({"Name": "n", "ProtocolType": "HTTP"})).await;
+            let again = json!({"ApiId": made["ApiId"], "Body": body.to_string(), "FailOnWarnings": true});
+            let again = rig.http("ReimportApi", again).await;
+            assert_eq!(again["ApiId"], made["ApiId"], "{from}");
+        }
+    }
+}
