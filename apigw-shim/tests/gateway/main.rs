@@ -9,6 +9,7 @@ mod http_api;
 mod integrations;
 mod openapi;
 mod openapi_http;
+mod openapi_malformed;
 mod rest_api;
 mod rig;
 mod stages;

@@ -14,6 +14,21 @@ use crate::{
 /// More media types and validators than any API has.
 const MOST: usize = 1_000;
 
+/// Extensions at a document's root that mean something for REST APIs.
+const EXTENSIONS: &[&str] = &[
+    "api-key-source",
+    "binary-media-types",
+    "documentation",
+    "endpoint-configuration",
+    "gateway-responses",
+    "importexport-version",
+    "minimum-compression-size",
+    "policy",
+    "request-validator",
+    "request-validators",
+    "security-policy",
+];
+
 /// Settings of the API. `None` is what the document does not speak of.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
@@ -31,6 +46,10 @@ impl Reader<'_> {
     pub(super) fn read_settings(&mut self) -> Settings {
         let document = self.document;
         self.bound("x-amazon-apigateway-binary-media-types");
+        let extensions = document.keys().filter_map(|name| name.strip_prefix("x-amazon-apigateway-"));
+        for name in extensions.filter(|name| !EXTENSIONS.contains(name)) {
+            self.notes.warn(format!("Unknown extension 'x-amazon-apigateway-{name}'. Ignoring."));
+        }
         let mut settings = Settings {
             binary_media_types: strings(document.get("x-amazon-apigateway-binary-media-types"))
                 .into_iter()
