@@ -52,6 +52,11 @@ impl Notes {
         }
     }
 
+    /// Whether no further error would be told.
+    fn is_full(&self) -> bool {
+        self.errors.len() >= MOST_ERRORS
+    }
+
     /// Refuses a document that is in error, or that has warnings where these are to count.
     pub fn verdict(&self, fail_on_warnings: bool) -> Result<(), ServiceError> {
         if !self.errors.is_empty() {
