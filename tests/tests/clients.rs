@@ -27,6 +27,14 @@ fn terraforms_calls_of_api_gateway_see_no_drift() {
 }
 
 #[test]
+fn schemathesis_finds_no_server_error() {
+    let tule = Tule::start(&["--executor", "process"]);
+    if let Some(said) = client(&tule, "python", &["openapi.py"]) {
+        assert!(said.contains("schemathesis is content"), "{said}");
+    }
+}
+
+#[test]
 fn the_sdk_for_javascript_is_content() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "node", &["sdk_client.cjs"]) {

@@ -52,6 +52,11 @@ impl Notes {
         }
     }
 
+    /// Whether no further error would be told.
+    fn is_full(&self) -> bool {
+        self.errors.len() >= MOST_ERRORS
+    }
+
     /// Refuses a document that is in error, or that has warnings where these are to count.
     pub fn verdict(&self, fail_on_warnings: bool) -> Result<(), ServiceError> {
         if !self.errors.is_empty() {
@@ -98,26 +103,27 @@ pub(crate) fn served(state: &State, api: &str, stage: &str) -> Option<Value> {
     Some(document)
 }
 
-/// What an import would say of a document: its warnings, or why it is refused. Nothing is made.
-pub fn examine(body: &[u8]) -> Result<Vec<String>, String> {
-    let read = || {
-        let document = parse(body)?;
-        let options = import::Options::new("us-east-1", "000000000000");
-        let (draft, notes) = import::read(&document, &options)?;
+/// What imports as a REST and as an HTTP API would say of a document: warnings, or why it is refused. Nothing is made.
+pub fn examine(body: &[u8]) -> [Result<Vec<String>, String>; 2] {
+    let options = import::Options::new("us-east-1", "000000000000");
+    let rest = || {
+        let (draft, notes) = import::read(&parse(body)?, &options)?;
         notes.verdict(false)?;
         let blank = rest_api::record::RestApi::default();
         let made = apply::apply(draft, blank, &[], apply::Mode::Overwrite, |length| "x".repeat(length))?;
         serde_json::to_vec(&made.api).map_err(|error| ServiceError::internal(error.to_string()))?;
-        let options = http::import::Options {
-            base_path: import::BasePath::Split,
-            region: options.region,
-            account: options.account,
-        };
-        // What REST APIs may be is, but for its version, what HTTP APIs are asked too.
-        let _ = http::import::read(&document, &options);
         Ok(notes.warnings)
     };
-    read().map_err(|error: ServiceError| error.message)
+    let http = || {
+        let base_path = import::BasePath::Split;
+        let (region, account) = (options.region.clone(), options.account.clone());
+        let (draft, mut notes) =
+            http::import::read(&parse(body)?, &http::import::Options { base_path, region, account })?;
+        notes.verdict(false)?;
+        notes.warnings.extend(draft.info);
+        Ok(notes.warnings)
+    };
+    [rest().map_err(|error: ServiceError| error.message), http().map_err(|error: ServiceError| error.message)]
 }
 
 fn text(members: &Map<String, Value>, name: &str) -> Option<String> {

@@ -67,7 +67,7 @@ pub(crate) fn export(
     extensions: Extensions,
 ) -> Result<(Value, String), ServiceError> {
     let api = rest_api::record(state, live)?;
-    let stage = state.apis.rest_stages.get(&live.child(stage)).ok_or_else(|| invalid("Stage identifier"))?;
+    let stage = state.apis.rest_stages.get(&live.child(stage)).ok_or_else(|| invalid("stage identifier"))?;
     let deployment = state.apis.rest_deployment(live, &stage.deployment_id);
     let deployment = deployment.ok_or_else(|| invalid("Deployment identifier"))?;
     let date = date(deployment.created_date);

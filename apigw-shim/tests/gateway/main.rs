@@ -10,6 +10,7 @@ mod http_api;
 mod integrations;
 mod openapi;
 mod openapi_http;
+mod openapi_malformed;
 mod portals;
 mod rest_api;
 mod rig;

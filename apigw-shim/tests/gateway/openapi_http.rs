@@ -7,7 +7,7 @@ use crate::rig::{Rig, text};
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:orders";
 
-fn everything() -> Value {
+pub fn everything() -> Value {
     let proxy =
         json!({"type": "aws_proxy", "httpMethod": "POST", "uri": FUNCTION, "payloadFormatVersion": "2.0"});
     json!({

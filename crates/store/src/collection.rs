@@ -158,4 +158,33 @@ mod tests {
         assert!(reloaded.page(&prefix, Some(&Key::new().text("z")), 10).is_empty());
         assert!(Collection::<u32>::load(&store, NUMBERS, 2).is_err());
     }
+
+    #[tokio::test]
+    async fn changes_of_several_tables_are_seen_when_they_are_durable() {
+        const OTHERS: Table = Table("test.others");
+        let store = Store::memory();
+        let numbers = Collection::<u32>::load(&store, NUMBERS, 1).unwrap();
+        let others = Collection::<u32>::load(&store, OTHERS, 1).unwrap();
+        numbers.put(Key::new().text("old"), 1).await.unwrap();
+        let mut batch = Batch::new();
+        let new = numbers.stage(&mut batch, Key::new().text("new"), 2).unwrap();
+        let old = numbers.stage_removal(&mut batch, Key::new().text("old"));
+        let other = others.stage(&mut batch, Key::new().text("other"), 3).unwrap();
+        assert!(
+            numbers.get(&Key::new().text("new")).is_none() && others.get(&Key::new().text("other")).is_none()
+        );
+        numbers.commit(batch).await.unwrap();
+        numbers.show(new);
+        numbers.show(old);
+        others.show(other);
+        for (numbers, others) in [
+            (numbers, others),
+            (Collection::load(&store, NUMBERS, 1).unwrap(), Collection::load(&store, OTHERS, 1).unwrap()),
+        ] {
+            let all = |of: &Collection<u32>| {
+                of.page(&Key::new(), None, 10).iter().map(|it| **it).collect::<Vec<_>>()
+            };
+            assert_eq!((all(&numbers), all(&others)), (vec![2], vec![3]));
+        }
+    }
 }

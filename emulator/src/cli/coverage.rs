@@ -17,6 +17,14 @@ pub(crate) async fn run() -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Operations that are not done on purpose, and why.
+const DECIDED: &[(&str, &[&str], &str)] = &[(
+    "apigateway",
+    &["GetSdk", "GetSdkType", "GetSdkTypes"],
+    "AWS's SDK generators are not public; generate a client from the stage's document, which GetExport and \
+     `/_tule/openapi/API/STAGE` give",
+)];
+
 fn page(registry: &Registry) -> String {
     let mut out = String::from(
         "# Coverage\n\nWritten by `tule coverage`. An operation that is not done answers `NotImplemented` (501) and names \
@@ -43,6 +51,9 @@ fn page(registry: &Registry) -> String {
             .partition(|name| done.contains(name));
         let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let _ = writeln!(out, "\n## {}\n\nDone: {}.\n\nNot done: {}.", model.name, list(done), list(missing));
+        for (_, operations, reason) in DECIDED.iter().filter(|(service, ..)| *service == model.name) {
+            let _ = writeln!(out, "\nNot done on purpose: {} ({reason}).", operations.join(", "));
+        }
     }
     out
 }

@@ -9,6 +9,9 @@ const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 const AUTH_TYPE: &str = "x-amazon-apigateway-authtype";
 const SIGNED: &str = "sigv4";
 
+/// More security schemes than any document has.
+const MOST_SCHEMES: usize = 1_000;
+
 /// What a scheme asks of a route's callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
@@ -22,6 +25,10 @@ impl Reader<'_> {
     pub(super) fn read_security(&mut self) {
         let document = self.document;
         let found = object(document, "components").and_then(|all| object(all, "securitySchemes"));
+        if found.is_some_and(|found| found.len() > MOST_SCHEMES) {
+            self.notes.fail(format!("The document has more than {MOST_SCHEMES} security schemes"));
+            return;
+        }
         for (name, scheme) in found.into_iter().flatten() {
             let scheme = reference::resolve(document, scheme).and_then(Value::as_object);
             let Some(scheme) = scheme else {

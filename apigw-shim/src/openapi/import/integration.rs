@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Reader, operation::Given, parameters::declared, responses::is_status};
+use super::{
+    Reader,
+    operation::Given,
+    parameters::{comparable, declared},
+    responses::is_status,
+};
 use crate::{
     openapi::{document, filled, object, strings},
     operations::{check_integration_uri, check_pattern, check_templates, checked_timeout},
@@ -143,10 +148,10 @@ impl<'d> Reader<'d> {
         let parameters = self.read_texts(found, "responseParameters", &place);
         let declares = method.method_responses.get(&status_code);
         let declares = declares.and_then(|response| response.response_parameters.as_ref());
-        for name in parameters.iter().flatten().map(|(name, _)| name) {
-            if !declared(declares, name) {
-                return Err(unmapped(name));
-            }
+        let declared = declared(declares);
+        let mut names = parameters.iter().flatten().map(|(name, _)| name);
+        if let Some(name) = names.find(|name| !declared.contains(&comparable(name))) {
+            return Err(unmapped(name));
         }
         Ok(IntegrationResponse {
             status_code,
@@ -160,12 +165,12 @@ impl<'d> Reader<'d> {
 
 /// What integrations take of a request must be declared by the method.
 fn check_sources(parameters: Option<&BTreeMap<String, String>>, method: &Method) -> Result<(), String> {
-    for source in parameters.into_iter().flatten().map(|(_, source)| source) {
-        let kinds = ["method.request.querystring.", "method.request.header.", "method.request.path."];
-        let is_parameter = kinds.iter().any(|kind| source.starts_with(kind));
-        if is_parameter && !declared(method.request_parameters.as_ref(), source) {
-            return Err(unmapped(source));
-        }
+    let Some(parameters) = parameters else { return Ok(()) };
+    let kinds = ["method.request.querystring.", "method.request.header.", "method.request.path."];
+    let declared = declared(method.request_parameters.as_ref());
+    let mut sources = parameters.values().filter(|source| kinds.iter().any(|kind| source.starts_with(kind)));
+    if let Some(source) = sources.find(|source| !declared.contains(&comparable(source))) {
+        return Err(unmapped(source));
     }
     Ok(())
 }

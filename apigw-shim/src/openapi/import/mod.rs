@@ -200,6 +200,9 @@ impl<'d> Reader<'d> {
             if path.starts_with("x-") {
                 continue;
             }
+            if self.notes.is_full() {
+                break;
+            }
             if path.len() + base.len() > LONGEST_PATH || paths.len() > MOST_RESOURCES {
                 return Err(bad_request("Invalid OpenAPI input. (it has too many or too long paths)"));
             }

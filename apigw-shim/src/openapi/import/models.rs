@@ -14,6 +14,9 @@ use crate::{
 /// More models than any document has.
 const MOST_MODELS: usize = 2_000;
 
+/// More patterns than any document has: each is compiled once to see whether it is one.
+const MOST_PATTERNS: usize = 10_000;
+
 /// What has no meaning in a model: it is about documents, not about bodies.
 const DROPPED: &[&str] =
     &["deprecated", "discriminator", "example", "externalDocs", "readOnly", "writeOnly", "xml"];
@@ -60,8 +63,15 @@ impl<'d> Reader<'d> {
             self.notes.fail(format!("The document has more than {MOST_MODELS} models"));
             return;
         }
+        if found.values().map(patterns).sum::<usize>() > MOST_PATTERNS {
+            self.notes.fail(format!("The document's models have more than {MOST_PATTERNS} patterns"));
+            return;
+        }
         self.models.stubs = found.keys().map(|name| (name.clone(), Value::Object(Map::new()))).collect();
         for (name, schema) in found {
+            if self.notes.is_full() {
+                return;
+            }
             match checked(name, plain(schema), &mut self.models.stubs) {
                 Ok(schema) => self.models.add(name, schema),
                 Err(reason) => {
@@ -150,6 +160,19 @@ fn checked(name: &str, mut schema: Value, stubs: &mut BTreeMap<String, Value>) -
         reference::model(target).map(|name| format!("#/components/schemas/{name}"))
     });
     Ok(schema)
+}
+
+/// How many regular expressions a schema has.
+fn patterns(schema: &Value) -> usize {
+    match schema {
+        Value::Object(members) => {
+            let named = members.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
+            let own = usize::from(members.get("pattern").is_some_and(Value::is_string));
+            named + own + members.values().map(patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// The models that a schema's references name; false where one names none.

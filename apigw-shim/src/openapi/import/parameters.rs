@@ -1,6 +1,6 @@
 //! Parameters and bodies of operations into what methods declare of their requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -97,7 +97,12 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// Where methods of a draft declare what: names of parameters.
-pub(super) fn declared(parameters: Option<&BTreeMap<String, bool>>, name: &str) -> bool {
-    parameters.is_some_and(|parameters| parameters.contains_key(name))
+/// The names of parameters that a method declares. Those of headers are the same in any case.
+pub(super) fn declared(parameters: Option<&BTreeMap<String, bool>>) -> HashSet<String> {
+    parameters.into_iter().flatten().map(|(name, _)| comparable(name)).collect()
+}
+
+/// A parameter's name as [`declared`] has it.
+pub(super) fn comparable(name: &str) -> String {
+    if name.contains(".header.") { name.to_ascii_lowercase() } else { name.to_owned() }
 }

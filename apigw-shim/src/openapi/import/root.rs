@@ -11,6 +11,24 @@ use crate::{
     rest_api::record::{GatewayResponse, RequestValidator},
 };
 
+/// More media types and validators than any API has.
+const MOST: usize = 1_000;
+
+/// Extensions at a document's root that mean something for REST APIs.
+const EXTENSIONS: &[&str] = &[
+    "api-key-source",
+    "binary-media-types",
+    "documentation",
+    "endpoint-configuration",
+    "gateway-responses",
+    "importexport-version",
+    "minimum-compression-size",
+    "policy",
+    "request-validator",
+    "request-validators",
+    "security-policy",
+];
+
 /// Settings of the API. `None` is what the document does not speak of.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
@@ -27,8 +45,16 @@ pub(crate) struct Settings {
 impl Reader<'_> {
     pub(super) fn read_settings(&mut self) -> Settings {
         let document = self.document;
+        self.bound("x-amazon-apigateway-binary-media-types");
+        let extensions = document.keys().filter_map(|name| name.strip_prefix("x-amazon-apigateway-"));
+        for name in extensions.filter(|name| !EXTENSIONS.contains(name)) {
+            self.notes.warn(format!("Unknown extension 'x-amazon-apigateway-{name}'. Ignoring."));
+        }
         let mut settings = Settings {
-            binary_media_types: strings(document.get("x-amazon-apigateway-binary-media-types")),
+            binary_media_types: strings(document.get("x-amazon-apigateway-binary-media-types"))
+                .into_iter()
+                .take(MOST)
+                .collect(),
             security_policy: filled(document, "x-amazon-apigateway-security-policy"),
             endpoint_type: self.options.endpoint_type.clone(),
             ..Settings::default()
@@ -81,9 +107,22 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn read_validators(&self) -> Vec<RequestValidator> {
+    /// Refuses a document with more of something than any API has.
+    fn bound(&mut self, name: &str) {
+        let count = match self.document.get(name) {
+            Some(Value::Array(items)) => items.len(),
+            Some(Value::Object(members)) => members.len(),
+            _ => 0,
+        };
+        if count > MOST {
+            self.notes.fail(format!("{name} has more than {MOST} entries"));
+        }
+    }
+
+    pub(super) fn read_validators(&mut self) -> Vec<RequestValidator> {
+        self.bound("x-amazon-apigateway-request-validators");
         let all = object(self.document, "x-amazon-apigateway-request-validators").into_iter().flatten();
-        let validators = all.filter_map(|(name, validator)| {
+        let validators = all.take(MOST).filter_map(|(name, validator)| {
             let members = validator.as_object()?;
             Some(RequestValidator {
                 id: String::new(),

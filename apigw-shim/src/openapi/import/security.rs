@@ -15,6 +15,9 @@ const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 const AUTH_TYPE: &str = "x-amazon-apigateway-authtype";
 const AUTH: &str = "x-amazon-apigateway-auth";
 
+/// More security definitions than any document has.
+const MOST_SCHEMES: usize = 1_000;
+
 /// What a security scheme asks of a method's callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scheme {
@@ -36,6 +39,10 @@ impl Reader<'_> {
                 object(document, "components").and_then(|all| object(all, "securitySchemes"))
             }
         };
+        if found.is_some_and(|found| found.len() > MOST_SCHEMES) {
+            self.notes.fail(format!("The document has more than {MOST_SCHEMES} security definitions"));
+            return Vec::new();
+        }
         let mut authorizers = Vec::new();
         let mut schemes = BTreeMap::new();
         for (name, scheme) in found.into_iter().flatten() {
