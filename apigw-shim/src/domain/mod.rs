@@ -7,7 +7,10 @@ pub(crate) mod check;
 pub(crate) mod record;
 mod route;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use dashmap::DashMap;
 use runtime::Scope;
@@ -26,6 +29,8 @@ const RULES: Table = Table("apigateway.routingrules");
 pub(crate) struct Domains {
     /// By their names in small letters.
     routes: DashMap<String, Arc<Routes>>,
+    /// How many there are: most users have none, and every request asks.
+    count: AtomicUsize,
     domains: Collection<Domain>,
     mappings: Collection<Mapping>,
     rules: Collection<Rule>,
@@ -37,6 +42,7 @@ impl Domains {
     pub fn load(store: &Store) -> Result<Self, StoreError> {
         let domains = Self {
             routes: DashMap::new(),
+            count: AtomicUsize::new(0),
             domains: Collection::load(store, DOMAINS, VERSION)?,
             mappings: Collection::load(store, MAPPINGS, VERSION)?,
             rules: Collection::load(store, RULES, VERSION)?,
@@ -59,6 +65,9 @@ impl Domains {
 
     /// The domain that a host in small letters is: by its name, else as one of all below another.
     pub fn at(&self, host: &str) -> Option<Arc<Routes>> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let get = |name: &str| self.routes.get(name).map(|found| Arc::clone(&found));
         get(host).or_else(|| get(&format!("*.{}", host.split_once('.')?.1)))
     }
@@ -112,7 +121,9 @@ impl Domains {
             self.rules.remove(&key.clone().text(&rule.id)).await?;
         }
         self.domains.remove(&key).await?;
-        self.routes.remove(&routes.domain.name.to_ascii_lowercase());
+        if self.routes.remove(&routes.domain.name.to_ascii_lowercase()).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -148,7 +159,9 @@ impl Domains {
         let rules = self.rules.page(&key, None, usize::MAX);
         let mappings = self.mappings.page(&key, None, usize::MAX);
         let routes = Routes::new(scope.clone(), Arc::clone(domain), rules, mappings);
-        self.routes.insert(domain.name.to_ascii_lowercase(), Arc::new(routes));
+        if self.routes.insert(domain.name.to_ascii_lowercase(), Arc::new(routes)).is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -282,3 +282,35 @@ async fn client_certificates_are_real_and_kept() {
     rig.rest("DeleteClientCertificate", of.clone()).await;
     assert_eq!(rig.rest_refuses("GetClientCertificate", of).await.status, 404);
 }
+
+#[tokio::test]
+async fn web_sockets_are_opened_below_a_base_path() {
+    let rig = Rig::new();
+    let given =
+        json!({"Name": "s", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.a"});
+    let api = text(&rig.http("CreateApi", given).await, "ApiId");
+    rig.http("CreateStage", json!({"ApiId": api, "StageName": "dev", "AutoDeploy": true})).await;
+    let change = json!({"ApiId": api, "DisableExecuteApiEndpoint": true});
+    rig.http("UpdateApi", change).await;
+    domain(&rig, "ws.example.com").await;
+    let mapping =
+        json!({"DomainName": "ws.example.com", "ApiId": api, "Stage": "dev", "ApiMappingKey": "chat"});
+    rig.http("CreateApiMapping", mapping).await;
+    let open = async |path: &str| {
+        let request = http::Request::get(path)
+            .header("host", "ws.example.com")
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let addressed = rig.gateway.at_domain("ws.example.com", &mut parts)?;
+        rig.gateway.connect(&addressed, &parts, [127, 0, 0, 1].into()).await
+    };
+    assert!(matches!(open("/chat").await, Some(apigw_shim::Opening::Accepted(..))));
+    assert!(matches!(open("/chat/dev").await, Some(apigw_shim::Opening::Refused(_))));
+    assert!(open("/other").await.is_none());
+    let signed = [("authorization", "AWS4-HMAC-SHA256 Credential=t/1/r/execute-api/aws4_request")];
+    let gone = rig.send_to("ws.example.com", "GET /chat/@connections/nobody", &signed).await;
+    assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, Some("GoneException")));
+}
