@@ -126,8 +126,9 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
+            let is_forged = bad_signature(state, &parts, &body).is_some();
             let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
-            http_api::pipeline::answer(state, &stage, &incoming).await
+            http_api::pipeline::answer(state, &stage, &incoming, is_forged).await
         }
         Kind::Socket(_) => forbidden(),
     }
