@@ -17,12 +17,13 @@ use runtime::Scope;
 use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::apis::scope_key;
-use record::{Domain, Mapping, Rule};
+use record::{Association, Domain, Mapping, Rule};
 pub(crate) use route::Routes;
 
 const VERSION: u32 = 1;
 const DOMAINS: Table = Table("apigateway.domainnames");
 const MAPPINGS: Table = Table("apigateway.basepathmappings");
+const ASSOCIATIONS: Table = Table("apigateway.domainnameaccessassociations");
 const RULES: Table = Table("apigateway.routingrules");
 
 /// All custom domain names.
@@ -34,6 +35,7 @@ pub(crate) struct Domains {
     domains: Collection<Domain>,
     mappings: Collection<Mapping>,
     rules: Collection<Rule>,
+    pub associations: Collection<Association>,
     /// Held while domains, mappings and rules change.
     pub changing: tokio::sync::Mutex<()>,
 }
@@ -46,6 +48,7 @@ impl Domains {
             domains: Collection::load(store, DOMAINS, VERSION)?,
             mappings: Collection::load(store, MAPPINGS, VERSION)?,
             rules: Collection::load(store, RULES, VERSION)?,
+            associations: Collection::load(store, ASSOCIATIONS, VERSION)?,
             changing: tokio::sync::Mutex::default(),
         };
         for (key, _) in store.scan(DOMAINS, &Key::new(), None, usize::MAX)? {
@@ -72,15 +75,22 @@ impl Domains {
         get(host).or_else(|| get(&format!("*.{}", host.split_once('.')?.1)))
     }
 
-    /// The domain of that name, with its rules and mappings.
-    pub fn find(&self, scope: &Scope, name: &str) -> Option<Arc<Routes>> {
+    /// The domain that operations mean by a name and an id, with its rules and mappings.
+    pub fn find(&self, scope: &Scope, name: &str, id: Option<&str>) -> Option<Arc<Routes>> {
         let found = self.routes.get(&name.to_ascii_lowercase()).map(|found| Arc::clone(&found));
-        found.filter(|found| found.scope == *scope)
+        found.filter(|found| found.scope == *scope && found.domain.is_meant(id))
     }
 
     /// Whether there is a domain of that name in any account or region.
     pub fn is_taken(&self, name: &str) -> bool {
         self.routes.contains_key(&name.to_ascii_lowercase())
+    }
+
+    /// Whether a private domain can be reached from anywhere.
+    pub fn is_reachable(&self, of: &Routes) -> bool {
+        let arn = of.domain.arn(&of.scope);
+        let all = self.associations.page(&scope_key(&of.scope), None, usize::MAX);
+        all.iter().any(|association| association.domain_arn == arn)
     }
 
     /// At most `limit` domains of a scope by their names, from behind `after`.
@@ -111,11 +121,17 @@ impl Domains {
         Ok(domain)
     }
 
-    /// Removes a domain, and its mappings and rules before it: none must come back with another of its name.
+    /// Removes a domain, and what belongs to it before it: nothing must come back with another of its name.
     pub async fn remove(&self, routes: &Routes) -> Result<(), StoreError> {
         let key = domain_key(&routes.scope, &routes.domain.name);
         for mapping in &routes.mappings {
             self.mappings.remove(&key.clone().text(&mapping.id)).await?;
+        }
+        let arn = routes.domain.arn(&routes.scope);
+        for association in self.associations.page(&scope_key(&routes.scope), None, usize::MAX) {
+            if association.domain_arn == arn {
+                self.associations.remove(&scope_key(&routes.scope).text(&association.arn)).await?;
+            }
         }
         for rule in &routes.rules {
             self.rules.remove(&key.clone().text(&rule.id)).await?;
