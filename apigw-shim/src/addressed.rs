@@ -2,17 +2,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use aws_wire::{Credential, ServiceError, sigv4};
+use aws_wire::{ServiceError, sigv4};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use runtime::{Body, BodyError};
 
 use crate::{
     State,
     apis::{Kind, Live},
-    domain::{Routes, record::EndpointType},
     http_api,
     management::{self, Below},
-    policy::{Ask, Policy, Verdict},
     rest_api::{self, gateway_response::GatewayError, gateway_response::ResponseType},
     websocket::handshake::{self, Opening},
 };
@@ -136,28 +134,9 @@ pub(crate) async fn execute(
     }
 }
 
-/// Whether a domain may be asked: a private one must be reachable, and its policy must allow it.
-fn is_open(state: &State, routes: &Routes, parts: &Parts, peer: IpAddr) -> bool {
-    if routes.domain.endpoint_type != EndpointType::Private {
-        return true;
-    }
-    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let resource =
-        routes.scope.arn("execute-api", &format!("/domainnames/{}+{}", routes.domain.name, routes.domain.id));
-    let ask = Ask {
-        resource: &resource,
-        source_ip: peer,
-        user_agent: text(header::USER_AGENT),
-        referer: text(header::REFERER),
-        account: Credential::of(parts).is_some().then_some(&*routes.scope.account),
-    };
-    let policy = routes.domain.policy.as_deref().and_then(|policy| Policy::parse(policy).ok());
-    policy.is_some_and(|policy| policy.verdict(&ask) == Verdict::Allow) && state.domains.is_reachable(routes)
-}
-
 /// The API for a request to a custom domain name, whose parts are changed to what the API is to see.
 pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAddr) -> Option<Addressed> {
-    let routes = state.domains.at(host).filter(|routes| is_open(state, routes, parts, peer))?;
+    let routes = state.domains.at(host).filter(|routes| state.domains.admits(routes, parts, peer))?;
     let target = routes.find(parts.uri.path(), &parts.headers)?;
     // Another account's API of that id is none of the domain's.
     state.apis.live_in(&routes.scope, target.api_id)?;

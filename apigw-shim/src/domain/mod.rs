@@ -3,6 +3,7 @@
 //! A name is unique over accounts and regions, since requests have nothing but it. Knows no API: whether the one that is
 //! found exists is for [`crate::addressed`]. Start at [`Domains::at`] for requests.
 
+mod access;
 pub(crate) mod check;
 pub(crate) mod record;
 mod route;
@@ -84,13 +85,6 @@ impl Domains {
     /// Whether there is a domain of that name in any account or region.
     pub fn is_taken(&self, name: &str) -> bool {
         self.routes.contains_key(&name.to_ascii_lowercase())
-    }
-
-    /// Whether a private domain can be reached from anywhere.
-    pub fn is_reachable(&self, of: &Routes) -> bool {
-        let arn = of.domain.arn(&of.scope);
-        let all = self.associations.page(&scope_key(&of.scope), None, usize::MAX);
-        all.iter().any(|association| association.domain_arn == arn)
     }
 
     /// At most `limit` domains of a scope by their names, from behind `after`.
