@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use aws_wire::Credential;
-use http::{HeaderName, header, request::Parts};
+use bytes::Bytes;
+use http::request::Parts;
+use proxy_events::Incoming;
+use runtime::Timestamp;
 
 use super::{Domains, Routes, record::EndpointType};
 use crate::{
@@ -18,15 +21,11 @@ impl Domains {
         if domain.endpoint_type != EndpointType::Private {
             return true;
         }
-        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let resource = of.scope.arn("execute-api", &format!("/domainnames/{}+{}", domain.name, domain.id));
-        let ask = Ask {
-            resource: &resource,
-            source_ip: peer,
-            user_agent: text(header::USER_AGENT),
-            referer: text(header::REFERER),
-            account: Credential::of(parts).is_some().then_some(&*of.scope.account),
-        };
+        // A request as policies are asked about it; only private domains pay for it.
+        let request = Incoming::new(Timestamp(0), parts.clone(), String::new(), Bytes::new(), peer);
+        let account = Credential::of(parts).is_some().then_some(&*of.scope.account);
+        let ask = Ask { account, ..Ask::of(&request, &resource) };
         let policy = domain.policy.as_deref().and_then(|policy| Policy::parse(policy).ok());
         policy.is_some_and(|policy| policy.verdict(&ask) == Verdict::Allow) && self.is_reachable(of)
     }
