@@ -27,6 +27,14 @@ fn terraforms_calls_of_api_gateway_see_no_drift() {
 }
 
 #[test]
+fn chalices_calls_deploy_an_api_twice() {
+    let tule = Tule::start(&["--executor", "process"]);
+    if let Some(said) = client(&tule, "python", &["chalice_calls.py"]) {
+        assert!(said.contains("chalice is content"), "{said}");
+    }
+}
+
+#[test]
 fn the_sdk_for_javascript_is_content() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "node", &["sdk_client.cjs"]) {
