@@ -3,6 +3,14 @@
 use e2e::{Tule, client};
 
 #[test]
+fn chalices_calls_deploy_an_api_twice() {
+    let tule = Tule::start(&["--executor", "process"]);
+    if let Some(said) = client(&tule, "python", &["chalice_calls.py"]) {
+        assert!(said.contains("chalice is content"), "{said}");
+    }
+}
+
+#[test]
 fn boto3_is_content() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "python", &["boto3_client.py"]) {
@@ -23,14 +31,6 @@ fn terraforms_calls_of_api_gateway_see_no_drift() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "python", &["terraform_apigateway.py"]) {
         assert!(said.contains("Terraform is content"), "{said}");
-    }
-}
-
-#[test]
-fn chalices_calls_deploy_an_api_twice() {
-    let tule = Tule::start(&["--executor", "process"]);
-    if let Some(said) = client(&tule, "python", &["chalice_calls.py"]) {
-        assert!(said.contains("chalice is content"), "{said}");
     }
 }
 
