@@ -132,16 +132,17 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
+            let is_forged = bad_signature(state, &parts, &body).is_some();
             let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
-            http_api::pipeline::answer(state, &stage, &incoming).await
+            http_api::pipeline::answer(state, &stage, &incoming, is_forged).await
         }
         Kind::Socket(_) => forbidden(),
     }
 }
 
 /// The API for a request to a custom domain name, whose parts are changed to what the API is to see.
-pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts) -> Option<Addressed> {
-    let routes = state.domains.at(host)?;
+pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAddr) -> Option<Addressed> {
+    let routes = state.domains.at(host).filter(|routes| state.domains.admits(routes, parts, peer))?;
     let target = routes.find(parts.uri.path(), &parts.headers)?;
     // Another account's API of that id is none of the domain's.
     state.apis.live_in(&routes.scope, target.api_id)?;

@@ -149,9 +149,9 @@ impl ApiGateway {
     }
 
     /// The API that a request to a custom domain name is for. The path in its parts becomes the one below the base path.
-    /// `None` if nothing is mapped there, which is AWS's 403: [`ApiGateway::forbidden`].
-    pub fn at_domain(&self, host: &str, parts: &mut http::request::Parts) -> Option<Addressed> {
-        addressed::at_domain(&self.0, host, parts)
+    /// `None` if nothing is mapped there or the caller may not ask, which is AWS's 403: [`ApiGateway::forbidden`].
+    pub fn at_domain(&self, host: &str, parts: &mut http::request::Parts, peer: IpAddr) -> Option<Addressed> {
+        addressed::at_domain(&self.0, host, parts, peer)
     }
 
     /// The answer for what is not mapped.

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import util from 'node:util';
 import { Writable } from 'node:stream';
-import { createRequire, register } from 'node:module';
+import module, { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const root = process.env.LAMBDA_TASK_ROOT ?? process.cwd();
@@ -211,11 +211,16 @@ function logError(title, error) {
 }
 
 /// Where `require` and `import` find packages that the function does not bring: NODE_PATH and the SDK's folder.
-/// `require` knows NODE_PATH by itself; `import` learns it here.
+/// `require` knows NODE_PATH by itself; `import` learns it here. That costs a thread where Node.js is older, so it is
+/// done for handlers that are imported; others find the SDK by its folder, if it is where `import` looks anyway.
+let resolvesLikeLambda = false;
 function resolveLikeLambda() {
+  if (resolvesLikeLambda) return;
+  resolvesLikeLambda = true;
   const folders = (process.env.NODE_PATH ?? '').split(path.delimiter).filter(Boolean);
   if (sdk && !folders.includes(sdk)) folders.push(sdk);
   if (!folders.length) return;
+  if (module.registerHooks) return module.registerHooks({ resolve: resolveIn(folders) });
   const hook = `
     import { createRequire } from 'node:module';
     import { pathToFileURL } from 'node:url';
@@ -242,6 +247,32 @@ function resolveLikeLambda() {
       }
     }`;
   register('data:text/javascript,' + encodeURIComponent(hook));
+}
+
+function resolveIn(folders) {
+  return (name, context, next) => {
+    try {
+      return next(name, context);
+    } catch (error) {
+      if (error.code !== 'ERR_MODULE_NOT_FOUND' || /^[./]|^[a-z]+:/i.test(name)) throw error;
+      for (const folder of folders) {
+        const parent = path.join(folder, path.basename(folder) === 'node_modules' ? '..' : '.', 'parent.mjs');
+        try {
+          return next(name, { ...context, parentURL: pathToFileURL(parent).href });
+        } catch {}
+        try {
+          const found = createRequire(path.join(folder, 'parent.js')).resolve(path.join(folder, name));
+          return next(pathToFileURL(found).href, context);
+        } catch {}
+      }
+      throw error;
+    }
+  };
+}
+
+function imported(file) {
+  resolveLikeLambda();
+  return import(pathToFileURL(file).href);
 }
 
 async function load(handler) {
@@ -278,8 +309,8 @@ async function load(handler) {
 async function loadModule(file, name) {
   const exists = (at) => fs.existsSync(at) && fs.statSync(at).isFile();
   if (exists(file + '.js') && !isModule(file)) return createRequire(file + '.js')(file + '.js');
-  if (exists(file + '.js')) return import(pathToFileURL(file + '.js').href);
-  if (exists(file + '.mjs')) return import(pathToFileURL(file + '.mjs').href);
+  if (exists(file + '.js')) return imported(file + '.js');
+  if (exists(file + '.mjs')) return imported(file + '.mjs');
   if (exists(file + '.cjs')) return createRequire(file + '.cjs')(file + '.cjs');
   if (exists(file)) return createRequire(file)(file);
   const require = createRequire(path.join(root, 'handler.js'));
@@ -484,7 +515,7 @@ process.on('unhandledRejection', (reason) => {
 
 let handler;
 try {
-  resolveLikeLambda();
+  if (sdk && !sdk.startsWith('/var/')) resolveLikeLambda();
   await waitForDebugger();
   handler = await load(process.env._HANDLER ?? '');
 } catch (error) {

@@ -47,6 +47,10 @@ const SILENCE: Duration = Duration::from_secs(60);
 const EXTENSION_LIMIT: usize = 10;
 const EXTENSION_FOLDER: &str = "/opt/extensions";
 
+/// Lambda's user and group.
+const USER: u32 = 993;
+const GROUP: u32 = 990;
+
 const POLLIN: i16 = 1;
 const POLLOUT: i16 = 4;
 
@@ -65,6 +69,11 @@ unsafe extern "C" {
     fn prctl(option: i32, a: std::ffi::c_ulong, b: std::ffi::c_ulong, c: std::ffi::c_ulong, d: std::ffi::c_ulong) -> i32;
     fn read(fd: i32, buffer: *mut u8, count: usize) -> isize;
     fn write(fd: i32, buffer: *const u8, count: usize) -> isize;
+    fn geteuid() -> u32;
+    fn chown(path: *const std::ffi::c_char, user: u32, group: u32) -> i32;
+    fn setgroups(count: usize, groups: *const u32) -> i32;
+    fn setgid(group: u32) -> i32;
+    fn setuid(user: u32) -> i32;
 }
 
 struct Connection {
@@ -105,6 +114,7 @@ struct Output {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((port, program)) = arguments.split_first() else { exit(127) };
+    become_lambdas_user();
     // What the function could read of this process would be the way to Tule.
     // SAFETY: PR_SET_DUMPABLE (4) takes plain numbers.
     unsafe { prctl(4, 0, 0, 0, 0) };
@@ -133,6 +143,23 @@ fn main() {
     }
     loop {
         init.turn(&runtime, endpoint.as_ref());
+    }
+}
+
+/// Where the engine cannot give `/tmp` to Lambda's user (Podman), the container starts as root, with no more rights than
+/// to do this.
+fn become_lambdas_user() {
+    // SAFETY: plain numbers, a text that ends with a zero byte, and an empty list.
+    let became = unsafe {
+        geteuid() != 0
+            || (chown(c"/tmp".as_ptr(), USER, GROUP) == 0
+                && setgroups(0, std::ptr::null()) == 0
+                && setgid(GROUP) == 0
+                && setuid(USER) == 0)
+    };
+    if !became {
+        eprintln!("tule-init: it could not become Lambda's user: {}", std::io::Error::last_os_error());
+        exit(125);
     }
 }
 

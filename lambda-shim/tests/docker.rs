@@ -242,17 +242,19 @@ async fn images_without_the_sdk_get_one() {
 struct TestImage(String);
 
 impl TestImage {
-    /// Files into an image's `/var/task`, committed with changes of its configuration.
-    fn commit(tag: &str, files: &[(&str, &str)], changes: &[&str]) -> Self {
+    /// Files in an image's `/var/task`, and more lines of its Dockerfile.
+    fn build(tag: &str, files: &[(&str, &str)], lines: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in files {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
-        let helper = docker(&["create", "public.ecr.aws/lambda/python:3.11", "x"]);
-        docker(&["cp", &format!("{}/.", folder.path().display()), &format!("{helper}:/var/task")]);
-        let changes = changes.iter().flat_map(|change| ["--change", change]).collect::<Vec<_>>();
-        docker(&[&["commit"], &changes[..], &[&helper, tag]].concat());
-        docker(&["rm", &helper]);
+        let base = "FROM public.ecr.aws/lambda/python:3.11\nCOPY *.py /var/task/\n";
+        std::fs::write(folder.path().join("Dockerfile"), format!("{base}{}\n", lines.join("\n"))).unwrap();
+        // The older builder is there wherever the command is.
+        let mut build = std::process::Command::new("docker");
+        build.args(["build", "--quiet", "--tag", tag]).arg(folder.path()).env("DOCKER_BUILDKIT", "0");
+        let output = build.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Self(tag.to_owned())
     }
 }
@@ -300,7 +302,7 @@ const APP: &str = "import os, sys\ndef handler(event, context):\n    return ['on
 async fn images_are_functions() {
     let Some(rig) = rig().await else { return };
     let tag = format!("tule-test-image:{}", uuid(&std::process::id().to_string()));
-    let image = TestImage::commit(
+    let image = TestImage::build(
         &tag,
         &[("app.py", APP)],
         &["CMD [\"app.handler\"]", "ENTRYPOINT [\"/lambda-entrypoint.sh\"]"],
@@ -333,7 +335,7 @@ async fn images_are_functions() {
         serde_json::json!(["other", "/var/task"])
     );
     // A tag that moves changes nothing until the function is told.
-    let _newer = TestImage::commit(
+    let _newer = TestImage::build(
         &tag,
         &[("app.py", &APP.replace("'one'", "'two'"))],
         &["CMD [\"app.handler\"]", "ENTRYPOINT [\"/lambda-entrypoint.sh\"]"],

@@ -368,7 +368,8 @@ async fn functions_die_with_tule() {
         rig.invoke("f", json!(file.to_str().unwrap())).await;
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    // A function in a local process has a /tmp of its own.
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     let file = folder.path().join("pid");
     let mut service = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["functions_die_with_tule", "--exact"])

@@ -3,6 +3,14 @@
 use e2e::{Tule, client};
 
 #[test]
+fn chalices_calls_deploy_an_api_twice() {
+    let tule = Tule::start(&["--executor", "process"]);
+    if let Some(said) = client(&tule, "python", &["chalice_calls.py"]) {
+        assert!(said.contains("chalice is content"), "{said}");
+    }
+}
+
+#[test]
 fn boto3_is_content() {
     let tule = Tule::start(&["--executor", "process"]);
     if let Some(said) = client(&tule, "python", &["boto3_client.py"]) {

@@ -1,7 +1,7 @@
 //! Durable functions with AWS's own SDKs inside: AWS's requirements, a crash in the middle, and what people do with
 //! executions.
 
-use e2e::{Tule, client, root, skip_or_fail};
+use e2e::{Tule, client, has_docker, root, skip_or_fail};
 
 /// Whether the SDKs are installed.
 fn has_sdks() -> bool {
@@ -15,10 +15,14 @@ fn has_sdks() -> bool {
 
 /// Runs AWS's requirements: `what` names a language, and suites of which `count` requirements have handlers.
 fn conforms(what: &[&str], count: usize) {
+    conforms_in("process", what, count);
+}
+
+fn conforms_in(executor: &str, what: &[&str], count: usize) {
     if !has_sdks() {
         return;
     }
-    let tule = Tule::start(&["--executor", "process"]);
+    let tule = Tule::start(&["--executor", executor]);
     let arguments = [&["durable/conformance.py"], what].concat();
     if let Some(said) = client(&tule, "python", &arguments) {
         assert!(said.contains(&format!("{count} of {count} requirements passed")), "{said}");
@@ -43,6 +47,17 @@ fn branches_maps_and_plugins_conform_in_python() {
 #[test]
 fn every_kind_of_operation_conforms_in_javascript() {
     conforms(&["node"], 33);
+}
+
+/// A few of each kind, a process that ends in the middle among them.
+#[test]
+fn durable_functions_conform_in_containers() {
+    if has_docker() {
+        let python = ["1-1", "1-18", "2-1", "3-12", "4-1", "5-1", "6-1", "7-1", "8-1", "9-1"];
+        conforms_in("docker", &[&["python"], &python[..]].concat(), python.len());
+        let node = ["1-1", "2-1", "3-1", "4-1", "5-1", "8-1"];
+        conforms_in("docker", &[&["node"], &node[..]].concat(), node.len());
+    }
 }
 
 #[test]

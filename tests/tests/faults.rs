@@ -115,6 +115,59 @@ fn a_container_that_is_killed_ends_its_invocation_and_nothing_else() {
     end(tule);
 }
 
+/// Starts processes that outlive their parent, and ends as it is told.
+const LEAKS: &str = "import ctypes, os, subprocess, sys\n\
+def handler(event, context):\n\
+\x20   for _ in range(3):\n        subprocess.Popen(['sleep', '7351'], start_new_session=True)\n\
+\x20   if event == 'segfault':\n        ctypes.string_at(0)\n\
+\x20   if event == 'exit':\n        os._exit(3)\n\
+\x20   return event\n";
+
+/// Processes that functions of [`LEAKS`] have started.
+fn leaked() -> usize {
+    let found = Command::new("pgrep").args(["-f", "-c", "^sleep 7351$"]).output().unwrap();
+    String::from_utf8_lossy(&found.stdout).trim().parse().unwrap()
+}
+
+fn crash_and_leak(executor: &str) {
+    let tule = Tule::start(&["--executor", executor]);
+    let lacks = tule.said.contains("without /var/task");
+    for name in ["victim", "other"] {
+        let made = create(&tule, name, &of_file("index.py", LEAKS.as_bytes()));
+        assert_eq!(made.status, 201, "{}", made.body);
+    }
+    assert_eq!(tule.invoke("other", &json!(1)), Ok(json!(1)));
+    for (event, message) in [
+        ("segfault", "signal: segmentation fault"),
+        ("exit", "exit status 3"),
+        ("segfault", "segmentation fault"),
+    ] {
+        let error = tule.invoke("victim", &json!(event)).unwrap_err();
+        assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
+        assert!(error["errorMessage"].as_str().unwrap().ends_with(message), "{error}");
+        if !lacks {
+            wait_for("the victim's children to end", || (leaked() == 3).then_some(()));
+        }
+    }
+    assert_eq!(tule.invoke("victim", &json!(2)), Ok(json!(2)));
+    assert_eq!(tule.invoke("other", &json!(3)), Ok(json!(3)), "it has gone on");
+    let pid = tule.pid();
+    assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+    if !lacks {
+        wait_for("all to end with Tule", || (leaked() == 0).then_some(()));
+    }
+    drop(tule);
+}
+
+#[test]
+fn handlers_that_crash_leave_nothing_behind() {
+    // One after the other: processes of both would be counted together.
+    crash_and_leak("process");
+    if has_docker() {
+        crash_and_leak("docker");
+    }
+}
+
 /// A way to the engine that can be cut, as an engine that stops cuts it.
 struct Way {
     path: PathBuf,

@@ -8,6 +8,7 @@ use super::record::{Domain, EndpointType, RoutingMode};
 use crate::{
     State, apis,
     error::{bad_request, invalid, not_found, not_yet},
+    policy::Policy,
 };
 
 /// A name that a host can have, and that Tule itself is not reached by.
@@ -56,7 +57,7 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
             }
             let wanted = match domain.endpoint_type {
                 EndpointType::Edge => "us-east-1",
-                EndpointType::Regional => &*scope.region,
+                EndpointType::Regional | EndpointType::Private => &*scope.region,
             };
             if region != wanted {
                 return Err(bad_request(format!(
@@ -65,11 +66,26 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
             }
         }
     }
+    let is_private = domain.endpoint_type == EndpointType::Private;
+    match &domain.policy {
+        Some(_) if !is_private => {
+            return Err(bad_request("Policies are supported for private domain names only"));
+        }
+        Some(policy) => {
+            Policy::parse(policy)
+                .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
+        }
+        None => {}
+    }
+    if is_private && domain.ip_address_type != "dualstack" {
+        return Err(bad_request("Only dualstack ipAddressType is supported for private domain names."));
+    }
     if !["ipv4", "dualstack"].contains(&domain.ip_address_type.as_str()) {
         return Err(bad_request("Invalid ipAddressType specified"));
     }
     if domain.routing_mode != RoutingMode::MappingOnly
-        && let Some(routes) = state.domains.find(scope, &domain.name)
+        && let Some(routes) =
+            state.domains.find(scope, &domain.name, is_private.then_some(domain.id.as_str()))
         && routes.mappings.iter().any(|mapping| !is_rest(state, scope, &mapping.api_id))
     {
         return Err(bad_request(
@@ -92,9 +108,6 @@ pub(crate) fn routing_mode(name: &str) -> Result<RoutingMode, ServiceError> {
 }
 
 pub(crate) fn endpoint_type(name: &str) -> Result<EndpointType, ServiceError> {
-    if name == "PRIVATE" {
-        return Err(not_yet("the endpoint type PRIVATE of domain names"));
-    }
     EndpointType::parse(name).ok_or_else(|| bad_request(format!("Invalid endpoint type specified: {name}")))
 }
 
@@ -117,6 +130,22 @@ pub(crate) fn base_path(path: &str) -> Result<String, ServiceError> {
         ));
     }
     Ok(path.to_owned())
+}
+
+/// Private domains lead to private APIs, and others to others.
+pub(crate) fn same_reach(
+    state: &State,
+    scope: &Scope,
+    domain: &Domain,
+    api_id: &str,
+) -> Result<(), ServiceError> {
+    let live = state.apis.live_in(scope, api_id);
+    let record = live.and_then(|live| state.apis.rest_apis.get(&live.key()));
+    let is_private = record.is_some_and(|record| record.endpoint_type == "PRIVATE");
+    if is_private == (domain.endpoint_type == EndpointType::Private) {
+        return Ok(());
+    }
+    Err(bad_request("Private APIs can be mapped to private domain names only, and these to no other APIs"))
 }
 
 /// Whether there is such a stage, of a REST API.

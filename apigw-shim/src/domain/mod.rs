@@ -3,32 +3,40 @@
 //! A name is unique over accounts and regions, since requests have nothing but it. Knows no API: whether the one that is
 //! found exists is for [`crate::addressed`]. Start at [`Domains::at`] for requests.
 
+mod access;
 pub(crate) mod check;
 pub(crate) mod record;
 mod route;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use dashmap::DashMap;
 use runtime::Scope;
 use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::apis::scope_key;
-use record::{Domain, Mapping, Rule};
+use record::{Association, Domain, Mapping, Rule};
 pub(crate) use route::Routes;
 
 const VERSION: u32 = 1;
 const DOMAINS: Table = Table("apigateway.domainnames");
 const MAPPINGS: Table = Table("apigateway.basepathmappings");
+const ASSOCIATIONS: Table = Table("apigateway.domainnameaccessassociations");
 const RULES: Table = Table("apigateway.routingrules");
 
 /// All custom domain names.
 pub(crate) struct Domains {
     /// By their names in small letters.
     routes: DashMap<String, Arc<Routes>>,
+    /// How many there are: most users have none, and every request asks.
+    count: AtomicUsize,
     domains: Collection<Domain>,
     mappings: Collection<Mapping>,
     rules: Collection<Rule>,
+    pub associations: Collection<Association>,
     /// Held while domains, mappings and rules change.
     pub changing: tokio::sync::Mutex<()>,
 }
@@ -37,9 +45,11 @@ impl Domains {
     pub fn load(store: &Store) -> Result<Self, StoreError> {
         let domains = Self {
             routes: DashMap::new(),
+            count: AtomicUsize::new(0),
             domains: Collection::load(store, DOMAINS, VERSION)?,
             mappings: Collection::load(store, MAPPINGS, VERSION)?,
             rules: Collection::load(store, RULES, VERSION)?,
+            associations: Collection::load(store, ASSOCIATIONS, VERSION)?,
             changing: tokio::sync::Mutex::default(),
         };
         for (key, _) in store.scan(DOMAINS, &Key::new(), None, usize::MAX)? {
@@ -59,14 +69,17 @@ impl Domains {
 
     /// The domain that a host in small letters is: by its name, else as one of all below another.
     pub fn at(&self, host: &str) -> Option<Arc<Routes>> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let get = |name: &str| self.routes.get(name).map(|found| Arc::clone(&found));
         get(host).or_else(|| get(&format!("*.{}", host.split_once('.')?.1)))
     }
 
-    /// The domain of that name, with its rules and mappings.
-    pub fn find(&self, scope: &Scope, name: &str) -> Option<Arc<Routes>> {
+    /// The domain that operations mean by a name and an id, with its rules and mappings.
+    pub fn find(&self, scope: &Scope, name: &str, id: Option<&str>) -> Option<Arc<Routes>> {
         let found = self.routes.get(&name.to_ascii_lowercase()).map(|found| Arc::clone(&found));
-        found.filter(|found| found.scope == *scope)
+        found.filter(|found| found.scope == *scope && found.domain.is_meant(id))
     }
 
     /// Whether there is a domain of that name in any account or region.
@@ -102,17 +115,25 @@ impl Domains {
         Ok(domain)
     }
 
-    /// Removes a domain, and its mappings and rules before it: none must come back with another of its name.
+    /// Removes a domain, and what belongs to it before it: nothing must come back with another of its name.
     pub async fn remove(&self, routes: &Routes) -> Result<(), StoreError> {
         let key = domain_key(&routes.scope, &routes.domain.name);
         for mapping in &routes.mappings {
             self.mappings.remove(&key.clone().text(&mapping.id)).await?;
         }
+        let arn = routes.domain.arn(&routes.scope);
+        for association in self.associations.page(&scope_key(&routes.scope), None, usize::MAX) {
+            if association.domain_arn == arn {
+                self.associations.remove(&scope_key(&routes.scope).text(&association.arn)).await?;
+            }
+        }
         for rule in &routes.rules {
             self.rules.remove(&key.clone().text(&rule.id)).await?;
         }
         self.domains.remove(&key).await?;
-        self.routes.remove(&routes.domain.name.to_ascii_lowercase());
+        if self.routes.remove(&routes.domain.name.to_ascii_lowercase()).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -148,7 +169,9 @@ impl Domains {
         let rules = self.rules.page(&key, None, usize::MAX);
         let mappings = self.mappings.page(&key, None, usize::MAX);
         let routes = Routes::new(scope.clone(), Arc::clone(domain), rules, mappings);
-        self.routes.insert(domain.name.to_ascii_lowercase(), Arc::new(routes));
+        if self.routes.insert(domain.name.to_ascii_lowercase(), Arc::new(routes)).is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::rest_api::record::Texts;
 pub(crate) struct Domain {
     /// As it was given: `api.example.com`, or `*.example.com`.
     pub name: String,
-    /// A part of the name that AWS gives it, which nothing answers to here.
+    /// A part of the name that AWS gives it, which nothing answers to here; of private domains what tells them apart.
     pub id: String,
     pub endpoint_type: EndpointType,
     pub ip_address_type: String,
@@ -24,18 +24,37 @@ pub(crate) struct Domain {
     pub endpoint_access_mode: Option<String>,
     pub routing_mode: RoutingMode,
     pub tags: Texts,
+    /// Who may use a private domain.
+    #[serde(default)]
+    pub policy: Option<String>,
 }
 
 impl Domain {
-    /// `arn:aws:apigateway:us-east-1::/domainnames/api.example.com`.
+    /// `arn:aws:apigateway:us-east-1::/domainnames/api.example.com`; those of private domains have account and id.
     pub fn arn(&self, scope: &Scope) -> String {
-        format!("arn:aws:apigateway:{}::/domainnames/{}", scope.region, self.name)
+        match self.endpoint_type {
+            EndpointType::Edge | EndpointType::Regional => {
+                format!("arn:aws:apigateway:{}::/domainnames/{}", scope.region, self.name)
+            }
+            EndpointType::Private => {
+                scope.arn("apigateway", &format!("/domainnames/{}+{}", self.name, self.id))
+            }
+        }
+    }
+
+    /// Whether operations that give this id mean it: private domains need theirs, others have none.
+    pub fn is_meant(&self, id: Option<&str>) -> bool {
+        match self.endpoint_type {
+            EndpointType::Edge | EndpointType::Regional => id.is_none_or(str::is_empty),
+            EndpointType::Private => id == Some(&self.id),
+        }
     }
 
     /// The name that AWS would have DNS lead to.
     pub fn target(&self, scope: &Scope) -> String {
         match self.endpoint_type {
             EndpointType::Edge => format!("{}.cloudfront.net", self.id.replacen("d-", "d", 1)),
+            EndpointType::Private => String::new(),
             EndpointType::Regional => format!("{}.execute-api.{}.amazonaws.com", self.id, scope.region),
         }
     }
@@ -53,6 +72,7 @@ impl Domain {
             (EndpointType::Regional, "ap-southeast-1") => "ZL327KTPIQFUL",
             (EndpointType::Regional, "ap-southeast-2") => "Z2RPCDW04V8134",
             (EndpointType::Regional, "ap-northeast-1") => "Z1YSHQZHG15GKL",
+            (EndpointType::Private, _) => "",
             (EndpointType::Regional, _) => "Z1UJRXOUMOOFQ8",
         }
     }
@@ -63,6 +83,7 @@ impl Domain {
 pub(crate) enum EndpointType {
     Edge,
     Regional,
+    Private,
 }
 
 impl EndpointType {
@@ -70,6 +91,7 @@ impl EndpointType {
         match name {
             "EDGE" => Some(Self::Edge),
             "REGIONAL" => Some(Self::Regional),
+            "PRIVATE" => Some(Self::Private),
             _ => None,
         }
     }
@@ -78,6 +100,7 @@ impl EndpointType {
         match self {
             Self::Edge => "EDGE",
             Self::Regional => "REGIONAL",
+            Self::Private => "PRIVATE",
         }
     }
 }
@@ -144,6 +167,16 @@ pub(crate) struct Rule {
     pub stage: String,
     /// Whether the API sees the path without what the rule found of it.
     pub strip_base_path: bool,
+}
+
+/// That a VPC endpoint may reach a private domain. All of a machine is one network, so that one will do for everybody.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Association {
+    pub arn: String,
+    pub domain_arn: String,
+    /// `vpce-0123`.
+    pub source: String,
+    pub tags: Texts,
 }
 
 /// A condition of a rule.

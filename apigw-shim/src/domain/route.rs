@@ -142,6 +142,7 @@ mod tests {
             endpoint_access_mode: None,
             routing_mode: mode,
             tags: Default::default(),
+            policy: None,
         };
         let mapping = |(path, api): &(&str, &str)| {
             Arc::new(Mapping {

@@ -52,6 +52,10 @@ fn context(
     put("dataProcessed", json!(length + request.body.len()));
     put("responseLatency", json!(now.since(request.at).as_millis()));
     let failure = trail.matched.as_ref().and_then(|matched| matched.failure.get());
+    // Nobody was let through, since nobody could say whether to.
+    if let (None, Some(reason)) = (&trail.caller, failure) {
+        put("authorizer", json!({"error": reason}));
+    }
     if let Some((status, latency)) = trail.integrated {
         let is_function = trail.matched.as_ref().is_some_and(
             |matched| matches!(&matched.route.integration, Ok(it) if matches!(it.kind, Kind::Lambda { .. })),

@@ -1,5 +1,6 @@
 //! Whether a caller may use a route: signatures, tokens and functions.
 
+use aws_wire::Credential;
 use http::{HeaderValue, Response, StatusCode, header};
 use proxy_events::{Incoming, PayloadVersion};
 use runtime::Body;
@@ -23,6 +24,11 @@ use crate::{
 /// Who was let through, for the event of the function behind the route.
 pub(super) enum Caller {
     Anybody,
+    /// By a signature: whose key, and of which account.
+    Signed {
+        access_key: String,
+        account: String,
+    },
     /// By a token: its claims as texts, and the scopes that the route asks for.
     Token {
         claims: Map<String, Value>,
@@ -37,6 +43,15 @@ impl Caller {
     pub fn version_2(&self) -> Value {
         match self {
             Self::Anybody => Value::Null,
+            Self::Signed { access_key, account } => json!({"iam": {
+                "accessKey": access_key,
+                "accountId": account,
+                "callerId": access_key,
+                "cognitoIdentity": null,
+                "principalOrgId": null,
+                "userArn": format!("arn:aws:iam::{account}:root"),
+                "userId": access_key,
+            }}),
             Self::Token { claims, scopes } => json!({"jwt": {"claims": claims, "scopes": scopes}}),
             Self::Function(context) => json!({"lambda": context}),
         }
@@ -45,9 +60,20 @@ impl Caller {
     /// `requestContext.authorizer` of events of version 1.0.
     pub fn version_1(&self) -> Value {
         match self {
-            Self::Anybody => Value::Null,
+            Self::Anybody | Self::Signed { .. } => Value::Null,
             Self::Token { claims, scopes } => json!({"claims": claims, "scopes": scopes}),
             Self::Function(context) => Value::Object(context.clone()),
+        }
+    }
+
+    /// What a signature says of the caller, as `identity` of version 1.0 and of `$context` has it.
+    pub fn identify(&self, identity: &mut Value) {
+        if let Self::Signed { access_key, account } = self {
+            identity["accessKey"] = json!(access_key);
+            identity["accountId"] = json!(account);
+            identity["caller"] = json!(access_key);
+            identity["user"] = json!(access_key);
+            identity["userArn"] = json!(format!("arn:aws:iam::{account}:root"));
         }
     }
 }
@@ -58,17 +84,21 @@ pub(super) async fn check(
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
+    is_forged: bool,
 ) -> Result<Caller, Response<Body>> {
     match &matched.route.authorization {
         Authorization::Anybody => Ok(Caller::Anybody),
         Authorization::Signed => {
-            if is_signed(request) {
-                Ok(Caller::Anybody)
-            } else {
-                Err(forbidden())
+            if is_forged || !is_signed(request) {
+                return Err(forbidden());
             }
+            let credential = Credential::signing(&request.headers, &request.query);
+            Ok(credential.map_or(Caller::Anybody, |credential| Caller::Signed {
+                access_key: credential.access_key,
+                account: stage.scope.account.to_string(),
+            }))
         }
-        Authorization::By(Err(reason), _) => Err(failed(stage, request, reason)),
+        Authorization::By(Err(reason), _) => Err(failed(stage, request, matched, reason)),
         Authorization::By(Ok(authorizer), scopes) => {
             let identity = authorizer.identity(
                 request,
@@ -119,6 +149,7 @@ pub(super) fn context(
         "routeKey": route_key,
         "stage": stage.name,
     });
+    caller.identify(&mut context["identity"]);
     if let Some(domain) = &request.custom_domain {
         context["customDomain"] = json!({"basePathMatched": domain.base_path});
     }
@@ -191,7 +222,7 @@ async fn ask(
     };
     let make = || {
         let event = match version {
-            PayloadVersion::V1 => event::version_1(stage, request, matched, Value::Null),
+            PayloadVersion::V1 => event::version_1(stage, request, matched, &Caller::Anybody),
             PayloadVersion::V2 => event::version_2(stage, request, matched, Value::Null),
         };
         let mut event: Map<String, Value> = serde_json::from_slice(&event).unwrap_or_default();
@@ -215,7 +246,7 @@ async fn ask(
         Decision::Allowed(context) => Ok(Caller::Function(context)),
         Decision::Denied => Err(forbidden()),
         Decision::Unauthorized => Err(unauthorized()),
-        Decision::Failed(reason) => Err(failed(stage, request, &reason)),
+        Decision::Failed(reason) => Err(failed(stage, request, matched, &reason)),
     }
 }
 
@@ -234,7 +265,8 @@ fn challenge(mut response: Response<Body>, text: &str) -> Response<Body> {
     response
 }
 
-fn failed(stage: &HttpStage, request: &Incoming, reason: &str) -> Response<Body> {
+fn failed(stage: &HttpStage, request: &Incoming, matched: &Matched, reason: &str) -> Response<Body> {
+    let _ = matched.failure.set(reason.to_owned());
     tracing::warn!(api = stage.api_id, path = request.path, "the authorizer failed: {reason}");
     plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
 }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use proxy_events::{Incoming, Route, body, decode, multi_values, path_values, single_values};
 use serde_json::{Value, json};
 
-use super::compiled::{HttpStage, Matched};
+use super::{
+    authorize::Caller,
+    compiled::{HttpStage, Matched},
+};
 use crate::integrate::lambda_proxy::identity;
 
 /// The path as clients see it, with the stage, unless that is `$default`. HTTP APIs have it without escapes.
@@ -22,12 +25,7 @@ fn variables(stage: &HttpStage) -> Value {
 }
 
 /// Version 1.0: the event of REST APIs.
-pub(super) fn version_1(
-    stage: &HttpStage,
-    request: &Incoming,
-    matched: &Matched,
-    authorizer: Value,
-) -> Bytes {
+pub(super) fn version_1(stage: &HttpStage, request: &Incoming, matched: &Matched, caller: &Caller) -> Bytes {
     let headers = request.header_pairs();
     let query = request.query_pairs();
     let (body, is_base64) = body(request);
@@ -65,6 +63,8 @@ pub(super) fn version_1(
         "body": body,
         "isBase64Encoded": is_base64,
     });
+    caller.identify(&mut event["requestContext"]["identity"]);
+    let authorizer = caller.version_1();
     if !authorizer.is_null() {
         event["requestContext"]["authorizer"] = authorizer;
     }

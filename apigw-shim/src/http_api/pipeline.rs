@@ -18,15 +18,20 @@ use crate::{
 };
 use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_framing};
 
-/// Answers a request at a stage.
-pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming) -> Response<Body> {
+/// Answers a request at a stage; `is_forged` where its signature is not right, if signatures are checked.
+pub(crate) async fn answer(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    is_forged: bool,
+) -> Response<Body> {
     let mut trail = Trail::default();
     if let Some(cors) = stage.cors.as_ref().filter(|_| Cors::is_preflight(request)) {
         let response = cors.preflight(request);
         access::write(state, stage, request, &trail, &response);
         return response;
     }
-    let mut response = run(state, stage, request, &mut trail).await;
+    let mut response = run(state, stage, request, is_forged, &mut trail).await;
     let headers = response.headers_mut();
     if let Some(cors) = &stage.cors {
         cors.apply(request, headers);
@@ -38,7 +43,13 @@ pub(crate) async fn answer(state: &State, stage: &HttpStage, request: &Incoming)
     response
 }
 
-async fn run(state: &State, stage: &HttpStage, request: &Incoming, trail: &mut Trail) -> Response<Body> {
+async fn run(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    is_forged: bool,
+    trail: &mut Trail,
+) -> Response<Body> {
     if stage.is_disabled && request.custom_domain.is_none() {
         return plain(StatusCode::FORBIDDEN, "Forbidden", None);
     }
@@ -47,7 +58,7 @@ async fn run(state: &State, stage: &HttpStage, request: &Incoming, trail: &mut T
     if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
         return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
     }
-    let caller = match authorize::check(state, stage, request, matched).await {
+    let caller = match authorize::check(state, stage, request, matched, is_forged).await {
         Ok(caller) => trail.caller.insert(caller),
         Err(refusal) => return refusal,
     };
@@ -153,7 +164,7 @@ async fn invoke(
     version: PayloadVersion,
 ) -> Response<Body> {
     let payload = match version {
-        PayloadVersion::V1 => event::version_1(stage, request, matched, caller.version_1()),
+        PayloadVersion::V1 => event::version_1(stage, request, matched, caller),
         PayloadVersion::V2 => event::version_2(stage, request, matched, caller.version_2()),
     };
     let ctx = call_context(state, &stage.scope, &request.trace_id);

@@ -36,6 +36,7 @@ fn check(state: &State, ctx: &CallContext, routes: &Routes, mapping: &Mapping) -
     let apis: Vec<&str> = others.clone().map(|other| other.api_id.as_str()).collect();
     let stage = mapping.stage.as_deref().unwrap_or_default();
     check::any_stage(state, &ctx.scope, &mapping.api_id, stage, &apis)?;
+    check::same_reach(state, &ctx.scope, &routes.domain, &mapping.api_id)?;
     if mapping.path.contains('/') && routes.domain.endpoint_type == EndpointType::Edge {
         return Err(bad_request(
             "Mappings with multiple levels are supported for REGIONAL domain names only",

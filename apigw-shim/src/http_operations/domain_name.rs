@@ -44,9 +44,8 @@ fn render(scope: &Scope, domain: &Domain) -> Members {
 
 /// The domain that an operation names.
 pub(super) fn find(state: &State, scope: &Scope, input: &Members) -> Result<Arc<Routes>, ServiceError> {
-    let found = state.domains.find(scope, &required(input, "DomainName"));
-    // Only private domains have an id of their own, and there are none.
-    let found = found.filter(|_| text(input, "DomainNameId").is_none_or(|id| id.is_empty()));
+    let id = text(input, "DomainNameId");
+    let found = state.domains.find(scope, &required(input, "DomainName"), id.as_deref());
     found.ok_or_else(|| invalid("domain name identifier"))
 }
 
@@ -64,6 +63,9 @@ fn change(domain: &mut Domain, input: &Members) -> Result<(), ServiceError> {
     };
     if let Some(kind) = text(given, "EndpointType") {
         domain.endpoint_type = check::endpoint_type(&kind)?;
+        if domain.endpoint_type == EndpointType::Private {
+            return Err(bad_request("Invalid endpoint type specified: PRIVATE"));
+        }
     }
     let set = |of: &mut Option<String>, name: &str| {
         if let Some(value) = text(given, name) {
@@ -99,6 +101,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
         endpoint_access_mode: None,
         routing_mode: RoutingMode::MappingOnly,
         tags: texts(&input, "Tags"),
+        policy: None,
     };
     change(&mut domain, &input)?;
     let domain = keep_domain(state, &ctx.scope, domain).await?;
@@ -110,7 +113,9 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Members) -> Res
 }
 
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
-    let all = state.domains.page(&ctx.scope, None, usize::MAX);
+    let mut all = state.domains.page(&ctx.scope, None, usize::MAX);
+    // This control plane knows none that are private.
+    all.retain(|domain| domain.endpoint_type != EndpointType::Private);
     page("GetDomainNames", &all, &input, |domain| domain.name.clone(), |domain| render(&ctx.scope, domain))
 }
 

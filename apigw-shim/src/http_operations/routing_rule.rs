@@ -135,6 +135,7 @@ fn rule(state: &State, of: &Routes, id: String, input: Members) -> Result<Rule, 
         return Err(bad_request("Priority must be between 1 and 1000000"));
     }
     check::rest_stage(state, &of.scope, &invoke_api.api_id, Some(&invoke_api.stage))?;
+    check::same_reach(state, &of.scope, &of.domain, &invoke_api.api_id)?;
     if of.rules.iter().any(|other| other.priority == given.priority && other.id != id) {
         return Err(conflict(format!("A routing rule with the priority {} already exists", given.priority)));
     }

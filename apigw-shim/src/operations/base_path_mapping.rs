@@ -83,6 +83,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         stage: input.stage.filter(|stage| !stage.is_empty()),
     };
     check::rest_stage(state, &ctx.scope, &mapping.api_id, mapping.stage.as_deref())?;
+    check::same_reach(state, &ctx.scope, &routes.domain, &mapping.api_id)?;
     check_is_new(&routes, &mapping)?;
     let mapping = state.domains.put_mapping(&routes, mapping).await.map_err(storage)?;
     Ok(Output::of(render(&mapping)))
@@ -118,6 +119,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
         }
     }
     check::rest_stage(state, &ctx.scope, &mapping.api_id, mapping.stage.as_deref())?;
+    check::same_reach(state, &ctx.scope, &routes.domain, &mapping.api_id)?;
     check_is_new(&routes, &mapping)?;
     let mapping = state.domains.put_mapping(&routes, mapping).await.map_err(storage)?;
     Ok(Output::of(render(&mapping)))

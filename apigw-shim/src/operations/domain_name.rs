@@ -70,19 +70,22 @@ struct List {
 }
 
 fn render(scope: &Scope, domain: &Domain) -> Value {
+    let is_private = domain.endpoint_type == EndpointType::Private;
     let is_edge = domain.endpoint_type == EndpointType::Edge;
+    let is_regional = domain.endpoint_type == EndpointType::Regional;
     let of = |wanted: bool, value: Value| if wanted { value } else { Value::Null };
     let (target, zone) = (json!(domain.target(scope)), json!(domain.hosted_zone(scope)));
     json!({
         "domainName": domain.name,
         "domainNameArn": domain.arn(scope),
-        "certificateName": of(is_edge, json!(domain.certificate_name)),
-        "certificateArn": of(is_edge, json!(domain.certificate_arn)),
-        "certificateUploadDate": of(is_edge, json!(domain.uploaded)),
-        "regionalCertificateName": of(!is_edge, json!(domain.certificate_name)),
-        "regionalCertificateArn": of(!is_edge, json!(domain.certificate_arn)),
-        "regionalDomainName": of(!is_edge, target.clone()),
-        "regionalHostedZoneId": of(!is_edge, zone.clone()),
+        "domainNameId": of(is_private, json!(domain.id)),
+        "certificateName": of(!is_regional, json!(domain.certificate_name)),
+        "certificateArn": of(!is_regional, json!(domain.certificate_arn)),
+        "certificateUploadDate": of(!is_regional, json!(domain.uploaded)),
+        "regionalCertificateName": of(is_regional, json!(domain.certificate_name)),
+        "regionalCertificateArn": of(is_regional, json!(domain.certificate_arn)),
+        "regionalDomainName": of(is_regional, target.clone()),
+        "regionalHostedZoneId": of(is_regional, zone.clone()),
         "distributionDomainName": of(is_edge, target),
         "distributionHostedZoneId": of(is_edge, zone),
         "endpointConfiguration": {
@@ -94,6 +97,7 @@ fn render(scope: &Scope, domain: &Domain) -> Value {
         "endpointAccessMode": domain.endpoint_access_mode,
         "tags": of(!domain.tags.is_empty(), json!(domain.tags)),
         "ownershipVerificationCertificateArn": domain.ownership_certificate_arn,
+        "policy": domain.policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
         "routingMode": domain.routing_mode.rest_name(),
     })
 }
@@ -105,9 +109,12 @@ pub(super) fn find(
     name: &str,
     domain_id: Option<&str>,
 ) -> Result<Arc<Routes>, ServiceError> {
-    // Only private domains have an id of their own, and there are none.
-    let found = state.domains.find(scope, name).filter(|_| domain_id.is_none_or(str::is_empty));
-    found.ok_or_else(|| invalid("domain name identifier"))
+    state.domains.find(scope, name, domain_id).ok_or_else(|| invalid("domain name identifier"))
+}
+
+/// AWS answers with a policy's quotes escaped, and takes such back.
+fn plain(policy: &str) -> String {
+    policy.replace("\\\"", "\"")
 }
 
 /// Keeps a domain that has been checked.
@@ -121,9 +128,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     let _changing = state.domains.changing.lock().await;
     check::name(state, &input.domain_name)?;
     check::no_mutual_tls(input.mutual_tls_authentication.and_then(|it| it.truststore_uri).as_deref())?;
-    if input.policy.is_some() {
-        return Err(bad_request("Policies are supported for private domain names only"));
-    }
     let (types, ip_address_type) = match input.endpoint_configuration {
         None => (None, None),
         Some(given) => (given.types, given.ip_address_type),
@@ -134,14 +138,16 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     };
     let endpoint_type = check::endpoint_type(endpoint_type)?;
     let (certificate_arn, certificate_name) = match endpoint_type {
-        EndpointType::Edge => (input.certificate_arn, input.certificate_name),
+        EndpointType::Edge | EndpointType::Private => (input.certificate_arn, input.certificate_name),
         EndpointType::Regional => (input.regional_certificate_arn, input.regional_certificate_name),
     };
+    let is_private = endpoint_type == EndpointType::Private;
+    let default_address = if is_private { "dualstack" } else { "ipv4" };
     let domain = Domain {
         name: input.domain_name,
-        id: format!("d-{}", id::random(10)),
+        id: if is_private { id::random(10) } else { format!("d-{}", id::random(10)) },
         endpoint_type,
-        ip_address_type: ip_address_type.unwrap_or_else(|| String::from("ipv4")),
+        ip_address_type: ip_address_type.unwrap_or_else(|| default_address.to_owned()),
         certificate_arn,
         certificate_name,
         ownership_certificate_arn: input.ownership_verification_certificate_arn,
@@ -153,6 +159,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             Some(name) => check::routing_mode(name)?,
         },
         tags: input.tags,
+        policy: input.policy.filter(|policy| !policy.is_empty()).as_deref().map(plain),
     };
     let domain = keep(state, &ctx.scope, domain).await?;
     Ok(Output::of(render(&ctx.scope, &domain)))
@@ -186,6 +193,10 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     for patch in &input.patch_operations {
         change(&mut domain, patch)?;
     }
+    let is_private = |domain: &Domain| domain.endpoint_type == EndpointType::Private;
+    if is_private(&domain) != is_private(&found.domain) {
+        return Err(bad_request("A domain name can neither become private nor public"));
+    }
     let domain = keep(state, &ctx.scope, domain).await?;
     Ok(Output::of(render(&ctx.scope, &domain)))
 }
@@ -215,6 +226,8 @@ fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
         ["endpointConfiguration", "ipAddressType"] => domain.ip_address_type = patch.value(),
         ["securityPolicy"] => domain.security_policy = patch.value(),
         ["endpointAccessMode"] => domain.endpoint_access_mode = text,
+        ["policy"] => domain.policy = text.as_deref().map(plain),
+        ["managementPolicy"] => return Err(not_yet("managementPolicy")),
         ["routingMode"] => domain.routing_mode = check::routing_mode(&patch.value())?,
         _ => return Err(patch.invalid_path()),
     }

@@ -10,6 +10,7 @@ mod deployment;
 mod documentation_part;
 mod documentation_version;
 mod domain_name;
+mod domain_name_access_association;
 mod gateway_response;
 mod get_export;
 mod import_documentation_parts;
@@ -178,6 +179,10 @@ operations! {
     "GetDomainNames" => domain_name::list,
     "UpdateDomainName" => domain_name::update,
     "DeleteDomainName" => domain_name::delete,
+    "CreateDomainNameAccessAssociation" => domain_name_access_association::create,
+    "GetDomainNameAccessAssociations" => domain_name_access_association::list,
+    "DeleteDomainNameAccessAssociation" => domain_name_access_association::delete,
+    "RejectDomainNameAccessAssociation" => domain_name_access_association::delete,
     "CreateBasePathMapping" => base_path_mapping::create,
     "GetBasePathMapping" => base_path_mapping::get,
     "GetBasePathMappings" => base_path_mapping::list,

@@ -68,7 +68,10 @@ fn find(state: &State, ctx: &CallContext, arn: &str) -> Result<Tagged, ServiceEr
         ["clientcertificates", id] => {
             client_certificate::find(state, &ctx.scope, id).map(Tagged::Certificate)
         }
-        ["domainnames", name] => domain_name::find(state, &ctx.scope, name, None).map(Tagged::Domain),
+        ["domainnames", name] => {
+            let (name, id) = name.split_once('+').map_or((*name, None), |(name, id)| (name, Some(id)));
+            domain_name::find(state, &ctx.scope, name, id).map(Tagged::Domain)
+        }
         _ => Err(bad_request("Invalid ARN specified in the request")),
     }
 }

@@ -84,8 +84,8 @@ async fn what_cannot_be_a_domain_is_refused() {
         json!({"certificateArn": CERTIFICATE, "mutualTlsAuthentication": {"truststoreUri": "s3://b/k"}});
     let error = rig.rest_refuses("CreateDomainName", with(&bare, tls)).await;
     assert!(error.message.contains("mutualTlsAuthentication"), "{}", error.message);
-    let private = json!({"certificateArn": CERTIFICATE, "endpointConfiguration": {"types": ["PRIVATE"]}});
-    assert!(rig.rest_refuses("CreateDomainName", with(&bare, private)).await.message.contains("PRIVATE"));
+    let policy = json!({"certificateArn": CERTIFICATE, "policy": "{\"Statement\": []}"});
+    assert_eq!(rig.rest_refuses("CreateDomainName", with(&bare, policy)).await.status, 400);
     assert!(!rig.gateway.has_domain("a.example.com"));
 }
 
@@ -281,4 +281,104 @@ async fn client_certificates_are_real_and_kept() {
     assert!(error.message.contains("clientCertificateId"), "{}", error.message);
     rig.rest("DeleteClientCertificate", of.clone()).await;
     assert_eq!(rig.rest_refuses("GetClientCertificate", of).await.status, 404);
+}
+
+#[tokio::test]
+async fn web_sockets_are_opened_below_a_base_path() {
+    let rig = Rig::new();
+    let given =
+        json!({"Name": "s", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.a"});
+    let api = text(&rig.http("CreateApi", given).await, "ApiId");
+    rig.http("CreateStage", json!({"ApiId": api, "StageName": "dev", "AutoDeploy": true})).await;
+    let change = json!({"ApiId": api, "DisableExecuteApiEndpoint": true});
+    rig.http("UpdateApi", change).await;
+    domain(&rig, "ws.example.com").await;
+    let mapping =
+        json!({"DomainName": "ws.example.com", "ApiId": api, "Stage": "dev", "ApiMappingKey": "chat"});
+    rig.http("CreateApiMapping", mapping).await;
+    let open = async |path: &str| {
+        let request = http::Request::get(path)
+            .header("host", "ws.example.com")
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let peer = [127, 0, 0, 1].into();
+        let addressed = rig.gateway.at_domain("ws.example.com", &mut parts, peer)?;
+        rig.gateway.connect(&addressed, &parts, peer).await
+    };
+    assert!(matches!(open("/chat").await, Some(apigw_shim::Opening::Accepted(..))));
+    assert!(matches!(open("/chat/dev").await, Some(apigw_shim::Opening::Refused(_))));
+    assert!(open("/other").await.is_none());
+    let signed = [("authorization", "AWS4-HMAC-SHA256 Credential=t/1/r/execute-api/aws4_request")];
+    let gone = rig.send_to("ws.example.com", "GET /chat/@connections/nobody", &signed).await;
+    assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, Some("GoneException")));
+}
+
+#[tokio::test]
+async fn a_private_domain_needs_an_association_and_a_policy() {
+    let rig = Rig::new();
+    let policy = |resource: &str| {
+        let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": resource});
+        json!({"Version": "2012-10-17", "Statement": [allow]}).to_string()
+    };
+    let private = json!({"types": ["PRIVATE"]});
+    let given = json!({"name": "p", "endpointConfiguration": private, "policy": policy("execute-api:/*")});
+    let made = rig.rest("CreateRestApi", given).await;
+    let api = text(&made, "id");
+    rig.method(&api, &text(&made, "rootResourceId"), "GET", proxy()).await;
+    rig.deploy(&api, "dev").await;
+    let domain = json!({
+        "domainName": "in.example.com", "certificateArn": CERTIFICATE, "endpointConfiguration": private,
+        "policy": policy("*"),
+    });
+    let made = rig.rest("CreateDomainName", domain).await;
+    let id = text(&made, "domainNameId");
+    let arn = format!("arn:aws:apigateway:us-east-1:000000000000:/domainnames/in.example.com+{id}");
+    assert_eq!(made["domainNameArn"], arn);
+    assert_eq!(made["endpointConfiguration"]["ipAddressType"], "dualstack");
+    let of = json!({"domainName": "in.example.com", "domainNameId": id});
+    assert_eq!(rig.rest_refuses("GetDomainName", json!({"domainName": "in.example.com"})).await.status, 404);
+    assert_eq!(rig.http("GetDomainNames", json!({})).await["Items"], json!([]));
+    let public = orders(&rig).await;
+    let mapping = |api: &str| with(&of, json!({"restApiId": api, "stage": "dev"}));
+    assert_eq!(rig.rest_refuses("CreateBasePathMapping", mapping(&public)).await.status, 400);
+    rig.rest("CreateBasePathMapping", mapping(&api)).await;
+
+    assert_eq!(rig.send_to("in.example.com", "GET /", &[]).await.status, 403);
+    let vpce = json!({"accessAssociationSourceType": "VPCE", "accessAssociationSource": "vpce-1"});
+    let associate = with(&vpce, json!({"domainNameArn": arn}));
+    let made = rig.rest("CreateDomainNameAccessAssociation", associate.clone()).await;
+    assert_eq!(rig.rest_refuses("CreateDomainNameAccessAssociation", associate).await.status, 409);
+    let rig = rig.restarted();
+    assert_eq!(rig.send_to("in.example.com", "GET /", &[]).await.status, 200);
+    let deny =
+        json!([{"op": "replace", "path": "/policy", "value": policy("arn:aws:execute-api:*:*:other")}]);
+    rig.rest("UpdateDomainName", with(&of, json!({"patchOperations": deny}))).await;
+    assert_eq!(rig.send_to("in.example.com", "GET /", &[]).await.status, 403);
+    let allow = json!([{"op": "replace", "path": "/policy", "value": policy("*")}]);
+    rig.rest("UpdateDomainName", with(&of, json!({"patchOperations": allow}))).await;
+    let public =
+        json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
+    assert_eq!(
+        rig.rest_refuses("UpdateDomainName", with(&of, json!({"patchOperations": public}))).await.status,
+        400
+    );
+
+    let seen = rig.rest("GetDomainNameAccessAssociations", json!({})).await;
+    assert_eq!(seen["items"], json!([made]));
+    let named = json!({"domainNameAccessAssociationArn": made["domainNameAccessAssociationArn"]});
+    let reject = with(
+        &named,
+        json!({"domainNameArn": "arn:aws:apigateway:us-east-1:000000000000:/domainnames/other"}),
+    );
+    assert_eq!(rig.rest_refuses("RejectDomainNameAccessAssociation", reject).await.status, 404);
+    rig.rest("DeleteDomainNameAccessAssociation", named).await;
+    assert_eq!(rig.send_to("in.example.com", "GET /", &[]).await.status, 403);
+    let elsewhere =
+        with(&vpce, json!({"domainNameArn": "arn:aws:apigateway:us-east-1::/domainnames/in.example.com"}));
+    assert_eq!(rig.rest_refuses("CreateDomainNameAccessAssociation", elsewhere).await.status, 404);
+    rig.rest("DeleteDomainName", of).await;
+    assert!(!rig.gateway.has_domain("in.example.com"));
 }

@@ -267,3 +267,27 @@ async fn a_vpc_link_has_tags() {
     assert_eq!(rig.http("GetTags", of).await["Tags"], json!({"b": "2", "c": "3"}));
     assert_eq!(rig.http("GetVpcLink", json!({"VpcLinkId": link})).await["Tags"], json!({"b": "2", "c": "3"}));
 }
+
+#[tokio::test]
+async fn signed_requests_are_let_in_by_iam() {
+    let (rig, api, integration) = with_integration("2.0").await;
+    let made = route(&rig, &api, "GET /orders", &integration).await;
+    let change = json!({"ApiId": api, "RouteId": made["RouteId"], "AuthorizationType": "AWS_IAM"});
+    rig.http("UpdateRoute", change).await;
+    let refused = rig.get(&api, "/orders").await;
+    assert_eq!((refused.status, refused.text()), (403, r#"{"message":"Forbidden"}"#));
+    let signature =
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/execute-api/aws4_request, Signature=0";
+    let signed = [("authorization", signature)];
+    assert_eq!(rig.send(&api, "GET /orders", &signed, "").await.status, 200);
+    let iam = rig.last_event()["requestContext"]["authorizer"]["iam"].clone();
+    assert_eq!((&iam["accessKey"], &iam["accountId"]), (&json!("AKIDEXAMPLE"), &json!("000000000000")));
+    assert_eq!(iam["userArn"], "arn:aws:iam::000000000000:root");
+    let older = json!({"ApiId": api, "IntegrationId": integration, "PayloadFormatVersion": "1.0"});
+    rig.http("UpdateIntegration", older).await;
+    rig.send(&api, "GET /orders", &signed, "").await;
+    let context = &rig.last_event()["requestContext"];
+    assert_eq!((&context["identity"]["caller"], context.get("authorizer")), (&json!("AKIDEXAMPLE"), None));
+    let rig = rig.verifying();
+    assert_eq!(rig.send(&api, "GET /orders", &signed, "").await.status, 403);
+}

@@ -293,12 +293,10 @@ impl Rig {
             request = request.header(*name, *value);
         }
         let (mut parts, body) = request.body(Body::Empty).unwrap().into_parts();
-        let answer = match self.gateway.at_domain(host, &mut parts) {
+        let peer = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
+        let answer = match self.gateway.at_domain(host, &mut parts, peer) {
             None => self.gateway.forbidden(),
-            Some(addressed) => {
-                let peer = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-                self.gateway.execute(addressed, Request::from_parts(parts, body), peer).await
-            }
+            Some(addressed) => self.gateway.execute(addressed, Request::from_parts(parts, body), peer).await,
         };
         let (parts, body) = answer.into_parts();
         let body = body.read(usize::MAX).await.unwrap().to_vec();

@@ -168,7 +168,7 @@ impl FrontDoor {
             }
             Destination::Domain(name) => {
                 let asked = parts.uri.clone();
-                let Some(addressed) = world.apis.at_domain(&name, &mut parts) else {
+                let Some(addressed) = world.apis.at_domain(&name, &mut parts, peer) else {
                     return world.apis.forbidden().map(to_http);
                 };
                 if self.verify_signatures {

@@ -24,7 +24,7 @@ use crate::{
     runtime_api::{
         extensions::Reason,
         serve::RESPONSE_LIMIT,
-        session::{Answer, Dispatched, Event, Piece, Session, Stream},
+        session::{Answer, Dispatched, Event, Gone, Piece, Session, Stream},
     },
 };
 
@@ -166,18 +166,21 @@ impl Environment {
         self.halves.store(0, Ordering::Release);
         self.lines().start(&event.request_id, &event.trace_id);
         let began = (Instant::now(), self.log.now());
-        let Ok(dispatched) = self.session.dispatch(event.clone(), sink.is_some()) else {
-            // One part of a runtime that works on several at once may have broken off.
-            if !self.is_shared() {
-                self.end(Reason::Failure);
+        let (request_id, trace_id) = (event.request_id.clone(), event.trace_id.clone());
+        let Dispatched { answer, done } = match self.session.dispatch(event, sink.is_some()) {
+            Ok(dispatched) => dispatched,
+            Err(Gone(event)) => {
+                // One part of a runtime that works on several at once may have broken off.
+                if !self.is_shared() {
+                    self.end(Reason::Failure);
+                }
+                return Err(*event);
             }
-            return Err(event);
         };
-        let Dispatched { answer, done } = dispatched;
         let end = tokio::time::Instant::now() + self.deployment.timeout;
         let mut answered = Answered {
-            request_id: event.request_id,
-            trace_id: event.trace_id,
+            request_id,
+            trace_id,
             began,
             response: None,
             produced: 0,

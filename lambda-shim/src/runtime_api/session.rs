@@ -92,9 +92,9 @@ pub(crate) enum Refusal {
     InvalidState,
 }
 
-/// The environment is gone.
+/// The environment is gone, and the event back.
 #[derive(Debug)]
-pub(crate) struct Gone;
+pub(crate) struct Gone(pub(crate) Box<Event>);
 
 /// Why an environment cannot go on: an extension of its has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -91,7 +91,7 @@ impl Work {
                 Err(back) => event = back,
             }
         }
-        Err(Gone)
+        Err(Gone(Box::new(event)))
     }
 
     /// Whether an answer for `request_id` would be taken now.

@@ -268,7 +268,7 @@ pub async fn provided_programs_run(rig: &Rig) {
     assert_eq!(value(&rig.invoke("own", json!(2)).await), 2);
     rig.create("none", "provided.al2023", &[("other", "x")], json!({})).await;
     let error = value(&rig.invoke("none", json!({})).await);
-    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint");
+    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
     assert!(error["errorMessage"].as_str().unwrap().contains("Couldn't find valid bootstrap(s)"), "{error}");
 }
 

@@ -295,7 +295,7 @@ async fn attributes_of_messages_are_checked() {
     assert_eq!(client.call("SendMessageBatch", batch).await.unwrap_err(), "BatchRequestTooLong");
 }
 
-fn fifo(name: &str, more: Value) -> Value {
+fn fifo(name: &str, more: &Value) -> Value {
     let mut attributes = json!({"FifoQueue": "true", "VisibilityTimeout": "10"});
     attributes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"QueueName": name, "Attributes": attributes})
@@ -316,7 +316,7 @@ fn bodies(got: &[(String, Value)]) -> Vec<&str> {
 #[tokio::test]
 async fn a_fifo_queue_keeps_the_order_of_its_groups() {
     let client = Client::new();
-    let url = client.call("CreateQueue", fifo("q.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let url = client.call("CreateQueue", fifo("q.fifo", &json!({}))).await.unwrap()["QueueUrl"].clone();
     let send = |body: &'static str, group: &'static str| {
         let message = json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": body});
         client.call("SendMessage", message)
@@ -357,7 +357,7 @@ async fn a_message_that_is_sent_again_is_not_delivered_again() {
         || Client { sqs: Sqs::new(&store, Clock::Virtual(clock.clone())).unwrap(), clock: clock.clone() };
     let client = made();
     let by_content = json!({"ContentBasedDeduplication": "true"});
-    let url = client.call("CreateQueue", fifo("q.fifo", by_content)).await.unwrap()["QueueUrl"].clone();
+    let url = client.call("CreateQueue", fifo("q.fifo", &by_content)).await.unwrap()["QueueUrl"].clone();
     let message =
         |body: &str, group: &str| json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": group});
     let first = client.call("SendMessage", message("x", "a")).await.unwrap();
@@ -377,7 +377,7 @@ async fn a_message_that_is_sent_again_is_not_delivered_again() {
     client.call("SendMessage", own).await.unwrap();
     let scope = json!({"ContentBasedDeduplication": "true", "DeduplicationScope": "messageGroup",
                        "FifoThroughputLimit": "perMessageGroupId"});
-    let url = client.call("CreateQueue", fifo("g.fifo", scope)).await.unwrap()["QueueUrl"].clone();
+    let url = client.call("CreateQueue", fifo("g.fifo", &scope)).await.unwrap()["QueueUrl"].clone();
     for group in ["a", "b", "a"] {
         let message = json!({"QueueUrl": url, "MessageBody": "x", "MessageGroupId": group});
         client.call("SendMessage", message).await.unwrap();
@@ -390,9 +390,9 @@ async fn fifo_queues_refuse_what_they_do_not_know() {
     let client = Client::new();
     for (made, code) in [
         (json!({"QueueName": "q.fifo"}), "InvalidParameterValue"),
-        (fifo("q", json!({})), "InvalidParameterValue"),
-        (fifo("q.fifo", json!({"DeduplicationScope": "all"})), "InvalidAttributeValue"),
-        (fifo("q.fifo", json!({"FifoThroughputLimit": "perMessageGroupId"})), "InvalidAttributeValue"),
+        (fifo("q", &json!({})), "InvalidParameterValue"),
+        (fifo("q.fifo", &json!({"DeduplicationScope": "all"})), "InvalidAttributeValue"),
+        (fifo("q.fifo", &json!({"FifoThroughputLimit": "perMessageGroupId"})), "InvalidAttributeValue"),
         (
             json!({"QueueName": "q", "Attributes": {"ContentBasedDeduplication": "true"}}),
             "InvalidAttributeName",
@@ -403,9 +403,9 @@ async fn fifo_queues_refuse_what_they_do_not_know() {
     let plain = client.call("CreateQueue", json!({"QueueName": "plain"})).await.unwrap()["QueueUrl"].clone();
     let policy =
         r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:plain","maxReceiveCount":"2"}"#;
-    let mixed = fifo("q.fifo", json!({"RedrivePolicy": policy}));
+    let mixed = fifo("q.fifo", &json!({"RedrivePolicy": policy}));
     assert_eq!(client.call("CreateQueue", mixed).await.unwrap_err(), "InvalidParameterValue");
-    let url = client.call("CreateQueue", fifo("q.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let url = client.call("CreateQueue", fifo("q.fifo", &json!({}))).await.unwrap()["QueueUrl"].clone();
     let send = |url: &Value, more: Value| {
         let mut message = json!({"QueueUrl": url, "MessageBody": "x"});
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -432,10 +432,10 @@ async fn fifo_queues_refuse_what_they_do_not_know() {
 #[tokio::test]
 async fn the_dead_letters_of_a_fifo_queue_keep_their_order() {
     let client = Client::new();
-    let dead = client.call("CreateQueue", fifo("dead.fifo", json!({}))).await.unwrap()["QueueUrl"].clone();
+    let dead = client.call("CreateQueue", fifo("dead.fifo", &json!({}))).await.unwrap()["QueueUrl"].clone();
     let policy =
         r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead.fifo","maxReceiveCount":"1"}"#;
-    let url = client.call("CreateQueue", fifo("q.fifo", json!({"RedrivePolicy": policy}))).await.unwrap()["QueueUrl"].clone();
+    let url = client.call("CreateQueue", fifo("q.fifo", &json!({"RedrivePolicy": policy}))).await.unwrap()["QueueUrl"].clone();
     for body in ["1", "2", "3"] {
         let message = json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": "a", "MessageDeduplicationId": body});
         client.call("SendMessage", message).await.unwrap();

@@ -331,7 +331,7 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
         soft: Some(most),
         hard: Some(most),
     };
-    // Podman knows no owner of a tmpfs: there, whoever is in the container may write to it.
+    // Podman knows no owner of a tmpfs: there the init gives it to Lambda's user, and becomes that.
     let owner = if is_podman { "mode=1777" } else { "mode=0700,uid=993,gid=990" };
     let mut ulimits = vec![limit("nofile", 1024), limit("core", 0)];
     if is_podman {
@@ -345,6 +345,7 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
         pids_limit: Some(1024),
         ulimits: Some(ulimits),
         cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: is_podman.then(|| ["CHOWN", "SETGID", "SETUID"].map(str::to_owned).to_vec()),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(true),
         tmpfs: Some(HashMap::from([("/tmp".to_owned(), format!("size={}m,{owner},exec", wanted.storage))])),
@@ -362,7 +363,7 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
         cmd: Some(Vec::new()),
         env: Some(wanted.environment),
         labels: Some(wanted.labels),
-        user: Some(USER.to_owned()),
+        user: Some(if is_podman { "0:0" } else { USER }.to_owned()),
         working_dir: Some(wanted.working_directory),
         attach_stdin: Some(true),
         attach_stdout: Some(true),

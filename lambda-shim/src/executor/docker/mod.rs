@@ -412,9 +412,23 @@ impl Drop for Container {
     }
 }
 
+/// How soon an engine knows how a container has ended whose output has, and how often it is asked.
+const SETTLED: std::time::Duration = std::time::Duration::from_secs(3);
+const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// How a container ended whose init did not say.
 async fn how_it_ended(engine: &Engine, id: &str) -> Exit {
-    match engine.ended(id).await {
+    // Podman ends a container's output before it takes note of its end, and calls that by a name that is not Docker's
+    // until it has cleaned up.
+    let mut ended = engine.ended(id).await;
+    let settled = async {
+        while ended.as_ref().map_or(true, |ended| ended.running) {
+            tokio::time::sleep(LOOK).await;
+            ended = engine.ended(id).await;
+        }
+    };
+    let _ = tokio::time::timeout(SETTLED, settled).await;
+    match ended {
         Err(failure) => Exit::Lost(failure.to_string()),
         Ok(ended) if ended.out_of_memory => Exit::OutOfMemory,
         Ok(ended) if ended.running => Exit::Lost("its connection broke".to_owned()),

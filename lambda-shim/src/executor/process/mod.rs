@@ -183,7 +183,7 @@ impl ProcessExecutor {
             ("byte-code", Some(standing.byte_code.as_path())),
             ("python-sdk", self.python_sdk.as_deref()),
             ("debugpy", self.debugpy.as_deref()),
-            ("node-sdk", self.node_sdk.as_deref()),
+            (view::NODE_PACKAGES, self.node_sdk.as_deref()),
         ];
         std::fs::create_dir_all(&standing.byte_code)?;
         let ours: Vec<_> = ours.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();

@@ -47,9 +47,11 @@ impl Packages {
     pub(crate) fn open(cache: Option<&Path>, blobs: Blobs) -> io::Result<Self> {
         let (base, shared) = match cache {
             Some(cache) => (cache.join("environments"), Some(cache.join("packages"))),
-            None => (std::env::temp_dir().join("tule-environments"), None),
+            // Users of one machine share its temporary folder, and nothing in it.
+            None => (std::env::temp_dir().join(format!("tule-environments-{}", system::user())), None),
         };
         make_private(&base)?;
+        must_be_ours(&base)?;
         sweep(&base);
         let own = base.join(format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
         make_private(&own)?;
@@ -255,6 +257,16 @@ fn sweep(base: &Path) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Refuses a folder that somebody else has put there.
+fn must_be_ours(path: &Path) -> io::Result<()> {
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::symlink_metadata(path)?);
+    if owner == system::user() {
+        return Ok(());
+    }
+    let why = format!("{} is another user's; set TMPDIR to a folder of your own", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

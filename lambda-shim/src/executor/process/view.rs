@@ -20,9 +20,11 @@ pub(crate) const TMP: &str = "/tmp";
 pub(crate) const RUNTIME: &str = "/var/runtime";
 /// What only our bootstraps look for is below it.
 pub(crate) const OURS: &str = "/var/tule";
+/// Where Node.js finds packages that neither the function nor a folder of its has, by `require` and by `import`.
+pub(crate) const NODE_PACKAGES: &str = "/var/node_modules";
 
 /// Folders that stand for others in the view: what is below them on this machine is not to be seen.
-const HIDDEN: [&str; 5] = [TASK, OPT, TMP, RUNTIME, OURS];
+const HIDDEN: [&str; 6] = [TASK, OPT, TMP, RUNTIME, OURS, NODE_PACKAGES];
 
 /// One thing to do between fork and exec. Everything is allocated before.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ pub(super) struct Shown<'a> {
     pub(super) scratch: &'a Path,
     /// The folder of our bootstraps.
     pub(super) runtime: &'a Path,
-    /// Folders below [`OURS`], by their names there; they may be written to.
+    /// Folders below [`OURS`], by their names there, or at paths of their own; they may be written to.
     pub(super) ours: &'a [(&'a str, &'a Path)],
     /// Folders of this machine that are to be seen where they are.
     pub(super) kept: &'a [PathBuf],
@@ -123,7 +125,12 @@ impl View {
         let inside = |path: &str| shown.root.join(path.trim_start_matches('/'));
         machine(Path::new("/"), &inside("/"), &["var", "tmp", "opt"], &mut steps)?;
         folder(&inside("/var"), &mut steps)?;
-        machine(Path::new("/var"), &inside("/var"), &["task", "runtime", "tule"], &mut steps)?;
+        machine(
+            Path::new("/var"),
+            &inside("/var"),
+            &["task", "runtime", "tule", "node_modules"],
+            &mut steps,
+        )?;
         for (from, to, read_only) in [
             (Some(shown.package), TASK, true),
             (shown.layers, OPT, true),
@@ -137,7 +144,7 @@ impl View {
         }
         folder(&inside(OURS), &mut steps)?;
         for (name, from) in shown.ours {
-            let to = inside(OURS).join(name);
+            let to = inside(&Path::new(OURS).join(name).to_string_lossy());
             folder(&to, &mut steps)?;
             steps.push(Step::Bind { from: text(from)?, to: text(&to)?, read_only: false });
         }
