@@ -30,6 +30,12 @@ enum Chore {
     /// The bare echo, for `bench`.
     #[command(hide = true)]
     Echo,
+    /// The bare reverse proxy, for `bench`.
+    #[command(hide = true)]
+    Proxy {
+        /// The server behind it, `127.0.0.1:PORT`.
+        behind: String,
+    },
     /// Look for inputs that panic, hang or fill the memory.
     Fuzz(fuzz::Arguments),
     /// Read botocore's service models and write the stripped ones.
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Echo => bench::run_echo(),
+        Chore::Proxy { behind } => bench::run_proxy(&behind),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Models { check } => models::run(check),
         Chore::Parity(arguments) => parity::run(&arguments),

@@ -4,8 +4,10 @@
 //! the server's own CPU time a request. Builds the release binary first.
 
 mod echo;
+mod gateway;
 mod lambda;
 mod load;
+mod proxy;
 mod scale;
 mod server;
 mod workloads;
@@ -13,6 +15,7 @@ mod workloads;
 use crate::Failure;
 
 pub(crate) use echo::run as run_echo;
+pub(crate) use proxy::run as run_proxy;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -30,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("the release binary does not build".into());
     }
     workloads::run(arguments.seconds, arguments.only.as_deref())?;
+    gateway::sockets(arguments.only.as_deref())?;
     scale::run(arguments.only.as_deref())?;
     lambda::run(arguments.seconds, arguments.only.as_deref())
 }

@@ -24,6 +24,13 @@ impl Server {
         Self::start(command, |line| line.starts_with("http://"))
     }
 
+    /// A bare reverse proxy to another server.
+    pub(super) fn proxy(behind: &str) -> Result<Self, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["proxy", behind]);
+        Self::start(command, |line| line.starts_with("http://"))
+    }
+
     /// Tule's release binary, in memory.
     pub(super) fn tule() -> Result<Self, Failure> {
         Self::tule_over(None)

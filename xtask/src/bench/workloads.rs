@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    gateway,
     load::{self, Connection, Request},
     server::{self, Server},
 };
@@ -16,9 +17,9 @@ use crate::Failure;
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 
 /// The figures so far, and what they are measured by.
-struct Bench<'o> {
+pub(super) struct Bench<'o> {
     tule: Server,
-    echo: Server,
+    pub(super) echo: Server,
     seconds: f64,
     only: Option<&'o str>,
 }
@@ -34,31 +35,42 @@ pub(super) fn run(seconds: f64, only: Option<&str>) -> Result<(), Failure> {
         "workload", "clients", "req/s", "p50 us", "p99 us", "cpu us", "of echo"
     );
     bench.control_plane()?;
-    bench.gateway()?;
+    gateway::rows(&bench)?;
     bench.functions()?;
     bench.workflows()?;
     bench.lists()
 }
 
 impl Bench<'_> {
-    fn wants(&self, name: &str) -> bool {
+    pub(super) fn wants(&self, name: &str) -> bool {
         self.only.is_none_or(|only| name.contains(only))
     }
 
-    fn ask(&self, request: &Request) -> Result<Value, Failure> {
+    pub(super) fn ask(&self, request: &Request) -> Result<Value, Failure> {
         let body = Connection::open(&self.tule.address)?.ask(request)?;
         Ok(serde_json::from_str(&body).unwrap_or_default())
     }
 
     /// Loads Tule and, right behind it, the echo with the same clients.
-    fn row(&self, name: &str, request: &Request, clients: usize) -> Result<(), Failure> {
+    pub(super) fn row(&self, name: &str, request: &Request, clients: usize) -> Result<(), Failure> {
+        self.row_of(&self.tule, name, request, clients)
+    }
+
+    /// The same of another server.
+    pub(super) fn row_of(
+        &self,
+        server: &Server,
+        name: &str,
+        request: &Request,
+        clients: usize,
+    ) -> Result<(), Failure> {
         if !self.wants(name) {
             return Ok(());
         }
-        load::run(&self.tule.address, request, clients, self.seconds / 4.0)?;
-        let before = self.tule.cpu();
-        let found = load::run(&self.tule.address, request, clients, self.seconds)?;
-        let spent = self.tule.cpu() - before;
+        load::run(&server.address, request, clients, self.seconds / 4.0)?;
+        let before = server.cpu();
+        let found = load::run(&server.address, request, clients, self.seconds)?;
+        let spent = server.cpu() - before;
         let echo = load::run(&self.echo.address, &Request::get("/", ""), clients, self.seconds / 2.0)?;
         #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below the limit")]
         let cpu = spent.as_secs_f64() * 1e6 / found.requests as f64;
@@ -72,7 +84,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn create_function(&self, name: &str, source: &str) -> Result<(), Failure> {
+    pub(super) fn create_function(&self, name: &str, source: &str) -> Result<(), Failure> {
         let zip = zipped("index.py", source)?;
         let members = json!({
             "FunctionName": name, "Runtime": "python3.12", "Handler": "index.handler", "Role": ROLE,
@@ -88,28 +100,6 @@ impl Bench<'_> {
             Request::get("/2015-03-31/functions/echo", "lambda").expecting("\"FunctionName\":\"echo\"");
         self.row("GetFunction", &request, 1)?;
         self.row("GetFunction", &request, 16)
-    }
-
-    fn gateway(&self) -> Result<(), Failure> {
-        let api = self.ask(&Request::new("POST", "/restapis", "apigateway", &[], r#"{"name": "bench"}"#))?;
-        let (id, root) = (text(&api, "id"), text(&api, "rootResourceId"));
-        let put = |path: &str, body: Value| {
-            let path = format!("/restapis/{id}/resources/{root}/methods/GET{path}");
-            self.ask(&Request::new("PUT", &path, "apigateway", &[], &body.to_string()))
-        };
-        put("", json!({ "authorizationType": "NONE" }))?;
-        put("/responses/200", json!({}))?;
-        put(
-            "/integration",
-            json!({ "type": "MOCK", "requestTemplates": { "application/json": "{\"statusCode\": 200}" } }),
-        )?;
-        let templates = json!({ "application/json": "{\"mocked\": true}" });
-        put("/integration/responses/200", json!({ "responseTemplates": templates }))?;
-        let deploy = json!({ "stageName": "dev" }).to_string();
-        self.ask(&Request::new("POST", &format!("/restapis/{id}/deployments"), "apigateway", &[], &deploy))?;
-        let request = Request::get(&format!("/restapis/{id}/dev/_user_request_/"), "").expecting("mocked");
-        self.row("REST API, MOCK", &request, 1)?;
-        self.row("REST API, MOCK", &request, 64)
     }
 
     fn functions(&self) -> Result<(), Failure> {
@@ -219,7 +209,7 @@ fn jsonata_loop() -> Value {
     } })
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
