@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub connections: Connections,
     /// The way to HTTP servers of the user's.
     pub outbound: Outbound,
+    /// The same to those that want something special of TLS.
+    pub special_outbound: DashMap<outbound::Tls, Outbound>,
 }
 
 impl ApiGateway {
@@ -119,6 +121,7 @@ impl ApiGateway {
             logs,
             connections: Connections::default(),
             outbound,
+            special_outbound: DashMap::new(),
         })))
     }
 

@@ -203,7 +203,7 @@ async fn proxy(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    match http_endpoint::send(state, method, uri, headers, request.body.clone()).await {
+    match http_endpoint::send(&state.outbound, method, uri, headers, request.body.clone()).await {
         Ok((status, headers, body)) => {
             let mut response = Response::new(Body::Bytes(body));
             *response.status_mut() = status;

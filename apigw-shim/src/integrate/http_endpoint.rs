@@ -2,13 +2,41 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
+use outbound::{Outbound, Tls};
+use runtime::Scope;
 
-use crate::State;
+use crate::{State, apis::scope_key};
 use proxy_events::is_framing;
+
+/// The client that speaks to a server as an integration and its stage say.
+pub(super) fn client(
+    state: &State,
+    scope: &Scope,
+    any_issuer: bool,
+    certificate: Option<&str>,
+) -> Result<Outbound, String> {
+    if !any_issuer && certificate.is_none() {
+        return Ok(state.outbound.clone());
+    }
+    let identity = match certificate {
+        None => None,
+        Some(id) => {
+            let found = state.apis.client_certificates.get(&scope_key(scope).text(id));
+            Some(found.and_then(|found| found.identity()).ok_or("the client certificate is gone")?)
+        }
+    };
+    let tls = Tls { any_issuer, identity };
+    if let Some(known) = state.special_outbound.get(&tls) {
+        return Ok(known.clone());
+    }
+    let made = state.outbound.special(&tls).map_err(|error| error.to_string())?;
+    state.special_outbound.insert(tls, made.clone());
+    Ok(made)
+}
 
 /// Sends a request; what went wrong is for the log.
 pub(crate) async fn send(
-    state: &State,
+    client: &Outbound,
     method: Method,
     uri: &str,
     headers: HeaderMap,
@@ -18,7 +46,7 @@ pub(crate) async fn send(
     *request.method_mut() = method;
     *request.uri_mut() = uri.parse().map_err(|error| format!("{uri} is no address: {error}"))?;
     *request.headers_mut() = headers;
-    let answer = state.outbound.send(request).await.map_err(|error| error.to_string())?;
+    let answer = client.send(request).await.map_err(|error| error.to_string())?;
     let (parts, body) = answer.into_parts();
     Ok((parts.status, parts.headers, body))
 }

@@ -73,14 +73,22 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                     return Err(GatewayError::configuration("Invalid endpoint address"));
                 }
                 let request_headers = request.headers.clone();
+                let stage = prepared.exchange.stage;
+                let client = http_endpoint::client(
+                    state,
+                    &stage.scope,
+                    integration.any_issuer,
+                    stage.client_certificate.as_deref(),
+                )
+                .map_err(GatewayError::failure)?;
                 if integration.streams {
                     let patience = Patience::new(prepared, integration.timeout);
                     let request =
                         (request.method.clone(), request.uri.as_str(), request_headers, request.body.clone());
-                    return stream::server(state, request, patience).await.map(Reply::Proxied);
+                    return stream::server(&client, request, patience).await.map(Reply::Proxied);
                 }
                 let (status, headers, body) = http_endpoint::send(
-                    state,
+                    &client,
                     request.method.clone(),
                     &request.uri,
                     request_headers,

@@ -8,6 +8,7 @@ use std::{io, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use outbound::Outbound;
 use runtime::{Body, Event, Input};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -57,7 +58,7 @@ impl Patience {
 
 /// Asks a server.
 pub(super) async fn server(
-    state: &State,
+    client: &Outbound,
     request: (Method, &str, HeaderMap, Bytes),
     patience: Patience,
 ) -> Result<Answer, GatewayError> {
@@ -67,7 +68,7 @@ pub(super) async fn server(
     *request.uri_mut() =
         uri.parse().map_err(|error| GatewayError::failure(format!("{uri} is no address: {error}")))?;
     *request.headers_mut() = headers;
-    let answer = state.outbound.stream(request).await;
+    let answer = client.stream(request).await;
     let (parts, body) = answer.map_err(|error| GatewayError::failure(error.to_string()))?.into_parts();
     Ok(Answer {
         status: parts.status.as_u16(),

@@ -1,7 +1,7 @@
 //! GenerateClientCertificate, GetClientCertificate, GetClientCertificates, UpdateClientCertificate,
 //! DeleteClientCertificate.
 //!
-//! A certificate is a real one, signed by its own key. Stages cannot name one yet: requests to backends show none.
+//! A certificate is a real one, signed by its own key. Stages that name one show it to the servers behind them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{limit, listing, rest_api::seconds};
 use crate::{
     State,
     apis::scope_key,
-    error::{invalid, storage},
+    error::{bad_request, invalid, storage},
     id, members,
     patch::Patch,
     rest_api::record::Texts,
@@ -35,6 +35,14 @@ pub(crate) struct ClientCertificate {
     pub key: String,
     pub created: f64,
     pub tags: Texts,
+}
+
+impl ClientCertificate {
+    /// The certificate and its key, both DER.
+    pub fn identity(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let base64: String = self.pem.lines().filter(|line| !line.starts_with('-')).collect();
+        Some((STANDARD.decode(base64.trim()).ok()?, STANDARD.decode(&self.key).ok()?))
+    }
 }
 
 #[derive(Deserialize)]
@@ -156,6 +164,10 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: OfCertificate = members::read(input)?;
     let found = find(state, &ctx.scope, &input.client_certificate_id)?;
+    let stages = state.apis.rest_stages.page(&scope_key(&ctx.scope), None, usize::MAX);
+    if let Some(stage) = stages.iter().find(|stage| stage.client_certificate_id.as_ref() == Some(&found.id)) {
+        return Err(bad_request(format!("Client Certificate is in use by the stage {}", stage.stage_name)));
+    }
     let key = scope_key(&ctx.scope).text(&found.id);
     state.apis.client_certificates.remove(&key).await.map_err(storage)?;
     Ok(Output::empty())

@@ -11,7 +11,7 @@ use super::{api, listing, page, rest_api, stage};
 use crate::{
     State,
     apis::Live,
-    error::{bad_request, invalid, not_yet, storage},
+    error::{bad_request, invalid, storage},
     id, members,
     patch::Patch,
     rest_api::record::{Canary, Deployment, Resource, RestApi, Snapshot, Stage, Texts},
@@ -25,6 +25,7 @@ struct CreateDeployment {
     stage_description: Option<String>,
     description: Option<String>,
     cache_cluster_enabled: Option<bool>,
+    cache_cluster_size: Option<String>,
     variables: Option<Texts>,
     canary_settings: Option<CanarySettings>,
     tracing_enabled: Option<bool>,
@@ -112,9 +113,6 @@ fn refuse(state: &State, live: &Live, input: &CreateDeployment) -> Result<(), Se
         }
         stage::check_percent(input.canary_settings.as_ref().map_or(0.0, |canary| canary.percent_traffic))?;
     }
-    if input.cache_cluster_enabled == Some(true) {
-        return Err(not_yet("cacheClusterEnabled"));
-    }
     Ok(())
 }
 
@@ -171,6 +169,9 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         stage.description = input.stage_description.or(stage.description);
         stage.variables = input.variables.or(stage.variables);
         stage.tracing_enabled = input.tracing_enabled.unwrap_or(stage.tracing_enabled);
+        stage.cache_cluster_size = input.cache_cluster_size.or(stage.cache_cluster_size);
+        let enabled = input.cache_cluster_enabled.unwrap_or(stage.cache_cluster_enabled);
+        stage::enable_cache(&mut stage, enabled)?;
         stage::keep(state, &live, stage).await?;
     }
     Ok(Output::of(render(&deployment, false)))

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use super::{
     api,
     part::{Part, find},
-    rest_api,
+    rest_api, stage,
 };
 use crate::{
     State,
-    error::{conflict, invalid, not_yet},
+    error::{conflict, invalid},
     members,
     patch::Patch,
-    rest_api::record::{DocumentationVersion, RestApi},
+    rest_api::record::{DocumentationVersion, RestApi, Stage},
 };
 
 #[derive(Deserialize)]
@@ -67,15 +67,17 @@ pub(super) fn check(api: &RestApi, version: &str) -> Result<(), ServiceError> {
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: Create = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
-    if input.stage_name.is_some() {
-        return Err(not_yet("stageName of CreateDocumentationVersion"));
-    }
+    let stage = match &input.stage_name {
+        None => None,
+        Some(name) => Some(Stage::clone(&*stage::find(state, &live, name)?)),
+    };
     let version = DocumentationVersion {
         version: input.documentation_version,
         created_date: rest_api::seconds(state),
         description: input.description,
     };
-    rest_api::alter(state, &live, |record| {
+    let made = version.version.clone();
+    let answer = rest_api::alter(state, &live, |record| {
         if check(record, &version.version).is_ok() {
             return Err(conflict("Documentation version already exists"));
         }
@@ -85,5 +87,11 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         record.documentation_versions.push(version);
         answer
     })
-    .await
+    .await?;
+    if let Some(mut stage) = stage {
+        let _changing = live.changing.lock().await;
+        stage.documentation_version = Some(made);
+        stage::keep(state, &live, stage).await?;
+    }
+    Ok(answer)
 }

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{api_of_resource, keep, method, method::OfMethod, method_mut, remove_entry, resource, set_entry};
 use crate::{
     State,
-    error::{bad_request, invalid, not_found, not_yet},
+    error::{bad_request, invalid, not_found},
     members,
     patch::Patch,
     rest_api::{
         compiled::{cache_key, streamed_function},
-        record::{Integration, Method, Resource, Texts},
+        record::{Integration, Method, Resource, Texts, TlsConfig},
     },
 };
 
@@ -45,7 +44,7 @@ struct PutIntegration {
     cache_key_parameters: Vec<String>,
     content_handling: Option<String>,
     timeout_in_millis: Option<i64>,
-    tls_config: Option<Value>,
+    tls_config: Option<TlsConfig>,
     response_transfer_mode: Option<String>,
     integration_target: Option<String>,
 }
@@ -71,8 +70,8 @@ fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
     if input.integration_target.is_some() && input.connection_type.as_deref() != Some("VPC_LINK") {
         return Err(bad_request("integrationTarget can only be specified when connectionType is VPC_LINK"));
     }
-    if input.tls_config.is_some() {
-        return Err(not_yet("tlsConfig"));
+    if input.tls_config.is_some() && !input.kind.starts_with("HTTP") {
+        return Err(bad_request("tlsConfig is only supported for HTTP and HTTP_PROXY integrations"));
     }
     Ok(())
 }
@@ -192,6 +191,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         content_handling: input.content_handling,
         timeout_in_millis,
         response_transfer_mode: input.response_transfer_mode,
+        tls_config: input.tls_config,
         cache_namespace: input.cache_namespace.unwrap_or(input.resource_id),
         cache_key_parameters: input.cache_key_parameters,
         integration_responses: BTreeMap::new(),
@@ -265,6 +265,10 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         ["timeoutInMillis"] => {
             let streams = streams(integration.response_transfer_mode.as_ref());
             integration.timeout_in_millis = timeout(Some(patch.value().parse().unwrap_or(0)), streams)?;
+        }
+        ["tlsConfig", "insecureSkipVerification"] => {
+            patch.only_replace()?;
+            integration.tls_config.get_or_insert_default().insecure_skip_verification = patch.is_true();
         }
         ["responseTransferMode"] => {
             let mode = patch.value();

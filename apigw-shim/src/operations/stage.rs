@@ -7,7 +7,7 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, canary, documentation_version, remove_entry, rest_api, set_entry};
+use super::{api, canary, client_certificate, documentation_version, remove_entry, rest_api, set_entry};
 use crate::{
     State,
     apis::{Kind, Live},
@@ -129,7 +129,7 @@ pub(super) async fn keep(state: &State, live: &Live, stage: Stage) -> Result<Arc
     Ok(stage)
 }
 
-fn find(state: &State, live: &Live, name: &str) -> Result<Arc<Stage>, ServiceError> {
+pub(super) fn find(state: &State, live: &Live, name: &str) -> Result<Arc<Stage>, ServiceError> {
     state.apis.rest_stages.get(&live.child(name)).ok_or_else(|| invalid("stage identifier"))
 }
 
@@ -243,7 +243,13 @@ fn change(state: &State, live: &Live, stage: &mut Stage, patch: &Patch) -> Resul
             // AWS makes a new cache of the new size.
             flush(live, &stage.stage_name);
         }
-        ["clientCertificateId"] => return Err(not_yet("clientCertificateId")),
+        ["clientCertificateId"] => {
+            let id = if patch.sets()? { patch.value() } else { String::new() };
+            if !id.is_empty() {
+                client_certificate::find(state, &live.scope, &id)?;
+            }
+            stage.client_certificate_id = Some(id).filter(|id| !id.is_empty());
+        }
         ["documentationVersion"] => {
             if patch.sets()? {
                 documentation_version::check(&*rest_api::record(state, live)?, &patch.value())?;
@@ -443,7 +449,7 @@ fn flush(live: &Live, stage: &str) {
 }
 
 /// Turns the cache on or off. It is there at once; its size, in GB, is of no consequence here.
-fn enable_cache(stage: &mut Stage, enabled: bool) -> Result<(), ServiceError> {
+pub(super) fn enable_cache(stage: &mut Stage, enabled: bool) -> Result<(), ServiceError> {
     if enabled {
         let size = stage.cache_cluster_size.get_or_insert_with(|| String::from("0.5"));
         if !CACHE_SIZES.contains(&size.as_str()) {

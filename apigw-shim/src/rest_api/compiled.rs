@@ -43,6 +43,8 @@ pub(crate) struct RestStage {
     pub is_canary: bool,
     /// Whether clients reach the API through edge locations.
     pub is_edge: bool,
+    /// The certificate that servers behind the stage are shown.
+    pub client_certificate: Option<String>,
     /// What the stage keeps of answers, where it does.
     pub cache: Option<Arc<Cache>>,
     pub canary: Option<Box<CanaryStage>>,
@@ -113,6 +115,8 @@ pub(crate) struct CompiledIntegration {
     pub timeout: Duration,
     /// `responseTransferMode` is `STREAM`.
     pub streams: bool,
+    /// Whether any issuer of the server's certificate is good enough.
+    pub any_issuer: bool,
     pub cache_namespace: String,
     /// The parameters that tell requests to the cache apart.
     pub cache_key: Vec<Source>,
@@ -222,6 +226,7 @@ impl RestStage {
             minimum_compression_size: api.minimum_compression_size,
             is_canary: false,
             is_edge: api.endpoint_type == "EDGE",
+            client_certificate: stage.client_certificate_id.clone(),
             cache: stage.cache_cluster_enabled.then(Arc::default),
             canary: None,
             settings: Settings::new(&stage.method_settings),
@@ -383,6 +388,7 @@ fn compile_integration(integration: &Integration) -> Result<CompiledIntegration,
         content_handling: content_handling(integration.content_handling.as_deref()),
         timeout: Duration::from_millis(integration.timeout_in_millis),
         streams: integration.response_transfer_mode.as_deref() == Some("STREAM"),
+        any_issuer: integration.tls_config.as_ref().is_some_and(|tls| tls.insecure_skip_verification),
         cache_namespace: integration.cache_namespace.clone(),
         cache_key: cache_key(integration)?,
         responses: responses.map(compile_response).collect::<Result<_, _>>()?,

@@ -269,8 +269,18 @@ pub(crate) struct Integration {
     pub cache_key_parameters: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_transfer_mode: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_config: Option<TlsConfig>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub integration_responses: BTreeMap<String, IntegrationResponse>,
+}
+
+/// How a server is spoken to over TLS.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TlsConfig {
+    #[serde(default)]
+    pub insecure_skip_verification: bool,
 }
 
 /// How an answer of an integration becomes one of the method.

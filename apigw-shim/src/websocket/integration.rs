@@ -255,7 +255,8 @@ impl Call<'_> {
                 }
             }
         }
-        let answer = http_endpoint::send(self.state, sent.method, &sent.uri, sent.headers, sent.body).await;
+        let answer =
+            http_endpoint::send(&self.state.outbound, sent.method, &sent.uri, sent.headers, sent.body).await;
         let (status, _, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
         Ok((status.as_u16(), body))
     }

@@ -101,10 +101,8 @@ async fn what_cannot_be_kept_is_refused_by_name() {
         .await;
     assert!(error.status >= 400);
     rig.rest("PutMethod", with(&of, json!({"authorizationType": "NONE"}))).await;
-    let insecure = json!({
-        "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "https://a",
-        "tlsConfig": {"insecureSkipVerification": true},
-    });
+    // A MOCK speaks to nobody.
+    let insecure = json!({"type": "MOCK", "tlsConfig": {"insecureSkipVerification": true}});
     let error = rig.rest_refuses("PutIntegration", with(&of, insecure)).await;
     assert!(error.message.contains("tlsConfig"), "{}", error.message);
 }

@@ -3,13 +3,15 @@
 use std::{future::Future, net::SocketAddr};
 
 use aws_wire::ServiceError;
+use base64::Engine as _;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::rustls;
 
-use crate::rig::{Rig, lambda};
+use crate::rig::{Rig, lambda, text};
 
 #[tokio::test]
 async fn a_mock_answers_by_its_templates() {
@@ -255,6 +257,61 @@ async fn backends_that_fail_are_told_in_aws_words() {
         let answer = rig.get(&api, &format!("/dev/{part}")).await;
         assert_eq!((answer.status, answer.json()), (504, json!({"message": message})), "{part}");
     }
+}
+
+#[tokio::test]
+async fn a_server_of_any_issuer_may_be_trusted_and_may_ask_who_connects() {
+    let rig = Rig::new();
+    let made = rig.rest("GenerateClientCertificate", json!({})).await;
+    let pem = text(&made, "pemEncodedCertificate");
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let client = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
+    let own = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(client.into()).unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.unwrap())
+        .with_single_cert(
+            vec![own.cert.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap(),
+        );
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config.unwrap()));
+    let address = server(move |connection| {
+        let accepting = acceptor.accept(connection);
+        async move {
+            let Ok(mut connection) = accepting.await else { return };
+            let _ = connection.read(&mut [0; 8192]).await;
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret").await;
+            let _ = connection.shutdown().await;
+        }
+    })
+    .await;
+    let (api, root) = rig.rest_api().await;
+    let integration = json!({
+        "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": format!("https://localhost:{}/", address.port()),
+        "tlsConfig": {"insecureSkipVerification": true},
+    });
+    rig.method(&api, &root, "GET", integration).await;
+    rig.deploy(&api, "dev").await;
+    assert_eq!(rig.get(&api, "/dev").await.status, 504);
+    let patch = |value: &str| {
+        let patch = json!([{"op": "replace", "path": "/clientCertificateId", "value": value}]);
+        json!({"restApiId": api, "stageName": "dev", "patchOperations": patch})
+    };
+    assert_eq!(rig.rest_refuses("UpdateStage", patch("none")).await.code, "NotFoundException");
+    rig.rest("UpdateStage", patch(&text(&made, "clientCertificateId"))).await;
+    let answer = rig.get(&api, "/dev").await;
+    assert_eq!((answer.status, answer.text()), (200, "secret"));
+    let patch = json!([{"op": "replace", "path": "/tlsConfig/insecureSkipVerification", "value": "false"}]);
+    let of = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET", "patchOperations": patch});
+    rig.rest("UpdateIntegration", of).await;
+    rig.deploy(&api, "dev").await;
+    assert_eq!(rig.get(&api, "/dev").await.status, 504);
 }
 
 #[tokio::test]

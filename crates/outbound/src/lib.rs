@@ -31,6 +31,7 @@ use hyper_util::{
 use tokio_rustls::TlsConnector;
 
 use connect::Connect;
+pub use tls::Tls;
 
 /// The most that an answer read whole may have.
 const MOST_ANSWER: usize = 10 * 1024 * 1024;
@@ -78,7 +79,10 @@ impl Outbound {
     /// A client that keeps off the admin routes of the Tule at `own_endpoint` (`http://127.0.0.1:4566`).
     pub fn new(own_endpoint: &str) -> Self {
         let own: Option<Uri> = own_endpoint.parse().ok();
-        let own_port = own.as_ref().and_then(Uri::port_u16).unwrap_or(80);
+        Self::of_port(own.as_ref().and_then(Uri::port_u16).unwrap_or(80))
+    }
+
+    fn of_port(own_port: u16) -> Self {
         let tls = Arc::new(OnceLock::new());
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -94,6 +98,15 @@ impl Outbound {
         // It is new: nobody has set it.
         let _ = made.0.tls.set(tls::connector(roots.into_iter().map(Into::into)));
         made
+    }
+
+    /// A client of its own, whose connections are as `tls` says.
+    pub fn special(&self, tls: &Tls) -> Result<Self, OutboundError> {
+        let made = Self::of_port(self.0.own_port);
+        let connector = tls::special(tls).map_err(|error| OutboundError::Tls(error.to_string()))?;
+        // It is new: nobody has set it.
+        let _ = made.0.tls.set(connector);
+        Ok(made)
     }
 
     /// Sends a request to the absolute address in it; the answer is read whole.

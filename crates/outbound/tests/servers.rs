@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{Request, header};
 use outbound::{
-    Outbound, OutboundError,
+    Outbound, OutboundError, Tls,
     connection::{Authorization, Connection, Parameters},
 };
 use tokio::{
@@ -64,6 +64,11 @@ async fn server(
 }
 
 fn certificate() -> (TlsAcceptor, Vec<u8>) {
+    acceptor(None)
+}
+
+/// A server's certificate, and what it takes connections by; `client` is the only certificate it lets in, if there is one.
+fn acceptor(client: Option<&[u8]>) -> (TlsAcceptor, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).expect("it can be made");
     let der = made.cert.der().to_vec();
     let key =
@@ -71,10 +76,19 @@ fn certificate() -> (TlsAcceptor, Vec<u8>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("there are ciphers")
-        .with_no_client_auth()
-        .with_single_cert(vec![der.clone().into()], key)
-        .expect("key and certificate fit");
+        .expect("there are ciphers");
+    let config = match client {
+        None => config.with_no_client_auth(),
+        Some(client) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(client.to_vec().into()).expect("it is a certificate");
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let verifier =
+                rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            config.with_client_cert_verifier(verifier.build().expect("there is a root"))
+        }
+    };
+    let config = config.with_single_cert(vec![der.clone().into()], key).expect("key and certificate fit");
     (TlsAcceptor::from(Arc::new(config)), der)
 }
 
@@ -149,6 +163,34 @@ async fn a_streamed_answer_is_read_as_it_comes() {
     assert_eq!(body.next().await.unwrap().unwrap(), "second");
     more.send(()).unwrap();
     assert!(body.next().await.unwrap().unwrap_err().to_string().contains("broke off"));
+}
+
+#[tokio::test]
+async fn any_issuer_may_do_but_not_any_name() {
+    let (acceptor, _) = certificate();
+    let (address, _requests) = server("secret", Some(acceptor)).await;
+    let tls = Tls { any_issuer: true, identity: None };
+    let client = Outbound::new(OWN).special(&tls).unwrap();
+    let answer = client.send(get(&format!("https://localhost:{}/", address.port()))).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    let refused = client.send(get(&format!("https://127.0.0.1:{}/", address.port()))).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn servers_may_ask_who_connects() {
+    let made = rcgen::generate_simple_self_signed(vec![String::from("gateway")]).unwrap();
+    let certificate = made.cert.der().to_vec();
+    let (acceptor, _) = acceptor(Some(&certificate));
+    let (address, _requests) = server("secret", Some(acceptor)).await;
+    let uri = format!("https://localhost:{}/", address.port());
+    let nobody = Tls { any_issuer: true, identity: None };
+    assert!(Outbound::new(OWN).special(&nobody).unwrap().send(get(&uri)).await.is_err());
+    let somebody = Tls { identity: Some((certificate, made.signing_key.serialize_der())), ..nobody.clone() };
+    let answer = Outbound::new(OWN).special(&somebody).unwrap().send(get(&uri)).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    let nonsense = Tls { identity: Some((vec![1], vec![2])), ..nobody };
+    assert!(matches!(Outbound::new(OWN).special(&nonsense), Err(OutboundError::Tls(_))));
 }
 
 #[tokio::test]
