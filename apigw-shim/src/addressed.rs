@@ -100,8 +100,9 @@ pub(crate) async fn execute(
             };
             let signature = bad_signature(state, &parts, &body);
             let mut incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
-            for name in UNSEEN {
-                incoming.headers.remove(*name);
+            let unseen = incoming.headers.keys().filter(|name| UNSEEN.contains(&name.as_str()));
+            for name in unseen.cloned().collect::<Vec<HeaderName>>() {
+                incoming.headers.remove(name);
             }
             let refused = if too_large {
                 Some(GatewayError::new(ResponseType::RequestTooLarge, "Request Too Long"))

@@ -21,21 +21,12 @@ use input::Input;
 use parameters::Source;
 
 /// What templates of one request have set in `$context` for the gateway, and for templates after them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Overrides {
-    /// `{header, querystring, path}`.
+    /// `{header, querystring, path}`; null before a template could set any of it.
     pub request: Json,
-    /// `{header, status}`.
+    /// `{header, status}`, or null.
     pub response: Json,
-}
-
-impl Default for Overrides {
-    fn default() -> Self {
-        Self {
-            request: json!({"header": {}, "querystring": {}, "path": {}}),
-            response: json!({"header": {}}),
-        }
-    }
 }
 
 impl Overrides {
@@ -86,8 +77,12 @@ pub(crate) fn render(template: &Template, data: Data<'_>) -> Result<(String, Ove
     for (name, value) in &(data.context)() {
         values.push((Key::from(name.as_str()), silent(heap, value)?));
     }
-    let request = silent(heap, &data.overrides.request)?;
-    let response = silent(heap, &data.overrides.response)?;
+    let Overrides { mut request, mut response } = data.overrides;
+    if request.is_null() {
+        request = json!({"header": {}, "querystring": {}, "path": {}});
+        response = json!({"header": {}});
+    }
+    let (request, response) = (silent(heap, &request)?, silent(heap, &response)?);
     values.push((Key::from("requestOverride"), request.clone()));
     values.push((Key::from("responseOverride"), response.clone()));
     let context_map: MapId = heap.silent_map(values)?;

@@ -17,31 +17,31 @@ pub(crate) fn finish(exchange: &Exchange<'_>, mut answer: Answer) -> Response<Bo
 }
 
 /// Headers that are not an API's to answer go out under another name.
-fn remapped(headers: HeaderMap) -> HeaderMap {
-    const REMAPPED: &[(&str, &str)] = &[
-        ("authorization", "x-amzn-remapped-authorization"),
-        ("connection", "x-amzn-remapped-connection"),
-        ("content-length", "x-amzn-remapped-content-length"),
-        ("content-md5", "x-amzn-remapped-content-md5"),
-        ("date", "x-amzn-remapped-date"),
-        ("expect", "x-amzn-remapped-expect"),
-        ("host", "x-amzn-remapped-host"),
-        ("max-forwards", "x-amzn-remapped-max-forwards"),
-        ("proxy-authenticate", "x-amzn-remapped-proxy-authenticate"),
-        ("server", "x-amzn-remapped-server"),
-        ("trailer", "x-amzn-remapped-trailer"),
-        ("upgrade", "x-amzn-remapped-upgrade"),
-        ("user-agent", "x-amzn-remapped-user-agent"),
-        ("www-authenticate", "x-amzn-remapped-www-authenticate"),
+fn remapped(mut headers: HeaderMap) -> HeaderMap {
+    const REMAPPED: &[&str] = &[
+        "authorization",
+        "connection",
+        "content-length",
+        "content-md5",
+        "date",
+        "expect",
+        "host",
+        "max-forwards",
+        "proxy-authenticate",
+        "server",
+        "trailer",
+        "upgrade",
+        "user-agent",
+        "www-authenticate",
     ];
-    let mut headers = headers;
     headers.remove(header::TRANSFER_ENCODING);
-    for (name, other) in REMAPPED {
-        if let header::Entry::Occupied(found) = headers.entry(*name) {
-            let (_, values) = found.remove_entry_mult();
-            let values: Vec<HeaderValue> = values.collect();
+    let found = headers.keys().filter(|name| REMAPPED.contains(&name.as_str()));
+    for name in found.cloned().collect::<Vec<HeaderName>>() {
+        let other = HeaderName::try_from(format!("x-amzn-remapped-{name}")).expect("it is a name of letters");
+        if let header::Entry::Occupied(found) = headers.entry(name) {
+            let values: Vec<HeaderValue> = found.remove_entry_mult().1.collect();
             for value in values {
-                headers.append(HeaderName::from_static(other), value);
+                headers.append(other.clone(), value);
             }
         }
     }

@@ -157,17 +157,20 @@ impl Incoming {
     }
 }
 
-/// Random lower-case letters and digits, as many as asked for (25 at most differ from each other).
+/// Random lower-case letters and digits, as many as asked for, 22 at most.
 pub fn random_id(length: usize) -> String {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let mut number = uuid::Uuid::new_v4().as_u128();
-    (0..length)
-        .map(|_| {
-            let index = usize::try_from(number % 36).unwrap_or(0);
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    // Each half is good for that many letters; not all of its bits are random.
+    let letters = |mut number: u64| {
+        std::iter::repeat_with(move || {
+            let letter = ALPHABET[usize::try_from(number % 36).unwrap_or(0)];
             number /= 36;
-            char::from(ALPHABET[index])
+            char::from(letter)
         })
-        .collect()
+        .take(11)
+    };
+    letters(high).chain(letters(low)).take(length).collect()
 }
 
 fn trace_id(at: Timestamp) -> String {
