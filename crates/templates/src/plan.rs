@@ -17,6 +17,19 @@ pub(crate) struct Resource {
     pub(crate) kind: String,
     pub(crate) properties: Map<String, Value>,
     pub(crate) depends_on: Vec<String>,
+    metadata: Value,
+}
+
+impl Resource {
+    /// The file or folder beside the template that CDK would upload for this property. CDK writes down where it is; the
+    /// bucket it names is one that only its own deployment fills.
+    pub(crate) fn asset(&self, property: &str) -> Option<String> {
+        let text = |name: &str| self.metadata.get(name).and_then(Value::as_str);
+        if text("aws:asset:property")? != property || !self.properties.contains_key(property) {
+            return None;
+        }
+        text("aws:asset:path").map(str::to_owned)
+    }
 }
 
 /// All of a template's resources, in an order in which each finds what it refers to.
@@ -98,7 +111,12 @@ fn read_resource(
         Some(Value::Object(properties)) => properties,
         Some(_) => return Err(Refusals::one(format!("{place}.Properties"), "properties are a map")),
     };
-    let mut resource = Resource { id: id.to_owned(), kind, properties, depends_on };
+    let metadata = resource.get_mut("Metadata").map(Value::take).unwrap_or_default();
+    let mut resource = Resource { id: id.to_owned(), kind, properties, depends_on, metadata };
+    // A function's code at a local path is packaged when it is deployed.
+    if let Some(path) = resource.asset("Code") {
+        resource.properties.insert("Code".to_owned(), Value::from(path));
+    }
     if let Err(found) = calls::read_files(&mut resource, read) {
         refusals.0.extend(found.0);
     }
