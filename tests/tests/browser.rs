@@ -1,7 +1,6 @@
 //! Real web pages against Tule, in a headless Chromium: what the header checks promise, as a browser sees it.
-//!
+
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 use e2e::{Tule, browser};
 use serde_json::{Value, json};
