@@ -123,7 +123,8 @@ fn read_resource(
     refusals.into_result(resource)
 }
 
-/// Every resource behind those it names; among equals, the template's order.
+/// Every resource behind those it names; among equals domain names come first, then the template's order. A domain name
+/// of a stack made before goes with its mappings, and an API that is mapped cannot be replaced.
 fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
     let ids: BTreeSet<String> = resources.iter().map(|resource| resource.id.clone()).collect();
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -137,7 +138,7 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
     let mut order = Vec::new();
     let mut waiting = resources;
     while !waiting.is_empty() {
-        let (ready, still): (Vec<_>, Vec<_>) =
+        let (mut ready, still): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|resource| needs[&resource.id].is_subset(&done));
         if ready.is_empty() {
             let names: Vec<_> = still.iter().map(|resource| resource.id.as_str()).collect();
@@ -146,6 +147,7 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
                 format!("these resources refer to each other in a circle: {}", names.join(", ")),
             ));
         }
+        ready.sort_by_key(|resource| !resource.kind.ends_with("::DomainName"));
         done.extend(ready.iter().map(|resource| resource.id.clone()));
         order.extend(ready);
         waiting = still;
