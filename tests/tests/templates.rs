@@ -21,6 +21,7 @@ Resources:
         ACCESS_DENIED: { StatusCode: 451 }
       Auth:
         ApiKeyRequired: true
+        AddApiKeyRequiredToCorsPreflight: false
         ResourcePolicy:
           CustomStatements:
             - { Effect: Allow, Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*' }

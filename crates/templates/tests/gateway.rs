@@ -259,8 +259,7 @@ fn parts_of_http_and_websocket_apis_keep_their_names() {
 
 #[test]
 fn sam_writes_what_an_api_says_into_its_document() {
-    let made = calls(
-        "Transform: AWS::Serverless-2016-10-31
+    let text = "Transform: AWS::Serverless-2016-10-31
 Resources:
   A:
     Type: AWS::Serverless::Api
@@ -271,7 +270,7 @@ Resources:
       TracingEnabled: true
       MethodSettings: [{ ResourcePath: '/*', HttpMethod: '*', MetricsEnabled: true }]
       Cors: { AllowOrigin: \"'*'\", AllowHeaders: \"'x-a'\" }
-      Auth: { ApiKeyRequired: true, ResourcePolicy: { CustomStatements: { Effect: Allow } } }
+      Auth: { ApiKeyRequired: true, AddApiKeyRequiredToCorsPreflight: false, ResourcePolicy: { CustomStatements: { Effect: Allow } } }
       GatewayResponses:
         UNAUTHORIZED: { StatusCode: 401, ResponseParameters: { Headers: { X: \"'y'\" } } }
   F:
@@ -283,8 +282,11 @@ Resources:
       Events:
         Get: { Type: Api, Properties: { Path: /a, Method: get, RestApiId: !Ref A } }
         Any: { Type: Api, Properties: { Path: /b, Method: any, RestApiId: !Ref A } }
-",
-    );
+";
+    let made = calls(text);
+    let by_default = calls(&text.replace("AddApiKeyRequiredToCorsPreflight: false, ", ""));
+    let body: Value = serde_json::from_str(call(&by_default, "PutRestApi").body.as_ref().unwrap()).unwrap();
+    assert_eq!(body["paths"]["/a"]["options"]["security"], json!([{"api_key": []}]), "as SAM has it");
     let create = &call(&made, "CreateRestApi").members;
     assert_eq!(create["endpointConfiguration"], json!({"types": ["REGIONAL"]}));
     assert_eq!(create["minimumCompressionSize"], 5);

@@ -53,12 +53,12 @@ pub(super) fn settings(
         names.iter().filter_map(|name| Some(((*name).to_owned(), given.get(*name)?.clone()))).collect()
     };
     let place = format!("Resources.{id}.Properties");
-    let written: [(&str, Write); 3] = [
-        ("GatewayResponses", gateway_responses),
-        // Keys and policies are of what the template says, not of the preflights that are added to it.
-        ("Auth", authorize),
-        ("Cors", preflights),
-    ];
+    let mut written: [(&str, Write); 3] =
+        [("GatewayResponses", gateway_responses), ("Cors", preflights), ("Auth", authorize)];
+    // SAM asks for the key in preflights too, which browsers do not send there, unless it is told not to.
+    if given.get("Auth").and_then(|auth| auth.get(KEY_IN_PREFLIGHT)) == Some(&Value::Bool(false)) {
+        written.swap(1, 2);
+    }
     let is_document = body.as_object().is_some_and(|body| !is_function(body));
     for (name, write) in written {
         let place = format!("{place}.{name}");
@@ -86,6 +86,8 @@ pub(super) fn settings(
     }
     (api, of(OF_STAGE))
 }
+
+const KEY_IN_PREFLIGHT: &str = "AddApiKeyRequiredToCorsPreflight";
 
 /// Writes a property's value into a document.
 type Write = fn(&Value, &mut Value, &str, &mut Refusals);
@@ -206,6 +208,7 @@ fn authorize(auth: &Value, body: &mut Value, place: &str, refusals: &mut Refusal
                 put(body, place, scheme);
             }
             "ApiKeyRequired" if value == false => {}
+            KEY_IN_PREFLIGHT if value.is_boolean() => {}
             other => refuse(refusals, place, other),
         }
     }
