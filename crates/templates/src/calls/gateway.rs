@@ -85,9 +85,16 @@ pub(super) fn calls(kind: &Kind, resource: Named<'_>) -> Result<Vec<Call>, Refus
         "AWS::ApiGateway::ApiKey" => {
             // A value that follows from the names makes the key of a stack made again the same key.
             members.entry("value").or_insert_with(|| Value::from(resource.api_id().repeat(2)));
-            let wanted = json!({ "nameQuery": members.get("name"), "includeValues": true, "limit": 1 });
-            let found = [("reference", "/items/0/id"), ("APIKeyId", "/items/0/id")];
-            let instead = vec![Call::new(kind.service, "GetApiKeys", wanted).saving(&found)];
+            let value = json!({ "apiKey": members.get("value") });
+            let named = json!({ "nameQuery": members.get("name"), "limit": 1 });
+            // Unless it is to be distinct, a key's id is its value.
+            let by_name = Call::new(kind.service, "GetApiKeys", named).saving(&[("before", "/items/0/id")]);
+            let find = Call::new(kind.service, "GetApiKey", value).saving(&[("before", "/id")]);
+            let instead = vec![
+                find.or_if("NotFoundException", vec![by_name]),
+                Call::new(kind.service, "DeleteApiKey", json!({ "apiKey": saved("before") })),
+                make(members.clone()),
+            ];
             vec![make(members).or_if("ConflictException", instead)]
         }
         "AWS::ApiGateway::UsagePlanKey" => {
