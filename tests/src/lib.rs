@@ -3,6 +3,9 @@
 //! Every test starts the real binary on a free port and talks to it from outside. The binary and the tools are made
 //! ready by `cargo xtask test`; a missing tool is a failure when `CI=true`, and else a skip that says so.
 
+#[cfg(unix)]
+pub mod browser;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
@@ -183,12 +186,18 @@ impl Tule {
 
     /// The URL of an API's route, from the summary: the first line that holds all of `parts`.
     pub fn said_url(&self, parts: &[&str]) -> String {
+        self.said_url_of("http", parts)
+    }
+
+    /// The same, of this scheme.
+    pub fn said_url_of(&self, scheme: &str, parts: &[&str]) -> String {
+        let begin = format!("{scheme}://");
         let line = self
             .said
             .lines()
-            .find(|line| line.contains("http://") && parts.iter().all(|part| line.contains(part)));
+            .find(|line| line.contains(&begin) && parts.iter().all(|part| line.contains(part)));
         let line = line.unwrap_or_else(|| panic!("the summary names no URL with {parts:?}:\n{}", self.said));
-        let at = line.find("http://").expect("just found");
+        let at = line.find(&begin).expect("just found");
         line[at..].split_whitespace().next().expect("just found").to_owned()
     }
 }

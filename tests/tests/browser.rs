@@ -1,20 +1,8 @@
 //! Real web pages against Tule, in a headless Chromium: what the header checks promise, as a browser sees it.
-//!
-//! The browser's names are resolved by a proxy of the test, so that a name can be bound anew between two requests, as
-//! an attacker's DNS server does. Chromium's own guard for local addresses is off: ours must do without.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt as _,
-    process::{Command, Stdio},
-    sync::mpsc::{Sender, channel},
-};
-
-use e2e::Tule;
+use e2e::{Tule, browser};
 use serde_json::{Value, json};
 
 /// What every page does: it tries to make a state machine and to reset everything, and writes down what came of it.
@@ -48,90 +36,9 @@ async function tried(url, options) {
 })();
 </script>"#;
 
-/// Answers the first request with the page, takes what the page says, and hands all others to Tule under the name that
-/// the browser used: the name was bound anew. Gives the proxy's port.
-fn rebinding_proxy(tule: &Tule, said: &Sender<Value>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let there = tule.address.clone();
-    let page = PAGE.replace("TULE", &there);
-    let said = said.clone();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (page, there, said) = (page.clone(), there.clone(), said.clone());
-            // A browser goes away when it likes.
-            std::thread::spawn(move || drop(answer(client.unwrap(), &page, &there, &said)));
-        }
-    });
-    port
-}
-
-fn answer(mut client: TcpStream, page: &str, there: &str, said: &Sender<Value>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    // A proxy is asked for `GET http://name/path`, a server for `GET /path`.
-    let (method, rest) = line.split_once(" http://").unwrap_or(("", ""));
-    let path = &rest[rest.find('/').unwrap_or(0)..];
-    let (mut head, mut length) = (format!("{method} {path}"), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? <= 2 {
-            break;
-        }
-        let lower = line.to_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-        if !lower.starts_with("proxy-connection:") && !lower.starts_with("connection:") {
-            head.push_str(&line);
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    if path.starts_with("/attack ") {
-        let length = page.len();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
-        );
-        return client.write_all(format!("{head}{page}").as_bytes());
-    }
-    if path.starts_with("/said ") {
-        // The test may have given up.
-        let _ = said.send(serde_json::from_slice(&body).unwrap());
-        return client.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
-    }
-    let mut server = TcpStream::connect(there)?;
-    server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
-    server.write_all(&body)?;
-    std::io::copy(&mut server, &mut client)?;
-    Ok(())
-}
-
 /// What the page says that became of its tries.
-fn attack(tule: &Tule, page: &str) -> Option<Value> {
-    let profile = tempfile::tempdir().unwrap();
-    let (said, heard) = channel();
-    let browser = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .arg("--disable-features=LocalNetworkAccessChecks,HttpsUpgrades")
-        .arg(format!("--proxy-server=http://127.0.0.1:{}", rebinding_proxy(tule, &said)))
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(page)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn();
-    let Ok(mut browser) = browser else {
-        e2e::skip_or_fail("chromium cannot be run");
-        return None;
-    };
-    let said = heard.recv_timeout(e2e::PATIENCE);
-    // Its children too.
-    let group = format!("-{}", browser.id());
-    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-    browser.wait().unwrap();
-    Some(said.expect("the page says what became of its tries"))
+fn attack(tule: &Tule, url: &str) -> Option<Value> {
+    browser::visit(tule, &PAGE.replace("TULE", &tule.address), url)
 }
 
 #[test]

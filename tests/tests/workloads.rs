@@ -446,6 +446,77 @@ fn frameworks_run_in_containers() {
     }
 }
 
+/// Three frameworks behind a REST API and behind HTTP APIs of both payload formats.
+fn up_doors() -> (Tule, [(&'static str, String); 3]) {
+    let tule = Tule::up(&root().join("fixtures/workloads/doors.yaml"), &["--executor", "process"]);
+    let doors = ["rest", "older", "newer"]
+        .map(|name| (name, tule.said_url(&[&format!("  {name} ")]).trim_end_matches('/').to_owned()));
+    (tule, doors)
+}
+
+#[test]
+fn frameworks_take_every_format_of_events() {
+    let (_tule, doors) = up_doors();
+    for (door, base) in &doors {
+        walk_shelf(&format!("FastAPI by {door}"), &format!("{base}/fastapi"));
+        walk_shelf(&format!("Express by {door}"), &format!("{base}/express"));
+    }
+    let [(_, rest), (_, older), (_, newer)] = doors;
+    walk_graphql(&(rest, older.clone()));
+    walk_graphql(&(older, newer));
+}
+
+/// A page asks each framework through one door; every request but the last has a preflight that is answered for it.
+#[cfg(unix)]
+const PAGE: &str = r#"<!doctype html><script>
+const json = {'content-type': 'application/json', 'x-client': 'page'};
+async function tried(path, options) {
+  try { const answer = await fetch('DOOR' + path, options); return {status: answer.status, body: await answer.json()}; }
+  catch (error) { return 'blocked'; }
+}
+(async () => {
+  const item = {method: 'POST', headers: json, body: JSON.stringify({name: 'tea'})};
+  const query = '{ item(id: "7", tags: ["x"]) { id tags client } }';
+  const said = {};
+  for (const path of ['fastapi', 'express']) {
+    said[path] = [
+      await tried(`/${path}/items/a%20b?tag=x&tag=y`, {headers: json}),
+      await tried(`/${path}/items`, item),
+      await tried(`/${path}/items/1`, {headers: {'x-unlisted': '1'}}),
+    ];
+  }
+  said.apollo = await tried('/apollo', {method: 'POST', headers: json, body: JSON.stringify({query})});
+  said.simple = await tried('/express/items/plain');
+  fetch('/said', {method: 'POST', body: JSON.stringify(said)});
+})();
+</script>"#;
+
+#[cfg(unix)]
+#[test]
+fn pages_reach_frameworks_through_every_door() {
+    let (tule, doors) = up_doors();
+    for (door, base) in &doors {
+        let page = PAGE.replace("DOOR", base);
+        let Some(said) = e2e::browser::visit(&tule, &page, "http://page.example/page") else { return };
+        let read = json!({ "id": "a b", "tags": ["x", "y"], "client": "page" });
+        let expected = json!([
+            { "status": 200, "body": read },
+            { "status": 201, "body": { "name": "tea", "made": true } },
+            "blocked",
+        ]);
+        assert_eq!(said["fastapi"], expected, "FastAPI by {door}");
+        assert_eq!(said["express"], expected, "Express by {door}");
+        let item = json!({ "id": "7", "tags": ["x"], "client": "page" });
+        assert_eq!(said["apollo"], json!({ "status": 200, "body": { "data": { "item": item } } }), "{door}");
+        assert_eq!(said["simple"]["status"], 200, "{door}");
+        // The same page of another origin is let in nowhere.
+        let Some(said) = e2e::browser::visit(&tule, &page, "http://other.example/page") else { return };
+        let blocked = json!(["blocked", "blocked", "blocked"]);
+        assert_eq!((&said["fastapi"], &said["express"]), (&blocked, &blocked), "{door}");
+        assert_eq!(json!([said["apollo"], said["simple"]]), json!(["blocked", "blocked"]), "{door}");
+    }
+}
+
 /// Whether `cargo xtask test` could build the functions in Rust.
 fn are_built() -> bool {
     let built = root().join("target/workloads/functions/bootstrap").is_file();

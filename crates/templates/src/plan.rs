@@ -17,6 +17,19 @@ pub(crate) struct Resource {
     pub(crate) kind: String,
     pub(crate) properties: Map<String, Value>,
     pub(crate) depends_on: Vec<String>,
+    metadata: Value,
+}
+
+impl Resource {
+    /// The file or folder beside the template that CDK would upload for this property. CDK writes down where it is; the
+    /// bucket it names is one that only its own deployment fills.
+    pub(crate) fn asset(&self, property: &str) -> Option<String> {
+        let text = |name: &str| self.metadata.get(name).and_then(Value::as_str);
+        if text("aws:asset:property")? != property || !self.properties.contains_key(property) {
+            return None;
+        }
+        text("aws:asset:path").map(str::to_owned)
+    }
 }
 
 /// All of a template's resources, in an order in which each finds what it refers to.
@@ -98,14 +111,20 @@ fn read_resource(
         Some(Value::Object(properties)) => properties,
         Some(_) => return Err(Refusals::one(format!("{place}.Properties"), "properties are a map")),
     };
-    let mut resource = Resource { id: id.to_owned(), kind, properties, depends_on };
+    let metadata = resource.get_mut("Metadata").map(Value::take).unwrap_or_default();
+    let mut resource = Resource { id: id.to_owned(), kind, properties, depends_on, metadata };
+    // A function's code at a local path is packaged when it is deployed.
+    if let Some(path) = resource.asset("Code") {
+        resource.properties.insert("Code".to_owned(), Value::from(path));
+    }
     if let Err(found) = calls::read_files(&mut resource, read) {
         refusals.0.extend(found.0);
     }
     refusals.into_result(resource)
 }
 
-/// Every resource behind those it names; among equals, the template's order.
+/// Every resource behind those it names; among equals domain names come first, then the template's order. A domain name
+/// of a stack made before goes with its mappings, and an API that is mapped cannot be replaced.
 fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
     let ids: BTreeSet<String> = resources.iter().map(|resource| resource.id.clone()).collect();
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -119,7 +138,7 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
     let mut order = Vec::new();
     let mut waiting = resources;
     while !waiting.is_empty() {
-        let (ready, still): (Vec<_>, Vec<_>) =
+        let (mut ready, still): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|resource| needs[&resource.id].is_subset(&done));
         if ready.is_empty() {
             let names: Vec<_> = still.iter().map(|resource| resource.id.as_str()).collect();
@@ -128,6 +147,7 @@ fn ordered(resources: Vec<Resource>) -> Result<Vec<Resource>, Refusals> {
                 format!("these resources refer to each other in a circle: {}", names.join(", ")),
             ));
         }
+        ready.sort_by_key(|resource| !resource.kind.ends_with("::DomainName"));
         done.extend(ready.iter().map(|resource| resource.id.clone()));
         order.extend(ready);
         waiting = still;

@@ -22,10 +22,19 @@ const SECTIONS: &[&str] = &[
     "Outputs",
     "Parameters",
     "Resources",
+    "Rules",
     "Transform",
 ];
 
 const SAM: &str = "AWS::Serverless-2016-10-31";
+
+/// Every template of CDK's asks how new the stack is that its own deployments need. A deployment here needs none.
+const BOOTSTRAP: &str = "BootstrapVersion";
+const BOOTSTRAP_RULE: &str = "CheckBootstrapVersion";
+
+fn is_bootstrap(value: &Value) -> bool {
+    value.as_str().is_some_and(|value| value.starts_with("/cdk-bootstrap/"))
+}
 
 impl Template {
     /// Reads YAML or JSON.
@@ -37,6 +46,10 @@ impl Template {
         let mut refusals = Refusals::default();
         for section in document.keys().filter(|section| !SECTIONS.contains(&section.as_str())) {
             refusals.add(section.as_str(), "Tule does not know this section of a template");
+        }
+        let rules = document.get("Rules").and_then(Value::as_object);
+        for rule in rules.into_iter().flat_map(Map::keys).filter(|rule| *rule != BOOTSTRAP_RULE) {
+            refusals.add(format!("Rules.{rule}"), "Tule does not check the rules of templates yet");
         }
         if document.get("Resources").and_then(Value::as_object).is_none_or(Map::is_empty) {
             refusals.add("Resources", "the template has no resources");
@@ -82,6 +95,10 @@ impl Template {
             let value = given.get(name).map(|value| Value::String(value.clone()));
             let value = value.or_else(|| parameter.get("Default").cloned());
             let kind = parameter.get("Type").and_then(Value::as_str).unwrap_or("String");
+            if name == BOOTSTRAP && value.as_ref().is_some_and(is_bootstrap) {
+                // Only the rule asks for it; whatever else does hears that there is no such parameter.
+                continue;
+            }
             if kind.starts_with("AWS::SSM::") {
                 refusals.add(format!("Parameters.{name}"), "Tule does not read parameters from SSM yet");
                 continue;

@@ -53,6 +53,6 @@ fn binary_media_types_of_all_apis_are_those_of_the_implicit_one() {
 
 #[test]
 fn what_is_not_applied_is_refused_there_too() {
-    let refused = create("TracingEnabled: true").unwrap_err();
-    assert!(refused.contains("ServerlessRestApi.Properties.TracingEnabled"), "{refused}");
+    let refused = create("Domain: { DomainName: api.example }").unwrap_err();
+    assert!(refused.contains("ServerlessRestApi.Properties.Domain"), "{refused}");
 }

@@ -105,6 +105,43 @@ fn odd_shapes_inside_of_resources_do_not_panic() {
 }
 
 #[test]
+fn every_property_of_api_gateway_takes_any_shape_without_a_panic() {
+    const V1: &str = "Account ApiKey Authorizer BasePathMapping ClientCertificate Deployment DocumentationPart \
+        DocumentationVersion DomainName GatewayResponse Method Model RequestValidator Resource RestApi Stage UsagePlan \
+        UsagePlanKey VpcLink";
+    const V2: &str = "Api ApiMapping Authorizer Deployment DomainName Integration IntegrationResponse Model Route \
+        RouteResponse Stage VpcLink";
+    const PROPERTIES: &str = "AccessLogSetting AccessLogSettings ApiStages Auth BinaryMediaTypes Body BodyS3Location \
+        CanarySetting CloudWatchRoleArn Cors CorsConfiguration DefinitionBody DeploymentCanarySettings DomainName \
+        DomainNameConfigurations EndpointConfiguration GatewayResponses Integration JwtConfiguration Location \
+        MethodResponses MethodSettings Mode Name Policy Quota RequestParameters ResponseParameters RouteSettings Schema \
+        StageDescription StageKeys StageName Tags Throttle Value Variables";
+    const VALUES: [&str; 9] =
+        ["null", "1", "\"\u{e9}\"", "[]", "[1]", "[{}]", "{}", "{\"\u{e9}\": 1}", "{\"a\": {\"b\": [{}]}}"];
+    let sam = |kind: &str, properties: &str| {
+        let transform = "{\"Transform\": \"AWS::Serverless-2016-10-31\", ";
+        run(&resource(kind, properties).replacen('{', transform, 1));
+    };
+    let v1 = V1.split_whitespace().map(|kind| format!("AWS::ApiGateway::{kind}"));
+    let v2 = V2.split_whitespace().map(|kind| format!("AWS::ApiGatewayV2::{kind}"));
+    let serverless = ["Api", "HttpApi"].map(|kind| format!("AWS::Serverless::{kind}"));
+    for kind in v1.chain(v2).chain(serverless) {
+        for property in PROPERTIES.split_whitespace() {
+            VALUES.iter().for_each(|value| sam(&kind, &format!("{{\"{property}\": {value}}}")));
+        }
+    }
+    for value in VALUES {
+        let body = format!(
+            "{{\"swagger\": 1, \"securityDefinitions\": {value}, \"paths\": {{\"/a\": {value}, \"/b\": {{\"get\": {value}, \
+             \"put\": {{\"security\": {value}}}}}}}}}"
+        );
+        let beside =
+            format!("\"Auth\": {{\"ApiKeyRequired\": true}}, \"GatewayResponses\": {{\"a\": {value}}}");
+        sam("AWS::Serverless::Api", &format!("{{\"DefinitionBody\": {body}, \"Cors\": {value}, {beside}}}"));
+    }
+}
+
+#[test]
 fn deep_and_multiplying_templates_end_soon() {
     let began = Instant::now();
     for open in ["[", "{a: ", "- ", "? ", "!a [", "!a "] {

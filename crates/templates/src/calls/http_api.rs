@@ -1,14 +1,27 @@
-//! `AWS::ApiGatewayV2::Api` with an OpenAPI body, and `AWS::ApiGatewayV2::Stage`.
+//! `AWS::ApiGatewayV2::Api`, with or without an OpenAPI body.
 
 use serde_json::{Value, json};
 
-use super::{Call, Named, saved, tag_map};
+use super::{Call, Named, fields::members, gateway_v2, saved, tag_map};
 use crate::Refusals;
 
-pub(super) const PROPERTIES: &[&str] =
-    &["Body", "CorsConfiguration", "Description", "FailOnWarnings", "Name", "Tags"];
-pub(super) const STAGE: &[&str] =
-    &["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables", "Tags"];
+pub(super) const PROPERTIES: &[&str] = &[
+    "ApiKeySelectionExpression",
+    "Body",
+    "CorsConfiguration",
+    "Description",
+    "DisableExecuteApiEndpoint",
+    "DisableSchemaValidation",
+    "FailOnWarnings",
+    "IpAddressType",
+    "Name",
+    "ProtocolType",
+    "RouteSelectionExpression",
+    "Tags",
+    "Version",
+];
+/// Those that are no settings of the API.
+const BESIDE: &[&str] = &["Body", "FailOnWarnings", "Name", "ProtocolType", "Tags"];
 
 pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let mut tags = match resource.get("Tags") {
@@ -21,10 +34,11 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let title =
         body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
     let name = resource.text("Name").or(title).map_or_else(|| resource.name("Name"), str::to_owned);
-    let mut create = resource.members(&["CorsConfiguration", "Description"]);
+    let place = format!("Resources.{}.Properties", resource.id);
+    let mut create = members(gateway_v2::HTTP_API, resource.properties, BESIDE, &place)?;
     create.insert("Name".to_owned(), Value::from(name));
     let mut own = create.clone();
-    create.insert("ProtocolType".to_owned(), Value::from("HTTP"));
+    create.insert("ProtocolType".to_owned(), Value::from(resource.text("ProtocolType").unwrap_or("HTTP")));
     create.insert("Tags".to_owned(), Value::Object(tags));
     let create = Call::new("apigatewayv2", "CreateApi", Value::Object(create));
     let gone = Call::new("apigatewayv2", "DeleteApi", json!({ "ApiId": id }));
@@ -35,8 +49,7 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     ];
     let Some(body) = body else { return Ok(calls) };
     if !body.is_object() {
-        let place = format!("Resources.{}.Properties.Body", resource.id);
-        return Err(Refusals::one(place, "a body is a map"));
+        return Err(Refusals::one(format!("{place}.Body"), "a body is a map"));
     }
     let mut again = json!({ "ApiId": saved("id"), "Body": body.to_string() });
     if let Some(fail) = resource.get("FailOnWarnings") {
@@ -47,13 +60,4 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     own.insert("ApiId".to_owned(), saved("id"));
     calls.push(Call::new("apigatewayv2", "UpdateApi", Value::Object(own)));
     Ok(calls)
-}
-
-pub(super) fn stage(resource: Named<'_>) -> Vec<Call> {
-    let mut members =
-        resource.members(&["ApiId", "AutoDeploy", "Description", "StageName", "StageVariables"]);
-    if let Some(Value::Object(tags)) = resource.get("Tags") {
-        members.insert("Tags".to_owned(), Value::Object(tags.clone()));
-    }
-    vec![Call::new("apigatewayv2", "CreateStage", Value::Object(members))]
 }

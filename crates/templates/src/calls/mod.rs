@@ -2,12 +2,18 @@
 
 mod bucket;
 mod event_source_mapping;
+mod fields;
 mod function;
+mod gateway;
+mod gateway_v1;
+mod gateway_v2;
 mod http_api;
 mod log_group;
+mod method;
 mod queue;
 mod rest_api;
 mod role;
+mod stage;
 mod state_machine;
 
 use std::collections::BTreeMap;
@@ -135,11 +141,14 @@ impl Named<'_> {
 /// The properties that a resource type may have, or `None` if Tule does not make such resources.
 fn properties(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
+        "AWS::ApiGateway::Account" => &["CloudWatchRoleArn"],
+        "AWS::ApiGateway::Deployment" => stage::DEPLOYMENT,
+        "AWS::ApiGateway::Method" => method::PROPERTIES,
         "AWS::ApiGateway::RestApi" => rest_api::PROPERTIES,
-        "AWS::ApiGateway::Deployment" => rest_api::DEPLOYMENT,
-        "AWS::ApiGateway::Stage" => rest_api::STAGE,
+        "AWS::ApiGateway::Stage" => stage::PROPERTIES,
         "AWS::ApiGatewayV2::Api" => http_api::PROPERTIES,
-        "AWS::ApiGatewayV2::Stage" => http_api::STAGE,
+        "AWS::CDK::Metadata" => &["Analytics"],
+        "AWS::IAM::Policy" => role::POLICY,
         "AWS::IAM::Role" => role::PROPERTIES,
         "AWS::Lambda::EventSourceMapping" => event_source_mapping::PROPERTIES,
         "AWS::Lambda::Function" => function::PROPERTIES,
@@ -154,7 +163,8 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
 
 /// Refuses types and properties that Tule does not have, by name.
 pub(crate) fn check(resource: &Resource, refusals: &mut Refusals) {
-    let Some(known) = properties(&resource.kind) else {
+    let gateway = gateway::find(&resource.kind).map(gateway::properties);
+    let Some(known) = gateway.or_else(|| properties(&resource.kind).map(<[_]>::to_vec)) else {
         let text = format!("Tule does not make resources of type {} from templates yet", resource.kind);
         refusals.add(format!("Resources.{}", resource.id), text);
         return;
@@ -171,6 +181,7 @@ pub(crate) fn read_files(
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<(), Refusals> {
     match resource.kind.as_str() {
+        "AWS::ApiGateway::RestApi" => rest_api::read_body(resource, read),
         "AWS::StepFunctions::StateMachine" => state_machine::read_definition(resource, read),
         _ => Ok(()),
     }
@@ -178,12 +189,19 @@ pub(crate) fn read_files(
 
 /// The calls that make a resource.
 pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Refusals> {
+    if let Some(kind) = gateway::find(resource.kind) {
+        return gateway::calls(kind, resource);
+    }
     match resource.kind {
+        "AWS::ApiGateway::Account" => Ok(rest_api::account(resource)),
+        "AWS::ApiGateway::Deployment" => stage::deployment(resource),
+        "AWS::ApiGateway::Method" => method::calls(resource),
         "AWS::ApiGateway::RestApi" => rest_api::calls(resource),
-        "AWS::ApiGateway::Deployment" => Ok(rest_api::deployment(resource)),
-        "AWS::ApiGateway::Stage" => Ok(rest_api::stage(resource)),
+        "AWS::ApiGateway::Stage" => stage::calls(resource),
         "AWS::ApiGatewayV2::Api" => http_api::calls(resource),
-        "AWS::ApiGatewayV2::Stage" => Ok(http_api::stage(resource)),
+        // It says which constructs a template was made of, for AWS's statistics, and makes nothing there either.
+        "AWS::CDK::Metadata" => Ok(Vec::new()),
+        "AWS::IAM::Policy" => Ok(role::policy(resource)),
         "AWS::IAM::Role" => Ok(role::calls(resource)),
         "AWS::Lambda::EventSourceMapping" => Ok(event_source_mapping::calls(resource)),
         "AWS::Lambda::Function" => function::calls(resource),
@@ -199,6 +217,9 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
 /// What a resource gives, once its calls are made.
 pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known: &Known) -> Reply {
     let value = |name: &str| saved.get(name).cloned().unwrap_or_default();
+    if let Some(kind) = gateway::find(resource.kind) {
+        return gateway::reply(kind, resource, saved);
+    }
     match resource.kind {
         "AWS::ApiGateway::RestApi" => Reply {
             reference: value("id"),
@@ -207,7 +228,7 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
         "AWS::ApiGateway::Deployment" => {
             Reply { reference: value("id"), attributes: vec![("DeploymentId", value("id"))] }
         }
-        "AWS::ApiGateway::Stage" | "AWS::ApiGatewayV2::Stage" => Reply {
+        "AWS::ApiGateway::Stage" => Reply {
             reference: resource.get("StageName").cloned().unwrap_or_default(),
             attributes: Vec::new(),
         },

@@ -1,4 +1,4 @@
-//! `AWS::IAM::Role`.
+//! `AWS::IAM::Role`, and `AWS::IAM::Policy` of roles.
 
 use serde_json::{Value, json};
 
@@ -41,4 +41,18 @@ pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
         calls.push(Call::new("iam", "AttachRolePolicy", json!({ "RoleName": name, "PolicyArn": arn })));
     }
     calls
+}
+
+/// Policies of users and groups are refused: there are none.
+pub(super) const POLICY: &[&str] = &["PolicyDocument", "PolicyName", "Roles"];
+
+pub(super) fn policy(resource: Named<'_>) -> Vec<Call> {
+    let document = resource.get("PolicyDocument").map(Value::to_string).unwrap_or_default();
+    let put = |role: &Value| {
+        let members = json!({
+            "RoleName": role, "PolicyName": resource.get("PolicyName"), "PolicyDocument": document
+        });
+        Call::new("iam", "PutRolePolicy", members)
+    };
+    resource.get("Roles").and_then(Value::as_array).into_iter().flatten().map(put).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Serverless, globals};
+use super::{Serverless, globals, rest_api};
 use crate::Refusals;
 
 const REST: &str = "ServerlessRestApi";
@@ -197,67 +197,51 @@ impl Api {
     }
 
     fn make_rest(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
-        let mut properties = json!({ "Body": self.body("2.0") });
-        let found = &self.found;
-        let known = [
-            "BinaryMediaTypes",
-            "DefinitionBody",
-            "Description",
-            "FailOnWarnings",
-            "Name",
-            "OpenApiVersion",
-            "StageName",
-            "Tags",
-            "Variables",
-        ];
-        found.check(&self.id, &known, self.kind.name(), refusals);
-        let stage = found.text("StageName").unwrap_or("Prod").to_owned();
-        let variables = found.properties.get("Variables").cloned();
-        for name in ["Description", "FailOnWarnings", "Name"] {
-            if let Some(value) = found.properties.get(name) {
-                properties[name] = value.clone();
-            }
-        }
-        if let Some(types) = found.properties.get("BinaryMediaTypes").and_then(Value::as_array) {
-            // Written as in a patch, `image~1png`; CloudFormation has the slash.
-            let plain =
-                |it: &Value| it.as_str().map_or_else(|| it.clone(), |it| it.replace("~1", "/").into());
-            properties["BinaryMediaTypes"] = types.iter().map(plain).collect();
-        }
-        if let Some(tags) = found.properties.get("Tags").and_then(Value::as_object) {
-            properties["Tags"] =
-                tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-        }
+        let mut body = self.body("2.0");
+        let (mut properties, mut of_stage) = rest_api::settings(&self.id, &self.found, &mut body, refusals);
+        properties.insert("Body".to_owned(), body);
+        let stage = self.found.text("StageName").unwrap_or("Prod").to_owned();
         let deployment = format!("{}Deployment", self.id);
         let reference = json!({ "Ref": self.id });
-        insert(made, self.id.clone(), "AWS::ApiGateway::RestApi", &properties);
+        insert(made, self.id.clone(), "AWS::ApiGateway::RestApi", &Value::Object(properties));
         insert(made, deployment.clone(), "AWS::ApiGateway::Deployment", &json!({ "RestApiId": reference }));
-        let mut properties =
-            json!({ "RestApiId": reference, "DeploymentId": { "Ref": deployment }, "StageName": stage });
-        if let Some(variables) = variables {
-            properties["Variables"] = variables;
-        }
+        of_stage.insert("RestApiId".to_owned(), reference);
+        of_stage.insert("DeploymentId".to_owned(), json!({ "Ref": deployment }));
+        of_stage.insert("StageName".to_owned(), Value::from(stage.as_str()));
         let plain: String = stage.chars().filter(char::is_ascii_alphanumeric).collect();
-        insert(made, format!("{}{plain}Stage", self.id), "AWS::ApiGateway::Stage", &properties);
+        let id = format!("{}{plain}Stage", self.id);
+        insert(made, id, "AWS::ApiGateway::Stage", &Value::Object(of_stage));
     }
 
     fn make_http(self, made: &mut Map<String, Value>, refusals: &mut Refusals) {
         let mut properties = json!({ "Body": self.body("3.0.1") });
         let found = &self.found;
         let known = [
+            "AccessLogSettings",
             "CorsConfiguration",
+            "DefaultRouteSettings",
             "DefinitionBody",
             "Description",
+            "DisableExecuteApiEndpoint",
             "FailOnWarnings",
             "Name",
+            "RouteSettings",
             "StageName",
             "StageVariables",
             "Tags",
         ];
         found.check(&self.id, &known, self.kind.name(), refusals);
         let stage = found.text("StageName").unwrap_or("$default").to_owned();
-        let variables = found.properties.get("StageVariables").cloned();
-        for name in ["CorsConfiguration", "Description", "FailOnWarnings", "Name", "Tags"] {
+        let stage_settings = ["AccessLogSettings", "DefaultRouteSettings", "RouteSettings", "StageVariables"]
+            .map(|name| (name, found.properties.get(name).cloned()));
+        for name in [
+            "CorsConfiguration",
+            "Description",
+            "DisableExecuteApiEndpoint",
+            "FailOnWarnings",
+            "Name",
+            "Tags",
+        ] {
             if let Some(value) = found.properties.get(name) {
                 properties[name] = value.clone();
             }
@@ -271,8 +255,10 @@ impl Api {
             _ => format!("{}{plain}Stage", self.id),
         };
         let mut of_stage = json!({ "ApiId": { "Ref": self.id }, "StageName": stage, "AutoDeploy": true });
-        if let Some(variables) = variables {
-            of_stage["StageVariables"] = variables;
+        for (name, value) in stage_settings {
+            if let Some(value) = value {
+                of_stage[name] = value;
+            }
         }
         insert(made, self.id, "AWS::ApiGatewayV2::Api", &properties);
         insert(made, stage_id, "AWS::ApiGatewayV2::Stage", &of_stage);

@@ -5,6 +5,7 @@ mod api;
 mod event_source;
 mod function;
 mod globals;
+mod rest_api;
 mod state_machine;
 
 use serde_json::{Map, Value, json};
