@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{api, part::Part, rest_api};
 use crate::{
     State,
-    error::{bad_request, conflict, invalid},
+    error::{bad_request, conflict, invalid, not_yet},
     id, members,
     patch::Patch,
     rest_api::record::{DocumentationPart, Location, RestApi},
@@ -48,6 +48,13 @@ impl Part for DocumentationPart {
         given("type").is_none_or(|kind| location.kind == kind)
             && given("nameQuery").is_none_or(named)
             && given("path").is_none_or(|path| location.path.as_deref() == Some(path))
+    }
+
+    fn check_listing(input: &Map<String, Value>) -> Result<(), ServiceError> {
+        if input.get("locationStatus").is_some_and(|status| status == "UNDOCUMENTED") {
+            return Err(not_yet("locationStatus UNDOCUMENTED"));
+        }
+        Ok(())
     }
 
     fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {

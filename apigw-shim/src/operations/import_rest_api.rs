@@ -1,16 +1,13 @@
 //! ImportRestApi: a new API of an OpenAPI document.
 
 use aws_wire::ServiceError;
-use dashmap::DashMap;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
-use store::Batch;
 
 use super::rest_api;
 use crate::{
     State,
-    apis::{Kind, scope_key},
-    error::{bad_request, storage},
+    error::bad_request,
     id, members,
     openapi::{
         self,
@@ -47,22 +44,6 @@ pub(super) async fn import(state: &State, ctx: &CallContext, input: Input) -> Re
     let made = apply::apply(draft, api, &[], Mode::Overwrite, id::random)?;
     let mut output = Output::of(rest_api::render(&made.api, false));
     output.members.insert(String::from("warnings"), notes.warnings());
-    let apis = &state.apis;
-    let scope = scope_key(&ctx.scope);
-    let mut batch = Batch::new();
-    let api_key = scope.clone().number(made.api.sequence);
-    let (id, sequence) = (made.api.id.clone(), made.api.sequence);
-    let resource_key = |resource: &str| scope.clone().text(&id).text(resource);
-    let resources: Result<Vec<_>, _> = made
-        .resources
-        .into_iter()
-        .map(|resource| apis.resources.stage(&mut batch, resource_key(&resource.id), resource))
-        .collect();
-    let resources = resources.map_err(storage)?;
-    let api = apis.rest_apis.stage(&mut batch, api_key, made.api).map_err(storage)?;
-    apis.rest_apis.commit(batch).await.map_err(storage)?;
-    resources.into_iter().for_each(|staged| apis.resources.show(staged));
-    apis.rest_apis.show(api);
-    apis.add(&id, ctx.scope.clone(), sequence, Kind::Rest(DashMap::new()));
+    rest_api::keep_new(state, &ctx.scope, made.api, made.resources).await?;
     Ok(output)
 }

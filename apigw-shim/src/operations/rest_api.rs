@@ -1,18 +1,19 @@
 //! CreateRestApi, GetRestApi, GetRestApis, UpdateRestApi, DeleteRestApi.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_wire::ServiceError;
 use dashmap::DashMap;
-use runtime::{CallContext, Input, Output};
+use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Batch;
 
 use super::{api, listing};
 use crate::{
     State,
     apis::{Kind, Live, scope_key},
-    error::{bad_request, conflict, not_yet, storage},
+    error::{bad_request, conflict, storage},
     id, members,
     patch::Patch,
     rest_api::record::{Model, Resource, RestApi, Texts},
@@ -67,7 +68,6 @@ struct Paging {
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: CreateRestApi = members::read(input)?;
-    refuse(&input)?;
     if input.description.as_deref() == Some("") {
         return Err(bad_request("Description cannot be an empty string"));
     }
@@ -75,7 +75,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         None => None,
         Some(size) => Some(compression_size(size).ok_or_else(invalid_compression_size)?),
     };
-    let (endpoint_type, ip_address_type, vpc_endpoint_ids) = endpoint(input.endpoint_configuration)?;
+    let endpoint = input.endpoint_configuration.map(|given| endpoint(Some(given))).transpose()?;
     let policy = match input.policy.filter(|policy| !policy.is_empty()) {
         None => None,
         Some(policy) => Some(checked_policy(&policy)?),
@@ -84,37 +84,89 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if state.apis.live(&id).is_some() {
         return Err(conflict(format!("An API with the id {id} exists already")));
     }
+    let new = blank(state, id, input.name);
+    let (base, resources) = match input.clone_from.filter(|from| !from.is_empty()) {
+        Some(from) => copy_of(state, &*api(state, &ctx.scope, &from)?, new)?,
+        None => {
+            let root =
+                Resource { id: new.root_resource_id.clone(), path: String::from("/"), ..Resource::default() };
+            (new, vec![root])
+        }
+    };
+    let given = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
+    let (endpoint_type, ip_address_type, vpc_endpoint_ids) =
+        endpoint.unwrap_or((base.endpoint_type, base.ip_address_type, base.vpc_endpoint_ids));
     let api = RestApi {
-        description: input.description,
-        version: input.version,
-        binary_media_types: input.binary_media_types,
-        minimum_compression_size,
-        api_key_source: input.api_key_source.unwrap_or_else(|| String::from("HEADER")),
+        description: input.description.or(base.description),
+        version: input.version.or(base.version),
+        binary_media_types: given(input.binary_media_types, base.binary_media_types),
+        minimum_compression_size: minimum_compression_size.or(base.minimum_compression_size),
+        api_key_source: input.api_key_source.unwrap_or(base.api_key_source),
         endpoint_type,
         ip_address_type,
         vpc_endpoint_ids,
-        security_policy: input.security_policy,
-        endpoint_access_mode: input.endpoint_access_mode,
+        security_policy: input.security_policy.or(base.security_policy),
+        endpoint_access_mode: input.endpoint_access_mode.or(base.endpoint_access_mode),
         tags: input.tags,
-        disable_execute_api_endpoint: input.disable_execute_api_endpoint,
-        policy,
-        ..blank(state, id.clone(), input.name)
+        disable_execute_api_endpoint: input.disable_execute_api_endpoint || base.disable_execute_api_endpoint,
+        policy: policy.or(base.policy),
+        ..base
     };
     let answer = render(&api, false);
-    // The root comes first: an API must not be found without it.
-    let root = Resource {
-        id: api.root_resource_id.clone(),
-        parent_id: None,
-        path_part: None,
-        path: String::from("/"),
-        resource_methods: std::collections::BTreeMap::new(),
-    };
-    let key = scope_key(&ctx.scope).number(api.sequence);
-    let root_key = scope_key(&ctx.scope).text(&id).text(&root.id);
-    state.apis.resources.put(root_key, root).await.map_err(storage)?;
-    let api = state.apis.rest_apis.put(key, api).await.map_err(storage)?;
-    state.apis.add(&id, ctx.scope.clone(), api.sequence, Kind::Rest(DashMap::new()));
+    keep_new(state, &ctx.scope, api, resources).await?;
     Ok(Output::of(answer))
+}
+
+/// Keeps an API and its resources, all at once, and lets it be found.
+pub(super) async fn keep_new(
+    state: &State,
+    scope: &Scope,
+    api: RestApi,
+    resources: Vec<Resource>,
+) -> Result<(), ServiceError> {
+    let apis = &state.apis;
+    let (id, sequence) = (api.id.clone(), api.sequence);
+    let prefix = scope_key(scope).text(&id);
+    let mut batch = Batch::new();
+    let resources = resources.into_iter().map(|resource| {
+        let key = prefix.clone().text(&resource.id);
+        apis.resources.stage(&mut batch, key, resource)
+    });
+    let resources = resources.collect::<Result<Vec<_>, _>>().map_err(storage)?;
+    let api = apis.rest_apis.stage(&mut batch, scope_key(scope).number(sequence), api).map_err(storage)?;
+    apis.rest_apis.commit(batch).await.map_err(storage)?;
+    resources.into_iter().for_each(|staged| apis.resources.show(staged));
+    apis.rest_apis.show(api);
+    apis.add(&id, scope.clone(), sequence, Kind::Rest(DashMap::new()));
+    Ok(())
+}
+
+/// All that an API is made of, under the name and the ids of a new one. Its deployments and stages stay its own.
+fn copy_of(state: &State, from: &Live, new: RestApi) -> Result<(RestApi, Vec<Resource>), ServiceError> {
+    let source = RestApi::clone(&*record(state, from)?);
+    let all = state.apis.resources.page(&from.prefix(), None, usize::MAX);
+    let ids: BTreeMap<&str, String> = all
+        .iter()
+        .map(|resource| {
+            let is_root = resource.id == source.root_resource_id;
+            (&*resource.id, if is_root { new.root_resource_id.clone() } else { id::random(6) })
+        })
+        .collect();
+    let renamed = |id: &str| ids.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    let copy = |resource: &Arc<Resource>| {
+        let mut copy = Resource::clone(resource);
+        copy.id = renamed(&copy.id);
+        copy.parent_id = copy.parent_id.as_deref().map(renamed);
+        let integrations =
+            copy.resource_methods.values_mut().filter_map(|method| method.method_integration.as_mut());
+        for integration in integrations {
+            integration.cache_namespace = renamed(&integration.cache_namespace);
+        }
+        copy
+    };
+    let resources = all.iter().map(copy).collect();
+    let RestApi { id, sequence, name, created_date, root_resource_id, .. } = new;
+    Ok((RestApi { id, sequence, name, created_date, root_resource_id, ..source }, resources))
 }
 
 /// An API of which nothing is said but its name.
@@ -146,13 +198,6 @@ pub(super) fn blank(state: &State, id: String, name: String) -> RestApi {
         authorizers: Vec::new(),
         policy: None,
     }
-}
-
-fn refuse(input: &CreateRestApi) -> Result<(), ServiceError> {
-    if input.clone_from.as_deref().is_some_and(|from| !from.is_empty()) {
-        return Err(not_yet("cloneFrom"));
-    }
-    Ok(())
 }
 
 /// Type, address type and VPC endpoints of an API.

@@ -189,7 +189,7 @@ pub(crate) struct RequestValidator {
 }
 
 /// A resource: a part of a path, with its methods.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Resource {
     pub id: String,

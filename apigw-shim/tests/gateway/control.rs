@@ -108,6 +108,31 @@ async fn what_cannot_be_kept_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_clone_has_all_that_its_source_has_and_lives_on_its_own() {
+    let rig = Rig::new();
+    let (source, root) = rig.rest_api().await;
+    let item = rig.resource(&source, &root, "{id}").await;
+    rig.method(&source, &item, "GET", proxy()).await;
+    let model =
+        json!({"restApiId": source, "name": "Order", "contentType": "application/json", "schema": "{}"});
+    rig.rest("CreateModel", model).await;
+    let made = rig.rest("CreateRestApi", json!({"name": "copy", "cloneFrom": source})).await;
+    let copy = made["id"].as_str().unwrap().to_owned();
+    rig.rest("GetModel", json!({"restApiId": copy, "modelName": "Order"})).await;
+    rig.rest("DeleteRestApi", json!({"restApiId": source})).await;
+    let rig = rig.restarted();
+    let resources = rig.rest("GetResources", json!({"restApiId": copy})).await;
+    let paths: Vec<&str> =
+        resources["items"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+    assert_eq!((paths.len(), paths.contains(&"/{id}")), (2, true), "{paths:?}");
+    assert!(!resources.to_string().contains(&item));
+    rig.deploy(&copy, "dev").await;
+    assert_eq!(rig.get(&copy, "/dev/7").await.status, 200);
+    let error = rig.rest_refuses("CreateRestApi", json!({"name": "copy", "cloneFrom": source})).await;
+    assert_eq!(error.status, 404);
+}
+
+#[tokio::test]
 async fn deployments_are_what_was_at_their_time() {
     let rig = Rig::new();
     let (api, root) = rig.rest_api().await;
