@@ -233,7 +233,12 @@ fn wait_for_a_debugger(executor: &str) {
         let goes_on = br#"{"id":1,"method":"Runtime.runIfWaitingForDebugger"}"#;
         // A text frame under a mask of zeros.
         let length = u8::try_from(goes_on.len()).unwrap();
-        inspector.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], &goes_on[..]].concat()).unwrap();
+        let frame = [&[0x81, 0x80 | length, 0, 0, 0, 0], &goes_on[..]].concat();
+        // Node.js listens a moment before it waits, and forgets what it was told then.
+        wait_for("the function's answer", || {
+            let _ = inspector.write_all(&frame);
+            invoked.is_finished().then_some(())
+        });
         assert_eq!(invoked.join().unwrap().body, "2");
     });
 }
