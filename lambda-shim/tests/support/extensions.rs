@@ -254,6 +254,7 @@ pub async fn telemetry_is_there_before_the_end(rig: &Rig) {
     rig.invoke("flushes", json!("x")).await;
     let log = said(rig, "flushes", "ext: goes agent\n").await;
     let told = told(&log);
+    assert!(!told.is_empty(), "{log}");
     assert_eq!(told[0]["record"], "said fail", "{log}");
     assert_eq!(told[1]["record"]["level"], "ERROR", "objects of JSON stay objects: {log}");
     assert!(log.find("ext: told").unwrap() < log.find("SHUTDOWN\", \"shutdownReason").unwrap(), "{log}");
