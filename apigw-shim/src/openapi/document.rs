@@ -2,25 +2,17 @@
 //!
 //! Documents come from anybody, so their size, depth and what aliases make of them are bounded before a tree is made.
 
-use std::collections::HashMap;
-
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use saphyr_parser::{Event, Parser};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 /// API Gateway's own limit of a document's size.
 const LONGEST: usize = 6 << 20;
-const MOST_NODES: usize = 400_000;
-const DEEPEST: usize = 100;
+const YAML: yaml::Reader =
+    yaml::Reader { most_nodes: 400_000, deepest: 100, merges: true, tag: |_, value| Ok(value) };
 
 /// Why a text is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Malformed(String);
-
-fn too_large() -> Malformed {
-    Malformed(String::from("it is nested too deep or grows too large"))
-}
 
 /// Reads a document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
@@ -45,105 +37,7 @@ fn json(text: &str) -> Result<Value, Malformed> {
 }
 
 fn yaml(text: &str) -> Result<Value, Malformed> {
-    check(text)?;
-    let documents = Yaml::load_from_str(text).map_err(|error| Malformed(error.to_string()))?;
-    let mut nodes = 0;
-    match documents.as_slice() {
-        [document] => convert(document, 0, &mut nodes),
-        [] => Err(Malformed(String::from("it is empty"))),
-        _ => Err(Malformed(String::from("it holds more than one YAML document"))),
-    }
-}
-
-/// Refuses what is nested too deep or has too many nodes before a tree is made of it: making and dropping one takes
-/// a stack as deep, and each alias is a copy of what it names.
-fn check(text: &str) -> Result<(), Malformed> {
-    // The collections that are open, each with its anchor, the height of what is in it, and its nodes.
-    let mut open: Vec<(usize, usize, usize)> = Vec::new();
-    let mut known: HashMap<usize, (usize, usize)> = HashMap::new();
-    for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| Malformed(error.to_string()))?;
-        let (height, nodes) = match event {
-            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
-                open.push((anchor, 0, 1));
-                (0, 0)
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let (anchor, height, nodes) = open.pop().unwrap_or_default();
-                known.insert(anchor, (height + 1, nodes));
-                (height + 1, nodes)
-            }
-            Event::Alias(anchor) => known.get(&anchor).copied().unwrap_or((0, 1)),
-            Event::Scalar(..) => (0, 1),
-            _ => continue,
-        };
-        if open.len() + height > DEEPEST || nodes > MOST_NODES {
-            return Err(too_large());
-        }
-        if let Some((_, highest, all)) = open.last_mut() {
-            *highest = height.max(*highest);
-            *all = all.saturating_add(nodes);
-            if *all > MOST_NODES {
-                return Err(too_large());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn convert(node: &Yaml<'_>, depth: usize, nodes: &mut usize) -> Result<Value, Malformed> {
-    *nodes += 1;
-    if depth > DEEPEST || *nodes > MOST_NODES {
-        return Err(too_large());
-    }
-    match node {
-        Yaml::Value(scalar) => Ok(convert_scalar(scalar)),
-        Yaml::Representation(text, ..) => Ok(Value::String(text.to_string())),
-        Yaml::Sequence(items) => items
-            .iter()
-            .map(|item| convert(item, depth + 1, nodes))
-            .collect::<Result<_, _>>()
-            .map(Value::Array),
-        Yaml::Mapping(entries) => {
-            let mut map = Map::new();
-            let mut merged = Map::new();
-            for (key, value) in entries {
-                let value_of = |nodes: &mut usize| convert(value, depth + 1, nodes);
-                let Some(key) = text(&convert(key, depth + 1, nodes)?) else {
-                    return Err(Malformed(String::from("a key is neither text nor a number")));
-                };
-                match (key.as_str(), value_of(nodes)?) {
-                    ("<<", Value::Object(more)) => merged.extend(more),
-                    ("<<", Value::Array(all)) => {
-                        let maps = all.into_iter().rev().filter_map(|one| match one {
-                            Value::Object(more) => Some(more),
-                            _ => None,
-                        });
-                        maps.for_each(|more| merged.extend(more));
-                    }
-                    (_, value) => drop(map.insert(key, value)),
-                }
-            }
-            for (key, value) in merged {
-                map.entry(key).or_insert(value);
-            }
-            Ok(Value::Object(map))
-        }
-        Yaml::Tagged(_, inner) => convert(inner, depth + 1, nodes),
-        Yaml::Alias(_) | Yaml::BadValue => {
-            Err(Malformed(String::from("the YAML has a value that cannot be read")))
-        }
-    }
-}
-
-fn convert_scalar(scalar: &Scalar<'_>) -> Value {
-    match scalar {
-        Scalar::Null => Value::Null,
-        Scalar::Boolean(flag) => Value::Bool(*flag),
-        Scalar::Integer(number) => Value::from(*number),
-        Scalar::FloatingPoint(number) => Number::from_f64(number.0).map_or(Value::Null, Value::Number),
-        Scalar::String(text) => Value::String(text.to_string()),
-    }
+    YAML.read(text).map_err(|malformed| Malformed(malformed.to_string()))
 }
 
 /// A plain value as text: documents write versions and statuses as numbers too.

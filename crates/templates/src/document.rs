@@ -1,10 +1,6 @@
 //! YAML or JSON into one form: JSON values with intrinsic functions in their long form.
 
-use std::collections::HashMap;
-
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use saphyr_parser::{Event, Parser};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 /// A text that is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,8 +9,7 @@ pub(crate) struct Malformed(String);
 
 /// CloudFormation's limit of a template's text is 1 MB; values that aliases multiply are bounded too.
 const LONGEST: usize = 1 << 20;
-const MOST_NODES: usize = 200_000;
-const DEEPEST: usize = 100;
+const YAML: yaml::Reader = yaml::Reader { most_nodes: 200_000, deepest: 100, merges: false, tag: intrinsic };
 
 pub(crate) fn parse(text: &str) -> Result<Value, Malformed> {
     if text.len() > LONGEST {
@@ -24,95 +19,11 @@ pub(crate) fn parse(text: &str) -> Result<Value, Malformed> {
         return serde_json::from_str(text)
             .map_err(|error| Malformed(format!("the JSON is malformed: {error}")));
     }
-    check_depth(text)?;
-    let documents =
-        Yaml::load_from_str(text).map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
-    let mut nodes = 0;
-    match documents.as_slice() {
-        [document] => convert(document, 0, &mut nodes),
-        [] => Err(Malformed("the text is empty".to_owned())),
-        _ => Err(Malformed("the text holds more than one document".to_owned())),
-    }
-}
-
-/// Refuses what is nested too deep before a tree is made of it: making and dropping one takes a stack as deep.
-fn check_depth(text: &str) -> Result<(), Malformed> {
-    // The collections that are open, each with its anchor and the height of what is in it so far.
-    let mut open: Vec<(usize, usize)> = Vec::new();
-    let mut heights: HashMap<usize, usize> = HashMap::new();
-    for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| Malformed(format!("the YAML is malformed: {error}")))?;
-        let height = match event {
-            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
-                open.push((anchor, 0));
-                0
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let (anchor, height) = open.pop().unwrap_or_default();
-                heights.insert(anchor, height + 1);
-                height + 1
-            }
-            Event::Alias(anchor) => heights.get(&anchor).copied().unwrap_or_default(),
-            _ => continue,
-        };
-        if open.len() + height > DEEPEST {
-            return Err(Malformed("the text is nested too deep or grows too large".to_owned()));
-        }
-        if let Some((_, highest)) = open.last_mut() {
-            *highest = height.max(*highest);
-        }
-    }
-    Ok(())
-}
-
-fn convert(node: &Yaml<'_>, depth: usize, nodes: &mut usize) -> Result<Value, Malformed> {
-    *nodes += 1;
-    if depth > DEEPEST || *nodes > MOST_NODES {
-        return Err(Malformed("the text is nested too deep or grows too large".to_owned()));
-    }
-    match node {
-        Yaml::Value(scalar) => Ok(convert_scalar(scalar)),
-        Yaml::Representation(text, ..) => Ok(Value::String(text.to_string())),
-        Yaml::Sequence(items) => items
-            .iter()
-            .map(|item| convert(item, depth + 1, nodes))
-            .collect::<Result<_, _>>()
-            .map(Value::Array),
-        Yaml::Mapping(entries) => {
-            let mut map = Map::new();
-            for (key, value) in entries {
-                let key = match convert(key, depth + 1, nodes)? {
-                    Value::String(key) => key,
-                    Value::Number(key) => key.to_string(),
-                    Value::Bool(key) => key.to_string(),
-                    _ => return Err(Malformed("a key is neither text nor a number".to_owned())),
-                };
-                map.insert(key, convert(value, depth + 1, nodes)?);
-            }
-            Ok(Value::Object(map))
-        }
-        Yaml::Tagged(tag, inner) => {
-            let inner = convert(inner, depth + 1, nodes)?;
-            if tag.handle == "!" { intrinsic(&tag.suffix, inner) } else { Ok(inner) }
-        }
-        Yaml::Alias(_) | Yaml::BadValue => {
-            Err(Malformed("the YAML has a value that cannot be read".to_owned()))
-        }
-    }
-}
-
-fn convert_scalar(scalar: &Scalar<'_>) -> Value {
-    match scalar {
-        Scalar::Null => Value::Null,
-        Scalar::Boolean(flag) => Value::Bool(*flag),
-        Scalar::Integer(number) => Value::from(*number),
-        Scalar::FloatingPoint(number) => Number::from_f64(number.0).map_or(Value::Null, Value::Number),
-        Scalar::String(text) => Value::String(text.to_string()),
-    }
+    YAML.read(text).map_err(|malformed| Malformed(malformed.to_string()))
 }
 
 /// `!GetAtt a.b` is `{"Fn::GetAtt": ["a", "b"]}`; `!Ref` and `!Condition` have no prefix.
-fn intrinsic(name: &str, inner: Value) -> Result<Value, Malformed> {
+fn intrinsic(name: &str, inner: Value) -> Result<Value, String> {
     const KNOWN: &[&str] = &[
         "And",
         "Base64",
@@ -140,7 +51,7 @@ fn intrinsic(name: &str, inner: Value) -> Result<Value, Malformed> {
         }
         ("GetAtt", inner) => ("Fn::GetAtt".to_owned(), inner),
         (name, inner) if KNOWN.contains(&name) => (format!("Fn::{name}"), inner),
-        (name, _) => return Err(Malformed(format!("there is no intrinsic function !{name}"))),
+        (name, _) => return Err(format!("there is no intrinsic function !{name}")),
     };
     Ok(Value::Object([(key, value)].into_iter().collect()))
 }
