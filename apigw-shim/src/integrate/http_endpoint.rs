@@ -42,13 +42,24 @@ pub(crate) async fn send(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, HeaderMap, Bytes), String> {
+    let request = request(method, uri, headers, body)?;
+    let answer = client.send(request).await.map_err(|error| error.to_string())?;
+    let (parts, body) = answer.into_parts();
+    Ok((parts.status, parts.headers, body))
+}
+
+/// A request of its parts; an address that is none is for the log.
+pub(super) fn request(
+    method: Method,
+    uri: &str,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Request<Bytes>, String> {
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = uri.parse().map_err(|error| format!("{uri} is no address: {error}"))?;
     *request.headers_mut() = headers;
-    let answer = client.send(request).await.map_err(|error| error.to_string())?;
-    let (parts, body) = answer.into_parts();
-    Ok((parts.status, parts.headers, body))
+    Ok(request)
 }
 
 /// The headers of an answer that a client gets: all but those of the connection.

@@ -1,28 +1,31 @@
 //! Answers that clients get as they are made (`responseTransferMode` `STREAM`): those of functions, and those of servers.
 //!
-//! A function writes a head first: JSON, eight zero bytes, then the body (AWS, "Set up a Lambda proxy integration with
-//! payload response streaming in API Gateway").
+//! A function writes a prelude before its body (AWS, "Set up a Lambda proxy integration with payload response streaming in
+//! API Gateway").
 
 use std::{io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use outbound::Outbound;
+use proxy_events::{NoPrelude, Prelude};
 use runtime::{Body, Event, Input};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{call_context, http_endpoint::forwardable, lambda_proxy::written};
+use super::{
+    call_context,
+    http_endpoint::{self, forwardable},
+    lambda_proxy::written,
+};
 use crate::{
     State,
     rest_api::{gateway_response::GatewayError, integration_request::Prepared, integration_response::Answer},
 };
 
-/// What stands between head and body.
-const DIVIDER: [u8; 8] = [0; 8];
-/// The divider must have come by then.
-const LONGEST_HEAD: usize = 16 << 10;
+/// The prelude must have come by then.
+const LONGEST_PRELUDE: usize = 16 << 10;
 /// How long a stream may say nothing, by the type of the API's endpoint.
 const EDGE_SILENCE: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(300);
@@ -63,11 +66,7 @@ pub(super) async fn server(
     patience: Patience,
 ) -> Result<Answer, GatewayError> {
     let (method, uri, headers, body) = request;
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() =
-        uri.parse().map_err(|error| GatewayError::failure(format!("{uri} is no address: {error}")))?;
-    *request.headers_mut() = headers;
+    let request = http_endpoint::request(method, uri, headers, body).map_err(GatewayError::failure)?;
     let answer = client.stream(request).await;
     let (parts, body) = answer.map_err(|error| GatewayError::failure(error.to_string()))?.into_parts();
     Ok(Answer {
@@ -78,7 +77,7 @@ pub(super) async fn server(
     })
 }
 
-/// Invokes a function, and answers as soon as its head is there.
+/// Invokes a function, and answers as soon as its prelude is there.
 pub(super) async fn function(
     state: &State,
     prepared: &Prepared<'_>,
@@ -97,50 +96,35 @@ pub(super) async fn function(
         return Err(GatewayError::malformed("the function's answer is no stream"));
     };
     let mut read = BytesMut::new();
-    let end = loop {
-        if let Some(end) = read.windows(DIVIDER.len()).position(|window| window == DIVIDER) {
-            break end;
+    let mut prelude = loop {
+        if let Some(prelude) = Prelude::take(&mut read, LONGEST_PRELUDE).map_err(malformed)? {
+            break prelude;
         }
-        if read.len() > LONGEST_HEAD {
-            return Err(GatewayError::malformed("the function's stream has no head"));
-        }
-        match events.next().await {
-            Some(event) => match piece(event) {
-                Some(Ok(bytes)) => read.extend_from_slice(&bytes),
-                Some(Err(error)) => return Err(GatewayError::malformed(error.to_string())),
-                None => {}
-            },
-            None => return Err(GatewayError::malformed("the function's stream has no head")),
+        match events.next().await.map(piece) {
+            Some(Some(Ok(bytes))) => read.extend_from_slice(&bytes),
+            Some(Some(Err(error))) => return Err(GatewayError::malformed(error.to_string())),
+            Some(None) => {}
+            None => return Err(malformed(NoPrelude::TooLong)),
         }
     };
-    let head: Map<String, Value> = serde_json::from_slice(&read[..end])
-        .map_err(|error| GatewayError::malformed(format!("the head of the function's stream: {error}")))?;
-    let (status, mut headers) = head_of(&head)
-        .ok_or_else(|| GatewayError::malformed("the head of the function's stream is malformed"))?;
+    let headers = &mut prelude.headers;
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
         headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
     }
-    let rest = read.split_off(end + DIVIDER.len()).freeze();
-    let first = (!rest.is_empty()).then_some(Ok(rest));
+    let first = (!read.is_empty()).then_some(Ok(read.freeze()));
     let following = events.filter_map(|event| std::future::ready(piece(event)));
     let body = patience.watch(futures::stream::iter(first).chain(following));
-    Ok(Answer { status, headers, body, names: written(&head) })
+    let names = written(&prelude.members);
+    Ok(Answer { status: prelude.status, headers: prelude.headers, body, names })
 }
 
-/// Status and headers in a stream's head.
-fn head_of(head: &Map<String, Value>) -> Option<(u16, HeaderMap)> {
-    let status = proxy_events::status(head.get("statusCode"))?;
-    let mut headers = proxy_events::headers(head)?;
-    for cookie in head.get("cookies").and_then(Value::as_array).into_iter().flatten() {
-        headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie.as_str()?).ok()?);
-    }
-    let framing: Vec<HeaderName> =
-        headers.keys().filter(|name| proxy_events::is_framing(name)).cloned().collect();
-    for name in framing {
-        headers.remove(name);
-    }
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    Some((status, headers))
+fn malformed(why: NoPrelude) -> GatewayError {
+    GatewayError::malformed(match why {
+        NoPrelude::TooLong => String::from("the function's stream has no head"),
+        NoPrelude::Syntax(error) => format!("the head of the function's stream: {error}"),
+        NoPrelude::Malformed => String::from("the head of the function's stream is malformed"),
+    })
 }
 
 /// What an event of the stream adds to the body; the last one may say that the function failed.

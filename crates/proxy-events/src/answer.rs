@@ -59,10 +59,7 @@ fn structured(members: &Map<String, Value>, version: PayloadVersion) -> Option<R
         PayloadVersion::V2 => "text/plain; charset=utf-8",
     };
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(default));
-    let framing: Vec<HeaderName> = headers.keys().filter(|name| is_framing(name)).cloned().collect();
-    for name in framing {
-        headers.remove(name);
-    }
+    drop_framing(&mut headers);
     let is_base64 = members.get("isBase64Encoded") == Some(&Value::Bool(true));
     let body = match members.get("body") {
         None | Some(Value::Null) => Bytes::new(),
@@ -77,7 +74,16 @@ fn structured(members: &Map<String, Value>, version: PayloadVersion) -> Option<R
     Some(response)
 }
 
-fn add_cookies(cookies: Option<&Value>, headers: &mut HeaderMap) -> Option<()> {
+/// Takes away what is a connection's own.
+pub(crate) fn drop_framing(headers: &mut HeaderMap) {
+    let framing: Vec<HeaderName> = headers.keys().filter(|name| is_framing(name)).cloned().collect();
+    for name in framing {
+        headers.remove(name);
+    }
+}
+
+/// Adds a cookie for each text of a list; `None` if it is none.
+pub(crate) fn add_cookies(cookies: Option<&Value>, headers: &mut HeaderMap) -> Option<()> {
     match cookies {
         None | Some(Value::Null) => Some(()),
         Some(Value::Array(cookies)) => {

@@ -7,12 +7,14 @@ mod answer;
 mod cors;
 mod event;
 mod names;
+mod prelude;
 mod request;
 
 pub use answer::{PayloadVersion, headers, read, status};
 pub use cors::Cors;
 pub use event::{Route, body, version_2};
 pub use names::WrittenNames;
+pub use prelude::{NoPrelude, Prelude};
 pub use request::{
     CustomDomain, Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values,
     random_id, single_values,

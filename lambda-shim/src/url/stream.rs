@@ -1,12 +1,12 @@
 //! Answers of function URLs that are sent as the function writes them (`RESPONSE_STREAM`).
 //!
-//! A function sets status and headers by a prelude: JSON and eight zero bytes before the body, under a media type of its
-//! own (AWS, "Response streaming for Lambda functions").
+//! A function sets status and headers by a prelude under a media type of its own (AWS, "Response streaming for Lambda
+//! functions").
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
+use proxy_events::Prelude;
 use runtime::{Body, CallContext, Invocation};
-use serde_json::Value;
 
 use super::serve::{failed, set};
 use crate::{
@@ -15,8 +15,6 @@ use crate::{
 };
 
 const WITH_PRELUDE: &str = "application/vnd.awslambda.http-integration-response";
-/// What stands between prelude and body.
-const DIVIDER: [u8; 8] = [0; 8];
 /// No prelude is longer.
 const LONGEST_PRELUDE: usize = 1 << 20;
 
@@ -52,38 +50,20 @@ pub(super) async fn invoke(
 
 async fn with_prelude(mut pieces: Pieces) -> Response<Body> {
     let mut read = BytesMut::new();
-    let end = loop {
-        if let Some(end) = read.windows(DIVIDER.len()).position(|window| window == DIVIDER) {
-            break end;
+    let mut prelude = loop {
+        let Ok(found) = Prelude::take(&mut read, LONGEST_PRELUDE) else { return failed() };
+        if let Some(prelude) = found {
+            break prelude;
         }
-        match pieces.next().await {
-            Some(bytes) if read.len() < LONGEST_PRELUDE => read.extend_from_slice(&bytes),
-            _ => return failed(),
-        }
+        let Some(bytes) = pieces.next().await else { return failed() };
+        read.extend_from_slice(&bytes);
     };
-    let prelude: Value = serde_json::from_slice(&read[..end]).unwrap_or_default();
-    let Some(members) = prelude.as_object() else { return failed() };
-    let Some(status) = proxy_events::status(members.get("statusCode")) else { return failed() };
-    let Some(mut headers) = proxy_events::headers(members) else { return failed() };
-    for cookie in members.get("cookies").and_then(Value::as_array).into_iter().flatten() {
-        if let Some(value) = cookie.as_str().and_then(|cookie| HeaderValue::from_str(cookie).ok()) {
-            headers.append(header::SET_COOKIE, value);
-        }
-    }
-    drop_framing(&mut headers);
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/octet-stream"));
-    let rest = read.split_off(end + DIVIDER.len()).freeze();
-    let mut response = Response::new(body(rest, pieces));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    *response.headers_mut() = headers;
+    let octets = HeaderValue::from_static("application/octet-stream");
+    prelude.headers.entry(header::CONTENT_TYPE).or_insert(octets);
+    let mut response = Response::new(body(read.freeze(), pieces));
+    *response.status_mut() = StatusCode::from_u16(prelude.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = prelude.headers;
     response
-}
-
-fn drop_framing(headers: &mut HeaderMap) {
-    let framing: Vec<_> = headers.keys().filter(|name| proxy_events::is_framing(name)).cloned().collect();
-    for name in framing {
-        headers.remove(name);
-    }
 }
 
 /// What has been read already, and what follows. A function that fails midway breaks the body off.
