@@ -71,11 +71,53 @@ pub(super) fn rows(bench: &Bench<'_>) -> Result<(), Failure> {
     for clients in [1, 64] {
         bench.row("REST API, HTTP proxy", &proxied, clients)?;
     }
+    with_tokens(bench, &echo)?;
     if bench.wants("bare reverse proxy") {
         let bare = Server::proxy(&bench.echo.address)?;
         for clients in [1, 64] {
             bench.row_of(&bare, "bare reverse proxy", &Request::get("/", "").expecting("ok"), clients)?;
         }
+    }
+    Ok(())
+}
+
+/// A proxy of the echo, without and with a token that is checked.
+fn with_tokens(bench: &Bench<'_>, echo: &str) -> Result<(), Failure> {
+    const TOKEN: &str = include_str!("../../../fixtures/tokens/bench.jwt");
+    let issuer = format!(
+        "file://{}#https://issuer.example",
+        crate::root().join("fixtures/tokens/keys.json").display()
+    );
+    let proxy = json!({
+        "type": "http_proxy", "httpMethod": "GET", "uri": echo, "payloadFormatVersion": "1.0",
+    });
+    let route = |security: &Value| json!({ "get": { "security": security, "x-amazon-apigateway-integration": proxy } });
+    let document = json!({
+        "openapi": "3.0.1", "info": { "title": "tokens", "version": "1" },
+        "paths": { "/open": route(&json!([])), "/jwt": route(&json!([{ "jwt": [] }])) },
+        "components": { "securitySchemes": { "jwt": {
+            "type": "oauth2",
+            "x-amazon-apigateway-authorizer": {
+                "type": "jwt", "identitySource": "$request.header.Authorization",
+                "jwtConfiguration": { "issuer": issuer, "audience": ["bench"] },
+            },
+        } } },
+    });
+    let ask = |method: &str, path: &str, body: &Value| {
+        bench.ask(&Request::new(method, path, "apigateway", &[], &body.to_string()))
+    };
+    let made = ask("PUT", "/v2/apis", &json!({ "body": document.to_string() }))?;
+    let id = text(&made, "apiId");
+    let stage = json!({ "stageName": "$default", "autoDeploy": true });
+    ask("POST", &format!("/v2/apis/{id}/stages"), &stage)?;
+    let authorization = format!("Bearer {}", TOKEN.trim());
+    for (name, path, headers) in [
+        ("HTTP API, HTTP proxy", "open", [].as_slice()),
+        ("HTTP API, HTTP proxy behind a JWT", "jwt", &[("authorization", authorization.as_str())]),
+    ] {
+        let path = format!("/_aws/execute-api/{id}/{path}");
+        let request = Request::new("GET", &path, "", headers, "").expecting("ok");
+        bench.row(name, &request, 64)?;
     }
     Ok(())
 }
