@@ -1,5 +1,5 @@
 // Runs a Node.js handler over the Lambda Runtime API: one raw connection, the answer to one invocation and the request
-// for the next in one write. Error payloads, log lines and the context object are those of AWS's own runtime.
+// for the next in one. Error payloads, log lines and the context object are those of AWS's own runtime.
 //
 // Arguments: the folder with the AWS SDK for handlers that bring none (or an empty text).
 // The connection is the standard input where that is a socket, else AWS_LAMBDA_RUNTIME_API.
@@ -91,23 +91,36 @@ class Connection {
   }
 
   /// Ends it, and asks for the next invocation. A failure goes into the trailers.
-  finish(error) {
+  async finish(error) {
     let end = '0\r\n';
     if (error) {
       end += `Lambda-Runtime-Function-Error-Type: ${error.errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
       end += `Lambda-Runtime-Function-Error-Body: ${Buffer.from(JSON.stringify(error)).toString('base64')}\r\n`;
     }
     this.socket.write(end + '\r\n' + this.next);
+    const taken = await this.read();
+    if (taken.status === 403) process.exit(1);
     return this.read();
   }
 
-  post(to, body, type, thenNext, contentType = 'application/json') {
+  /// The next invocation.
+  ask() {
+    this.socket.write(this.next);
+    return this.read();
+  }
+
+  /// Answers an invocation, and gives the next one.
+  async answer(requestId, end, body, type) {
+    const given = await this.post(`invocation/${requestId}/${end}?then=next`, body, type);
+    // One that is too large is refused, and ends nothing.
+    return given.status === 413 ? this.ask() : given;
+  }
+
+  post(to, body, type, contentType = 'application/json') {
     const bytes = Buffer.from(body);
     let head = `POST /2018-06-01/runtime/${to} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: ${contentType}\r\nContent-Length: ${bytes.length}\r\n`;
     if (type) head += `Lambda-Runtime-Function-Error-Type: ${type.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
-    const parts = [Buffer.from(head + '\r\n', 'latin1'), bytes];
-    if (thenNext) parts.push(Buffer.from(this.next, 'latin1'));
-    this.socket.write(Buffer.concat(parts));
+    this.socket.write(Buffer.concat([Buffer.from(head + '\r\n', 'latin1'), bytes]));
     return this.read();
   }
 }
@@ -493,10 +506,10 @@ async function fail(error) {
   const requestId = requestIdNow();
   if (current && started) process.exit(129);
   if (requestId === undefined) {
-    await connection.post('init/error', JSON.stringify(described), described.errorType, false);
+    await connection.post('init/error', JSON.stringify(described), described.errorType);
     process.exit(128);
   }
-  await connection.post(`invocation/${requestId}/error`, JSON.stringify(described), described.errorType, false);
+  await connection.post(`invocation/${requestId}/error`, JSON.stringify(described), described.errorType);
   process.exit(128);
 }
 
@@ -523,7 +536,7 @@ try {
   await fail(error);
 }
 
-/// Works on one invocation, and gives what Tule said to its answer.
+/// Works on one invocation, and gives the next one.
 async function work(connection, headers, body) {
   const requestId = requestIdNow();
   let to = 'response';
@@ -531,7 +544,7 @@ async function work(connection, headers, body) {
   let type;
   try {
     const event = JSON.parse(body.toString('utf8'));
-    if (handler[STREAMING] === 'response') return (await runStreaming(connection, handler, event, headers)).status;
+    if (handler[STREAMING] === 'response') return await runStreaming(connection, handler, event, headers);
     const result = await call(connection, handler, event, headers);
     try {
       answer = JSON.stringify(result === undefined ? null : result);
@@ -546,24 +559,22 @@ async function work(connection, headers, body) {
     type = described.errorType;
     answer = JSON.stringify(described);
   }
-  return (await connection.post(`invocation/${requestId}/${to}`, answer, type, true)).status;
+  return connection.answer(requestId, to, answer, type);
 }
 
 async function serve(connection) {
-  connection.socket.write(connection.next);
+  let invocation = await connection.ask();
   for (;;) {
-    const { status, headers, body } = await connection.read();
+    const { status, headers, body } = invocation;
     if (status !== 200) process.exit(1);
     const requestId = headers['lambda-runtime-aws-request-id'];
-    let taken;
     if (current) {
-      taken = await current.run(requestId, () => work(connection, headers, body));
+      invocation = await current.run(requestId, () => work(connection, headers, body));
     } else {
       onlyRequestId = requestId;
       if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
-      taken = await work(connection, headers, body);
+      invocation = await work(connection, headers, body);
     }
-    if (taken === 403) process.exit(1);
   }
 }
 

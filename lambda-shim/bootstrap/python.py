@@ -1,5 +1,5 @@
 # Runs a Python handler over the Lambda Runtime API: one raw connection, the answer to one invocation and the request
-# for the next in one write. Error payloads, log lines and the context object are those of AWS's own runtime.
+# for the next in one. Error payloads, log lines and the context object are those of AWS's own runtime.
 #
 # Arguments: the folder whose path is shown as /var/task in stack traces, the folder for byte code.
 # The connection is the standard input where that is a socket, else AWS_LAMBDA_RUNTIME_API.
@@ -40,7 +40,8 @@ class _Connection:
         self.next = ("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % self.host).encode()
 
     def _more(self):
-        data = self.socket.recv(262144)
+        # More at a time would have Python map and unmap memory for every head.
+        data = self.socket.recv(16384)
         if not data:
             # Tule is gone; nobody will ever ask again.
             os._exit(0)
@@ -60,19 +61,24 @@ class _Connection:
             headers[name.lower()] = value.strip()
         length = int(headers.get("content-length", 0))
         start = end + 4
-        if len(buffer) - start < length:
-            parts = [buffer]
-            size = len(buffer)
-            while size - start < length:
-                part = self._more()
-                parts.append(part)
-                size += len(part)
-            buffer = b"".join(parts)
-        body = buffer[start : start + length]
-        self.buffer = buffer[start + length :]
+        missing = length - (len(buffer) - start)
+        if missing <= 0:
+            body = buffer[start : start + length]
+            self.buffer = buffer[start + length :]
+        else:
+            body = bytearray(length)
+            body[: length - missing] = buffer[start:]
+            rest = memoryview(body)[length - missing :]
+            while rest:
+                taken = self.socket.recv_into(rest)
+                if not taken:
+                    os._exit(0)
+                rest = rest[taken:]
+            body = bytes(body)
+            self.buffer = b""
         return int(lines[0].split(" ", 2)[1]), headers, body
 
-    def post(self, path, body, kind, content_type="application/json", then_next=False):
+    def post(self, path, body, kind, content_type="application/json"):
         head = "POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
             path,
             self.host,
@@ -82,8 +88,19 @@ class _Connection:
         if kind:
             head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % kind
         data = head.encode("latin-1", "replace") + b"\r\n" + body
-        self.socket.sendall(data + self.next if then_next else data)
+        self.socket.sendall(data)
         return self.read()
+
+    def ask(self):
+        """The next invocation."""
+        self.socket.sendall(self.next)
+        return self.read()
+
+    def answer(self, request_id, end, body, kind, content_type):
+        """Answers an invocation, and gives the next one."""
+        given = self.post("invocation/%s/%s?then=next" % (request_id, end), body, kind, content_type)
+        # One that is too large is refused, and ends nothing.
+        return self.ask() if given[0] == 413 else given
 
 
 def _finish_site():
@@ -470,10 +487,9 @@ def main():
         os._exit(1)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         _snapshot(connection, encoder)
-    connection.socket.sendall(connection.next)
+    status, headers, body = connection.ask()
     stdout = sys.stdout
     while True:
-        status, headers, body = connection.read()
         if status != 200:
             os._exit(1)
         _request_id = request_id = headers["lambda-runtime-aws-request-id"]
@@ -488,7 +504,7 @@ def main():
             os._exit(code if isinstance(code, int) else 0 if code is None else 1)
         sys.stdout.flush()
         sys.stderr.flush()
-        connection.post("invocation/%s/%s" % (request_id, end), answer, kind, content_type, then_next=True)
+        status, headers, body = connection.answer(request_id, end, answer, kind, content_type)
 
 
 main()

@@ -68,7 +68,16 @@ async fn respond(session: &Arc<Session>, request: Request<Incoming>) -> Answered
         }
         (&Method::GET, "ping") => plain(StatusCode::OK, "pong"),
         (&Method::POST, route) => match answer_route(route) {
-            Some((request_id, failed)) => answer(session, request_id, failed, &parts.headers, body).await,
+            Some((request_id, failed)) => {
+                let answered = answer(session, request_id, failed, &parts.headers, body).await;
+                let is_taken = answered.status() == StatusCode::ACCEPTED;
+                // Our own runtimes ask for the next invocation in the same request.
+                if is_taken && parts.uri.query() == Some("then=next") {
+                    next(session).await
+                } else {
+                    answered
+                }
+            }
             None => missing(),
         },
         _ => missing(),
