@@ -12,6 +12,19 @@ pub struct Template {
     document: Map<String, Value>,
 }
 
+/// A template behind its transform.
+#[derive(Debug, Clone)]
+pub struct Transformed {
+    /// What is known before any resource is made.
+    pub known: Known,
+    /// The resources by their logical ids.
+    pub resources: Map<String, Value>,
+    /// The section `Outputs`.
+    pub outputs: Map<String, Value>,
+    /// What the transform refused.
+    pub refusals: Refusals,
+}
+
 const SECTIONS: &[&str] = &[
     "AWSTemplateFormatVersion",
     "Conditions",
@@ -65,14 +78,30 @@ impl Template {
         parameters: &BTreeMap<String, String>,
         read: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Plan, Refusals> {
+        let Transformed { known, resources, outputs, refusals } = self.transformed(pseudo, parameters)?;
+        plan::plan(resources, refusals, outputs, known, pseudo, read)
+    }
+
+    /// The resources that are wanted, behind the template's transform.
+    pub fn transformed(
+        &self,
+        pseudo: &PseudoParameters,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Transformed, Refusals> {
         let mut known = Known::new(pseudo);
         known.mappings = self.section("Mappings").cloned().unwrap_or_default();
         self.parameters(&mut known, parameters)?;
         self.conditions(&mut known)?;
         let resources = self.wanted(&known)?;
+        let mut outputs = Value::Object(self.section("Outputs").cloned().unwrap_or_default());
         let (resources, refusals) = match self.document.get("Transform") {
             None => (resources, Refusals::default()),
-            Some(transform) if is_sam(transform) => sam::transform(resources, self.section("Globals")),
+            Some(transform) if is_sam(transform) => {
+                let (resources, references, refusals) =
+                    sam::transform(resources, self.section("Globals"), &known);
+                references.apply(&mut outputs);
+                (resources, refusals)
+            }
             Some(other) => {
                 return Err(Refusals::one(
                     "Transform",
@@ -80,8 +109,8 @@ impl Template {
                 ));
             }
         };
-        let outputs = self.section("Outputs").cloned().unwrap_or_default();
-        plan::plan(resources, refusals, outputs, known, pseudo, read)
+        let outputs = outputs.as_object().cloned().unwrap_or_default();
+        Ok(Transformed { known, resources, outputs, refusals })
     }
 
     fn section(&self, name: &str) -> Option<&Map<String, Value>> {

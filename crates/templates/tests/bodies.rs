@@ -1,32 +1,10 @@
 //! OpenAPI bodies of templates: they go to the APIs whole.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{Call, PseudoParameters, Template};
-
-/// All calls that a template makes.
-fn calls(text: &str) -> Vec<Call> {
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let plan =
-        Template::parse(text).unwrap().plan(&pseudo, &BTreeMap::new(), &|_| Err(String::new())).unwrap();
-    let mut known = plan.known.clone();
-    let mut all = Vec::new();
-    for step in &plan.steps {
-        let calls = step.calls(&known).unwrap();
-        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
-        let saved: BTreeMap<_, _> = names.map(|name| (name, Value::from("saved"))).collect();
-        step.made(&saved, &mut known).unwrap();
-        all.extend(calls);
-    }
-    all
-}
-
-fn call<'c>(calls: &'c [Call], operation: &str) -> &'c Call {
-    calls.iter().find(|call| call.operation == operation).unwrap_or_else(|| panic!("no {operation}"))
-}
+use support::{call, calls};
 
 #[test]
 fn a_rest_api_s_body_goes_over_a_new_api_and_its_own_properties_over_that() {

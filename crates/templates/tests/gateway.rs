@@ -1,41 +1,10 @@
 //! Resources of API Gateway: which calls make them.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{Call, PseudoParameters, Template};
-
-/// All calls that a template makes, or what is refused of it.
-fn planned(text: &str) -> Result<Vec<Call>, String> {
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let read = |name: &str| match name {
-        "spec.json" => Ok("{\"openapi\": \"3.0.1\", \"paths\": {\"/read\": {}}}".to_owned()),
-        other => Err(format!("{other} is not there")),
-    };
-    let template = Template::parse(text).map_err(|refusals| refusals.to_string())?;
-    let plan = template.plan(&pseudo, &BTreeMap::new(), &read).map_err(|refusals| refusals.to_string())?;
-    let mut known = plan.known.clone();
-    let mut all = Vec::new();
-    for step in &plan.steps {
-        let calls = step.calls(&known).map_err(|refusals| refusals.to_string())?;
-        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
-        let saved: BTreeMap<_, _> =
-            names.map(|name| (name.clone(), Value::from(format!("{}.{name}", step.logical_id)))).collect();
-        step.made(&saved, &mut known).map_err(|refusals| refusals.to_string())?;
-        all.extend(calls);
-    }
-    Ok(all)
-}
-
-fn calls(text: &str) -> Vec<Call> {
-    planned(text).unwrap()
-}
-
-fn call<'c>(calls: &'c [Call], operation: &str) -> &'c Call {
-    calls.iter().find(|call| call.operation == operation).unwrap_or_else(|| panic!("no {operation}"))
-}
+use support::{call, calls, planned};
 
 #[test]
 fn a_rest_api_s_settings_are_told_when_it_is_made_and_again_over_its_body() {

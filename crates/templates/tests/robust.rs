@@ -1,22 +1,23 @@
 //! Whatever a template says, it is planned or refused: nothing panics, hangs or grows without bound.
 
+mod support;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use proptest::prelude::*;
-use templates::{PseudoParameters, Template};
+use support::pseudo;
+use templates::Template;
 
 const ORDERS: &str = include_str!("../../../fixtures/apps/orders/template.yaml");
 
 /// Plans a template and makes every call of it, as far as it goes.
 fn run(text: &str) {
     let Ok(template) = Template::parse(text) else { return };
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
     let read = |_: &str| Ok("{\"StartAt\": \"é\", \"é\": {}}".to_owned());
-    let Ok(plan) = template.plan(&pseudo, &BTreeMap::new(), &read) else { return };
+    let Ok(plan) = template.plan(&pseudo(), &BTreeMap::new(), &read) else { return };
     let mut known = plan.known.clone();
     for step in &plan.steps {
         let _ = step.calls(&known);

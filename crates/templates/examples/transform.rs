@@ -1,0 +1,39 @@
+//! Templates from the standard input, one a line as `{"template": …, "parameters": {…}, "region": …}`; for each the
+//! resources behind its transform and what was refused, one a line. It lets other programs compare the transform with
+//! AWS's own.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    io::{BufRead as _, Write as _},
+};
+
+use serde_json::{Value, json};
+use templates::{PseudoParameters, Template};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        let case: Value = serde_json::from_str(&line?)?;
+        writeln!(out, "{}", transform(&case))?;
+    }
+    Ok(())
+}
+
+fn transform(case: &Value) -> Value {
+    let region = case.get("region").and_then(Value::as_str).unwrap_or("us-east-1").to_owned();
+    let pseudo = PseudoParameters { account: "123456789012".into(), region, stack: "stack".into() };
+    let given = case.get("parameters").and_then(Value::as_object).into_iter().flatten();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parameters: BTreeMap<String, String> =
+        given.map(|(name, value)| (name.clone(), text(value))).collect();
+    let template = case.get("template").map(Value::to_string).unwrap_or_default();
+    match Template::parse(&template).and_then(|template| template.transformed(&pseudo, &parameters)) {
+        Ok(made) => json!({ "resources": made.resources, "refused": lines(&made.refusals) }),
+        Err(refusals) => json!({ "refused": lines(&refusals) }),
+    }
+}
+
+fn lines(refusals: &templates::Refusals) -> Vec<String> {
+    refusals.0.iter().map(|refusal| format!("{}: {}", refusal.place, refusal.message)).collect()
+}
