@@ -78,7 +78,9 @@ impl Template {
         parameters: &BTreeMap<String, String>,
         read: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Plan, Refusals> {
-        let Transformed { known, resources, outputs, refusals } = self.transformed(pseudo, parameters)?;
+        let included = self.with_files(read)?;
+        let whole = included.as_ref().unwrap_or(self);
+        let Transformed { known, resources, outputs, refusals } = whole.transformed(pseudo, parameters)?;
         plan::plan(resources, refusals, outputs, known, pseudo, read)
     }
 
@@ -111,6 +113,17 @@ impl Template {
         };
         let outputs = outputs.as_object().cloned().unwrap_or_default();
         Ok(Transformed { known, resources, outputs, refusals })
+    }
+
+    /// The template with the files that it includes (`AWS::Include`), if it includes any.
+    fn with_files(&self, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Option<Self>, Refusals> {
+        let Some(resources) = self.document.get("Resources") else { return Ok(None) };
+        let mut included = resources.clone();
+        let mut refusals = Refusals::default();
+        let count = include(&mut included, "Resources", read, &mut refusals);
+        let mut document = self.document.clone();
+        document.insert("Resources".to_owned(), included);
+        refusals.into_result((count > 0).then_some(Self { document }))
     }
 
     fn section(&self, name: &str) -> Option<&Map<String, Value>> {
@@ -192,6 +205,46 @@ impl Template {
             }
         }
         Ok(wanted)
+    }
+}
+
+/// Puts files in the place of `{"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": …}}}`; gives how
+/// many. What stands beside the function goes over what the file says.
+fn include(
+    value: &mut Value,
+    place: &str,
+    read: &dyn Fn(&str) -> Result<String, String>,
+    refusals: &mut Refusals,
+) -> usize {
+    match value {
+        Value::Object(map) => {
+            let location =
+                map.get("Fn::Transform").filter(|it| it.get("Name").is_some_and(|it| it == "AWS::Include"));
+            let location = location.and_then(|it| it.get("Parameters")?.get("Location")?.as_str());
+            let Some(path) = location.filter(|path| !path.starts_with("s3://")).map(str::to_owned) else {
+                let each = map.iter_mut();
+                return each
+                    .map(|(name, value)| include(value, &format!("{place}.{name}"), read, refusals))
+                    .sum();
+            };
+            let file = read(&path).and_then(|text| document::parse(&text).map_err(|error| error.to_string()));
+            match file {
+                Ok(Value::Object(mut file)) => {
+                    map.shift_remove("Fn::Transform");
+                    file.extend(std::mem::take(map));
+                    *map = file;
+                }
+                Ok(other) if map.len() == 1 => *value = other,
+                Ok(_) => refusals.add(place, format!("{path} is no map")),
+                Err(error) => refusals.add(place, error),
+            }
+            1
+        }
+        Value::Array(items) => {
+            let each = items.iter_mut().enumerate();
+            each.map(|(at, item)| include(item, &format!("{place}.{at}"), read, refusals)).sum()
+        }
+        _ => 0,
     }
 }
 

@@ -63,5 +63,7 @@ fn what_does_not_go_with_an_event_is_refused_by_name() {
     let refused = create("          Type: DynamoDB\n").unwrap_err();
     assert!(refused.contains("an event of type DynamoDB has a Stream"), "{refused}");
     let refused = create("          Type: Schedule\n").unwrap_err();
-    assert!(refused.contains("Tule does not connect events of type Schedule yet"), "{refused}");
+    assert!(refused.contains("Missing required property 'Schedule'"), "{refused}");
+    let refused = create("          Type: AlexaSkill\n").unwrap_err();
+    assert!(refused.contains("Tule does not connect events of type AlexaSkill yet"), "{refused}");
 }

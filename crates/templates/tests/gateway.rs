@@ -265,7 +265,7 @@ Resources:
     let body: Value = serde_json::from_str(call(&made, "PutRestApi").body.as_ref().unwrap()).unwrap();
     assert_eq!(
         body["x-amazon-apigateway-gateway-responses"],
-        json!({"UNAUTHORIZED": {"statusCode": "401", "responseParameters": {"gatewayresponse.header.X": "'y'"}}})
+        json!({"UNAUTHORIZED": {"statusCode": "401", "responseTemplates": {}, "responseParameters": {"gatewayresponse.header.X": "'y'"}}})
     );
     assert_eq!(body["x-amazon-apigateway-policy"]["Statement"], json!([{"Effect": "Allow"}]));
     assert_eq!(body["securityDefinitions"]["api_key"]["in"], "header");
@@ -298,11 +298,36 @@ fn what_is_unknown_deep_inside_is_refused_by_name() {
         ("AWS::ApiGateway::Stage", "AccessLogSetting: { Odd: 1 }", "AccessLogSetting.Odd"),
         ("AWS::ApiGateway::Model", "Odd: 1", "Odd"),
         ("AWS::ApiGatewayV2::Api", "CorsConfiguration: { Odd: 1 }", "CorsConfiguration.Odd"),
-        ("AWS::Serverless::Api", "Auth: { Authorizers: {} }", "Auth.Authorizers"),
-        ("AWS::Serverless::Api", "{ DefinitionBody: text, Cors: 'x' }", "Cors"),
-        ("AWS::Serverless::Api", "{ DefinitionBody: { 'Fn::Transform': {} }, Auth: {} }", "Auth"),
-        ("AWS::Serverless::Api", "GatewayResponses: { A: { Odd: 1 } }", "GatewayResponses.A.Odd"),
-        ("AWS::Serverless::Api", "EndpointConfiguration: { Odd: 1 }", "EndpointConfiguration.Odd"),
+        (
+            "AWS::ApiGatewayV2::RoutingRule",
+            "Conditions: [{ MatchHeaders: { All: [] } }]",
+            "Conditions.0.MatchHeaders.All",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, Auth: { Authorizers: { A: 1 } } }", "Auth.Authorizers.A"),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, Auth: { Authorizers: { A: { Odd: 1 } } } }",
+            "Auth.Authorizers.A.Odd",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, DefinitionBody: text, Cors: 'x' }", "Cors"),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, DefinitionBody: { 'Fn::Transform': {} }, Auth: { A: 1 } }",
+            "Auth",
+        ),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, GatewayResponses: { A: { Odd: 1 } } }",
+            "GatewayResponses.A.Odd",
+        ),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, EndpointConfiguration: { Odd: 1 } }",
+            "EndpointConfiguration.Odd",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, Domain: { DomainName: d } }", "Domain"),
+        ("AWS::Serverless::HttpApi", "Auth: { Authorizers: { A: { Odd: 1 } } }", "Auth.Authorizers.A.Odd"),
+        ("AWS::Serverless::HttpApi", "CorsConfiguration: { Odd: 1 }", "CorsConfiguration.Odd"),
     ] {
         let transform =
             if kind.contains("Serverless") { "Transform: AWS::Serverless-2016-10-31\n" } else { "" };

@@ -40,4 +40,6 @@ fn binary_media_types_of_all_apis_are_those_of_the_implicit_one() {
 fn what_is_not_applied_is_refused_there_too() {
     let refused = create("Domain: { DomainName: api.example }").unwrap_err();
     assert!(refused.contains("ServerlessRestApi.Properties.Domain"), "{refused}");
+    let refused = create("Odd: 1").unwrap_err();
+    assert!(refused.contains("ServerlessRestApi.Properties.Odd"), "{refused}");
 }

@@ -79,6 +79,9 @@ impl Deployment {
             let lines = refusals.to_string().replace('\n', "\n  ");
             format!("{} cannot be deployed:\n  {lines}", template.display())
         })?;
+        for notice in &plan.notices {
+            tracing::warn!("{}: {}", notice.place, notice.message);
+        }
         Ok(Self { plan, folder, scope })
     }
 

@@ -60,7 +60,23 @@ fn input(kind: &Kind, resource: Named<'_>) -> Result<serde_json::Map<String, Val
         };
         input.insert(member.to_owned(), Value::from(name));
     }
+    for (name, id) in [("domainName", "domainNameId"), ("DomainName", "DomainNameId")] {
+        name_of_arn(&mut input, name, id);
+    }
     Ok(input)
+}
+
+/// A domain name's ARN stands for its name, and for its id where that is a part of it: `…/domainnames/NAME+ID`.
+fn name_of_arn(input: &mut serde_json::Map<String, Value>, member: &str, id: &str) {
+    let arn = input.get(member).and_then(Value::as_str);
+    let Some((_, named)) = arn.and_then(|arn| arn.strip_prefix("arn:")?.split_once("/domainnames/")) else {
+        return;
+    };
+    let (name, of) = named.split_once('+').map_or((named, None), |(name, of)| (name, Some(of)));
+    let of = of.map(|of| (id.to_owned(), Value::from(of)));
+    let name = Value::from(name);
+    input.insert(member.to_owned(), name);
+    input.extend(of);
 }
 
 fn alphanumeric(text: &str) -> String {

@@ -80,11 +80,17 @@ impl<'g> Apis<'g> {
 
     /// Keeps an event's place among the paths: they are in the template's order, whatever comes first.
     pub(super) fn reserve(&mut self, event: &Value) {
-        let Some(event) = Event::read(event, event::OF_FUNCTION, "", &mut Refusals::default()) else { return };
+        let Some(event) = Event::read(event, event::OF_FUNCTION, "", &mut Refusals::default()) else {
+            return;
+        };
         let id = event.named_api().unwrap_or(event.kind.implicit());
         match event.kind {
-            ApiKind::Rest => self.rest.iter_mut().filter(|api| api.id == id).for_each(|api| api.reserve(&event)),
-            ApiKind::Http => self.http.iter_mut().filter(|api| api.id == id).for_each(|api| api.reserve(&event)),
+            ApiKind::Rest => {
+                self.rest.iter_mut().filter(|api| api.id == id).for_each(|api| api.reserve(&event));
+            }
+            ApiKind::Http => {
+                self.http.iter_mut().filter(|api| api.id == id).for_each(|api| api.reserve(&event));
+            }
         }
     }
 

@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn versions() {
-        for (version, is) in [("3.0", true), ("3.0.1", true), ("3", false), ("2.0", false), ("3.0.1.1", false)] {
+        for (version, is) in
+            [("3.0", true), ("3.0.1", true), ("3", false), ("2.0", false), ("3.0.1.1", false)]
+        {
             assert_eq!(is_version_3(&Value::from(version)), is, "{version}");
         }
         assert!(is_version_3(&json!(3.0)));

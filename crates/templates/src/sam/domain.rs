@@ -56,8 +56,10 @@ impl<'d> Domain<'d> {
         for name in given.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
             refusals.add(format!("{place}.{name}"), "Tule does not apply this property of a domain yet");
         }
-        let (Some(name), Some(certificate)) = (said(given, "DomainName"), said(given, "CertificateArn")) else {
-            refusals.add(place, "Custom Domains only works if both DomainName and CertificateArn are provided.");
+        let (Some(name), Some(certificate)) = (said(given, "DomainName"), said(given, "CertificateArn"))
+        else {
+            refusals
+                .add(place, "Custom Domains only works if both DomainName and CertificateArn are provided.");
             return None;
         };
         let kinds: &[&str] = match kind {
@@ -97,7 +99,8 @@ impl<'d> Domain<'d> {
 
     /// The paths under which the API is, if not the root.
     fn paths(&self, place: &str, refusals: &mut Refusals) -> Option<Vec<&'d str>> {
-        let wrong = |refusals: &mut Refusals| refusals.add(format!("{place}.BasePath"), "Basepath must be a string.");
+        let wrong =
+            |refusals: &mut Refusals| refusals.add(format!("{place}.BasePath"), "Basepath must be a string.");
         match said(self.given, "BasePath")? {
             Value::String(path) => Some(vec![path]),
             Value::Array(paths) => {
@@ -118,12 +121,15 @@ impl<'d> Domain<'d> {
         let place = format!("{place}.Route53");
         let zone = |name: &str| given.get(name).filter(|zone| !zone.is_null());
         let Some(zone_name) = zone("HostedZoneId").or(zone("HostedZoneName")) else {
-            let text = "HostedZoneId or HostedZoneName is required to enable Route53 support on Custom Domains.";
+            let text =
+                "HostedZoneId or HostedZoneName is required to enable Route53 support on Custom Domains.";
             refusals.add(place, text);
             return;
         };
         let (hosted_zone, name) = match self.endpoint {
-            "REGIONAL" => (attribute(&self.id, "RegionalHostedZoneId"), attribute(&self.id, "RegionalDomainName")),
+            "REGIONAL" => {
+                (attribute(&self.id, "RegionalHostedZoneId"), attribute(&self.id, "RegionalDomainName"))
+            }
             "EDGE" => {
                 let name = given.get("DistributionDomainName").cloned();
                 let name = name.unwrap_or_else(|| attribute(&self.id, "DistributionDomainName"));
@@ -156,7 +162,9 @@ impl<'d> Domain<'d> {
             true => hashed("RecordSetGroup", &json!([zone_name, self.name])),
             false => hashed("RecordSetGroup", zone_name),
         };
-        if let Some(Value::Array(before)) = made.get(&id).and_then(|group| group.pointer("/Properties/RecordSets")) {
+        if let Some(Value::Array(before)) =
+            made.get(&id).and_then(|group| group.pointer("/Properties/RecordSets"))
+        {
             records = before.iter().cloned().chain(records).collect();
         }
         let mut group = Map::new();
@@ -245,8 +253,7 @@ pub(super) fn rest(
 
 /// The domain of an HTTP API. `tags` are all that the API has.
 pub(super) fn http(
-    api: &str,
-    stage: &str,
+    (api, stage): (&str, &str),
     given: &Value,
     tags: Option<&Map<String, Value>>,
     found: &Serverless,

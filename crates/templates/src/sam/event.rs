@@ -11,14 +11,8 @@ pub(super) const ANY: &str = "x-amazon-apigateway-any-method";
 pub(super) const DEFAULT: &str = "$default";
 
 /// What a function's `Api` events may say beside what they are of.
-pub(super) const OF_FUNCTION: &[&str] = &[
-    "Auth",
-    "RequestModel",
-    "RequestParameters",
-    "ResponseTransferMode",
-    "Stage",
-    "TimeoutInMillis",
-];
+pub(super) const OF_FUNCTION: &[&str] =
+    &["Auth", "RequestModel", "RequestParameters", "ResponseTransferMode", "Stage", "TimeoutInMillis"];
 /// What a state machine's may.
 pub(super) const OF_STATE_MACHINE: &[&str] = &["Auth", "Stage", "UnescapeMappingTemplate"];
 const OF_HTTP: &[&str] = &["Auth", "PayloadFormatVersion", "RouteSettings", "Stage", "TimeoutInMillis"];

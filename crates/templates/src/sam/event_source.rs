@@ -98,8 +98,8 @@ fn destination(
     };
     match kind.map(|kind| kind.as_str().unwrap_or_default()) {
         None => {}
-        Some("SQS") => role.allow_once(&format!("{id}SQSPolicy"), statement("sqs:SendMessage")),
-        Some("SNS") => role.allow_once(&format!("{id}SNSPolicy"), statement("sns:publish")),
+        Some("SQS") => role.allow_once(&format!("{id}SQSPolicy"), &statement("sqs:SendMessage")),
+        Some("SNS") => role.allow_once(&format!("{id}SNSPolicy"), &statement("sns:publish")),
         Some(_) => work.refusals.add(
             format!("{place}.Properties.DestinationConfig.OnFailure.Type"),
             "Tule sends what failed to SQS and SNS only",

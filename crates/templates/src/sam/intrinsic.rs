@@ -13,7 +13,7 @@ pub(super) fn attribute(id: &str, name: &str) -> Value {
 }
 
 /// A text with values for the names in it.
-pub(super) fn substituted(text: String, values: Value) -> Value {
+pub(super) fn substituted(text: &str, values: &Value) -> Value {
     json!({ "Fn::Sub": [text, values] })
 }
 

@@ -14,7 +14,8 @@ const KNOWN: &[&str] = &[
     "PublishLambdaVersion",
     "RetentionPolicy",
 ];
-const SAME: &[&str] = &["CompatibleArchitectures", "CompatibleRuntimes", "Description", "LayerName", "LicenseInfo"];
+const SAME: &[&str] =
+    &["CompatibleArchitectures", "CompatibleRuntimes", "Description", "LayerName", "LicenseInfo"];
 
 pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     found.check(id, KNOWN, "AWS::Serverless::LayerVersion", &mut work.refusals);

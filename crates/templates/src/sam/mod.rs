@@ -25,8 +25,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{Known, Refusals};
 use apis::Apis;
-pub(crate) use made::References;
 use made::Made;
+pub(crate) use made::References;
 
 /// Replaces every `AWS::Serverless::…` resource. What cannot be transformed is left out and complained about.
 pub(crate) fn transform(
@@ -34,12 +34,8 @@ pub(crate) fn transform(
     globals: Option<&Map<String, Value>>,
     known: &Known,
 ) -> (Map<String, Value>, References, Refusals) {
-    let mut work = Work {
-        made: Made::default(),
-        apis: Apis::new(globals, known),
-        refusals: Refusals::default(),
-        known,
-    };
+    let mut work =
+        Work { made: Made::default(), apis: Apis::new(globals, known), refusals: Refusals::default(), known };
     globals::check(globals, &mut work.refusals);
     for (id, resource) in &resources {
         if let Some(kind) = ApiKind::of(resource) {
@@ -156,7 +152,10 @@ fn serverless(
     };
     let given = resource.as_object().cloned().unwrap_or_default();
     if given.contains_key("Connectors") {
-        refusals.add(format!("Resources.{id}.Connectors"), "Tule does not connect resources by SAM's connectors yet");
+        refusals.add(
+            format!("Resources.{id}.Connectors"),
+            "Tule does not connect resources by SAM's connectors yet",
+        );
     }
     // The real transform drops every other attribute.
     let is_kept = |name: &str| BESIDE.contains(&name);
@@ -196,14 +195,16 @@ impl Serverless {
 
     /// Properties under the same name, those that are there.
     fn same(&self, names: &[&str]) -> Map<String, Value> {
-        let named = names.iter().filter_map(|name| Some(((*name).to_owned(), self.properties.get(*name)?.clone())));
+        let named =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), self.properties.get(*name)?.clone())));
         named.filter(|(_, value)| !value.is_null()).collect()
     }
 
     /// What stands beside all that is made of this resource, beside itself.
     fn derived(&self) -> Map<String, Value> {
         let passed = ["Condition", "DeletionPolicy", "UpdateReplacePolicy"];
-        let passed = passed.iter().filter_map(|name| Some(((*name).to_owned(), self.beside.get(*name)?.clone())));
+        let passed =
+            passed.iter().filter_map(|name| Some(((*name).to_owned(), self.beside.get(*name)?.clone())));
         passed.collect()
     }
 
@@ -217,6 +218,14 @@ impl Serverless {
         let mut tags = vec![json!({ "Key": created_by, "Value": "SAM" })];
         tags.extend(intrinsic::tag_list(self.properties.get("Tags")));
         Value::Array(tags)
+    }
+}
+
+/// Where a document is: in S3, or in a file beside the template, which is read when that is planned.
+fn document_location(given: &Value) -> Value {
+    match given.as_str() {
+        Some(path) if !path.starts_with("s3://") => Value::from(path),
+        _ => s3_location(given, ["Bucket", "Key", "Version"]),
     }
 }
 

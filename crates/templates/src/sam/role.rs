@@ -51,13 +51,13 @@ impl Role {
     }
 
     /// Adds an inline policy.
-    pub(super) fn allow(&mut self, name: &str, document: Value) {
+    pub(super) fn allow(&mut self, name: &str, document: &Value) {
         self.policies.push(json!({ "PolicyName": name, "PolicyDocument": document }));
     }
 
     /// Adds an inline policy, unless one with the same document is there.
-    pub(super) fn allow_once(&mut self, name: &str, document: Value) {
-        if !self.policies.iter().any(|policy| policy.get("PolicyDocument") == Some(&document)) {
+    pub(super) fn allow_once(&mut self, name: &str, document: &Value) {
+        if !self.policies.iter().any(|policy| policy.get("PolicyDocument") == Some(document)) {
             self.allow(name, document);
         }
     }
@@ -135,7 +135,8 @@ fn document(policy: Value, place: &str, refusals: &mut Refusals) -> Value {
     let Some(map) = policy.as_object().filter(|map| !map.contains_key("Statement")) else { return policy };
     let mut pairs = map.iter();
     let (Some((name, given)), None) = (pairs.next(), pairs.next()) else {
-        refusals.add(place, "a policy has a Statement, or is the name of a policy template and its parameters");
+        refusals
+            .add(place, "a policy has a Statement, or is the name of a policy template and its parameters");
         return policy;
     };
     let Some(template) = TEMPLATES.get(name) else {
@@ -184,7 +185,10 @@ mod tests {
         assert_eq!(refusals.0, []);
         let made = Value::Object(role.properties());
         assert_eq!(made["ManagedPolicyArns"][0], "arn:aws:iam::aws:policy/service-role/AWSLambdaRole");
-        assert_eq!(made["ManagedPolicyArns"][1]["Fn::If"][1], "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+        assert_eq!(
+            made["ManagedPolicyArns"][1]["Fn::If"][1],
+            "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+        );
         let resource = &made["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"];
         assert_eq!(resource["Fn::Sub"][1], json!({"queueName": {"Ref": "QueueName"}}));
         assert_eq!(made["Policies"][1]["PolicyName"], "FRolePolicy2");

@@ -74,10 +74,8 @@ pub(super) fn make(
     if kind == "Schedule" && !given.contains_key("Schedule") {
         refusals.add(&place, "Missing required property 'Schedule'.");
     }
-    let mut rule: Map<String, Value> = RENAMED
-        .iter()
-        .filter_map(|(from, to)| Some(((*to).to_owned(), given.get(*from)?.clone())))
-        .collect();
+    let mut rule: Map<String, Value> =
+        RENAMED.iter().filter_map(|(from, to)| Some(((*to).to_owned(), given.get(*from)?.clone()))).collect();
     match (given.get("State"), given.get("Enabled")) {
         (Some(_), Some(_)) => {
             refusals.add(&place, "State and Enabled Properties cannot both be specified.");

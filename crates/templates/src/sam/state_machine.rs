@@ -102,9 +102,9 @@ fn define(found: &Serverless, properties: &mut Map<String, Value>, place: &str, 
             properties.insert("DefinitionS3Location".to_owned(), location);
         }
         (Some(_), None) => work.refusals.add(format!("{place}.Definition"), "a definition is a map"),
-        (Some(_), Some(_)) => work
-            .refusals
-            .add(place, "Specify either 'Definition' or 'DefinitionUri' property and not both."),
+        (Some(_), Some(_)) => {
+            work.refusals.add(place, "Specify either 'Definition' or 'DefinitionUri' property and not both.");
+        }
         (None, None) => {
             work.refusals.add(place, "Either 'Definition' or 'DefinitionUri' property must be specified.");
         }
@@ -238,7 +238,9 @@ fn connect(
             "PolicyName": format!("{role_id}StartExecutionPolicy"), "PolicyDocument": { "Statement": [start] },
         });
         role.insert("Policies".to_owned(), json!([policy]));
-        role.extend(found.get("PermissionsBoundary").map(|it| ("PermissionsBoundary".to_owned(), it.clone())));
+        role.extend(
+            found.get("PermissionsBoundary").map(|it| ("PermissionsBoundary".to_owned(), it.clone())),
+        );
         if found.propagated().is_some_and(is_said) {
             let tags = super::intrinsic::tag_list(found.properties.get("Tags"));
             role.insert("Tags".to_owned(), Value::Array(tags));
@@ -289,13 +291,17 @@ mod tests {
 
     #[test]
     fn definitions_are_texts_with_names_for_functions() {
-        let mut definition = json!({"b": [{"Ref": "X"}, 1.5], "a": {"Fn::Sub": "é"}, "c": {}, "d": "é", "e": []});
+        let mut definition =
+            json!({"b": [{"Ref": "X"}, 1.5], "a": {"Fn::Sub": "é"}, "c": {}, "d": "é", "e": []});
         let mut values = Map::new();
         substitute(&mut definition, &mut values);
         assert_eq!(values["definition_substitution_1"], json!({"Fn::Sub": "é"}));
         assert_eq!(values["definition_substitution_2"], json!({"Ref": "X"}));
         let text = indented(&definition);
-        assert!(text.starts_with("{\n    \"a\": \"${definition_substitution_1}\",\n    \"b\": [\n        \"${"), "{text}");
+        assert!(
+            text.starts_with("{\n    \"a\": \"${definition_substitution_1}\",\n    \"b\": [\n        \"${"),
+            "{text}"
+        );
         assert!(text.ends_with("    \"c\": {},\n    \"d\": \"\\u00e9\",\n    \"e\": []\n}"), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), definition);
     }

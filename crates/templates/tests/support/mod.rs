@@ -58,7 +58,8 @@ pub fn rest_body(calls: &[Call]) -> Value {
 
 /// The document that an HTTP API is made of.
 pub fn http_body(calls: &[Call]) -> Value {
-    serde_json::from_str(call(calls, "ReimportApi").members["Body"].as_str().expect("a document")).expect("JSON")
+    serde_json::from_str(call(calls, "ReimportApi").members["Body"].as_str().expect("a document"))
+        .expect("JSON")
 }
 
 /// The resources of a template behind its transform, as its plan has them, or what is refused.

@@ -17,7 +17,9 @@ pub(super) fn make(
     role: &mut Role,
     work: &mut Work<'_>,
 ) {
-    let Some(given) = found.get("EventInvokeConfig").map(|given| with_parameters(given, work.known)) else { return };
+    let Some(given) = found.get("EventInvokeConfig").map(|given| with_parameters(given, work.known)) else {
+        return;
+    };
     let place = format!("Resources.{id}.Properties.EventInvokeConfig");
     let Some(given) = plain_map(&given) else {
         work.refusals.add(place, "this is a map");
@@ -90,6 +92,6 @@ fn destination(
         }
     };
     let statement = json!({ "Action": action, "Effect": "Allow", "Resource": to });
-    role.allow(&format!("{id}{name}"), json!({ "Statement": [statement] }));
+    role.allow(&format!("{id}{name}"), &json!({ "Statement": [statement] }));
     Some(to)
 }

@@ -181,7 +181,8 @@ fn properties(found: &Serverless, place: &str, work: &mut Work<'_>) -> Map<Strin
     if let Some(queue) = found.get("DeadLetterQueue") {
         let kind = queue.get("Type").and_then(Value::as_str);
         if !matches!(kind, Some("SQS" | "SNS")) || queue.get("TargetArn").is_none() {
-            let text = "'DeadLetterQueue' requires Type (SQS or SNS) and TargetArn properties to be specified.";
+            let text =
+                "'DeadLetterQueue' requires Type (SQS or SNS) and TargetArn properties to be specified.";
             work.refusals.add(format!("{place}.DeadLetterQueue"), text);
         }
         let arn = queue.get("TargetArn").cloned().unwrap_or_default();
@@ -265,10 +266,14 @@ fn role(id: &str, found: &Serverless, work: &Work<'_>) -> Role {
         role.attach(managed_arn("service-role/AWSLambdaVPCAccessExecutionRole"));
     }
     if let Some(queue) = found.get("DeadLetterQueue") {
-        let action = if queue.get("Type").is_some_and(|kind| kind == "SNS") { "sns:Publish" } else { "sqs:SendMessage" };
+        let action = if queue.get("Type").is_some_and(|kind| kind == "SNS") {
+            "sns:Publish"
+        } else {
+            "sqs:SendMessage"
+        };
         let statement = json!({ "Action": action, "Resource": queue.get("TargetArn"), "Effect": "Allow" });
         let document = json!({ "Version": "2012-10-17", "Statement": [statement] });
-        role.allow("DeadLetterQueuePolicy", document);
+        role.allow("DeadLetterQueuePolicy", &document);
     }
     role
 }
@@ -294,7 +299,13 @@ fn connect(
         let target = Target { arn: invoked.arn.clone(), role: None, suffix: "LambdaTarget" };
         rule::make(&id, event, target, &mut work.made, &beside, place, &mut work.refusals);
         let source = Some(attribute(&id, "Arn"));
-        work.made.add_permission(&permission, invoked.function.clone(), "events.amazonaws.com", source, &beside);
+        work.made.add_permission(
+            &permission,
+            invoked.function.clone(),
+            "events.amazonaws.com",
+            source,
+            &beside,
+        );
         return;
     }
     let Some(event) = Event::read(event, event::OF_FUNCTION, place, &mut work.refusals) else { return };
@@ -302,7 +313,8 @@ fn connect(
     let (partition, api, suffix) = match event.kind {
         super::ApiKind::Rest => {
             let caller = Caller::Function { arn: invoked.in_text.clone() };
-            let Some((api, stage)) = work.apis.add_rest(&event, &caller, tags, place, &mut work.refusals) else {
+            let Some((api, stage)) = work.apis.add_rest(&event, &caller, tags, place, &mut work.refusals)
+            else {
                 return;
             };
             ("aws", api, stage)
@@ -319,7 +331,7 @@ fn connect(
         event.in_arn()
     );
     let named = event.api.clone().unwrap_or_else(|| reference(&api));
-    let source = substituted(arn, json!({ "__ApiId__": named, "__Stage__": "*" }));
+    let source = substituted(&arn, &json!({ "__ApiId__": named, "__Stage__": "*" }));
     let permission = match suffix.chars().all(|it| it.is_ascii_alphanumeric()) {
         true => format!("{permission}{suffix}"),
         false => logical_id::hashed(&permission, &Value::from(suffix)),

@@ -16,7 +16,8 @@ pub(super) fn make(id: &str, found: &Serverless, function: &Value, work: &mut Wo
         return;
     };
     for name in given.keys().filter(|name| !["AuthType", "Cors", "InvokeMode"].contains(&name.as_str())) {
-        work.refusals.add(format!("{place}.{name}"), "Tule does not apply this property of function URLs yet");
+        work.refusals
+            .add(format!("{place}.{name}"), "Tule does not apply this property of function URLs yet");
     }
     let auth = given.get("AuthType").cloned().unwrap_or_default();
     if auth != "AWS_IAM" && auth != "NONE" && !is_intrinsic(&auth) {

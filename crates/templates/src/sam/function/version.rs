@@ -29,7 +29,8 @@ pub(super) fn make(
             && !name.chars().all(|it| it.is_ascii_digit())
     };
     let Some(alias) = alias.as_str().filter(is_name) else {
-        let text = "this is a name of letters, digits, hyphens and underscores, or a Ref to a template parameter";
+        let text =
+            "this is a name of letters, digits, hyphens and underscores, or a Ref to a template parameter";
         work.refusals.add(format!("{place}.AutoPublishAlias"), text);
         return None;
     };

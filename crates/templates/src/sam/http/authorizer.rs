@@ -41,9 +41,12 @@ pub(super) fn scheme(given: &Value, place: &str, refusals: &mut Refusals) -> Opt
     };
     let tokens = said(given, "JwtConfiguration");
     let known = if tokens.is_some() { OF_TOKENS } else { OF_FUNCTION };
-    for (name, _) in given.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null()) {
+    for (name, _) in given.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null())
+    {
         match OF_TOKENS.contains(&name.as_str()) || OF_FUNCTION.contains(&name.as_str()) {
-            true => refusals.add(format!("{place}.{name}"), "this does not go with an authorizer of this kind"),
+            true => {
+                refusals.add(format!("{place}.{name}"), "this does not go with an authorizer of this kind");
+            }
             false => refuse(refusals, place, name),
         }
     }
@@ -74,7 +77,8 @@ fn of_tokens(
 }
 
 fn of_function(given: &Map<String, Value>, place: &str, refusals: &mut Refusals) -> Option<Value> {
-    let (Some(function), Some(format)) = (said(given, "FunctionArn"), said(given, "AuthorizerPayloadFormatVersion"))
+    let (Some(function), Some(format)) =
+        (said(given, "FunctionArn"), said(given, "AuthorizerPayloadFormatVersion"))
     else {
         refusals.add(
             place,
@@ -82,9 +86,10 @@ fn of_function(given: &Map<String, Value>, place: &str, refusals: &mut Refusals)
         );
         return None;
     };
-    let uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
+    let uri =
+        "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
     let mut made = json!({
-        "type": "request", "authorizerUri": substituted(uri.to_owned(), json!({ "__FunctionArn__": function })),
+        "type": "request", "authorizerUri": substituted(uri, &json!({ "__FunctionArn__": function })),
         "authorizerPayloadFormatVersion": format,
     });
     if let Some(role) = said(given, "FunctionInvokeRole").filter(|role| *role != "NONE") {
@@ -110,9 +115,8 @@ fn of_function(given: &Map<String, Value>, place: &str, refusals: &mut Refusals)
             for item in listed.and_then(Value::as_array).into_iter().flatten() {
                 sources.extend(item.as_str().map(|item| format!("{prefix}{item}")));
             }
-            let is_texts = |listed: &Value| {
-                listed.as_array().is_some_and(|listed| listed.iter().all(Value::is_string))
-            };
+            let is_texts =
+                |listed: &Value| listed.as_array().is_some_and(|listed| listed.iter().all(Value::is_string));
             if listed.is_some_and(|listed| !is_texts(listed)) {
                 refusals.add(format!("{place}.{name}"), "this is a list of texts");
             }

@@ -145,7 +145,8 @@ impl HttpApi {
         at_method(document, &event.path, &event.method, |method| {
             write_parameters(&event.path, method);
             for (name, value) in [("timeoutInMillis", timeout), ("payloadFormatVersion", format)] {
-                if let (Some(value), Some(Value::Object(integration))) = (value, method.get_mut(INTEGRATION)) {
+                if let (Some(value), Some(Value::Object(integration))) = (value, method.get_mut(INTEGRATION))
+                {
                     integration.insert(name.to_owned(), value.clone());
                 }
             }
@@ -161,7 +162,10 @@ impl HttpApi {
         };
         let all = self.found.properties.entry("RouteSettings").or_insert_with(|| json!({}));
         let (Some(all), Some(settings)) = (all.as_object_mut(), settings.as_object()) else {
-            refusals.add(format!("{place}.Properties.RouteSettings"), "Property 'RouteSettings' should be a map.");
+            refusals.add(
+                format!("{place}.Properties.RouteSettings"),
+                "Property 'RouteSettings' should be a map.",
+            );
             return;
         };
         let before = all.entry(route).or_insert_with(|| json!({}));
@@ -179,7 +183,8 @@ impl HttpApi {
                 && document.get("openapi").is_some_and(document::is_version_3)
         };
         let Some(document) = self.document.as_mut().filter(is_open_api) else {
-            let wanted = ["CorsConfiguration", "Auth", "Tags", "Name", "Description", "DisableExecuteApiEndpoint"];
+            let wanted =
+                ["CorsConfiguration", "Auth", "Tags", "Name", "Description", "DisableExecuteApiEndpoint"];
             for name in wanted.into_iter().filter(|name| said(given, name).is_some()) {
                 let text = "Tule adds this only to an OpenAPI document that is written out in the template";
                 refusals.add(format!("{place}.{name}"), text);
@@ -200,7 +205,7 @@ impl HttpApi {
         write_tags(&tags, document);
         if let Some(is_disabled) = given.get("DisableExecuteApiEndpoint").filter(|it| !it.is_null()) {
             let servers = slot(document, &["servers"]);
-            if !servers.as_array().is_some_and(|servers| !servers.is_empty()) {
+            if servers.as_array().is_none_or(Vec::is_empty) {
                 *servers = json!([{}]);
             }
             for server in servers.as_array_mut().into_iter().flatten() {
@@ -214,7 +219,9 @@ impl HttpApi {
             match before.is_none_or(|it| !is_said(it) || (member == "title" && *it == default_title())) {
                 true => put(document, &["info", member], value.clone()),
                 false => {
-                    let text = format!("Unable to set {property} because it is already defined within inline OpenAPI");
+                    let text = format!(
+                        "Unable to set {property} because it is already defined within inline OpenAPI"
+                    );
                     refusals.add(format!("{place}.{property}"), text);
                 }
             }
@@ -237,14 +244,14 @@ impl HttpApi {
         let mut properties = Map::new();
         match (said(given, "DefinitionUri"), self.document) {
             (Some(uri), _) => {
-                let location = super::s3_location(uri, ["Bucket", "Key", "Version"]);
-                properties.insert("BodyS3Location".to_owned(), location);
+                properties.insert("BodyS3Location".to_owned(), super::document_location(uri));
             }
             (None, document) => {
                 properties.insert("Body".to_owned(), document.unwrap_or_default());
             }
         }
-        properties.extend(said(given, "FailOnWarnings").map(|fail| ("FailOnWarnings".to_owned(), fail.clone())));
+        properties
+            .extend(said(given, "FailOnWarnings").map(|fail| ("FailOnWarnings".to_owned(), fail.clone())));
         made.add(&self.id, "AWS::ApiGatewayV2::Api", properties, &self.found.beside);
         let name = said(given, "StageName").cloned().unwrap_or_else(|| Value::from(DEFAULT));
         let stage = match name.as_str() {
@@ -269,7 +276,8 @@ impl HttpApi {
         permissions(&self.id, &self.found, made);
         if let Some(domain) = given.get("Domain").filter(|domain| !domain.is_null()) {
             let place = format!("{place}.Domain");
-            domain::http(&self.id, &stage, domain, tags.as_ref(), &self.found, made, &place, refusals);
+            let ids = (self.id.as_str(), stage.as_str());
+            domain::http(ids, domain, tags.as_ref(), &self.found, made, &place, refusals);
         }
     }
 }
@@ -282,10 +290,17 @@ fn permissions(api: &str, found: &Serverless, made: &mut Made) {
         if authorizer.get("EnableFunctionDefaultPermissions") != Some(&Value::Bool(true)) {
             continue;
         }
-        let arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = substituted(arn.to_owned(), json!({ "__ApiId__": reference(api) }));
+        let arn =
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
+        let source = substituted(arn, &json!({ "__ApiId__": reference(api) }));
         let id = format!("{api}{name}AuthorizerPermission");
-        made.add_permission(&id, function.clone(), "apigateway.amazonaws.com", Some(source), &found.derived());
+        made.add_permission(
+            &id,
+            function.clone(),
+            "apigateway.amazonaws.com",
+            Some(source),
+            &found.derived(),
+        );
     }
 }
 

@@ -34,7 +34,8 @@ pub(super) fn write(auth: &Map<String, Value>, document: &mut Value, place: &str
     for (name, scheme) in schemes {
         put(document, &["components", "securitySchemes", &name], scheme);
     }
-    let default = said(auth, "DefaultAuthorizer").filter(|default| *default != &json!({ "Ref": "AWS::NoValue" }));
+    let default =
+        said(auth, "DefaultAuthorizer").filter(|default| *default != &json!({ "Ref": "AWS::NoValue" }));
     match default.map(|default| default.as_str().filter(|name| names.iter().any(|it| it == name))) {
         None => {}
         Some(Some(default)) => {
@@ -81,7 +82,8 @@ pub(super) fn write_event(
     let unknown = auth.keys().filter(|name| !OF_EVENT.contains(&name.as_str()));
     unknown.for_each(|name| refuse(refusals, &place, name));
     let default = api.and_then(|api| api.get("DefaultAuthorizer")).filter(|default| is_said(default));
-    let Some(name) = said(auth, "Authorizer").or(default).map(|name| name.as_str().unwrap_or_default()) else {
+    let Some(name) = said(auth, "Authorizer").or(default).map(|name| name.as_str().unwrap_or_default())
+    else {
         refusals.add(
             place,
             "'Auth' section requires either an explicit 'Authorizer' set or a 'DefaultAuthorizer' configured on the \
@@ -106,7 +108,8 @@ pub(super) fn write_event(
     }
     let own = said(auth, "AuthorizationScopes");
     if own.is_some_and(|scopes| !scopes.is_array()) {
-        refusals.add(format!("{place}.AuthorizationScopes"), "'AuthorizationScopes' must be a list of strings.");
+        refusals
+            .add(format!("{place}.AuthorizationScopes"), "'AuthorizationScopes' must be a list of strings.");
     }
     let takes_scopes = !matches!(name, NONE | IAM);
     let scopes = own.cloned().or_else(|| scopes(authorizers, name)).filter(|_| takes_scopes);

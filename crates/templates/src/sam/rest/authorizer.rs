@@ -8,9 +8,12 @@ use crate::Refusals;
 
 pub(super) const OF_DOCUMENT: &str = "x-amazon-apigateway-authorizer";
 
+/// The first and the fourth mean something for HTTP APIs only; the real transform takes them here as well.
 const KNOWN: &[&str] = &[
+    "AuthorizerPayloadFormatVersion",
     "AuthorizationScopes",
     "DisableFunctionDefaultPermissions",
+    "EnableSimpleResponses",
     "FunctionArn",
     "FunctionInvokeRole",
     "FunctionPayloadType",
@@ -47,7 +50,10 @@ pub(super) fn scheme(given: &Value, place: &str, refusals: &mut Refusals) -> Opt
         refusals.add(place, "an authorizer is a map");
         return None;
     };
-    given.keys().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| refuse(refusals, place, name));
+    given
+        .keys()
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .for_each(|name| refuse(refusals, place, name));
     let empty = Map::new();
     let identity = match said(given, "Identity") {
         None => &empty,
@@ -98,9 +104,9 @@ fn function(
         refusals.add(place, "an authorizer has a UserPoolArn or a FunctionArn");
         return None;
     };
-    let uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
-    let mut made =
-        json!({ "authorizerUri": substituted(uri.to_owned(), json!({ "__FunctionArn__": function })) });
+    let uri =
+        "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
+    let mut made = json!({ "authorizerUri": substituted(uri, &json!({ "__FunctionArn__": function })) });
     if let Some(seconds) = identity.get("ReauthorizeEvery").filter(|seconds| !seconds.is_null()) {
         made["authorizerResultTtlInSeconds"] = seconds.clone();
     }
@@ -124,7 +130,8 @@ fn function(
             }
         }
         _ => {
-            refusals.add(format!("{place}.FunctionPayloadType"), "an authorizer's payload is TOKEN or REQUEST");
+            refusals
+                .add(format!("{place}.FunctionPayloadType"), "an authorizer's payload is TOKEN or REQUEST");
         }
     }
     Some(made)

@@ -232,7 +232,7 @@ fn disable_endpoint(document: &mut Value, is_disabled: &Value) {
         return;
     }
     let servers = slot(document, &["servers"]);
-    if !servers.as_array().is_some_and(|servers| !servers.is_empty()) {
+    if servers.as_array().is_none_or(Vec::is_empty) {
         *servers = json!([{}]);
     }
     for server in servers.as_array_mut().into_iter().flatten() {

@@ -51,7 +51,8 @@ fn write_model(
         }
     }
     let Some(name) = given.get("Model").filter(|model| is_said(model)) else { return };
-    let Some(name) = name.as_str().filter(|name| models.and_then(|all| all.get(name)).is_some_and(is_said)) else {
+    let Some(name) = name.as_str().filter(|name| models.and_then(|all| all.get(name)).is_some_and(is_said))
+    else {
         refusals.add(format!("{place}.Model"), "the API's Models have none of this name");
         return;
     };
@@ -80,9 +81,11 @@ fn write_model(
     if of_body.is_none() && of_parameters.is_none() {
         return;
     }
-    let (Some(of_body), Some(of_parameters)) = (of_body.unwrap_or(Some(false)), of_parameters.unwrap_or(Some(false)))
+    let (Some(of_body), Some(of_parameters)) =
+        (of_body.unwrap_or(Some(false)), of_parameters.unwrap_or(Some(false)))
     else {
-        refusals.add(place, "ValidateBody and ValidateParameters are true or false; texts and functions are not");
+        refusals
+            .add(place, "ValidateBody and ValidateParameters are true or false; texts and functions are not");
         return;
     };
     let validator = match (of_body, of_parameters) {

@@ -38,7 +38,10 @@ pub(super) fn write(
         refusals.add(place, "a resource policy is a map");
         return;
     };
-    given.keys().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| refuse(refusals, place, name));
+    given
+        .keys()
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .for_each(|name| refuse(refusals, place, name));
     let all = document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::keys);
     let paths: Vec<String> = all.filter(|path| only.is_none_or(|only| only == *path)).cloned().collect();
     let mut statements = match document.get(POLICY).and_then(|policy| policy.get("Statement")) {
@@ -82,7 +85,7 @@ fn resources(document: &mut Value, path: &str, stage: &Value) -> Value {
             let is_any = method.eq_ignore_ascii_case(ANY) || method.eq_ignore_ascii_case("any");
             let verb = if is_any { "*".to_owned() } else { method.to_uppercase() };
             let text = format!("execute-api:/${{__Stage__}}/{verb}{}", path_pattern(path));
-            resources.push(substituted(text, json!({ "__Stage__": stage })));
+            resources.push(substituted(&text, &json!({ "__Stage__": stage })));
         }
     }
     Value::Array(resources)
@@ -143,9 +146,7 @@ fn of_networks(
 
 /// Everybody is let in, but those of whom the condition holds.
 fn allow_but(resources: &Value, condition: Value, statements: &mut Vec<Value>) {
-    let statement = |effect: &str| {
-        json!({ "Effect": effect, "Action": "execute-api:Invoke", "Resource": resources, "Principal": "*" })
-    };
+    let statement = |effect: &str| json!({ "Effect": effect, "Action": "execute-api:Invoke", "Resource": resources, "Principal": "*" });
     add(statements, statement("Allow"));
     let mut deny = statement("Deny");
     deny["Condition"] = condition;

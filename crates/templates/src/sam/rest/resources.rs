@@ -44,7 +44,12 @@ pub(super) fn make(api: &RestApi, made: &mut Made, refusals: &mut Refusals) {
     };
     let mut properties = same(OF_API);
     if let Some(endpoint) = api.get("EndpointConfiguration") {
-        endpoint_configuration(endpoint, &mut properties, &format!("{place}.EndpointConfiguration"), refusals);
+        endpoint_configuration(
+            endpoint,
+            &mut properties,
+            &format!("{place}.EndpointConfiguration"),
+            refusals,
+        );
     }
     let source = definition(api, &mut properties, &place, refusals);
     let stage_name = api.found.text("StageName").unwrap_or_default();
@@ -81,7 +86,8 @@ pub(super) fn make(api: &RestApi, made: &mut Made, refusals: &mut Refusals) {
     if let Some(domain) = given.get("Domain").filter(|domain| !domain.is_null()) {
         domain::rest(&api.id, &stage, domain, &api.found, made, &format!("{place}.Domain"), refusals);
     }
-    if let Some(plan) = api.get("Auth").and_then(|auth| auth.get("UsagePlan")).filter(|plan| !plan.is_null()) {
+    if let Some(plan) = api.get("Auth").and_then(|auth| auth.get("UsagePlan")).filter(|plan| !plan.is_null())
+    {
         usage_plan::make(&api.id, &stage, plan, made, &format!("{place}.Auth.UsagePlan"), refusals);
     }
 }
@@ -101,7 +107,7 @@ fn definition(
     if api.get("DefinitionBody").is_some() {
         refusals.add(place, "Specify either 'DefinitionUri' or 'DefinitionBody' property and not both.");
     }
-    let location = super::super::s3_location(uri, ["Bucket", "Key", "Version"]);
+    let location = super::super::document_location(uri);
     properties.insert("BodyS3Location".to_owned(), location.clone());
     location
 }
@@ -142,9 +148,15 @@ fn permissions(api: &RestApi, made: &mut Made) {
             continue;
         }
         let arn = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = substituted(arn.to_owned(), json!({ "__ApiId__": reference(&api.id) }));
+        let source = substituted(arn, &json!({ "__ApiId__": reference(&api.id) }));
         let id = format!("{}{name}AuthorizerPermission", api.id);
-        made.add_permission(&id, function.clone(), "apigateway.amazonaws.com", Some(source), &api.found.derived());
+        made.add_permission(
+            &id,
+            function.clone(),
+            "apigateway.amazonaws.com",
+            Some(source),
+            &api.found.derived(),
+        );
     }
 }
 
@@ -165,7 +177,8 @@ pub(super) fn write_gateway_responses(
         for (name, value) in entries(Some(response)) {
             match name.as_str() {
                 "StatusCode" => {
-                    out["statusCode"] = value.as_i64().map_or_else(|| value.clone(), |it| it.to_string().into());
+                    out["statusCode"] =
+                        value.as_i64().map_or_else(|| value.clone(), |it| it.to_string().into());
                 }
                 "ResponseTemplates" => out["responseTemplates"] = value.clone(),
                 "ResponseParameters" => {

@@ -118,8 +118,7 @@ fn write_default_authorizer(
 
 fn write_default_api_key(document: &mut Value, in_preflights: bool) {
     each_method(document, |name, method| {
-        let is_key =
-            |security: &Value| security.get(API_KEY).is_some() || security.get(NO_API_KEY).is_some();
+        let is_key = |security: &Value| security.get(API_KEY).is_some() || security.get(NO_API_KEY).is_some();
         let before = security_of(method);
         let (keys, mut security): (Vec<_>, Vec<_>) = before.clone().into_iter().partition(is_key);
         let refused = keys.iter().any(|security| security.get(NO_API_KEY).is_some());

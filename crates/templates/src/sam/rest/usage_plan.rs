@@ -15,7 +15,14 @@ const OF_PLAN: &[&str] = &["Description", "Quota", "Tags", "Throttle", "UsagePla
 /// The ids of the resources that all APIs share.
 const SHARED: (&str, &str, &str) = ("ServerlessUsagePlan", "ServerlessApiKey", "ServerlessUsagePlanKey");
 
-pub(super) fn make(api: &str, stage: &str, given: &Value, made: &mut Made, place: &str, refusals: &mut Refusals) {
+pub(super) fn make(
+    api: &str,
+    stage: &str,
+    given: &Value,
+    made: &mut Made,
+    place: &str,
+    refusals: &mut Refusals,
+) {
     let Some(given) = plain_map(given) else {
         refusals.add(place, "a usage plan is a map");
         return;
