@@ -13,6 +13,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("HttpApi", "AWS::Serverless::HttpApi"),
     ("LayerVersion", "AWS::Serverless::LayerVersion"),
     ("StateMachine", "AWS::Serverless::StateMachine"),
+    ("WebSocketApi", "AWS::Serverless::WebSocketApi"),
 ];
 
 /// The section of a resource type.

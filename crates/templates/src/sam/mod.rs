@@ -20,6 +20,8 @@ mod rest;
 mod role;
 mod rule;
 mod state_machine;
+mod topic;
+mod web_socket;
 
 use serde_json::{Map, Value, json};
 
@@ -49,6 +51,7 @@ pub(crate) fn transform(
             "AWS::Serverless::Function" => function::transform,
             "AWS::Serverless::StateMachine" => state_machine::transform,
             "AWS::Serverless::LayerVersion" => layer::transform,
+            "AWS::Serverless::WebSocketApi" => web_socket::transform,
             "AWS::Serverless::CapacityProvider" => capacity_provider::transform,
             "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => continue,
             other if other.starts_with("AWS::Serverless::") => {

@@ -15,7 +15,7 @@ use super::{
     rest::Caller,
     role::{Role, managed_arn, trust},
     rule::{self, Target},
-    s3_location,
+    s3_location, topic,
 };
 use crate::Refusals;
 
@@ -291,6 +291,10 @@ fn connect(
     let id = format!("{}{name}", invoked.id);
     let beside = found.derived();
     let reader = Reader { id: id.clone(), function: invoked.function.clone(), role, beside: &beside };
+    if topic::is_topic(event) {
+        topic::make(event, invoked.arn.clone(), reader, place, work);
+        return;
+    }
     if event_source::transform(event, reader, place, work) {
         return;
     }
