@@ -131,3 +131,45 @@ fn guards_of_a_sam_template_act_and_act_again() {
     walk(folder.path());
     walk(folder.path());
 }
+
+/// One of everything beside the guards above.
+const ALL: &str = include_str!("../../fixtures/apis/sam/everything/template.yaml");
+
+#[test]
+fn what_a_template_may_hold_is_made_and_made_again() {
+    let source = e2e::root().join("fixtures/apis/sam/everything");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("layer/python")).unwrap();
+    std::fs::copy(source.join("openapi.yaml"), folder.path().join("openapi.yaml")).unwrap();
+    std::fs::write(folder.path().join("layer/python/shared.py"), "WORD = 'shared'\n").unwrap();
+    std::fs::write(folder.path().join("template.yaml"), ALL).unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["--executor", "process", "--data-dir", data.to_str().unwrap()];
+    for _ in 0..2 {
+        let tule = Tule::up(&folder.path().join("template.yaml"), &arguments);
+        let doc = path(&tule, &["  doc ", "/v1/"]);
+        assert_eq!(tule.request("GET", &format!("{doc}/hello"), &[], "").body, "hello");
+        let by_rule = tule.raw(b"GET /doc/hello HTTP/1.0\r\nhost: ruled.example\r\n\r\n");
+        assert!(by_rule.ends_with("hello"), "{by_rule}");
+        let door = tule.raw(b"GET /x HTTP/1.0\r\nhost: door.example\r\n\r\n");
+        assert!(door.starts_with("HTTP/1.0 401") || door.starts_with("HTTP/1.1 401"), "{door}");
+        let prod = path(&tule, &["REST", "/Prod/"]);
+        let json = [("content-type", "application/json")];
+        let started = tule.request("POST", &format!("{prod}/start"), &json, "{}");
+        assert!(started.body.contains("executionArn"), "{}", started.body);
+        let full = format!("{}-Full", folder_name(folder.path()));
+        let said = tule.invoke(&format!("{full}:live"), &serde_json::json!({})).unwrap();
+        assert_eq!(said["body"], "shared", "the layer is there");
+        let urls = tule.ask_lambda("GET", &format!("/2021-10-31/functions/{full}/urls"), "").value();
+        assert_eq!(urls["FunctionUrlConfigs"].as_array().map(Vec::len), Some(1), "{urls}");
+        tule.kill();
+    }
+}
+
+/// The stack's name: the folder's, as far as a stack may be called so.
+fn folder_name(folder: &std::path::Path) -> String {
+    let name = folder.file_name().unwrap().to_string_lossy();
+    let name: String = name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+    let name = name.trim_matches('-').to_owned();
+    if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("stack-{name}") }
+}

@@ -39,6 +39,8 @@ const SECTIONS: &[&str] = &[
     "Transform",
 ];
 
+/// CloudFormation's limit.
+const MOST_RESOURCES: usize = 500;
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
 /// Every template of CDK's asks how new the stack is that its own deployments need. A deployment here needs none.
@@ -64,8 +66,10 @@ impl Template {
         for rule in rules.into_iter().flat_map(Map::keys).filter(|rule| *rule != BOOTSTRAP_RULE) {
             refusals.add(format!("Rules.{rule}"), "Tule does not check the rules of templates yet");
         }
-        if document.get("Resources").and_then(Value::as_object).is_none_or(Map::is_empty) {
-            refusals.add("Resources", "the template has no resources");
+        match document.get("Resources").and_then(Value::as_object).map_or(0, Map::len) {
+            0 => refusals.add("Resources", "the template has no resources"),
+            1..=MOST_RESOURCES => {}
+            _ => refusals.add("Resources", format!("a template has at most {MOST_RESOURCES} resources")),
         }
         refusals.into_result(Self { document })
     }

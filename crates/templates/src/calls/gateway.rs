@@ -98,6 +98,20 @@ pub(super) fn calls(kind: &Kind, resource: Named<'_>) -> Result<Vec<Call>, Refus
             let gone = Call::new(kind.service, "DeleteDomainName", name);
             vec![gone.or_if("NotFoundException", Vec::new()), make(members)]
         }
+        "AWS::ApiGateway::DomainNameV2" => {
+            // A private name is deleted by its id, too: that of the first name behind all shorter ones.
+            let name = members.get("domainName").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut shorter = name.clone();
+            shorter.pop();
+            let find = json!({ "position": shorter, "limit": 1 });
+            let find = Call::new(kind.service, "GetDomainNames", find);
+            let which = json!({ "domainName": name, "domainNameId": saved("before") });
+            vec![
+                find.saving(&[("before", "/items/0/domainNameId")]),
+                Call::new(kind.service, "DeleteDomainName", which).or_if("NotFoundException", Vec::new()),
+                make(members),
+            ]
+        }
         "AWS::ApiGateway::ApiKey" => {
             // A value that follows from the names makes the key of a stack made again the same key.
             members.entry("value").or_insert_with(|| Value::from(resource.api_id().repeat(2)));

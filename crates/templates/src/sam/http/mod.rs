@@ -44,6 +44,8 @@ const CORS: &[(&str, &str)] = &[
     ("MaxAge", "maxAge"),
 ];
 const CREATED_BY: &str = "httpapi:createdBy";
+/// AWS's limit of a resource's tags.
+const MOST_TAGS: usize = 50;
 const DEFAULT: &str = "$default";
 
 /// An HTTP API on its way.
@@ -202,6 +204,9 @@ impl HttpApi {
         let mut tags: Map<String, Value> =
             entries(said(given, "Tags")).map(|(name, value)| (name.clone(), value.clone())).collect();
         tags.insert(CREATED_BY.to_owned(), Value::from("SAM"));
+        if tags.len() > MOST_TAGS {
+            refusals.add(format!("{place}.Tags"), format!("an API has at most {MOST_TAGS} tags"));
+        }
         write_tags(&tags, document);
         if let Some(is_disabled) = given.get("DisableExecuteApiEndpoint").filter(|it| !it.is_null()) {
             let servers = slot(document, &["servers"]);
@@ -328,7 +333,7 @@ fn write_tags(tags: &Map<String, Value>, document: &mut Value) {
         *listed = json!([]);
     }
     let Some(listed) = listed.as_array_mut() else { return };
-    for (name, value) in tags {
+    for (name, value) in tags.iter().take(MOST_TAGS) {
         let found = listed.iter_mut().find(|tag| tag.get("name").is_some_and(|it| it == name.as_str()));
         match found.and_then(Value::as_object_mut) {
             Some(tag) => drop(tag.insert(VALUE.to_owned(), value.clone())),

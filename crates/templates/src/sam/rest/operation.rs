@@ -22,7 +22,7 @@ pub(super) fn write(
     let place = format!("{place}.Properties");
     if let Some(timeout) = event.get("TimeoutInMillis") {
         at_method(document, &event.path, &event.method, |method| {
-            method[INTEGRATION]["timeoutInMillis"] = timeout.clone();
+            put_setting(method, "timeoutInMillis", timeout.clone());
         });
     }
     if let Some(model) = event.get("RequestModel") {
@@ -30,6 +30,12 @@ pub(super) fn write(
     }
     if let Some(parameters) = event.get("RequestParameters") {
         write_parameters(event, parameters, document, &format!("{place}.RequestParameters"), refusals);
+    }
+}
+
+fn put_setting(method: &mut Map<String, Value>, name: &str, value: Value) {
+    if let Some(Value::Object(integration)) = method.get_mut(INTEGRATION) {
+        integration.insert(name.to_owned(), value);
     }
 }
 
@@ -153,11 +159,11 @@ fn write_parameters(
         let is_cached = settings.get("Caching").is_some_and(is_said);
         at_method(document, &event.path, &event.method, |method| {
             parameters_of(method).push(declared.clone());
-            if is_cached && let Some(integration) = method.get_mut(INTEGRATION) {
-                match integration.get_mut("cacheKeyParameters").and_then(Value::as_array_mut) {
-                    Some(keys) => keys.push(Value::from(name.as_str())),
-                    None => integration["cacheKeyParameters"] = json!([name]),
-                }
+            if is_cached {
+                let before = method.get(INTEGRATION).and_then(|it| it.get("cacheKeyParameters")?.as_array());
+                let keys =
+                    before.cloned().into_iter().flatten().chain([Value::from(name.as_str())]).collect();
+                put_setting(method, "cacheKeyParameters", keys);
             }
         });
     }

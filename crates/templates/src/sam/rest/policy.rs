@@ -1,11 +1,13 @@
 //! `ResourcePolicy` of an API or of one of its methods, as the policy in its document.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::super::{
     document::contents,
     event::{ANY, path_pattern},
-    intrinsic::{plain_map, said, substituted},
+    intrinsic::{plain_map, put, said, substituted},
 };
 use super::refuse;
 use crate::Refusals;
@@ -44,11 +46,8 @@ pub(super) fn write(
         .for_each(|name| refuse(refusals, place, name));
     let all = document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::keys);
     let paths: Vec<String> = all.filter(|path| only.is_none_or(|only| only == *path)).cloned().collect();
-    let mut statements = match document.get(POLICY).and_then(|policy| policy.get("Statement")) {
-        Some(Value::Array(statements)) => statements.clone(),
-        Some(one) => vec![one.clone()],
-        None => Vec::new(),
-    };
+    let before = document.get_mut(POLICY).and_then(|policy| policy.get_mut("Statement")).map(Value::take);
+    let mut statements = Statements::new(before.as_ref().map(listed).unwrap_or_default());
     for path in &paths {
         let resources = resources(document, path, stage);
         of_accounts(given, &resources, &mut statements);
@@ -56,10 +55,29 @@ pub(super) fn write(
         of_networks(given, &resources, &mut statements, place, refusals);
     }
     for statement in given.get("CustomStatements").map(listed).unwrap_or_default() {
-        add(&mut statements, statement);
+        statements.add(statement);
     }
-    if !statements.is_empty() {
-        document[POLICY] = json!({ "Version": "2012-10-17", "Statement": statements });
+    if !statements.listed.is_empty() {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements.listed });
+        put(document, &[POLICY], policy);
+    }
+}
+
+/// Statements, each once.
+struct Statements {
+    listed: Vec<Value>,
+    seen: BTreeSet<String>,
+}
+
+impl Statements {
+    fn new(listed: Vec<Value>) -> Self {
+        Self { seen: listed.iter().map(Value::to_string).collect(), listed }
+    }
+
+    fn add(&mut self, statement: Value) {
+        if self.seen.insert(statement.to_string()) {
+            self.listed.push(statement);
+        }
     }
 }
 
@@ -67,12 +85,6 @@ fn listed(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items.clone(),
         one => vec![one.clone()],
-    }
-}
-
-fn add(statements: &mut Vec<Value>, statement: Value) {
-    if !statements.contains(&statement) {
-        statements.push(statement);
     }
 }
 
@@ -91,10 +103,10 @@ fn resources(document: &mut Value, path: &str, stage: &Value) -> Value {
     Value::Array(resources)
 }
 
-fn of_accounts(given: &Map<String, Value>, resources: &Value, statements: &mut Vec<Value>) {
+fn of_accounts(given: &Map<String, Value>, resources: &Value, statements: &mut Statements) {
     for (name, effect) in [("AwsAccountWhitelist", "Allow"), ("AwsAccountBlacklist", "Deny")] {
         if let Some(accounts) = said(given, name) {
-            statements.push(json!({
+            statements.listed.push(json!({
                 "Effect": effect, "Action": "execute-api:Invoke", "Resource": resources,
                 "Principal": { "AWS": listed(accounts) },
             }));
@@ -102,7 +114,7 @@ fn of_accounts(given: &Map<String, Value>, resources: &Value, statements: &mut V
     }
 }
 
-fn of_addresses(given: &Map<String, Value>, resources: &Value, statements: &mut Vec<Value>) {
+fn of_addresses(given: &Map<String, Value>, resources: &Value, statements: &mut Statements) {
     for (name, test) in [("IpRangeWhitelist", "NotIpAddress"), ("IpRangeBlacklist", "IpAddress")] {
         if let Some(ranges) = said(given, name) {
             allow_but(resources, json!({ test: { "aws:SourceIp": listed(ranges) } }), statements);
@@ -113,7 +125,7 @@ fn of_addresses(given: &Map<String, Value>, resources: &Value, statements: &mut 
 fn of_networks(
     given: &Map<String, Value>,
     resources: &Value,
-    statements: &mut Vec<Value>,
+    statements: &mut Statements,
     place: &str,
     refusals: &mut Refusals,
 ) {
@@ -145,10 +157,10 @@ fn of_networks(
 }
 
 /// Everybody is let in, but those of whom the condition holds.
-fn allow_but(resources: &Value, condition: Value, statements: &mut Vec<Value>) {
+fn allow_but(resources: &Value, condition: Value, statements: &mut Statements) {
     let statement = |effect: &str| json!({ "Effect": effect, "Action": "execute-api:Invoke", "Resource": resources, "Principal": "*" });
-    add(statements, statement("Allow"));
+    statements.add(statement("Allow"));
     let mut deny = statement("Deny");
     deny["Condition"] = condition;
-    add(statements, deny);
+    statements.add(deny);
 }
