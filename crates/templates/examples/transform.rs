@@ -1,5 +1,5 @@
 //! Templates from the standard input, one a line as `{"template": …, "parameters": {…}, "region": …}`; for each the
-//! resources behind its transform and what was refused, one a line. It lets other programs compare the transform with
+//! resources behind its transform, what that refused, and what a deployment would, one a line. It lets other programs compare the transform with
 //! AWS's own.
 
 use std::{
@@ -28,9 +28,18 @@ fn transform(case: &Value) -> Value {
     let parameters: BTreeMap<String, String> =
         given.map(|(name, value)| (name.clone(), text(value))).collect();
     let template = case.get("template").map(Value::to_string).unwrap_or_default();
-    match Template::parse(&template).and_then(|template| template.transformed(&pseudo, &parameters)) {
-        Ok(made) => json!({ "resources": made.resources, "refused": lines(&made.refusals) }),
-        Err(refusals) => json!({ "refused": lines(&refusals) }),
+    let template = match Template::parse(&template) {
+        Ok(template) => template,
+        Err(refusals) => return json!({ "refused": lines(&refusals) }),
+    };
+    // Files beside the template are not there; an empty document stands for each.
+    let planned = template.plan(&pseudo, &parameters, &|_| Ok("{}".to_owned()));
+    let planned = planned.err().map(|refusals| lines(&refusals));
+    match template.transformed(&pseudo, &parameters) {
+        Ok(made) => {
+            json!({ "resources": made.resources, "refused": lines(&made.refusals), "unplanned": planned })
+        }
+        Err(refusals) => json!({ "refused": lines(&refusals), "unplanned": planned }),
     }
 }
 
