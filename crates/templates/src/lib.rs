@@ -16,4 +16,4 @@ pub use calls::{Call, Code, Reply};
 pub use intrinsics::{Known, PseudoParameters};
 pub use plan::{Plan, Step};
 pub use refusal::{Refusal, Refusals};
-pub use template::Template;
+pub use template::{Template, Transformed};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::{
-    Call, Known, PseudoParameters, Refusals,
+    Call, Known, PseudoParameters, Refusal, Refusals,
     calls::{self, Reply},
     intrinsics,
 };
@@ -39,6 +39,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is known so far; the caller gives it on from step to step.
     pub known: Known,
+    /// What the template asks for that has no effect on this machine.
+    pub notices: Vec<Refusal>,
     outputs: Map<String, Value>,
 }
 
@@ -68,10 +70,14 @@ pub(crate) fn plan(
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Plan, Refusals> {
     let mut all = Vec::new();
+    let mut notices = Refusals::default();
     for (id, resource) in resources {
         match read_resource(&id, resource, read) {
             Ok(resource) => {
                 calls::check(&resource, &mut refusals);
+                if let Some(text) = calls::notice(&resource) {
+                    notices.add(format!("Resources.{id}"), text);
+                }
                 all.push(resource);
             }
             Err(found) => refusals.0.extend(found.0),
@@ -84,7 +90,7 @@ pub(crate) fn plan(
         properties: Value::Object(resource.properties),
         stack: pseudo.stack.clone(),
     });
-    Ok(Plan { steps: steps.collect(), known, outputs })
+    Ok(Plan { steps: steps.collect(), known, notices: notices.0, outputs })
 }
 
 fn read_resource(

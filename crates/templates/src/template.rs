@@ -12,6 +12,19 @@ pub struct Template {
     document: Map<String, Value>,
 }
 
+/// A template behind its transform.
+#[derive(Debug, Clone)]
+pub struct Transformed {
+    /// What is known before any resource is made.
+    pub known: Known,
+    /// The resources by their logical ids.
+    pub resources: Map<String, Value>,
+    /// The section `Outputs`.
+    pub outputs: Map<String, Value>,
+    /// What the transform refused.
+    pub refusals: Refusals,
+}
+
 const SECTIONS: &[&str] = &[
     "AWSTemplateFormatVersion",
     "Conditions",
@@ -26,6 +39,8 @@ const SECTIONS: &[&str] = &[
     "Transform",
 ];
 
+/// CloudFormation's limit.
+const MOST_RESOURCES: usize = 500;
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
 /// Every template of CDK's asks how new the stack is that its own deployments need. A deployment here needs none.
@@ -51,8 +66,10 @@ impl Template {
         for rule in rules.into_iter().flat_map(Map::keys).filter(|rule| *rule != BOOTSTRAP_RULE) {
             refusals.add(format!("Rules.{rule}"), "Tule does not check the rules of templates yet");
         }
-        if document.get("Resources").and_then(Value::as_object).is_none_or(Map::is_empty) {
-            refusals.add("Resources", "the template has no resources");
+        match document.get("Resources").and_then(Value::as_object).map_or(0, Map::len) {
+            0 => refusals.add("Resources", "the template has no resources"),
+            1..=MOST_RESOURCES => {}
+            _ => refusals.add("Resources", format!("a template has at most {MOST_RESOURCES} resources")),
         }
         refusals.into_result(Self { document })
     }
@@ -65,14 +82,32 @@ impl Template {
         parameters: &BTreeMap<String, String>,
         read: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Plan, Refusals> {
+        let included = self.with_files(read)?;
+        let whole = included.as_ref().unwrap_or(self);
+        let Transformed { known, resources, outputs, refusals } = whole.transformed(pseudo, parameters)?;
+        plan::plan(resources, refusals, outputs, known, pseudo, read)
+    }
+
+    /// The resources that are wanted, behind the template's transform.
+    pub fn transformed(
+        &self,
+        pseudo: &PseudoParameters,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Transformed, Refusals> {
         let mut known = Known::new(pseudo);
         known.mappings = self.section("Mappings").cloned().unwrap_or_default();
         self.parameters(&mut known, parameters)?;
         self.conditions(&mut known)?;
         let resources = self.wanted(&known)?;
+        let mut outputs = Value::Object(self.section("Outputs").cloned().unwrap_or_default());
         let (resources, refusals) = match self.document.get("Transform") {
             None => (resources, Refusals::default()),
-            Some(transform) if is_sam(transform) => sam::transform(resources, self.section("Globals")),
+            Some(transform) if is_sam(transform) => {
+                let (resources, references, refusals) =
+                    sam::transform(resources, self.section("Globals"), &known);
+                references.apply(&mut outputs);
+                (resources, refusals)
+            }
             Some(other) => {
                 return Err(Refusals::one(
                     "Transform",
@@ -80,8 +115,19 @@ impl Template {
                 ));
             }
         };
-        let outputs = self.section("Outputs").cloned().unwrap_or_default();
-        plan::plan(resources, refusals, outputs, known, pseudo, read)
+        let outputs = outputs.as_object().cloned().unwrap_or_default();
+        Ok(Transformed { known, resources, outputs, refusals })
+    }
+
+    /// The template with the files that it includes (`AWS::Include`), if it includes any.
+    fn with_files(&self, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Option<Self>, Refusals> {
+        let Some(resources) = self.document.get("Resources") else { return Ok(None) };
+        let mut included = resources.clone();
+        let mut refusals = Refusals::default();
+        let count = include(&mut included, "Resources", read, &mut refusals);
+        let mut document = self.document.clone();
+        document.insert("Resources".to_owned(), included);
+        refusals.into_result((count > 0).then_some(Self { document }))
     }
 
     fn section(&self, name: &str) -> Option<&Map<String, Value>> {
@@ -163,6 +209,46 @@ impl Template {
             }
         }
         Ok(wanted)
+    }
+}
+
+/// Puts files in the place of `{"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": …}}}`; gives how
+/// many. What stands beside the function goes over what the file says.
+fn include(
+    value: &mut Value,
+    place: &str,
+    read: &dyn Fn(&str) -> Result<String, String>,
+    refusals: &mut Refusals,
+) -> usize {
+    match value {
+        Value::Object(map) => {
+            let location =
+                map.get("Fn::Transform").filter(|it| it.get("Name").is_some_and(|it| it == "AWS::Include"));
+            let location = location.and_then(|it| it.get("Parameters")?.get("Location")?.as_str());
+            let Some(path) = location.filter(|path| !path.starts_with("s3://")).map(str::to_owned) else {
+                let each = map.iter_mut();
+                return each
+                    .map(|(name, value)| include(value, &format!("{place}.{name}"), read, refusals))
+                    .sum();
+            };
+            let file = read(&path).and_then(|text| document::parse(&text).map_err(|error| error.to_string()));
+            match file {
+                Ok(Value::Object(mut file)) => {
+                    map.shift_remove("Fn::Transform");
+                    file.extend(std::mem::take(map));
+                    *map = file;
+                }
+                Ok(other) if map.len() == 1 => *value = other,
+                Ok(_) => refusals.add(place, format!("{path} is no map")),
+                Err(error) => refusals.add(place, error),
+            }
+            1
+        }
+        Value::Array(items) => {
+            let each = items.iter_mut().enumerate();
+            each.map(|(at, item)| include(item, &format!("{place}.{at}"), read, refusals)).sum()
+        }
+        _ => 0,
     }
 }
 

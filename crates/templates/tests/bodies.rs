@@ -1,32 +1,10 @@
 //! OpenAPI bodies of templates: they go to the APIs whole.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{Call, PseudoParameters, Template};
-
-/// All calls that a template makes.
-fn calls(text: &str) -> Vec<Call> {
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let plan =
-        Template::parse(text).unwrap().plan(&pseudo, &BTreeMap::new(), &|_| Err(String::new())).unwrap();
-    let mut known = plan.known.clone();
-    let mut all = Vec::new();
-    for step in &plan.steps {
-        let calls = step.calls(&known).unwrap();
-        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
-        let saved: BTreeMap<_, _> = names.map(|name| (name, Value::from("saved"))).collect();
-        step.made(&saved, &mut known).unwrap();
-        all.extend(calls);
-    }
-    all
-}
-
-fn call<'c>(calls: &'c [Call], operation: &str) -> &'c Call {
-    calls.iter().find(|call| call.operation == operation).unwrap_or_else(|| panic!("no {operation}"))
-}
+use support::{call, calls, http_body, planned, rest_body};
 
 #[test]
 fn a_rest_api_s_body_goes_over_a_new_api_and_its_own_properties_over_that() {
@@ -70,14 +48,14 @@ fn an_http_api_s_body_is_imported_again() {
 }
 
 #[test]
-fn events_add_to_the_definition_that_a_template_gives() {
-    let made = calls(
-        "Transform: AWS::Serverless-2016-10-31
+fn events_add_to_the_definition_that_a_template_gives_where_that_merges() {
+    let template = "Transform: AWS::Serverless-2016-10-31
 Resources:
   A:
     Type: AWS::Serverless::Api
     Properties:
       StageName: dev
+      MergeDefinitions: true
       DefinitionBody:
         swagger: '2.0'
         info: { title: given }
@@ -91,10 +69,33 @@ Resources:
       Events:
         Same: { Type: Api, Properties: { Path: /a, Method: get, RestApiId: !Ref A } }
         More: { Type: Api, Properties: { Path: /a, Method: post, RestApiId: !Ref A } }
-",
-    );
-    let body: Value = serde_json::from_str(call(&made, "PutRestApi").body.as_ref().unwrap()).unwrap();
+";
+    let body = rest_body(&calls(template));
     assert_eq!(body["info"]["title"], "given");
-    assert_eq!(body["paths"]["/a"]["get"], json!({"operationId": "own"}));
+    assert_eq!(body["paths"]["/a"]["get"]["operationId"], "own");
+    assert!(body["paths"]["/a"]["get"]["x-amazon-apigateway-integration"].is_object(), "{body}");
     assert!(body["paths"]["/a"]["post"]["x-amazon-apigateway-integration"].is_object(), "{body}");
+    // As on AWS, a definition that does not merge is the template's own.
+    let body = rest_body(&calls(&template.replace("      MergeDefinitions: true\n", "")));
+    assert_eq!(body["paths"], json!({"/a": {"get": {"operationId": "own"}}}));
+}
+
+#[test]
+fn documents_beside_the_template_are_read() {
+    let of = |kind: &str, more: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  A:\n    Type: AWS::Serverless::{kind}\n    \
+             Properties: {{ StageName: dev, {more} }}\n"
+        )
+    };
+    let included =
+        "DefinitionBody: { 'Fn::Transform': { Name: AWS::Include, Parameters: { Location: spec.json } } }";
+    for given in ["DefinitionUri: spec.json", included] {
+        assert!(rest_body(&calls(&of("Api", given)))["paths"]["/read"].is_object(), "{given}");
+        assert!(http_body(&calls(&of("HttpApi", given)))["paths"]["/read"].is_object(), "{given}");
+    }
+    let refused = planned(&of("Api", "DefinitionUri: other.json")).unwrap_err();
+    assert!(refused.contains("other.json is not there"), "{refused}");
+    let refused = planned(&of("Api", "DefinitionUri: s3://bucket/key")).unwrap_err();
+    assert!(refused.contains("BodyS3Location"), "{refused}");
 }

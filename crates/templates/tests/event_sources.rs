@@ -1,10 +1,10 @@
 //! Events that are read from queues and streams, as calls of the API.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{PseudoParameters, Template};
+use support::{call, planned};
 
 fn template(event: &str) -> String {
     format!(
@@ -25,21 +25,8 @@ Resources:
 
 /// The members of the call that makes the mapping, or what is refused.
 fn create(event: &str) -> Result<Value, String> {
-    let template = Template::parse(&template(event)).map_err(|refused| refused.to_string())?;
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let plan = template
-        .plan(&pseudo, &BTreeMap::new(), &|_| Err(String::new()))
-        .map_err(|refused| refused.to_string())?;
-    let mut known = plan.known.clone();
-    for step in &plan.steps {
-        let calls = step.calls(&known).map_err(|refused| refused.to_string())?;
-        if let Some(call) = calls.iter().find(|call| call.operation == "CreateEventSourceMapping") {
-            return Ok(call.members.clone());
-        }
-        step.made(&BTreeMap::new(), &mut known).map_err(|refused| refused.to_string())?;
-    }
-    panic!("the plan makes no mapping");
+    let made = planned(&template(event))?;
+    Ok(call(&made, "CreateEventSourceMapping").members.clone())
 }
 
 #[test]
@@ -76,5 +63,7 @@ fn what_does_not_go_with_an_event_is_refused_by_name() {
     let refused = create("          Type: DynamoDB\n").unwrap_err();
     assert!(refused.contains("an event of type DynamoDB has a Stream"), "{refused}");
     let refused = create("          Type: Schedule\n").unwrap_err();
-    assert!(refused.contains("Tule does not connect events of type Schedule yet"), "{refused}");
+    assert!(refused.contains("Missing required property 'Schedule'"), "{refused}");
+    let refused = create("          Type: AlexaSkill\n").unwrap_err();
+    assert!(refused.contains("Tule does not connect events of type AlexaSkill yet"), "{refused}");
 }

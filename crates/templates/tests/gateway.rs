@@ -1,41 +1,10 @@
 //! Resources of API Gateway: which calls make them.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{Call, PseudoParameters, Template};
-
-/// All calls that a template makes, or what is refused of it.
-fn planned(text: &str) -> Result<Vec<Call>, String> {
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let read = |name: &str| match name {
-        "spec.json" => Ok("{\"openapi\": \"3.0.1\", \"paths\": {\"/read\": {}}}".to_owned()),
-        other => Err(format!("{other} is not there")),
-    };
-    let template = Template::parse(text).map_err(|refusals| refusals.to_string())?;
-    let plan = template.plan(&pseudo, &BTreeMap::new(), &read).map_err(|refusals| refusals.to_string())?;
-    let mut known = plan.known.clone();
-    let mut all = Vec::new();
-    for step in &plan.steps {
-        let calls = step.calls(&known).map_err(|refusals| refusals.to_string())?;
-        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
-        let saved: BTreeMap<_, _> =
-            names.map(|name| (name.clone(), Value::from(format!("{}.{name}", step.logical_id)))).collect();
-        step.made(&saved, &mut known).map_err(|refusals| refusals.to_string())?;
-        all.extend(calls);
-    }
-    Ok(all)
-}
-
-fn calls(text: &str) -> Vec<Call> {
-    planned(text).unwrap()
-}
-
-fn call<'c>(calls: &'c [Call], operation: &str) -> &'c Call {
-    calls.iter().find(|call| call.operation == operation).unwrap_or_else(|| panic!("no {operation}"))
-}
+use support::{call, calls, planned};
 
 #[test]
 fn a_rest_api_s_settings_are_told_when_it_is_made_and_again_over_its_body() {
@@ -296,7 +265,7 @@ Resources:
     let body: Value = serde_json::from_str(call(&made, "PutRestApi").body.as_ref().unwrap()).unwrap();
     assert_eq!(
         body["x-amazon-apigateway-gateway-responses"],
-        json!({"UNAUTHORIZED": {"statusCode": "401", "responseParameters": {"gatewayresponse.header.X": "'y'"}}})
+        json!({"UNAUTHORIZED": {"statusCode": "401", "responseTemplates": {}, "responseParameters": {"gatewayresponse.header.X": "'y'"}}})
     );
     assert_eq!(body["x-amazon-apigateway-policy"]["Statement"], json!([{"Effect": "Allow"}]));
     assert_eq!(body["securityDefinitions"]["api_key"]["in"], "header");
@@ -329,11 +298,36 @@ fn what_is_unknown_deep_inside_is_refused_by_name() {
         ("AWS::ApiGateway::Stage", "AccessLogSetting: { Odd: 1 }", "AccessLogSetting.Odd"),
         ("AWS::ApiGateway::Model", "Odd: 1", "Odd"),
         ("AWS::ApiGatewayV2::Api", "CorsConfiguration: { Odd: 1 }", "CorsConfiguration.Odd"),
-        ("AWS::Serverless::Api", "Auth: { Authorizers: {} }", "Auth.Authorizers"),
-        ("AWS::Serverless::Api", "{ DefinitionBody: text, Cors: 'x' }", "Cors"),
-        ("AWS::Serverless::Api", "{ DefinitionBody: { 'Fn::Transform': {} }, Auth: {} }", "Auth"),
-        ("AWS::Serverless::Api", "GatewayResponses: { A: { Odd: 1 } }", "GatewayResponses.A.Odd"),
-        ("AWS::Serverless::Api", "EndpointConfiguration: { Odd: 1 }", "EndpointConfiguration.Odd"),
+        (
+            "AWS::ApiGatewayV2::RoutingRule",
+            "Conditions: [{ MatchHeaders: { All: [] } }]",
+            "Conditions.0.MatchHeaders.All",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, Auth: { Authorizers: { A: 1 } } }", "Auth.Authorizers.A"),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, Auth: { Authorizers: { A: { Odd: 1 } } } }",
+            "Auth.Authorizers.A.Odd",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, DefinitionBody: text, Cors: 'x' }", "Cors"),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, DefinitionBody: { 'Fn::Transform': {} }, Auth: { A: 1 } }",
+            "Auth",
+        ),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, GatewayResponses: { A: { Odd: 1 } } }",
+            "GatewayResponses.A.Odd",
+        ),
+        (
+            "AWS::Serverless::Api",
+            "{ StageName: s, EndpointConfiguration: { Odd: 1 } }",
+            "EndpointConfiguration.Odd",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, Domain: { DomainName: d } }", "Domain"),
+        ("AWS::Serverless::HttpApi", "Auth: { Authorizers: { A: { Odd: 1 } } }", "Auth.Authorizers.A.Odd"),
+        ("AWS::Serverless::HttpApi", "CorsConfiguration: { Odd: 1 }", "CorsConfiguration.Odd"),
     ] {
         let transform =
             if kind.contains("Serverless") { "Transform: AWS::Serverless-2016-10-31\n" } else { "" };

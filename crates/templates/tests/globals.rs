@@ -1,10 +1,10 @@
 //! What `Globals` says of APIs holds for those that events make, too.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod support;
 
 use serde_json::{Value, json};
-use templates::{PseudoParameters, Template};
+use support::{call, planned};
 
 /// The members of the call that makes the implicit REST API, or what is refused.
 fn create(globals: &str) -> Result<Value, String> {
@@ -26,23 +26,8 @@ Resources:
           Properties: {{ Path: /, Method: get }}
 "
     );
-    let template = Template::parse(&text).map_err(|refused| refused.to_string())?;
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
-    let plan = template
-        .plan(&pseudo, &BTreeMap::new(), &|_| Err(String::new()))
-        .map_err(|refused| refused.to_string())?;
-    let mut known = plan.known.clone();
-    for step in &plan.steps {
-        let calls = step.calls(&known).map_err(|refused| refused.to_string())?;
-        if let Some(call) = calls.iter().find(|call| call.operation == "CreateRestApi") {
-            return Ok(call.members.clone());
-        }
-        let names = calls.iter().flat_map(|call| call.save.iter().map(|(name, _)| name.clone()));
-        let saved: BTreeMap<_, _> = names.map(|name| (name, Value::from("saved"))).collect();
-        step.made(&saved, &mut known).map_err(|refused| refused.to_string())?;
-    }
-    panic!("the plan makes no API");
+    let made = planned(&text)?;
+    Ok(call(&made, "CreateRestApi").members.clone())
 }
 
 #[test]
@@ -55,4 +40,6 @@ fn binary_media_types_of_all_apis_are_those_of_the_implicit_one() {
 fn what_is_not_applied_is_refused_there_too() {
     let refused = create("Domain: { DomainName: api.example }").unwrap_err();
     assert!(refused.contains("ServerlessRestApi.Properties.Domain"), "{refused}");
+    let refused = create("Odd: 1").unwrap_err();
+    assert!(refused.contains("ServerlessRestApi.Properties.Odd"), "{refused}");
 }

@@ -1,22 +1,23 @@
 //! Whatever a template says, it is planned or refused: nothing panics, hangs or grows without bound.
 
+mod support;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use proptest::prelude::*;
-use templates::{PseudoParameters, Template};
+use support::pseudo;
+use templates::Template;
 
 const ORDERS: &str = include_str!("../../../fixtures/apps/orders/template.yaml");
 
 /// Plans a template and makes every call of it, as far as it goes.
 fn run(text: &str) {
     let Ok(template) = Template::parse(text) else { return };
-    let pseudo =
-        PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() };
     let read = |_: &str| Ok("{\"StartAt\": \"é\", \"é\": {}}".to_owned());
-    let Ok(plan) = template.plan(&pseudo, &BTreeMap::new(), &read) else { return };
+    let Ok(plan) = template.plan(&pseudo(), &BTreeMap::new(), &read) else { return };
     let mut known = plan.known.clone();
     for step in &plan.steps {
         let _ = step.calls(&known);
@@ -111,7 +112,9 @@ fn every_property_of_api_gateway_takes_any_shape_without_a_panic() {
         UsagePlanKey VpcLink";
     const V2: &str = "Api ApiMapping Authorizer Deployment DomainName Integration IntegrationResponse Model Route \
         RouteResponse Stage VpcLink";
-    const PROPERTIES: &str = "AccessLogSetting AccessLogSettings ApiStages Auth BinaryMediaTypes Body BodyS3Location \
+    const PROPERTIES: &str = "AutoPublishAlias CapacityProviderConfig CodeUri ContentUri CorsConfiguration DeadLetterQueue \
+        Definition DefinitionUri Domain EventInvokeConfig Events FunctionUrlConfig Globals Layers Models OpenApiVersion \
+        Policies RouteSelectionExpression Routes Actions Conditions ScalingConfig InstanceRequirements AccessLogSetting AccessLogSettings ApiStages Auth BinaryMediaTypes Body BodyS3Location \
         CanarySetting CloudWatchRoleArn Cors CorsConfiguration DefinitionBody DeploymentCanarySettings DomainName \
         DomainNameConfigurations EndpointConfiguration GatewayResponses Integration JwtConfiguration Location \
         MethodResponses MethodSettings Mode Name Policy Quota RequestParameters ResponseParameters RouteSettings Schema \
@@ -124,7 +127,9 @@ fn every_property_of_api_gateway_takes_any_shape_without_a_panic() {
     };
     let v1 = V1.split_whitespace().map(|kind| format!("AWS::ApiGateway::{kind}"));
     let v2 = V2.split_whitespace().map(|kind| format!("AWS::ApiGatewayV2::{kind}"));
-    let serverless = ["Api", "HttpApi"].map(|kind| format!("AWS::Serverless::{kind}"));
+    let serverless =
+        ["Api", "HttpApi", "WebSocketApi", "Function", "StateMachine", "LayerVersion", "CapacityProvider"];
+    let serverless = serverless.map(|kind| format!("AWS::Serverless::{kind}"));
     for kind in v1.chain(v2).chain(serverless) {
         for property in PROPERTIES.split_whitespace() {
             VALUES.iter().for_each(|value| sam(&kind, &format!("{{\"{property}\": {value}}}")));
@@ -138,6 +143,68 @@ fn every_property_of_api_gateway_takes_any_shape_without_a_panic() {
         let beside =
             format!("\"Auth\": {{\"ApiKeyRequired\": true}}, \"GatewayResponses\": {{\"a\": {value}}}");
         sam("AWS::Serverless::Api", &format!("{{\"DefinitionBody\": {body}, \"Cors\": {value}, {beside}}}"));
+    }
+}
+
+/// Values that go wherever the events, authorizers, policies and domains of SAM have any.
+#[test]
+fn every_part_of_sam_takes_any_shape_without_a_panic() {
+    const VALUES: [&str; 7] = ["null", "1", "\"\u{e9}\"", "[1]", "[{}]", "{}", "{\"\u{e9}\": {\"a\": [1]}}"];
+    const IN_EVENTS: &str = "ApiId Auth BatchSize DeadLetterConfig DestinationConfig Method Path Pattern Queue RequestModel \
+        RequestParameters ResponseTransferMode RestApiId RouteSettings Schedule SqsSubscription Stream Target TimeoutInMillis \
+        Topic";
+    const IN_AUTH: &str = "ApiKeyRequired AuthArn AuthType Authorizers Authorizer AuthorizationScopes DefaultAuthorizer \
+        InvokeRole OverrideApiAuth ResourcePolicy UsagePlan";
+    const IN_AUTHORIZERS: &str = "AuthorizationScopes FunctionArn FunctionInvokeRole FunctionPayloadType Identity \
+        IdentitySource JwtConfiguration UserPoolArn";
+    const IN_DOMAINS: &str =
+        "AccessAssociation BasePath EndpointConfiguration MutualTlsAuthentication Route53";
+    let run = |api: &str, function: &str| {
+        let text = format!(
+            "{{\"Transform\": \"AWS::Serverless-2016-10-31\", \"Resources\": {{\
+             \"A\": {{\"Type\": \"AWS::Serverless::Api\", \"Properties\": {{\"StageName\": \"s\", {api}}}}}, \
+             \"H\": {{\"Type\": \"AWS::Serverless::HttpApi\", \"Properties\": {{{api}}}}}, \
+             \"W\": {{\"Type\": \"AWS::Serverless::WebSocketApi\", \"Properties\": {{\"Routes\": {{\"$connect\": \
+             {{\"FunctionArn\": \"f\"}}}}, {api}}}}}, \
+             \"F\": {{\"Type\": \"AWS::Serverless::Function\", \"Properties\": {{{function}}}}}, \
+             \"S\": {{\"Type\": \"AWS::Serverless::StateMachine\", \"Properties\": {{\"Definition\": {{\"a\": 1}}, {function}}}}}}}}}"
+        );
+        assert!(Template::parse(&text).is_ok(), "{text}");
+        run(&text);
+    };
+    for value in VALUES {
+        for kind in "Api HttpApi SQS Kinesis SNS Schedule EventBridgeRule".split_whitespace() {
+            for name in IN_EVENTS.split_whitespace() {
+                let properties = "\"Path\": \"/a\", \"Method\": \"get\", \"Queue\": \"q\", \"Topic\": \"t\"";
+                let event = format!(
+                    "{{\"Type\": \"{kind}\", \"Properties\": {{{properties}, \"{name}\": {value}}}}}"
+                );
+                run("\"Tags\": {}", &format!("\"Events\": {{\"E\": {event}}}"));
+            }
+        }
+        for name in IN_AUTH.split_whitespace() {
+            let event = "{\"Type\": \"Api\", \"Properties\": {\"Path\": \"/a\", \"Method\": \"get\", \"RestApiId\": \"A\", \"Auth\":";
+            let function = format!("\"Events\": {{\"E\": {event} {{\"{name}\": {value}}}}}}}}}");
+            run(&format!("\"Auth\": {{\"{name}\": {value}}}"), &function);
+            let body = format!(
+                "\"Auth\": {{\"{name}\": {value}}}, \"DefinitionBody\": {value}, \"MergeDefinitions\": true"
+            );
+            run(&body, &function);
+        }
+        for name in IN_AUTHORIZERS.split_whitespace() {
+            let one = format!(
+                "{{\"FunctionArn\": \"f\", \"AuthorizerPayloadFormatVersion\": \"2.0\", \"{name}\": {value}}}"
+            );
+            run(
+                &format!("\"Auth\": {{\"DefaultAuthorizer\": \"a\", \"Authorizers\": {{\"a\": {one}}}}}"),
+                "\"Tags\": {}",
+            );
+        }
+        for name in IN_DOMAINS.split_whitespace() {
+            let domain =
+                format!("{{\"DomainName\": {value}, \"CertificateArn\": \"c\", \"{name}\": {value}}}");
+            run(&format!("\"Domain\": {domain}"), "\"Tags\": {}");
+        }
     }
 }
 
@@ -173,5 +240,13 @@ fn deep_and_multiplying_templates_end_soon() {
     let path = "/a".repeat(100_000);
     let body = format!("{{\"Body\": {{\"paths\": {{\"{path}\": {{}}}}}}}}");
     run(&resource("AWS::ApiGateway::RestApi", &body));
+    let paths: Vec<_> = (0..20_000).map(|at| format!("\"/{at}\": {{\"get\": {{}}}}")).collect();
+    let body = format!("{{\"swagger\": \"2.0\", \"paths\": {{{}}}}}", paths.join(", "));
+    let policy = "{\"ResourcePolicy\": {\"IpRangeWhitelist\": [\"a\"], \"SourceVpcWhitelist\": [\"vpc-1\"]}}";
+    let many = format!(
+        "{{\"StageName\": \"s\", \"Cors\": \"'*'\", \"Auth\": {policy}, \"DefinitionBody\": {body}}}"
+    );
+    let many = resource("AWS::Serverless::Api", &many);
+    run(&many.replacen('{', "{\"Transform\": \"AWS::Serverless-2016-10-31\", ", 1));
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

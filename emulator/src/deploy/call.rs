@@ -78,8 +78,13 @@ fn told(call: &Call, error: &ServiceError) -> String {
 }
 
 fn put_code(operation: &str, members: &mut Value, code: Value) {
-    if operation == "CreateFunction" {
-        members["Code"] = code;
+    let whole = match operation {
+        "CreateFunction" => Some("Code"),
+        "PublishLayerVersion" => Some("Content"),
+        _ => None,
+    };
+    if let Some(member) = whole {
+        members[member] = code;
     } else if let (Value::Object(members), Value::Object(code)) = (members, code) {
         members.extend(code);
     }

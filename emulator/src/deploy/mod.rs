@@ -79,6 +79,9 @@ impl Deployment {
             let lines = refusals.to_string().replace('\n', "\n  ");
             format!("{} cannot be deployed:\n  {lines}", template.display())
         })?;
+        for notice in &plan.notices {
+            tracing::warn!("{}: {}", notice.place, notice.message);
+        }
         Ok(Self { plan, folder, scope })
     }
 
@@ -160,11 +163,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("template.yaml");
         let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
-                    Properties: {VpcConfig: {}, Events: {Q: {Type: Schedule}}}\n  T:\n    Type: AWS::DynamoDB::Table\n";
+                    Properties: {Odd: {}, Events: {Q: {Type: AlexaSkill}}}\n  T:\n    Type: AWS::DynamoDB::Table\n";
         std::fs::write(&template, text).unwrap();
         let refused = Deployment::read(&template, Scope::new("000000000000", "us-east-1"), &BTreeMap::new());
         let refused = refused.err().unwrap();
-        for part in ["Resources.F.Properties.VpcConfig", "events of type Schedule", "AWS::DynamoDB::Table"] {
+        for part in ["Resources.F.Properties.Odd", "events of type AlexaSkill", "AWS::DynamoDB::Table"] {
             assert!(refused.contains(part), "{refused}");
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{
     io::{Cursor, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -37,6 +37,15 @@ impl Packager {
     pub(super) async fn package(&self, code: &Code) -> Result<Package, String> {
         match code {
             Code::Inline { text, file } => Ok(zipped(&zip_of(file, text)?)),
+            Code::Archive { path } => {
+                let source = self.folder.join(path);
+                let told = |error: std::io::Error| format!("{}: {error}", source.display());
+                let zip = match source.is_dir() {
+                    true => zip_of_folder(&source)?,
+                    false => std::fs::read(&source).map_err(told)?,
+                };
+                Ok(zipped(&zip))
+            }
             Code::Path { path, runtime } => {
                 let source = std::path::absolute(self.folder.join(path))
                     .map_err(|error| format!("{path}: {error}"))?;
@@ -73,13 +82,57 @@ fn zipped(zip: &[u8]) -> Package {
     Package { code: json!({ "ZipFile": STANDARD.encode(zip) }), warning: None }
 }
 
+fn options(mode: u32) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(mode)
+}
+
+/// A folder with all that is in it, as it is; what a link leads to stands for it.
+fn zip_of_folder(folder: &Path) -> Result<Vec<u8>, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // Deeper than that only links lead that go round in a circle.
+    const DEEPEST: usize = 40;
+    let mut waiting = vec![(folder.to_owned(), String::new(), 0)];
+    while let Some((at, prefix, depth)) = waiting.pop() {
+        if depth > DEEPEST {
+            return Err(format!("{} is deeper than {DEEPEST} folders", folder.display()));
+        }
+        let entries = std::fs::read_dir(&at).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut entries = entries.map_err(|error| told(&error))?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let metadata = std::fs::metadata(entry.path()).map_err(|error| told(&error))?;
+            if metadata.is_dir() {
+                waiting.push((entry.path(), format!("{name}/"), depth + 1));
+                continue;
+            }
+            let content = std::fs::read(entry.path()).map_err(|error| told(&error))?;
+            zip.start_file(name, options(mode(&metadata))).map_err(|error| told(&error))?;
+            zip.write_all(&content).map_err(|error| told(&error))?;
+        }
+    }
+    Ok(zip.finish().map_err(|error| told(&error))?.into_inner())
+}
+
+#[cfg(unix)]
+fn mode(metadata: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode(_: &std::fs::Metadata) -> u32 {
+    0o755
+}
+
 fn zip_of(name: &str, text: &str) -> Result<Vec<u8>, String> {
     let told = |error: &dyn std::fmt::Display| format!("the package cannot be written: {error}");
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default())
-        .unix_permissions(0o644);
+    let options = options(0o644);
     zip.start_file(name, options).map_err(|error| told(&error))?;
     zip.write_all(text.as_bytes()).map_err(|error| told(&error))?;
     Ok(zip.finish().map_err(|error| told(&error))?.into_inner())

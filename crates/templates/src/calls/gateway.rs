@@ -60,7 +60,23 @@ fn input(kind: &Kind, resource: Named<'_>) -> Result<serde_json::Map<String, Val
         };
         input.insert(member.to_owned(), Value::from(name));
     }
+    for (name, id) in [("domainName", "domainNameId"), ("DomainName", "DomainNameId")] {
+        name_of_arn(&mut input, name, id);
+    }
     Ok(input)
+}
+
+/// A domain name's ARN stands for its name, and for its id where that is a part of it: `…/domainnames/NAME+ID`.
+fn name_of_arn(input: &mut serde_json::Map<String, Value>, member: &str, id: &str) {
+    let arn = input.get(member).and_then(Value::as_str);
+    let Some((_, named)) = arn.and_then(|arn| arn.strip_prefix("arn:")?.split_once("/domainnames/")) else {
+        return;
+    };
+    let (name, of) = named.split_once('+').map_or((named, None), |(name, of)| (name, Some(of)));
+    let of = of.map(|of| (id.to_owned(), Value::from(of)));
+    let name = Value::from(name);
+    input.insert(member.to_owned(), name);
+    input.extend(of);
 }
 
 fn alphanumeric(text: &str) -> String {
@@ -81,6 +97,20 @@ pub(super) fn calls(kind: &Kind, resource: Named<'_>) -> Result<Vec<Call>, Refus
             let name = json!({ member: members.get(member) });
             let gone = Call::new(kind.service, "DeleteDomainName", name);
             vec![gone.or_if("NotFoundException", Vec::new()), make(members)]
+        }
+        "AWS::ApiGateway::DomainNameV2" => {
+            // A private name is deleted by its id, too: that of the first name behind all shorter ones.
+            let name = members.get("domainName").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut shorter = name.clone();
+            shorter.pop();
+            let find = json!({ "position": shorter, "limit": 1 });
+            let find = Call::new(kind.service, "GetDomainNames", find);
+            let which = json!({ "domainName": name, "domainNameId": saved("before") });
+            vec![
+                find.saving(&[("before", "/items/0/domainNameId")]),
+                Call::new(kind.service, "DeleteDomainName", which).or_if("NotFoundException", Vec::new()),
+                make(members),
+            ]
         }
         "AWS::ApiGateway::ApiKey" => {
             // A value that follows from the names makes the key of a stack made again the same key.

@@ -5,7 +5,7 @@ use super::{
     fields::{
         Field,
         Shape::{Assignments, Document, Flag, List, Named, Number, One, Plain, Tags, Text, Texts},
-        same,
+        field, same,
     },
     gateway::{
         Kind,
@@ -63,13 +63,23 @@ const CORS: &[Field] = &[
 pub(super) const HTTP_API: &[Field] = &[
     same("ApiKeySelectionExpression", Text),
     same("CorsConfiguration", One(CORS)),
+    same("CredentialsArn", Text),
     DESCRIPTION,
     same("DisableExecuteApiEndpoint", Flag),
     same("DisableSchemaValidation", Flag),
     same("IpAddressType", Text),
+    same("RouteKey", Text),
     same("RouteSelectionExpression", Text),
+    same("Target", Text),
     same("Version", Text),
 ];
+
+const INVOKE: &[Field] = &[API, same("Stage", Text), same("StripBasePath", Flag)];
+const ACTION: &[Field] = &[same("InvokeApi", One(INVOKE))];
+const PATHS: &[Field] = &[same("AnyOf", Plain)];
+const HEADER: &[Field] = &[same("Header", Text), same("ValueGlob", Text)];
+const HEADERS: &[Field] = &[same("AnyOf", List(HEADER))];
+const CONDITION: &[Field] = &[same("MatchBasePaths", One(PATHS)), same("MatchHeaders", One(HEADERS))];
 
 /// A kind whose calls are of the second control plane.
 const fn kind(
@@ -213,6 +223,18 @@ pub(super) const KINDS: &[Kind] = &[
             same("ResponseParameters", Named(REQUIRED)),
             same("RouteId", Text),
             same("RouteResponseKey", Text),
+        ],
+    ),
+    kind(
+        "AWS::ApiGatewayV2::RoutingRule",
+        "CreateRoutingRule",
+        Answer("/RoutingRuleArn"),
+        &[("RoutingRuleArn", "/RoutingRuleArn"), ("RoutingRuleId", "/RoutingRuleId")],
+        &[
+            same("Actions", List(ACTION)),
+            same("Conditions", List(CONDITION)),
+            field("DomainNameArn", "DomainName", Text),
+            same("Priority", Number),
         ],
     ),
     kind("AWS::ApiGatewayV2::Stage", "CreateStage", Member("StageName"), &[], STAGE),

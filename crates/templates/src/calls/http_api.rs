@@ -9,6 +9,7 @@ pub(super) const PROPERTIES: &[&str] = &[
     "ApiKeySelectionExpression",
     "Body",
     "CorsConfiguration",
+    "CredentialsArn",
     "Description",
     "DisableExecuteApiEndpoint",
     "DisableSchemaValidation",
@@ -16,8 +17,10 @@ pub(super) const PROPERTIES: &[&str] = &[
     "IpAddressType",
     "Name",
     "ProtocolType",
+    "RouteKey",
     "RouteSelectionExpression",
     "Tags",
+    "Target",
     "Version",
 ];
 /// Those that are no settings of the API.

@@ -1,20 +1,28 @@
 //! Resource types: which properties each has, which calls make it, what it gives.
 
 mod bucket;
+mod capacity_provider;
 mod event_source_mapping;
 mod fields;
 mod function;
+mod function_url;
 mod gateway;
 mod gateway_v1;
 mod gateway_v2;
 mod http_api;
+mod layer_version;
 mod log_group;
 mod method;
+mod permission;
 mod queue;
 mod rest_api;
 mod role;
+mod rule;
 mod stage;
 mod state_machine;
+mod state_machine_alias;
+mod topic;
+mod version;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +58,11 @@ pub enum Code {
         path: String,
         /// E.g. `python3.12`: tells which packages are installed.
         runtime: String,
+    },
+    /// A folder or a zip beside the template, packed as it is.
+    Archive {
+        /// As the template names it.
+        path: String,
     },
     /// A single file's text.
     Inline {
@@ -148,17 +161,70 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGateway::Stage" => stage::PROPERTIES,
         "AWS::ApiGatewayV2::Api" => http_api::PROPERTIES,
         "AWS::CDK::Metadata" => &["Analytics"],
+        "AWS::Events::EventBus" => rule::EVENT_BUS,
+        "AWS::Events::Rule" => rule::PROPERTIES,
         "AWS::IAM::Policy" => role::POLICY,
         "AWS::IAM::Role" => role::PROPERTIES,
+        "AWS::Lambda::Alias" => version::ALIAS,
+        "AWS::Lambda::CapacityProvider" => capacity_provider::PROPERTIES,
+        "AWS::Lambda::CodeSigningConfig" => capacity_provider::CODE_SIGNING,
+        "AWS::Lambda::EventInvokeConfig" => function_url::EVENT_INVOKE_CONFIG,
         "AWS::Lambda::EventSourceMapping" => event_source_mapping::PROPERTIES,
         "AWS::Lambda::Function" => function::PROPERTIES,
-        "AWS::Lambda::Permission" => function::PERMISSION,
+        "AWS::Lambda::LayerVersion" => layer_version::PROPERTIES,
+        "AWS::Lambda::LayerVersionPermission" => permission::OF_LAYER,
+        "AWS::Lambda::Permission" => permission::PROPERTIES,
+        "AWS::Lambda::Url" => function_url::PROPERTIES,
+        "AWS::Lambda::Version" => version::PROPERTIES,
         "AWS::Logs::LogGroup" => log_group::PROPERTIES,
+        "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => RECORDS,
         "AWS::S3::Bucket" => bucket::PROPERTIES,
+        "AWS::SNS::Subscription" => topic::SUBSCRIPTION,
+        "AWS::SNS::Topic" => topic::PROPERTIES,
         "AWS::SQS::Queue" => queue::PROPERTIES,
+        "AWS::SQS::QueuePolicy" => queue::POLICY,
+        "AWS::StepFunctions::Activity" => state_machine_alias::ACTIVITY,
         "AWS::StepFunctions::StateMachine" => state_machine::PROPERTIES,
+        "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::ALIAS,
+        "AWS::StepFunctions::StateMachineVersion" => state_machine_alias::VERSION,
         _ => return None,
     })
+}
+
+/// Properties of records of Route 53, which nobody serves here.
+const RECORDS: &[&str] = &[
+    "AliasTarget",
+    "Comment",
+    "EvaluateTargetHealth",
+    "HostedZoneId",
+    "HostedZoneName",
+    "Name",
+    "RecordSets",
+    "Region",
+    "ResourceRecords",
+    "SetIdentifier",
+    "TTL",
+    "Type",
+    "Weight",
+];
+
+/// What is made without an effect on this machine, and is to be told.
+pub(crate) fn notice(resource: &Resource) -> Option<&'static str> {
+    match resource.kind.as_str() {
+        "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => {
+            Some("Tule serves no names: these records are left out; ask for the domain by its Host header")
+        }
+        _ => None,
+    }
+}
+
+/// A function's name or ARN without its qualifier, and that: `arn:…:function:name:alias`, `name:alias`.
+fn qualified(function: &str) -> (&str, Option<&str>) {
+    let parts = function.split(':').count();
+    match function.rsplit_once(':') {
+        Some((function, qualifier)) if parts == 2 || parts == 8 => (function, Some(qualifier)),
+        _ => (function, None),
+    }
 }
 
 /// Refuses types and properties that Tule does not have, by name.
@@ -181,7 +247,7 @@ pub(crate) fn read_files(
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<(), Refusals> {
     match resource.kind.as_str() {
-        "AWS::ApiGateway::RestApi" => rest_api::read_body(resource, read),
+        "AWS::ApiGateway::RestApi" | "AWS::ApiGatewayV2::Api" => rest_api::read_body(resource, read),
         "AWS::StepFunctions::StateMachine" => state_machine::read_definition(resource, read),
         _ => Ok(()),
     }
@@ -201,15 +267,32 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::ApiGatewayV2::Api" => http_api::calls(resource),
         // It says which constructs a template was made of, for AWS's statistics, and makes nothing there either.
         "AWS::CDK::Metadata" => Ok(Vec::new()),
+        "AWS::Events::EventBus" => Ok(rule::event_bus(resource)),
+        "AWS::Events::Rule" => Ok(rule::calls(resource)),
         "AWS::IAM::Policy" => Ok(role::policy(resource)),
         "AWS::IAM::Role" => Ok(role::calls(resource)),
+        "AWS::Lambda::Alias" => Ok(version::alias(resource)),
+        "AWS::Lambda::CapacityProvider" => Ok(capacity_provider::calls(resource)),
+        "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource)),
+        "AWS::Lambda::EventInvokeConfig" => Ok(function_url::event_invoke_config(resource)),
         "AWS::Lambda::EventSourceMapping" => Ok(event_source_mapping::calls(resource)),
         "AWS::Lambda::Function" => function::calls(resource),
-        "AWS::Lambda::Permission" => Ok(function::permission(resource)),
+        "AWS::Lambda::LayerVersion" => layer_version::calls(resource),
+        "AWS::Lambda::LayerVersionPermission" => Ok(permission::of_layer(resource)),
+        "AWS::Lambda::Permission" => Ok(permission::calls(resource)),
+        "AWS::Lambda::Url" => Ok(function_url::calls(resource)),
+        "AWS::Lambda::Version" => Ok(version::calls(resource)),
         "AWS::Logs::LogGroup" => Ok(log_group::calls(resource)),
+        "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => Ok(Vec::new()),
         "AWS::S3::Bucket" => Ok(bucket::calls(resource, known)),
+        "AWS::SNS::Subscription" => Ok(topic::subscription(resource)),
+        "AWS::SNS::Topic" => Ok(topic::calls(resource)),
         "AWS::SQS::Queue" => Ok(queue::calls(resource)),
+        "AWS::SQS::QueuePolicy" => Ok(queue::policy(resource)),
+        "AWS::StepFunctions::Activity" => Ok(state_machine_alias::activity(resource)),
         "AWS::StepFunctions::StateMachine" => state_machine::calls(resource, known),
+        "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::alias(resource),
+        "AWS::StepFunctions::StateMachineVersion" => Ok(state_machine_alias::version(resource)),
         other => Err(Refusals::one(resource.id, format!("Tule does not make resources of type {other} yet"))),
     }
 }
@@ -236,6 +319,54 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: value("id"),
             attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
         },
+        "AWS::Events::EventBus" => Reply {
+            reference: Value::from(resource.name("Name")),
+            attributes: vec![("Arn", value("arn")), ("Name", Value::from(resource.name("Name")))],
+        },
+        "AWS::Events::Rule" => {
+            Reply { reference: Value::from(resource.name("Name")), attributes: vec![("Arn", value("arn"))] }
+        }
+        "AWS::Lambda::Alias" => {
+            Reply { reference: value("reference"), attributes: vec![("AliasArn", value("reference"))] }
+        }
+        "AWS::Lambda::CapacityProvider" => Reply {
+            reference: Value::from(resource.name("CapacityProviderName")),
+            attributes: vec![("Arn", value("arn"))],
+        },
+        "AWS::Lambda::CodeSigningConfig" => Reply {
+            reference: value("arn"),
+            attributes: vec![("CodeSigningConfigArn", value("arn")), ("CodeSigningConfigId", value("id"))],
+        },
+        "AWS::Lambda::LayerVersion" => {
+            Reply { reference: value("reference"), attributes: vec![("LayerVersionArn", value("reference"))] }
+        }
+        "AWS::Lambda::Url" => Reply {
+            reference: value("reference"),
+            attributes: vec![("FunctionArn", value("reference")), ("FunctionUrl", value("url"))],
+        },
+        "AWS::Lambda::Version" => Reply {
+            reference: value("reference"),
+            attributes: vec![("FunctionArn", value("reference")), ("Version", value("version"))],
+        },
+        "AWS::SNS::Subscription" => {
+            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
+        }
+        "AWS::SNS::Topic" => Reply {
+            reference: value("arn"),
+            attributes: vec![("TopicArn", value("arn")), ("TopicName", Value::from(topic::name(resource)))],
+        },
+        "AWS::StepFunctions::Activity" => {
+            let arn = Value::from(state_machine_alias::activity_arn(resource, known));
+            let name = Value::from(resource.name("Name"));
+            Reply { reference: arn.clone(), attributes: vec![("Arn", arn), ("Name", name)] }
+        }
+        "AWS::StepFunctions::StateMachineAlias" => {
+            let arn = Value::from(state_machine_alias::alias_arn(resource));
+            Reply { reference: arn.clone(), attributes: vec![("Arn", arn)] }
+        }
+        "AWS::StepFunctions::StateMachineVersion" => {
+            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
+        }
         "AWS::IAM::Role" => Reply {
             reference: Value::from(resource.name("RoleName")),
             attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
@@ -253,7 +384,9 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
         "AWS::StepFunctions::StateMachine" => {
             let arn = Value::from(state_machine::arn(resource, known));
             let name = Value::from(resource.name("StateMachineName"));
-            Reply { reference: arn.clone(), attributes: vec![("Arn", arn), ("Name", name)] }
+            let attributes =
+                vec![("Arn", arn.clone()), ("Name", name), ("StateMachineRevisionId", value("revision"))];
+            Reply { reference: arn, attributes }
         }
         _ => Reply { reference: Value::from(resource.id), attributes: Vec::new() },
     }

@@ -28,12 +28,15 @@ pub(super) const PROPERTIES: &[&str] = &[
 /// Those that are no settings of a new API.
 const BESIDE: &[&str] = &["Body", "FailOnWarnings", "Mode", "Name", "Parameters", "Tags"];
 
-/// A document that a CDK asset holds stands in the template's own body from here on.
+/// A document in a file beside the template, which SAM or a CDK asset names, stands in the template's own body from here on.
 pub(super) fn read_body(
     resource: &mut Resource,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<(), Refusals> {
-    let Some(path) = resource.asset("BodyS3Location") else { return Ok(()) };
+    let given = resource.properties.get("BodyS3Location").and_then(Value::as_str);
+    let Some(path) = given.map(str::to_owned).or_else(|| resource.asset("BodyS3Location")) else {
+        return Ok(());
+    };
     let place = format!("Resources.{}.Properties.BodyS3Location", resource.id);
     let text = read(&path).map_err(|error| Refusals::one(&place, error))?;
     let body = document::parse(&text).map_err(|error| Refusals::one(&place, error.to_string()))?;
@@ -51,7 +54,13 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
         body.and_then(|body| body.get("info")).and_then(|info| info.get("title")).and_then(Value::as_str);
     let name = resource.text("Name").or(title).map_or_else(|| resource.name("Name"), str::to_owned);
     let place = format!("Resources.{}.Properties", resource.id);
-    let settings = members(gateway_v1::REST_API, resource.properties, BESIDE, &place)?;
+    let mut settings = members(gateway_v1::REST_API, resource.properties, BESIDE, &place)?;
+    // Templates may write them as in a patch, `image~1png`.
+    for media_type in settings.get_mut("binaryMediaTypes").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        *media_type =
+            media_type.as_str().map_or_else(|| media_type.clone(), |it| it.replace("~1", "/").into());
+    }
     let patches = patches(resource, &name, &settings);
     let mut create = settings;
     create.insert("name".to_owned(), Value::from(name));

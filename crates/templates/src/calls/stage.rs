@@ -25,6 +25,21 @@ pub(super) const PROPERTIES: &[&str] = &[
 ];
 /// What CreateStage does not take; the stage is changed behind it.
 const BEHIND: &[&str] = &["AccessLogSetting", "ClientCertificateId", "MethodSettings"];
+/// What CreateDeployment does not take of a `StageDescription`.
+const BEHIND_DEPLOYMENT: &[&str] = &[
+    "AccessLogSetting",
+    "CacheDataEncrypted",
+    "CacheTtlInSeconds",
+    "CachingEnabled",
+    "ClientCertificateId",
+    "DataTraceEnabled",
+    "DocumentationVersion",
+    "LoggingLevel",
+    "MethodSettings",
+    "MetricsEnabled",
+    "ThrottlingBurstLimit",
+    "ThrottlingRateLimit",
+];
 
 /// Settings of methods, and their paths behind the method's.
 const SETTINGS: &[(&str, &str)] = &[
@@ -43,16 +58,35 @@ pub(super) fn deployment(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let mut create = members(gateway_v1::DEPLOYMENT, resource.properties, &["StageDescription"], &place)?;
     if let Some(stage) = resource.get("StageDescription") {
         let place = format!("{place}.StageDescription");
-        create.extend(members(gateway_v1::STAGE_DESCRIPTION, stage, &[], &place)?);
+        create.extend(members(gateway_v1::STAGE_DESCRIPTION, stage, BEHIND_DEPLOYMENT, &place)?);
     }
     let create = Call::new("apigateway", "CreateDeployment", Value::Object(create));
-    Ok(vec![create.saving(&[("id", "/id")])])
+    let mut calls = vec![create.saving(&[("id", "/id")])];
+    if let Some(stage) = resource.get("StageDescription") {
+        let patches = described(stage, &format!("{place}.StageDescription"))?;
+        let stage = json!({ "restApiId": resource.get("RestApiId"), "stageName": resource.get("StageName"), "patchOperations": patches });
+        calls.extend((!patches.is_empty()).then(|| Call::new("apigateway", "UpdateStage", stage)));
+    }
+    Ok(calls)
+}
+
+/// What a deployment says of its stage and CreateDeployment does not take. Settings of methods without a path are of all.
+fn described(stage: &Value, place: &str) -> Result<Vec<Value>, Refusals> {
+    let of_all = SETTINGS.iter().filter_map(|(name, path)| Some((format!("/*/*/{path}"), stage.get(*name)?)));
+    let mut patches: Vec<Value> = of_all.map(|(path, value)| replace(&path, value)).collect();
+    patches.extend(self::patches(stage, place)?);
+    Ok(patches)
+}
+
+fn replace(path: &str, value: &Value) -> Value {
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    json!({ "op": "replace", "path": path, "value": value })
 }
 
 pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let place = format!("Resources.{}.Properties", resource.id);
     let create = members(gateway_v1::STAGE, resource.properties, BEHIND, &place)?;
-    let patches = patches(resource, &place)?;
+    let patches = patches(resource.properties, &place)?;
     let stage = json!({ "restApiId": resource.get("RestApiId"), "stageName": resource.get("StageName"), "patchOperations": patches });
     let mut calls = vec![Call::new("apigateway", "CreateStage", Value::Object(create))];
     if !patches.is_empty() {
@@ -61,17 +95,20 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     Ok(calls)
 }
 
-fn patches(resource: Named<'_>, place: &str) -> Result<Vec<Value>, Refusals> {
+fn patches(stage: &Value, place: &str) -> Result<Vec<Value>, Refusals> {
     let mut patches = Vec::new();
-    let mut replace = |path: String, value: &Value| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        patches.push(json!({ "op": "replace", "path": path, "value": value }));
-    };
-    if let Some(certificate) = resource.get("ClientCertificateId") {
-        replace("/clientCertificateId".to_owned(), certificate);
+    let mut replace = |path: String, value: &Value| patches.push(replace(&path, value));
+    for (name, path) in
+        [("ClientCertificateId", "/clientCertificateId"), ("DocumentationVersion", "/documentationVersion")]
+    {
+        // CreateStage takes the second of them itself.
+        let is_told = name == "DocumentationVersion" && stage.get("StageName").is_some();
+        if let Some(value) = stage.get(name).filter(|_| !is_told) {
+            replace(path.to_owned(), value);
+        }
     }
     let mut refusals = Refusals::default();
-    for (name, value) in resource.get("AccessLogSetting").and_then(Value::as_object).into_iter().flatten() {
+    for (name, value) in stage.get("AccessLogSetting").and_then(Value::as_object).into_iter().flatten() {
         match name.as_str() {
             "DestinationArn" => {
                 // A log group's own ARN ends in a star for what is in it.
@@ -83,7 +120,7 @@ fn patches(resource: Named<'_>, place: &str) -> Result<Vec<Value>, Refusals> {
                 .add(format!("{place}.AccessLogSetting.{other}"), "Tule does not apply this property yet"),
         }
     }
-    let methods = resource.get("MethodSettings").and_then(Value::as_array).into_iter().flatten();
+    let methods = stage.get("MethodSettings").and_then(Value::as_array).into_iter().flatten();
     for (at, settings) in methods.enumerate() {
         let part = |name: &str| settings.get(name).and_then(Value::as_str).unwrap_or("*").to_owned();
         let method = format!("/{}/{}", part("ResourcePath").trim_start_matches('/'), part("HttpMethod"));

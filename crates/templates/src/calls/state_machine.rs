@@ -68,9 +68,11 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
             update[member] = value.clone();
         }
     }
+    let which = json!({ "stateMachineArn": arn(resource, known) });
     let instead = vec![Call::new("stepfunctions", "UpdateStateMachine", update)];
     Ok(vec![
         Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead),
+        Call::new("stepfunctions", "DescribeStateMachine", which).saving(&[("revision", "/revisionId")]),
     ])
 }
 

@@ -2,15 +2,24 @@
 
 use serde_json::{Map, Value};
 
+use super::intrinsic::is_function;
 use crate::Refusals;
 
 /// The section of each resource type.
 const SECTIONS: &[(&str, &str)] = &[
     ("Api", "AWS::Serverless::Api"),
+    ("CapacityProvider", "AWS::Serverless::CapacityProvider"),
     ("Function", "AWS::Serverless::Function"),
     ("HttpApi", "AWS::Serverless::HttpApi"),
+    ("LayerVersion", "AWS::Serverless::LayerVersion"),
     ("StateMachine", "AWS::Serverless::StateMachine"),
+    ("WebSocketApi", "AWS::Serverless::WebSocketApi"),
 ];
+
+/// The section of a resource type.
+pub(super) fn section_of(kind: &str) -> Option<&'static str> {
+    SECTIONS.iter().find(|(_, known)| *known == kind).map(|(section, _)| *section)
+}
 
 pub(super) fn check(globals: Option<&Map<String, Value>>, refusals: &mut Refusals) {
     for section in globals.into_iter().flat_map(Map::keys) {
@@ -26,8 +35,7 @@ pub(super) fn merged(
     kind: &str,
     own: Map<String, Value>,
 ) -> Map<String, Value> {
-    let section = SECTIONS.iter().find(|(_, known)| *known == kind).map(|(section, _)| *section);
-    let global = section.and_then(|section| globals?.get(section)?.as_object());
+    let global = section_of(kind).and_then(|section| globals?.get(section)?.as_object());
     match merge(Value::Object(global.cloned().unwrap_or_default()), Value::Object(own)) {
         Value::Object(merged) => merged,
         _ => Map::new(),
@@ -55,8 +63,4 @@ fn merge(global: Value, own: Value) -> Value {
         }
         (_, own) => own,
     }
-}
-
-fn is_function(map: &Map<String, Value>) -> bool {
-    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }

@@ -1,59 +1,135 @@
-//! The SAM transform (`AWS::Serverless-2016-10-31`): serverless resources into CloudFormation's own, under the logical
-//! ids that the real transform gives, because templates refer to them.
+//! The SAM transform (`AWS::Serverless-2016-10-31`): serverless resources into CloudFormation's own, as the real transform
+//! makes them, under the logical ids that it gives, because templates refer to them.
+//!
+//! Resources whose conditions do not hold are gone before: the transform has no conditions to carry along.
 
-mod api;
+mod apis;
+mod capacity_provider;
+mod document;
+mod domain;
+mod event;
 mod event_source;
 mod function;
 mod globals;
-mod rest_api;
+mod http;
+mod intrinsic;
+mod layer;
+mod logical_id;
+mod made;
+mod rest;
+mod role;
+mod rule;
 mod state_machine;
+mod topic;
+mod web_socket;
 
 use serde_json::{Map, Value, json};
 
-use crate::Refusals;
-use api::Apis;
+use crate::{Known, Refusals};
+use apis::Apis;
+use made::Made;
+pub(crate) use made::References;
 
 /// Replaces every `AWS::Serverless::…` resource. What cannot be transformed is left out and complained about.
 pub(crate) fn transform(
     resources: Map<String, Value>,
     globals: Option<&Map<String, Value>>,
-) -> (Map<String, Value>, Refusals) {
-    let mut work = Work { made: Map::new(), apis: Apis::new(globals), refusals: Refusals::default() };
+    known: &Known,
+) -> (Map<String, Value>, References, Refusals) {
+    let mut work =
+        Work { made: Made::default(), apis: Apis::new(globals, known), refusals: Refusals::default(), known };
     globals::check(globals, &mut work.refusals);
     for (id, resource) in &resources {
-        if let Some(kind) = api::kind_of(resource) {
-            work.apis.declare(id, kind, serverless(id, resource, globals, &mut work.refusals));
+        if let Some(kind) = ApiKind::of(resource) {
+            let found = serverless(id, resource, globals, &mut work.refusals);
+            work.apis.declare(id, kind, found, &mut work.refusals);
         }
     }
     for (id, resource) in resources {
-        let kind = resource.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned();
-        match kind.as_str() {
-            "AWS::Serverless::Function" => {
-                let found = serverless(&id, &resource, globals, &mut work.refusals);
-                function::transform(&id, &found, &mut work);
-            }
-            "AWS::Serverless::StateMachine" => {
-                let found = serverless(&id, &resource, globals, &mut work.refusals);
-                state_machine::transform(&id, &found, &mut work);
-            }
-            "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => {}
+        let kind = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
+        let transform: fn(&str, &Serverless, &mut Work<'_>) = match kind {
+            "AWS::Serverless::Function" => function::transform,
+            "AWS::Serverless::StateMachine" => state_machine::transform,
+            "AWS::Serverless::LayerVersion" => layer::transform,
+            "AWS::Serverless::WebSocketApi" => web_socket::transform,
+            "AWS::Serverless::CapacityProvider" => capacity_provider::transform,
+            "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => continue,
             other if other.starts_with("AWS::Serverless::") => {
                 let text = format!("Tule does not transform resources of type {other} yet");
                 work.refusals.add(format!("Resources.{id}"), text);
+                continue;
             }
-            _ => drop(work.made.insert(id, resource)),
-        }
+            _ => {
+                work.made.insert(id, resource);
+                continue;
+            }
+        };
+        let found = serverless(&id, &resource, globals, &mut work.refusals);
+        transform(&id, &found, &mut work);
     }
-    let Work { mut made, apis, mut refusals } = work;
+    let Work { mut made, apis, mut refusals, .. } = work;
     apis.make(&mut made, &mut refusals);
-    (made, refusals)
+    let (resources, references) = made.finish();
+    (resources, references, refusals)
 }
 
 /// The transform under way.
 struct Work<'g> {
-    made: Map<String, Value>,
+    made: Made,
     apis: Apis<'g>,
     refusals: Refusals,
+    known: &'g Known,
+}
+
+/// Which of the two API kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ApiKind {
+    Rest,
+    Http,
+}
+
+impl ApiKind {
+    fn of(resource: &Value) -> Option<Self> {
+        let kind = resource.get("Type")?.as_str()?;
+        [Self::Rest, Self::Http].into_iter().find(|it| it.name() == kind)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "AWS::Serverless::Api",
+            Self::Http => "AWS::Serverless::HttpApi",
+        }
+    }
+
+    fn event(self) -> &'static str {
+        match self {
+            Self::Rest => "Api",
+            Self::Http => "HttpApi",
+        }
+    }
+
+    /// The property of events that names the API.
+    fn id_property(self) -> &'static str {
+        match self {
+            Self::Rest => "RestApiId",
+            Self::Http => "ApiId",
+        }
+    }
+
+    /// The id of the API that events make where they name none.
+    fn implicit(self) -> &'static str {
+        match self {
+            Self::Rest => "ServerlessRestApi",
+            Self::Http => "ServerlessHttpApi",
+        }
+    }
+}
+
+/// Attributes of a serverless resource that the one made of it has.
+const BESIDE: &[&str] = &["Condition", "DeletionPolicy", "DependsOn", "Metadata", "UpdateReplacePolicy"];
+
+fn cloned((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
 }
 
 /// A serverless resource: its properties with the globals in them, and what stands beside them.
@@ -77,10 +153,31 @@ fn serverless(
             Map::new()
         }
     };
-    let mut beside = resource.as_object().cloned().unwrap_or_default();
-    beside.remove("Properties");
-    beside.remove("Type");
-    Serverless { properties: globals::merged(globals, kind, own), beside }
+    let given = resource.as_object().cloned().unwrap_or_default();
+    if given.contains_key("Connectors") {
+        refusals.add(
+            format!("Resources.{id}.Connectors"),
+            "Tule does not connect resources by SAM's connectors yet",
+        );
+    }
+    // The real transform drops every other attribute.
+    let is_kept = |name: &str| BESIDE.contains(&name);
+    let beside: Map<String, Value> = given.iter().filter(|(name, _)| is_kept(name)).map(cloned).collect();
+    let mut globals = globals.cloned();
+    match given.get("IgnoreGlobals") {
+        None => {}
+        Some(all) if all == "*" => globals = None,
+        Some(Value::Array(names)) => {
+            let section = globals.as_mut().and_then(|globals| globals.get_mut(globals::section_of(kind)?));
+            if let Some(section) = section.and_then(Value::as_object_mut) {
+                names.iter().filter_map(Value::as_str).for_each(|name| drop(section.shift_remove(name)));
+            }
+        }
+        Some(_) => {
+            refusals.add(format!("Resources.{id}.IgnoreGlobals"), "this is '*' or a list of properties");
+        }
+    }
+    Serverless { properties: globals::merged(globals.as_ref(), kind, own), beside }
 }
 
 impl Serverless {
@@ -94,47 +191,67 @@ impl Serverless {
     fn text(&self, name: &str) -> Option<&str> {
         self.properties.get(name).and_then(Value::as_str)
     }
-}
 
-impl Work<'_> {
-    /// Adds a resource; what stood beside the serverless one stands beside it.
-    fn add(&mut self, id: &str, kind: &str, properties: Map<String, Value>, beside: &Map<String, Value>) {
-        let mut resource = beside.clone();
-        resource.insert("Type".to_owned(), Value::from(kind));
-        resource.insert("Properties".to_owned(), Value::Object(properties));
-        self.made.insert(id.to_owned(), Value::Object(resource));
+    fn get(&self, name: &str) -> Option<&Value> {
+        intrinsic::said(&self.properties, name)
+    }
+
+    /// Properties under the same name, those that are there.
+    fn same(&self, names: &[&str]) -> Map<String, Value> {
+        let named =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), self.properties.get(*name)?.clone())));
+        named.filter(|(_, value)| !value.is_null()).collect()
+    }
+
+    /// What stands beside all that is made of this resource, beside itself.
+    fn derived(&self) -> Map<String, Value> {
+        let passed = ["Condition", "DeletionPolicy", "UpdateReplacePolicy"];
+        let passed =
+            passed.iter().filter_map(|name| Some(((*name).to_owned(), self.beside.get(*name)?.clone())));
+        passed.collect()
+    }
+
+    /// The tags that go to all that is made of this resource, where they are to.
+    fn propagated(&self) -> Option<&Value> {
+        self.get("Tags").filter(|_| self.get("PropagateTags").is_some())
+    }
+
+    /// The resource's tags, behind the one that says who made it.
+    fn tags(&self, created_by: &str) -> Value {
+        let mut tags = vec![json!({ "Key": created_by, "Value": "SAM" })];
+        tags.extend(intrinsic::tag_list(self.properties.get("Tags")));
+        Value::Array(tags)
     }
 }
 
-/// A role that a service may assume, with the policies a serverless resource asks for.
-fn role(service: &str, managed: &[&str], policies: Option<&Value>, role_name: &str) -> Map<String, Value> {
-    let statement =
-        json!({ "Effect": "Allow", "Principal": { "Service": [service] }, "Action": ["sts:AssumeRole"] });
-    let mut inline = Vec::new();
-    let mut arns: Vec<Value> = managed.iter().map(|arn| Value::from(*arn)).collect();
-    let listed = match policies {
-        Some(Value::Array(listed)) => listed.clone(),
-        Some(one) => vec![one.clone()],
-        None => Vec::new(),
+/// Where a document is: in S3, or in a file beside the template, which is read when that is planned.
+fn document_location(given: &Value) -> Value {
+    match given.as_str() {
+        Some(path) if !path.starts_with("s3://") => Value::from(path),
+        _ => s3_location(given, ["Bucket", "Key", "Version"]),
+    }
+}
+
+/// An object in S3: `s3://bucket/key?versionId=…`, or a map.
+fn s3_location(given: &Value, [bucket, key, version]: [&str; 3]) -> Value {
+    let mut location = Map::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        location.extend(value.map(|value| (name.to_owned(), value)));
     };
-    for policy in listed {
-        match policy {
-            Value::String(name) if name.starts_with("arn:") => arns.push(Value::from(name)),
-            Value::String(name) => arns.push(Value::from(format!("arn:aws:iam::aws:policy/{name}"))),
-            // Policies are kept and shown, not evaluated: a policy template is kept under its own name.
-            document => inline.push(json!({
-                "PolicyName": format!("{role_name}Policy{}", inline.len()), "PolicyDocument": document
-            })),
+    match given.as_str() {
+        Some(uri) => {
+            let (of_bucket, rest) = uri.trim_start_matches("s3://").split_once('/').unwrap_or_default();
+            let (of_key, query) = rest.split_once('?').unwrap_or((rest, ""));
+            set(bucket, Some(Value::from(of_bucket)));
+            set(key, Some(Value::from(of_key)));
+            let found = query.split('&').find_map(|pair| pair.strip_prefix("versionId="));
+            set(version, found.map(Value::from));
+        }
+        None => {
+            set(bucket, given.get("Bucket").cloned());
+            set(key, given.get("Key").cloned());
+            set(version, given.get("Version").cloned());
         }
     }
-    let mut role = Map::new();
-    role.insert(
-        "AssumeRolePolicyDocument".to_owned(),
-        json!({ "Version": "2012-10-17", "Statement": [statement] }),
-    );
-    role.insert("ManagedPolicyArns".to_owned(), Value::Array(arns));
-    if !inline.is_empty() {
-        role.insert("Policies".to_owned(), Value::Array(inline));
-    }
-    role
+    Value::Object(location)
 }

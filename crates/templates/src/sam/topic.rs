@@ -1,0 +1,82 @@
+//! Events of SNS topics: the function subscribes to a topic, or reads a queue that does.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Work,
+    event_source::{self, Reader},
+    intrinsic::{attribute, entries, reference, said},
+};
+
+const KNOWN: &[&str] =
+    &["FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "Region", "SqsSubscription", "Topic"];
+
+pub(super) fn is_topic(event: &Value) -> bool {
+    event.get("Type").is_some_and(|kind| kind == "SNS")
+}
+
+/// Adds the subscription with the id of the event. `arn` is the function's.
+pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &str, work: &mut Work<'_>) {
+    let place = format!("{place}.Properties");
+    let given: Map<String, Value> =
+        entries(event.get("Properties")).map(|(name, value)| (name.clone(), value.clone())).collect();
+    for name in given.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
+        work.refusals.add(format!("{place}.{name}"), "Tule does not apply this property of SNS events yet");
+    }
+    let Some(topic) = said(&given, "Topic") else {
+        work.refusals.add(place, "Missing required property 'Topic'.");
+        return;
+    };
+    let (id, beside) = (reader.id.clone(), reader.beside);
+    let subscribe = |protocol: &str, endpoint: Value, work: &mut Work<'_>| {
+        let mut made = Map::new();
+        made.insert("Protocol".to_owned(), Value::from(protocol));
+        made.insert("Endpoint".to_owned(), endpoint);
+        made.insert("TopicArn".to_owned(), topic.clone());
+        for name in ["FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "Region"] {
+            made.extend(given.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+        work.made.add(&id, "AWS::SNS::Subscription", made, beside);
+    };
+    let (queue, url, policy, batch) = match said(&given, "SqsSubscription") {
+        None => {
+            subscribe("lambda", arn, work);
+            let permission = format!("{id}Permission");
+            let source = Some(topic.clone());
+            work.made.add_permission(&permission, reader.function, "sns.amazonaws.com", source, beside);
+            return;
+        }
+        Some(Value::Object(queue)) => {
+            let (Some(arn), Some(url)) = (said(queue, "QueueArn"), said(queue, "QueueUrl")) else {
+                work.refusals.add(place, "No QueueARN or QueueURL provided.");
+                return;
+            };
+            let policy = queue.get("QueuePolicyLogicalId").and_then(Value::as_str).map(str::to_owned);
+            (arn.clone(), url.clone(), policy, said(queue, "BatchSize").cloned())
+        }
+        Some(_) => {
+            let queue = format!("{id}Queue");
+            let resource = topic.get("Ref").and_then(|topic| work.made.get(topic.as_str()?));
+            let fifo = resource.and_then(|it| it.pointer("/Properties/FifoTopic")).cloned();
+            let mut properties = Map::new();
+            properties.extend(fifo.map(|fifo| ("FifoQueue".to_owned(), fifo)));
+            work.made.add(&queue, "AWS::SQS::Queue", properties, beside);
+            (attribute(&queue, "Arn"), reference(&queue), None, None)
+        }
+    };
+    let statement = json!({
+        "Action": "sqs:SendMessage", "Effect": "Allow", "Principal": "*", "Resource": queue,
+        "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+    });
+    let mut allow = Map::new();
+    allow.insert("PolicyDocument".to_owned(), json!({ "Version": "2012-10-17", "Statement": [statement] }));
+    allow.insert("Queues".to_owned(), json!([url]));
+    let policy = policy.unwrap_or_else(|| format!("{id}QueuePolicy"));
+    work.made.add(&policy, "AWS::SQS::QueuePolicy", allow, beside);
+    subscribe("sqs", queue.clone(), work);
+    let batch = batch.unwrap_or_else(|| json!(10));
+    let read =
+        json!({ "Type": "SQS", "Properties": { "Queue": queue, "BatchSize": batch, "Enabled": true } });
+    reader.id = format!("{id}EventSourceMapping");
+    event_source::transform(&read, reader, &place, work);
+}
