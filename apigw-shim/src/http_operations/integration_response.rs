@@ -9,15 +9,14 @@ use store::Collection;
 
 use super::{
     Members,
-    child::{Kind, Sort},
-    http_api, is_socket, required,
+    child::{self, Kind, Sort},
     route_response::check_key_is_new,
     text,
 };
 use crate::{
     State,
     apis::{Apis, Live},
-    error::{bad_request, not_found},
+    error::bad_request,
     http_api::record::Child,
 };
 
@@ -43,15 +42,7 @@ impl Kind for IntegrationResponse {
         ctx: &CallContext,
         input: &Members,
     ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
-        let live = http_api(state, &ctx.scope, input)?;
-        if !is_socket(&live) {
-            return Err(bad_request("IntegrationResponses are not supported for HTTP APIs"));
-        }
-        let id = required(input, "IntegrationId");
-        if state.apis.integrations.get(&live.child(&id)).is_none() {
-            return Err(not_found(format!("Invalid Integration identifier specified {id}")));
-        }
-        Ok((live, Some(id)))
+        child::part_of_socket(state, ctx, input, "Integration", &state.apis.integrations)
     }
 
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {

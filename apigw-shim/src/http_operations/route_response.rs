@@ -8,13 +8,13 @@ use store::Collection;
 
 use super::{
     Members,
-    child::{Kind, Sort},
-    http_api, is_socket, required, text,
+    child::{self, Kind, Sort},
+    text,
 };
 use crate::{
     State,
     apis::{Apis, Live},
-    error::{bad_request, conflict, not_found},
+    error::{bad_request, conflict},
     http_api::record::Child,
 };
 
@@ -39,15 +39,7 @@ impl Kind for RouteResponse {
         ctx: &CallContext,
         input: &Members,
     ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
-        let live = http_api(state, &ctx.scope, input)?;
-        if !is_socket(&live) {
-            return Err(bad_request("RouteResponses are not supported for HTTP APIs"));
-        }
-        let id = required(input, "RouteId");
-        if state.apis.routes.get(&live.child(&id)).is_none() {
-            return Err(not_found(format!("Invalid Route identifier specified {id}")));
-        }
-        Ok((live, Some(id)))
+        child::part_of_socket(state, ctx, input, "Route", &state.apis.routes)
     }
 
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {

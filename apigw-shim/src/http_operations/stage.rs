@@ -57,15 +57,7 @@ fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError
 /// Logs go to groups of CloudWatch Logs; a form without a place, or a place without a form, writes nothing yet.
 fn check_access_log(settings: Option<&Value>) -> Result<(), ServiceError> {
     let arn = settings.and_then(|settings| settings.get("DestinationArn")?.as_str()).unwrap_or_default();
-    if arn.contains(":firehose:") {
-        return Err(not_yet("access logs to Firehose"));
-    }
-    if !arn.is_empty() && access_log::group(arn).is_none() {
-        return Err(bad_request(
-            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
-        ));
-    }
-    Ok(())
+    if arn.is_empty() { Ok(()) } else { access_log::check(arn) }
 }
 
 /// Writes no more access logs.

@@ -11,7 +11,7 @@ use super::{api, canary, client_certificate, documentation_version, remove_entry
 use crate::{
     State,
     apis::{Kind, Live},
-    error::{bad_request, conflict, invalid, not_yet, storage},
+    error::{bad_request, conflict, invalid, storage},
     members,
     patch::Patch,
     rest_api::{
@@ -289,14 +289,7 @@ fn access_log(stage: &mut Stage, patch: &Patch, segments: &[&str]) -> Result<(),
         stage.access_log_settings.get_or_insert_default().format = Some(value);
         return Ok(());
     }
-    if value.contains(":firehose:") {
-        return Err(not_yet("access logs to Firehose"));
-    }
-    if access_log::group(&value).is_none() {
-        return Err(bad_request(
-            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
-        ));
-    }
+    access_log::check(&value)?;
     stage.access_log_settings.get_or_insert_default().destination_arn = Some(value);
     Ok(())
 }

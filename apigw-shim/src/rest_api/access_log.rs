@@ -2,10 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
+use aws_wire::ServiceError;
 use runtime::{LogSink, LogStream, Scope};
 use serde_json::{Map, Value};
 
-use crate::{mapping::text, rest_api::record::AccessLog as Record};
+use crate::{
+    error::{bad_request, not_yet},
+    mapping::text,
+    rest_api::record::AccessLog as Record,
+};
 
 /// Where a stage's lines go, and what stands in them.
 pub(crate) struct AccessLog {
@@ -29,6 +34,19 @@ pub(crate) fn group(arn: &str) -> Option<&str> {
     let name = parts.next()?;
     let name = name.strip_suffix(":*").unwrap_or(name);
     (!name.is_empty()).then_some(name)
+}
+
+/// Whether lines can go to what an ARN names.
+pub(crate) fn check(arn: &str) -> Result<(), ServiceError> {
+    if arn.contains(":firehose:") {
+        return Err(not_yet("access logs to Firehose"));
+    }
+    if group(arn).is_none() {
+        return Err(bad_request(
+            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
+        ));
+    }
+    Ok(())
 }
 
 impl AccessLog {
