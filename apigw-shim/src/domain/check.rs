@@ -67,15 +67,12 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
         }
     }
     let is_private = domain.endpoint_type == EndpointType::Private;
-    match &domain.policy {
-        Some(_) if !is_private => {
+    for policy in [&domain.policy, &domain.management_policy].into_iter().flatten() {
+        if !is_private {
             return Err(bad_request("Policies are supported for private domain names only"));
         }
-        Some(policy) => {
-            Policy::parse(policy)
-                .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
-        }
-        None => {}
+        Policy::parse(policy)
+            .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
     }
     if is_private && domain.ip_address_type != "dualstack" {
         return Err(bad_request("Only dualstack ipAddressType is supported for private domain names."));

@@ -143,6 +143,8 @@ mod tests {
             routing_mode: mode,
             tags: Default::default(),
             policy: None,
+            management_policy: None,
+            mutual_tls: None,
         };
         let mapping = |(path, api): &(&str, &str)| {
             Arc::new(Mapping {

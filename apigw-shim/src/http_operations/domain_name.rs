@@ -102,6 +102,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
         routing_mode: RoutingMode::MappingOnly,
         tags: texts(&input, "Tags"),
         policy: None,
+        management_policy: None,
+        mutual_tls: None,
     };
     change(&mut domain, &input)?;
     let domain = keep_domain(state, &ctx.scope, domain).await?;

@@ -125,9 +125,14 @@ fn check_messages(
             return Err(bad_request("Request parameters are supported for the $connect route only"));
         }
     }
+    check_models(state, live, given.get("RequestModels"))
+}
+
+/// Models that are named must be there.
+pub(super) fn check_models(state: &State, live: &Live, named: Option<&Value>) -> Result<(), ServiceError> {
+    let Some(named) = named.and_then(Value::as_object) else { return Ok(()) };
     let models = state.apis.models.page(&live.prefix(), None, usize::MAX);
-    let wanted = given.get("RequestModels").and_then(Value::as_object);
-    for name in wanted.into_iter().flatten().filter_map(|(_, name)| name.as_str()) {
+    for name in named.values().filter_map(Value::as_str) {
         if !models.iter().any(|model| text(&model.members, "Name").as_deref() == Some(name)) {
             return Err(bad_request(format!("Invalid model name specified: {name}")));
         }

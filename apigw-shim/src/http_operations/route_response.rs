@@ -9,7 +9,7 @@ use store::Collection;
 use super::{
     Members,
     child::{self, Kind, Sort},
-    text,
+    route, text,
 };
 use crate::{
     State,
@@ -23,9 +23,10 @@ pub(super) struct RouteResponse;
 
 impl Kind for RouteResponse {
     const SORT: Sort = Sort { name: "RouteResponse", id: "RouteResponseId", listing: "GetRouteResponses" };
-    const KEPT: &'static [&'static str] = &["RouteResponseKey"];
-    const REFUSED: &'static [&'static str] =
-        &["ModelSelectionExpression", "ResponseModels", "ResponseParameters"];
+    /// Models and parameters describe what clients get, as those of a REST API's method responses do: AWS holds no message
+    /// against them.
+    const KEPT: &'static [&'static str] =
+        &["ModelSelectionExpression", "ResponseModels", "ResponseParameters", "RouteResponseKey"];
     const ID_LENGTH: usize = 7;
     const IS_DEPLOYED: bool = true;
 
@@ -39,7 +40,9 @@ impl Kind for RouteResponse {
         ctx: &CallContext,
         input: &Members,
     ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
-        child::part_of_socket(state, ctx, input, "Route", &state.apis.routes)
+        let place = child::part_of_socket(state, ctx, input, "Route", &state.apis.routes)?;
+        route::check_models(state, &place.0, input.get("ResponseModels"))?;
+        Ok(place)
     }
 
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {

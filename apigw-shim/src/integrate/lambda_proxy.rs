@@ -86,6 +86,7 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
     if stage.is_canary {
         context["isCanaryRequest"] = json!(true);
     }
+    exchange.trail.add_to(context);
     match event {
         Value::Object(members) => members,
         _ => serde_json::Map::new(),

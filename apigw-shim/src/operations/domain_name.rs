@@ -97,6 +97,7 @@ fn render(scope: &Scope, domain: &Domain) -> Value {
         "endpointAccessMode": domain.endpoint_access_mode,
         "tags": of(!domain.tags.is_empty(), json!(domain.tags)),
         "ownershipVerificationCertificateArn": domain.ownership_certificate_arn,
+        "managementPolicy": domain.management_policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
         "policy": domain.policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
         "routingMode": domain.routing_mode.rest_name(),
     })
@@ -159,6 +160,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             Some(name) => check::routing_mode(name)?,
         },
         tags: input.tags,
+        management_policy: None,
+        mutual_tls: None,
         policy: input.policy.filter(|policy| !policy.is_empty()).as_deref().map(plain),
     };
     let domain = keep(state, &ctx.scope, domain).await?;
@@ -227,7 +230,7 @@ fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
         ["securityPolicy"] => domain.security_policy = patch.value(),
         ["endpointAccessMode"] => domain.endpoint_access_mode = text,
         ["policy"] => domain.policy = text.as_deref().map(plain),
-        ["managementPolicy"] => return Err(not_yet("managementPolicy")),
+        ["managementPolicy"] => domain.management_policy = text.as_deref().map(plain),
         ["routingMode"] => domain.routing_mode = check::routing_mode(&patch.value())?,
         _ => return Err(patch.invalid_path()),
     }

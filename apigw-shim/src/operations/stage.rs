@@ -203,6 +203,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     for patch in &input.patch_operations {
         change(state, &live, &mut stage, patch)?;
     }
+    let named = input.patch_operations.iter().any(|patch| patch.path == "/accessLogSettings/destinationArn");
+    let arn = stage.access_log_settings.as_ref().and_then(|settings| settings.destination_arn.as_deref());
+    if let Some(arn) = arn.filter(|_| named) {
+        access_log::check(state, &live.scope, arn).await?;
+    }
     stage.last_updated_date = rest_api::seconds(state);
     members::answer(&*keep(state, &live, stage).await?)
 }
@@ -289,7 +294,6 @@ fn access_log(stage: &mut Stage, patch: &Patch, segments: &[&str]) -> Result<(),
         stage.access_log_settings.get_or_insert_default().format = Some(value);
         return Ok(());
     }
-    access_log::check(&value)?;
     stage.access_log_settings.get_or_insert_default().destination_arn = Some(value);
     Ok(())
 }

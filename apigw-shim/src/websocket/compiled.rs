@@ -1,12 +1,19 @@
 //! What is made of a WebSocket API's stage once, so that messages find it ready.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use runtime::Scope;
+use runtime::{LogStream, Scope};
 use serde_json::{Map, Value};
 use vtl::Template;
 
-use super::admission::{Models, Place, parameter};
+use super::{
+    admission::{Models, Place, parameter},
+    execution_log::RouteLogging,
+};
 use crate::{
     apis::Live,
     authorizer::Authorizer,
@@ -35,6 +42,9 @@ pub(crate) struct SocketStage {
     /// Where API keys are.
     pub key_selection: String,
     pub access_log: Option<AccessLog>,
+    /// What is logged of what has no route.
+    pub logging: RouteLogging,
+    pub execution_log: OnceLock<Arc<dyn LogStream>>,
     routes: HashMap<String, Arc<SocketRoute>>,
 }
 
@@ -42,6 +52,7 @@ pub(crate) struct SocketRoute {
     pub key: String,
     pub authorization: Authorization,
     pub limits: Option<Bucket>,
+    pub logging: RouteLogging,
     pub needs_api_key: bool,
     /// What requests to connect must have.
     pub required: Vec<(Place, String)>,
@@ -101,6 +112,8 @@ impl SocketStage {
             selection: text(&api.members, "RouteSelectionExpression").unwrap_or_default().to_owned(),
             key_selection: text(&api.members, "ApiKeySelectionExpression").unwrap_or_default().to_owned(),
             access_log: access_log(&live.scope, &stage.members),
+            logging: RouteLogging::of(&stage.members, ""),
+            execution_log: OnceLock::new(),
             routes: routes.collect(),
         }
     }
@@ -146,6 +159,7 @@ fn compile_route(stage: &Stage, deployment: &Deployment, route: &Route, key: Str
     SocketRoute {
         authorization,
         limits: Bucket::of(&stage.members, &key),
+        logging: RouteLogging::of(&stage.members, &key),
         needs_api_key: members.get("ApiKeyRequired") == Some(&Value::Bool(true)),
         required: required(members),
         models: Models::new(members, &deployment.models),

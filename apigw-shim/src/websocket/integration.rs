@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     compiled::{Key, SocketIntegration, SocketRoute, SocketStage, Templates},
     event::{self, About, Event},
+    execution_log::ExecutionLog,
     selection::{self, View},
 };
 use crate::{
@@ -29,6 +30,7 @@ pub(super) struct Call<'a> {
     pub about: &'a About<'a>,
     pub event: &'a Event<'a>,
     pub trace_id: &'a str,
+    pub log: &'a ExecutionLog<'a>,
 }
 
 /// What an integration answered.
@@ -57,10 +59,24 @@ fn malformed(reason: impl Into<String>) -> Failure {
 impl Call<'_> {
     /// Calls the integration, for as long as it may take.
     pub async fn run(&self) -> Result<Outcome, Failure> {
-        let integration = self.route.integration.as_ref().map_err(broken)?;
-        tokio::time::timeout(integration.timeout, self.perform(integration)).await.unwrap_or_else(|_| {
-            Err(Failure { status: 504, reason: String::from("the integration timed out") })
-        })
+        let called = match &self.route.integration {
+            Err(reason) => Err(broken(reason)),
+            Ok(integration) => {
+                let performed = tokio::time::timeout(integration.timeout, self.perform(integration)).await;
+                performed.unwrap_or_else(|_| {
+                    Err(Failure { status: 504, reason: String::from("the integration timed out") })
+                })
+            }
+        };
+        if let Err(failure) = &called {
+            self.log.failed(failure.status, &failure.reason);
+        }
+        called
+    }
+
+    /// Milliseconds since a moment.
+    fn since(&self, started: runtime::Timestamp) -> u128 {
+        self.state.clock.now().since(started).as_millis()
     }
 
     async fn perform(&self, integration: &SocketIntegration) -> Result<Outcome, Failure> {
@@ -108,8 +124,14 @@ impl Call<'_> {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<(Bytes, bool), Failure> {
         let ctx = call_context(self.state, &self.stage.scope, self.trace_id);
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+        let region = &self.stage.scope.region;
+        let uri =
+            format!("https://lambda.{region}.amazonaws.com/2015-03-31/functions/{function}/invocations");
+        self.log.sending(&uri, &HeaderMap::new(), &payload);
+        let started = self.state.clock.now();
         let outcome = self.state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await;
         let outcome = outcome.map_err(|error| broken(format!("invoking {function} failed: {error}")))?;
+        self.log.received(outcome.status, self.since(started), &HeaderMap::new(), &outcome.payload);
         Ok((outcome.payload, outcome.function_error.is_some()))
     }
 
@@ -238,9 +260,16 @@ impl Call<'_> {
         };
         let sent = self.sent(integration, interpolate(path, variables))?;
         let scope = runtime::Scope::new(&self.stage.scope.account, region);
+        self.log.sending(
+            &format!("https://{name}.{region}.amazonaws.com{}", sent.uri),
+            &sent.headers,
+            &sent.body,
+        );
+        let started = self.state.clock.now();
         let called =
             service::perform(self.state, &scope, self.trace_id, name, action.as_deref(), &sent).await;
-        let (status, _, body) = called.map_err(|error| broken(error.reason.unwrap_or_default()))?;
+        let (status, head, body) = called.map_err(|error| broken(error.reason.unwrap_or_default()))?;
+        self.log.received(status, self.since(started), &head, &body);
         Ok((status, body))
     }
 
@@ -255,9 +284,12 @@ impl Call<'_> {
                 }
             }
         }
+        self.log.sending(&sent.uri, &sent.headers, &sent.body);
+        let started = self.state.clock.now();
         let answer =
             http_endpoint::send(&self.state.outbound, sent.method, &sent.uri, sent.headers, sent.body).await;
-        let (status, _, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
+        let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
+        self.log.received(status.as_u16(), self.since(started), &head, &body);
         Ok((status.as_u16(), body))
     }
 

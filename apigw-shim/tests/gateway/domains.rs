@@ -384,3 +384,50 @@ async fn a_private_domain_needs_an_association_and_a_policy() {
     rig.rest("DeleteDomainName", of).await;
     assert!(!rig.gateway.has_domain("in.example.com"));
 }
+
+#[tokio::test]
+async fn a_management_policy_says_who_may_associate() {
+    let rig = Rig::new();
+    let given = json!({
+        "domainName": "in.example.com", "certificateArn": CERTIFICATE, "endpointConfiguration": {"types": ["PRIVATE"]},
+    });
+    let made = rig.rest("CreateDomainName", given).await;
+    let arn = text(&made, "domainNameArn");
+    let of = json!({"domainName": "in.example.com", "domainNameId": made["domainNameId"]});
+    let put = async |effect: &str, account: &str| {
+        let statement = json!({
+            "Effect": effect, "Principal": {"AWS": account}, "Action": "apigateway:CreateAccessAssociation",
+            "Resource": arn,
+        });
+        let policy = json!({"Statement": [statement]}).to_string();
+        let patches = json!([{"op": "replace", "path": "/managementPolicy", "value": policy}]);
+        rig.rest("UpdateDomainName", with(&of, json!({"patchOperations": patches}))).await
+    };
+    let associate = |endpoint: &str| json!({"accessAssociationSourceType": "VPCE", "accessAssociationSource": endpoint, "domainNameArn": arn});
+    const OTHER: &str = "222222222222";
+    let operation = "CreateDomainNameAccessAssociation";
+    let foreign = async |endpoint: &str| rig.rest_as(OTHER, operation, associate(endpoint)).await;
+    assert_eq!(foreign("vpce-1").await.unwrap_err().code, "AccessDeniedException");
+    let shown = put("Allow", OTHER).await;
+    assert!(text(&shown, "managementPolicy").contains("\\\"Allow\\\""), "{shown}");
+    let theirs = foreign("vpce-1").await.unwrap();
+    let association = text(&theirs, "domainNameAccessAssociationArn");
+    assert!(association.contains(OTHER), "{association}");
+    put("Deny", "000000000000").await;
+    let refused = rig.rest_refuses(operation, associate("vpce-2")).await;
+    assert_eq!((refused.status, refused.code.as_ref()), (403, "AccessDeniedException"));
+
+    let others = json!({"resourceOwner": "OTHER_ACCOUNTS"});
+    let listed = rig.rest("GetDomainNameAccessAssociations", others).await;
+    assert_eq!(listed["items"], json!([theirs]));
+    let named = json!({"domainNameAccessAssociationArn": association, "domainNameArn": arn});
+    let stranger = rig.rest_as("333333333333", "RejectDomainNameAccessAssociation", named.clone()).await;
+    assert_eq!(stranger.unwrap_err().status, 404);
+    rig.rest("RejectDomainNameAccessAssociation", named).await;
+    assert_eq!(rig.rest("GetDomainNameAccessAssociations", json!({})).await["items"], json!([]));
+
+    domain(&rig, "out.example.com").await;
+    let patches = json!([{"op": "replace", "path": "/managementPolicy", "value": "{\"Statement\": []}"}]);
+    let public = json!({"domainName": "out.example.com", "patchOperations": patches});
+    assert_eq!(rig.rest_refuses("UpdateDomainName", public).await.status, 400);
+}

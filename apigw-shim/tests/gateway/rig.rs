@@ -243,6 +243,20 @@ impl Rig {
         Ok(String::from_utf8(text.to_vec()).unwrap())
     }
 
+    /// Calls an operation of REST APIs as another account.
+    pub async fn rest_as(
+        &self,
+        account: &str,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, ServiceError> {
+        let Value::Object(members) = members else { panic!("{operation} takes members") };
+        let ctx = CallContext::internal(Scope::new(account, "us-east-1"), "http://127.0.0.1:4566".into());
+        let input = Input { members, body: Body::Empty };
+        let output = self.gateway.rest_service().call(&ctx, operation, input).await?;
+        Ok(Value::Object(output.members))
+    }
+
     /// Calls an operation of REST APIs that is refused.
     pub async fn rest_refuses(&self, operation: &str, members: Value) -> ServiceError {
         self.try_call(&self.gateway.rest_service(), operation, members).await.unwrap_err()
