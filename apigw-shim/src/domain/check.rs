@@ -4,10 +4,13 @@ use aws_wire::ServiceError;
 use http::Uri;
 use runtime::Scope;
 
-use super::record::{Domain, EndpointType, RoutingMode};
+use super::{
+    record::{Domain, EndpointType, RoutingMode},
+    truststore,
+};
 use crate::{
     State, apis,
-    error::{bad_request, invalid, not_found, not_yet},
+    error::{bad_request, invalid, not_found},
     policy::Policy,
 };
 
@@ -66,6 +69,7 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
             }
         }
     }
+    truststore::check(domain)?;
     let is_private = domain.endpoint_type == EndpointType::Private;
     for policy in [&domain.policy, &domain.management_policy].into_iter().flatten() {
         if !is_private {
@@ -90,14 +94,6 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
         ));
     }
     Ok(())
-}
-
-/// Settings of domains that AWS has and Tule does not.
-pub(crate) fn no_mutual_tls(truststore: Option<&str>) -> Result<(), ServiceError> {
-    match truststore.filter(|uri| !uri.is_empty()) {
-        None => Ok(()),
-        Some(_) => Err(not_yet("mutualTlsAuthentication, since its listener speaks no TLS,")),
-    }
 }
 
 pub(crate) fn routing_mode(name: &str) -> Result<RoutingMode, ServiceError> {

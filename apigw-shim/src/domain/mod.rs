@@ -4,9 +4,11 @@
 //! found exists is for [`crate::addressed`]. Start at [`Domains::at`] for requests.
 
 mod access;
+mod certificate;
 pub(crate) mod check;
 pub(crate) mod record;
 mod route;
+pub(crate) mod truststore;
 
 use std::sync::{
     Arc,
@@ -18,8 +20,10 @@ use runtime::Scope;
 use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::apis::scope_key;
+pub use certificate::{client_certificate, pem};
 use record::{Association, Domain, Mapping, Rule};
 pub(crate) use route::Routes;
+pub use truststore::Truststore;
 
 const VERSION: u32 = 1;
 const DOMAINS: Table = Table("apigateway.domainnames");

@@ -17,7 +17,7 @@ pub(crate) struct Domain {
     pub id: String,
     pub endpoint_type: EndpointType,
     pub ip_address_type: String,
-    /// Certificates are kept and shown: the listener speaks HTTP.
+    /// Certificates are kept and shown: the listener shows those of an authority of its own.
     pub certificate_arn: Option<String>,
     pub certificate_name: Option<String>,
     pub ownership_certificate_arn: Option<String>,
@@ -45,8 +45,8 @@ pub(crate) struct MutualTls {
     pub truststore_version: Option<String>,
     /// What is wrong with certificates in the truststore.
     pub warnings: Vec<String>,
-    /// The certificates as they were when the truststore was read: PEM, one behind the other.
-    pub certificates: String,
+    /// The certificates as they were when the truststore was read: DER, in base64.
+    pub certificates: Vec<String>,
 }
 
 impl Domain {

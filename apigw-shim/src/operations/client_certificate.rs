@@ -16,6 +16,7 @@ use super::{limit, listing, rest_api::seconds};
 use crate::{
     State,
     apis::scope_key,
+    domain::pem,
     error::{bad_request, invalid, storage},
     id, members,
     patch::Patch,
@@ -105,14 +106,7 @@ fn make(created: u64) -> Result<(String, Vec<u8>), rcgen::Error> {
     params.not_after = params.not_before + LASTS;
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    let text = STANDARD.encode(certificate.der());
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.extend(line.iter().copied().map(char::from));
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    Ok((pem, key.serialize_der()))
+    Ok((pem(certificate.der()), key.serialize_der()))
 }
 
 pub(super) async fn generate(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {

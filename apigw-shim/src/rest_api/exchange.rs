@@ -147,6 +147,9 @@ pub(crate) fn context_values(
         "requestTimeEpoch": request.at.millis(),
         "stage": stage.name,
     });
+    if let Some(certificate) = request.client_certificate() {
+        values["identity"]["clientCert"] = certificate;
+    }
     if let Some(key) = key {
         values["identity"]["apiKey"] = json!(key.value);
         values["identity"]["apiKeyId"] = json!(key.id);

@@ -80,10 +80,6 @@ async fn what_cannot_be_a_domain_is_refused() {
     let elsewhere = json!({"certificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/1"});
     let error = rig.rest_refuses("CreateDomainName", with(&bare, elsewhere)).await;
     assert!(error.message.ends_with("Certificate must be in 'us-east-1'."), "{}", error.message);
-    let tls =
-        json!({"certificateArn": CERTIFICATE, "mutualTlsAuthentication": {"truststoreUri": "s3://b/k"}});
-    let error = rig.rest_refuses("CreateDomainName", with(&bare, tls)).await;
-    assert!(error.message.contains("mutualTlsAuthentication"), "{}", error.message);
     let policy = json!({"certificateArn": CERTIFICATE, "policy": "{\"Statement\": []}"});
     assert_eq!(rig.rest_refuses("CreateDomainName", with(&bare, policy)).await.status, 400);
     assert!(!rig.gateway.has_domain("a.example.com"));

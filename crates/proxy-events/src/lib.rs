@@ -8,6 +8,7 @@ mod cors;
 mod event;
 mod names;
 mod request;
+mod secured;
 
 pub use answer::{PayloadVersion, headers, read, status};
 pub use cors::Cors;
@@ -17,3 +18,4 @@ pub use request::{
     CustomDomain, Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values,
     random_id, single_values,
 };
+pub use secured::{ClientCertificate, Secured};
