@@ -60,14 +60,14 @@ fn check_url(uri: &str) -> Result<(), ServiceError> {
 
 /// What WebSocket APIs have beyond [`KEPT`].
 const SOCKET_KEPT: &[&str] = &[
+    "ContentHandlingStrategy",
     "IntegrationResponseSelectionExpression",
     "PassthroughBehavior",
     "RequestParameters",
     "RequestTemplates",
     "TemplateSelectionExpression",
 ];
-const SOCKET_REFUSED: &[&str] =
-    &["ConnectionId", "ContentHandlingStrategy", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
+const SOCKET_REFUSED: &[&str] = &["ConnectionId", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
 
 /// The members that are kept, once those that cannot be are refused.
 pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
@@ -225,17 +225,54 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
 }
 
 /// The integration of an API made with a target; its id.
-pub(super) async fn quick(state: &State, live: &Live, target: &str) -> Result<String, ServiceError> {
+pub(super) async fn quick(
+    state: &State,
+    live: &Live,
+    target: &str,
+    credentials: Option<String>,
+) -> Result<String, ServiceError> {
+    let mut members = aim(target);
+    members.insert(String::from("ApiGatewayManaged"), json!(true));
+    // AWS does not use them for HTTP.
+    if let Some(credentials) = credentials.filter(|_| is_function(target)) {
+        members.insert(String::from("CredentialsArn"), json!(credentials));
+    }
+    add(state, live, members).await.map(|integration| integration.id.clone())
+}
+
+/// What a target makes of an integration.
+fn aim(target: &str) -> Members {
     let (kind, version, method) =
         if is_function(target) { ("AWS_PROXY", "2.0", "POST") } else { ("HTTP_PROXY", "1.0", "ANY") };
-    let members = Members::from_iter([
-        (String::from("ApiGatewayManaged"), json!(true)),
+    Members::from_iter([
         (String::from("IntegrationMethod"), json!(method)),
         (String::from("IntegrationType"), json!(kind)),
         (String::from("IntegrationUri"), json!(target)),
         (String::from("PayloadFormatVersion"), json!(version)),
-    ]);
-    add(state, live, members).await.map(|integration| integration.id.clone())
+    ])
+}
+
+/// Gives the integration that an API was made with another target or other credentials.
+pub(super) async fn change_quick(
+    state: &State,
+    live: &Live,
+    target: Option<String>,
+    credentials: Option<String>,
+) -> Result<(), ServiceError> {
+    let all = state.apis.integrations.page(&live.prefix(), None, usize::MAX);
+    let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
+    let found =
+        found.ok_or_else(|| bad_request("The API was not made with a target, so it has none to change"))?;
+    let mut integration = Integration::clone(found);
+    if let Some(target) = target {
+        integration.members.extend(aim(&target));
+    }
+    if let Some(credentials) = credentials {
+        integration.members.insert(String::from("CredentialsArn"), json!(credentials));
+    }
+    check(state, &live.scope, &integration.members)?;
+    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)?;
+    Ok(())
 }
 
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Integration>, ServiceError> {

@@ -26,9 +26,13 @@ pub(super) struct IntegrationResponse;
 impl Kind for IntegrationResponse {
     const SORT: Sort =
         Sort { name: "IntegrationResponse", id: "IntegrationResponseId", listing: "GetIntegrationResponses" };
-    const KEPT: &'static [&'static str] =
-        &["IntegrationResponseKey", "ResponseTemplates", "TemplateSelectionExpression"];
-    const REFUSED: &'static [&'static str] = &["ContentHandlingStrategy", "ResponseParameters"];
+    const KEPT: &'static [&'static str] = &[
+        "ContentHandlingStrategy",
+        "IntegrationResponseKey",
+        "ResponseTemplates",
+        "TemplateSelectionExpression",
+    ];
+    const REFUSED: &'static [&'static str] = &["ResponseParameters"];
     const ID_LENGTH: usize = 7;
     const IS_DEPLOYED: bool = true;
 

@@ -220,6 +220,20 @@ pub(super) async fn quick(
     add(state, live, members).await.map(drop)
 }
 
+/// Gives the route that an API was made with another key.
+pub(super) async fn rename_quick(state: &State, live: &Live, key: &str) -> Result<(), ServiceError> {
+    let all = state.apis.routes.page(&live.prefix(), None, usize::MAX);
+    let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
+    let found = found
+        .ok_or_else(|| bad_request("The API was not made with a target, so it has no route to change"))?;
+    let given = Members::from_iter([(String::from("RouteKey"), json!(key))]);
+    check(state, live, &given, Some(&found.id))?;
+    let mut route = Route::clone(found);
+    route.members.extend(given);
+    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
+    Ok(())
+}
+
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Route>, ServiceError> {
     let id = required(input, "RouteId");
     let found = state.apis.routes.get(&live.child(&id));

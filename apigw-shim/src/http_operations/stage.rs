@@ -6,19 +6,19 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
-use super::{
-    Members, answer, deployment, http_api, is_socket, keep, now, page, refuse, required, text, texts,
-};
+use super::{Members, answer, deployment, http_api, is_socket, keep, now, page, required, text, texts};
 use crate::{
     State,
     apis::{Kind, Live},
     error::{bad_request, conflict, not_found, storage},
     http_api::record::Stage,
+    operations::check_client_certificate,
     rest_api::access_log,
     websocket::session::GOING_AWAY,
 };
 
-const KEPT: &[&str] = &["AccessLogSettings", "DefaultRouteSettings", "Description", "RouteSettings"];
+const KEPT: &[&str] =
+    &["AccessLogSettings", "ClientCertificateId", "DefaultRouteSettings", "Description", "RouteSettings"];
 
 fn render(stage: &Stage) -> Members {
     let mut members = Members::from_iter([
@@ -36,7 +36,12 @@ fn render(stage: &Stage) -> Members {
 
 /// Settings of routes are limits, logs and metrics.
 async fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
-    refuse(input, &["ClientCertificateId"])?;
+    if let Some(id) = text(input, "ClientCertificateId").filter(|id| !id.is_empty()) {
+        if !is_socket(live) {
+            return Err(bad_request("ClientCertificateId is supported for WEBSOCKET APIs only"));
+        }
+        check_client_certificate(state, &live.scope, &id)?;
+    }
     let access_log =
         input.get("AccessLogSettings").and_then(|settings| settings.get("DestinationArn")?.as_str());
     // A form without a place, or a place without a form, writes nothing yet.
@@ -219,6 +224,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
         stage.variables = texts(&input, "StageVariables");
     }
     let mut given = keep(&input, KEPT);
+    // Nothing as its id takes a certificate away.
+    if given.get("ClientCertificateId").is_some_and(|id| id == "") {
+        given.remove("ClientCertificateId");
+        stage.members.remove("ClientCertificateId");
+    }
     // Settings of routes that are not named stay.
     if let (Some(Value::Object(mut before)), Some(Value::Object(now))) =
         (stage.members.get("RouteSettings").cloned(), given.remove("RouteSettings"))

@@ -36,7 +36,7 @@ mod usage_plan_key;
 mod vpc_link;
 
 pub(crate) use authorizer::check as check_authorizer;
-pub(crate) use client_certificate::ClientCertificate;
+pub(crate) use client_certificate::{ClientCertificate, check as check_client_certificate};
 pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use gateway_response::default_of as default_gateway_response;
 pub(crate) use get_export::export;

@@ -45,6 +45,8 @@ pub(crate) struct SocketStage {
     /// What is logged of what has no route.
     pub logging: RouteLogging,
     pub execution_log: OnceLock<Arc<dyn LogStream>>,
+    /// The certificate that servers are shown.
+    pub client_certificate: Option<String>,
     routes: HashMap<String, Arc<SocketRoute>>,
 }
 
@@ -76,10 +78,37 @@ pub(crate) struct SocketIntegration {
     pub timeout: Duration,
     pub templates: Templates,
     pub passthrough: String,
+    /// What becomes of the message before it is sent.
+    pub handling: Option<ContentHandling>,
     /// What `integration.request.header.x` and its like are set to.
     pub parameters: Vec<(String, String)>,
     pub response_selection: String,
-    pub responses: Vec<(Key, Templates)>,
+    pub responses: Vec<SocketResponse>,
+}
+
+/// How an integration's answer becomes the client's.
+pub(crate) struct SocketResponse {
+    pub key: Key,
+    pub templates: Templates,
+    /// What becomes of the answer first.
+    pub handling: Option<ContentHandling>,
+}
+
+/// Between texts in base64 and what they stand for: messages of clients are texts always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentHandling {
+    ToBinary,
+    ToText,
+}
+
+impl ContentHandling {
+    fn of(members: &Map<String, Value>) -> Option<Self> {
+        match text(members, "ContentHandlingStrategy") {
+            Some("CONVERT_TO_BINARY") => Some(Self::ToBinary),
+            Some("CONVERT_TO_TEXT") => Some(Self::ToText),
+            _ => None,
+        }
+    }
 }
 
 /// Templates by what a selection expression gives.
@@ -114,6 +143,7 @@ impl SocketStage {
             access_log: access_log(&live.scope, &stage.members),
             logging: RouteLogging::of(&stage.members, ""),
             execution_log: OnceLock::new(),
+            client_certificate: text(&stage.members, "ClientCertificateId").map(str::to_owned),
             routes: routes.collect(),
         }
     }
@@ -204,6 +234,7 @@ fn compile_integration(integration: &Integration, responses: &[&Child]) -> Resul
         method: text(members, "IntegrationMethod").map(str::to_owned),
         timeout: Duration::from_millis(timeout),
         templates: templates(members, "RequestTemplates")?,
+        handling: ContentHandling::of(members),
         passthrough: text(members, "PassthroughBehavior").unwrap_or("WHEN_NO_MATCH").to_owned(),
         parameters: parameters
             .filter_map(|(target, source)| Some((target.clone(), source.as_str()?.to_owned())))
@@ -213,10 +244,11 @@ fn compile_integration(integration: &Integration, responses: &[&Child]) -> Resul
     })
 }
 
-fn compile_response(response: &Child) -> Result<(Key, Templates), String> {
+fn compile_response(response: &Child) -> Result<SocketResponse, String> {
     let key = text(&response.members, "IntegrationResponseKey").unwrap_or("$default");
     let key = if key == "$default" { Key::Default } else { Key::Pattern(pattern(key)?) };
-    Ok((key, templates(&response.members, "ResponseTemplates")?))
+    let templates = templates(&response.members, "ResponseTemplates")?;
+    Ok(SocketResponse { key, templates, handling: ContentHandling::of(&response.members) })
 }
 
 /// `/4\d\d/`, which must match the whole text.

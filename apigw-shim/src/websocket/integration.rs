@@ -7,14 +7,16 @@ use runtime::Invocation;
 use serde_json::{Map, Value};
 
 use super::{
-    compiled::{Key, SocketIntegration, SocketRoute, SocketStage, Templates},
+    compiled::{
+        ContentHandling, Key, SocketIntegration, SocketResponse, SocketRoute, SocketStage, Templates,
+    },
     event::{self, About, Event},
     execution_log::ExecutionLog,
     selection::{self, View},
 };
 use crate::{
     State,
-    integrate::{call_context, http_endpoint, service},
+    integrate::{call_context, http_client, http_endpoint, service},
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
         compiled::{Kind, ServiceCall},
@@ -54,6 +56,20 @@ fn broken(reason: impl Into<String>) -> Failure {
 
 fn malformed(reason: impl Into<String>) -> Failure {
     Failure { status: 502, reason: reason.into() }
+}
+
+/// A payload as its handling makes it.
+fn handled(handling: Option<ContentHandling>, body: Bytes) -> Result<Bytes, Failure> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    match handling {
+        None => Ok(body),
+        Some(ContentHandling::ToText) => Ok(STANDARD.encode(body).into()),
+        Some(ContentHandling::ToBinary) => {
+            let decoded = STANDARD.decode(body.trim_ascii());
+            decoded.map(Bytes::from).map_err(|_| broken("the payload is no base64, so cannot become binary"))
+        }
+    }
 }
 
 impl Call<'_> {
@@ -177,7 +193,10 @@ impl Call<'_> {
                 "WHEN_NO_TEMPLATES" if !integration.templates.by_key.is_empty() => {
                     Err(broken("no template takes the message"))
                 }
-                _ => Ok(Bytes::copy_from_slice(message.as_bytes())),
+                _ => {
+                    let to_binary = integration.handling.filter(|it| *it == ContentHandling::ToBinary);
+                    handled(to_binary, Bytes::copy_from_slice(message.as_bytes()))
+                }
             },
         }
     }
@@ -231,16 +250,17 @@ impl Call<'_> {
             variables: &self.stage.variables,
         };
         let selected = selection::evaluate(&integration.response_selection, &view);
-        let takes = |(key, _): &&(Key, Templates)| match (key, &selected) {
+        let takes = |response: &&SocketResponse| match (&response.key, &selected) {
             (Key::Pattern(pattern), Some(text)) => pattern.is_match(text).unwrap_or(false),
             _ => false,
         };
-        let default = || integration.responses.iter().find(|(key, _)| matches!(key, Key::Default));
+        let default = || integration.responses.iter().find(|it| matches!(it.key, Key::Default));
         let found = integration.responses.iter().find(takes).or_else(default);
-        let Some((_, templates)) = found else {
+        let Some(response) = found else {
             return Err(broken("no integration response takes the answer"));
         };
-        match self.template(templates, parsed.as_ref(), Some(status)) {
+        let body = handled(response.handling, body)?;
+        match self.template(&response.templates, parsed.as_ref(), Some(status)) {
             Some(template) => self.render(template, &String::from_utf8_lossy(&body)),
             None => Ok(body),
         }
@@ -286,8 +306,9 @@ impl Call<'_> {
         }
         self.log.sending(&sent.uri, &sent.headers, &sent.body);
         let started = self.state.clock.now();
-        let answer =
-            http_endpoint::send(&self.state.outbound, sent.method, &sent.uri, sent.headers, sent.body).await;
+        let certificate = self.stage.client_certificate.as_deref();
+        let client = http_client(self.state, &self.stage.scope, certificate).map_err(broken)?;
+        let answer = http_endpoint::send(&client, sent.method, &sent.uri, sent.headers, sent.body).await;
         let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
         self.log.received(status.as_u16(), self.since(started), &head, &body);
         Ok((status.as_u16(), body))

@@ -662,3 +662,51 @@ async fn route_responses_name_models() {
     let made = rig.http("CreateRouteResponse", with(&of, given)).await;
     assert_eq!(made["ResponseModels"], json!({"$default": "joined"}));
 }
+
+#[tokio::test]
+async fn payloads_become_binary_and_text() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let converting = json!({
+        "IntegrationType": "AWS", "IntegrationUri": crate::rig::lambda("chat"), "IntegrationMethod": "POST",
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+    });
+    let function = integration(&rig, &api, converting).await;
+    answering(&rig, &api, "$default", &function).await;
+    let response = json!({
+        "ApiId": api, "IntegrationId": function, "IntegrationResponseKey": "$default",
+        "ContentHandlingStrategy": "CONVERT_TO_TEXT",
+    });
+    let made = rig.http("CreateIntegrationResponse", response).await;
+    assert_eq!(made["ContentHandlingStrategy"], "CONVERT_TO_TEXT");
+    rig.function_returns(json!({"seen": true}));
+    let mut client = connect(&rig, &api).await;
+    client.send(Message::text(STANDARD.encode(r#"{"picture": 1}"#))).await.unwrap();
+    assert_eq!(next(&mut client).await.to_text().unwrap(), STANDARD.encode(r#"{"seen":true}"#));
+    assert_eq!(rig.last_event(), json!({"picture": 1}));
+    client.send(Message::text("no base64!")).await.unwrap();
+    assert_eq!(next_json(&mut client).await["message"], "Internal server error");
+}
+
+#[tokio::test]
+async fn stages_name_client_certificates() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let stage = json!({"ApiId": api, "StageName": "dev"});
+    let with_id = |id: &Value| with(&stage, json!({"ClientCertificateId": id}));
+    let refused = rig.http_refuses("UpdateStage", with_id(&json!("none"))).await;
+    assert_eq!(refused.message, "Invalid Client Certificate identifier specified");
+    let certificate = rig.rest("GenerateClientCertificate", json!({})).await["clientCertificateId"].clone();
+    assert_eq!(rig.http("UpdateStage", with_id(&certificate)).await["ClientCertificateId"], certificate);
+    let delete = json!({"clientCertificateId": certificate});
+    assert_eq!(rig.rest_refuses("DeleteClientCertificate", delete.clone()).await.status, 400);
+    let without = rig.http("UpdateStage", with_id(&json!(""))).await;
+    assert!(without.get("ClientCertificateId").is_none(), "{without}");
+    rig.rest("DeleteClientCertificate", delete).await;
+    let http = rig.http("CreateApi", json!({"Name": "h", "ProtocolType": "HTTP"})).await;
+    let stage = json!({"ApiId": http["ApiId"], "StageName": "dev", "ClientCertificateId": "a"});
+    let refused = rig.http_refuses("CreateStage", stage).await;
+    assert_eq!(refused.message, "ClientCertificateId is supported for WEBSOCKET APIs only");
+}
