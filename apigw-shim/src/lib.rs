@@ -41,7 +41,7 @@ use runtime::{
 use store::{Store, StoreError};
 
 pub use addressed::{Addressed, AskedUri};
-pub use domain::{Truststore, client_certificate, pem};
+pub use domain::{Truststore, client_certificate, key_of_version_1, pem};
 pub use openapi::examine as examine_openapi;
 pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};

@@ -20,7 +20,7 @@ use runtime::Scope;
 use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::apis::scope_key;
-pub use certificate::{client_certificate, pem};
+pub use certificate::{client_certificate, key_of_version_1, pem};
 use record::{Association, Domain, Mapping, Rule};
 pub(crate) use route::Routes;
 pub use truststore::Truststore;

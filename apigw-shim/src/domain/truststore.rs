@@ -39,6 +39,12 @@ impl Truststore {
         Some(Self { certificates, fingerprint })
     }
 
+    /// Whether a certificate (DER) of version 1 is by one of these, at a time in seconds since 1970. The chain of others
+    /// is the listener's to follow.
+    pub fn trusts_version_1(&self, der: &[u8], now: i64) -> bool {
+        self.certificates.iter().any(|authority| certificate::has_issued_version_1(authority, der, now))
+    }
+
     /// Whether a request comes over a connection whose client this truststore, as it is now, has been asked about and
     /// trusts. Without TLS nobody has been asked.
     pub(crate) fn admits(&self, parts: &Parts) -> bool {

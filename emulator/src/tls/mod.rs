@@ -15,10 +15,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     LazyConfigAcceptor,
     rustls::{
-        self, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+        self, CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+        SignatureScheme,
         client::danger::HandshakeSignatureValid,
-        crypto::ring,
-        pki_types::{CertificateDer, UnixTime},
+        crypto::{ring, verify_tls13_signature_with_raw_key},
+        pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime},
         server::{
             Acceptor, WebPkiClientVerifier,
             danger::{ClientCertVerified, ClientCertVerifier},
@@ -86,8 +87,13 @@ impl Tls {
         let stream = start.into_stream(config).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let client = chain.split_first().and_then(|(own, issuers)| {
-            let verified = verifier.verify_client_cert(own, issuers, UnixTime::now());
-            let trusted_by = verified.map(|_| truststore.fingerprint).map_err(|error| error.to_string());
+            let now = UnixTime::now();
+            let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            let trusted_by = match verifier.verify_client_cert(own, issuers, now) {
+                Ok(_) => Ok(truststore.fingerprint),
+                Err(_) if truststore.trusts_version_1(own, seconds) => Ok(truststore.fingerprint),
+                Err(error) => Err(reason(&error)),
+            };
             apigw_shim::client_certificate(own, trusted_by).map(Arc::new)
         });
         Ok((stream, Secured { server_name, client }))
@@ -118,6 +124,19 @@ impl Tls {
         let known = Arc::new(Known { identity, config });
         self.known.insert(name.to_owned(), Arc::clone(&known));
         Ok(known)
+    }
+}
+
+/// Why a certificate is not trusted, as AWS's logs say it.
+fn reason(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_)) => {
+            String::from("Could not find issuer for certificate")
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => String::from("Certificate has expired"),
+        other => other.to_string(),
     }
 }
 
@@ -182,7 +201,17 @@ impl ClientCertVerifier for Asking {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        // Certificates of version 1 are none to rustls; the proof is made with the key in them all the same. TLS 1.2 has
+        // no such way, so clients with those need 1.3.
+        match apigw_shim::key_of_version_1(certificate) {
+            None => self.0.verify_tls13_signature(message, certificate, signed),
+            Some(key) => verify_tls13_signature_with_raw_key(
+                message,
+                &SubjectPublicKeyInfoDer::from(key),
+                signed,
+                &ring::default_provider().signature_verification_algorithms,
+            ),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
