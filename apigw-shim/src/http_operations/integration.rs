@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     State,
-    apis::Live,
+    apis::{Live, scope_key},
     error::{bad_request, conflict, not_found, not_yet, storage},
     http_api::{compiled, record::Integration, subtype},
     id,
@@ -60,6 +60,7 @@ fn check_url(uri: &str) -> Result<(), ServiceError> {
 
 /// What WebSocket APIs have beyond [`KEPT`].
 const SOCKET_KEPT: &[&str] = &[
+    "ConnectionId",
     "ContentHandlingStrategy",
     "IntegrationResponseSelectionExpression",
     "PassthroughBehavior",
@@ -67,7 +68,7 @@ const SOCKET_KEPT: &[&str] = &[
     "RequestTemplates",
     "TemplateSelectionExpression",
 ];
-const SOCKET_REFUSED: &[&str] = &["ConnectionId", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
+const SOCKET_REFUSED: &[&str] = &["IntegrationSubtype", "ResponseParameters", "TlsConfig"];
 
 /// The members that are kept, once those that cannot be are refused.
 pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
@@ -83,11 +84,32 @@ pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceErro
     Ok(members)
 }
 
-/// Checks an integration of a WebSocket API as it is to be kept.
-fn check_socket(members: &Members) -> Result<(), ServiceError> {
-    if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
-        return Err(not_yet("ConnectionType VPC_LINK of WebSocket APIs"));
+/// The links of WebSocket APIs are those of REST APIs, and lead wherever the address says.
+fn check_socket_link(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
+    let Some(id) = text(members, "ConnectionId") else {
+        return match is_linked {
+            true => Err(bad_request("ConnectionId is required for VPC_LINK connections")),
+            false => Ok(()),
+        };
+    };
+    if !is_linked {
+        return Err(bad_request("ConnectionId is supported for VPC_LINK connections only"));
     }
+    if !matches!(text(members, "IntegrationType").as_deref(), Some("HTTP" | "HTTP_PROXY")) {
+        return Err(bad_request(
+            "VPC_LINK connections are supported for HTTP and HTTP_PROXY integrations only",
+        ));
+    }
+    if state.apis.vpc_links.get(&scope_key(scope).text(&id)).is_none() {
+        return Err(not_found(format!("Invalid VpcLink identifier specified {id}")));
+    }
+    Ok(())
+}
+
+/// Checks an integration of a WebSocket API as it is to be kept.
+fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    check_socket_link(state, scope, members)?;
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let is_arn = uri.starts_with("arn:");
     match text(members, "IntegrationType").as_deref() {
@@ -202,7 +224,11 @@ pub(super) fn complete(state: &State, live: &Live, given: Members) -> Result<Mem
         members.insert(String::from("PassthroughBehavior"), json!("WHEN_NO_MATCH"));
     }
     members.extend(given);
-    if is_socket(live) { check_socket(&members) } else { check(state, &live.scope, &members) }?;
+    if is_socket(live) {
+        check_socket(state, &live.scope, &members)
+    } else {
+        check(state, &live.scope, &members)
+    }?;
     if is_socket(live) {
         let by_message = matches!(text(&members, "IntegrationType").as_deref(), Some("AWS" | "AWS_PROXY"))
             && is_function(&text(&members, "IntegrationUri").unwrap_or_default());
@@ -304,7 +330,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let mut integration = Integration::clone(&*find(state, &live, &input)?);
     integration.members.extend(given(&live, &input)?);
     if is_socket(&live) {
-        check_socket(&integration.members)
+        check_socket(state, &live.scope, &integration.members)
     } else {
         check(state, &live.scope, &integration.members)
     }?;

@@ -710,3 +710,33 @@ async fn stages_name_client_certificates() {
     let refused = rig.http_refuses("CreateStage", stage).await;
     assert_eq!(refused.message, "ClientCertificateId is supported for WEBSOCKET APIs only");
 }
+
+#[tokio::test]
+async fn vpc_links_are_those_of_rest_apis() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let nlb = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/a/1";
+    let link = text(&rig.rest("CreateVpcLink", json!({"name": "l", "targetArns": [nlb]})).await, "id");
+    let given = |more: Value| {
+        let plain = json!({
+            "ApiId": api, "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "POST",
+            "IntegrationUri": "http://127.0.0.1:1/",
+        });
+        with(&plain, more)
+    };
+    let linked = json!({"ConnectionType": "VPC_LINK", "ConnectionId": link});
+    let made = rig.http("CreateIntegration", given(linked.clone())).await;
+    assert_eq!((&made["ConnectionType"], &made["ConnectionId"]), (&json!("VPC_LINK"), &json!(link)));
+    for (wrong, status) in [
+        (json!({"ConnectionType": "VPC_LINK"}), 400),
+        (json!({"ConnectionId": link}), 400),
+        (json!({"ConnectionType": "VPC_LINK", "ConnectionId": "none"}), 404),
+        (with(&linked, json!({"IntegrationType": "MOCK"})), 400),
+    ] {
+        assert_eq!(
+            rig.http_refuses("CreateIntegration", given(wrong.clone())).await.status,
+            status,
+            "{wrong}"
+        );
+    }
+}
