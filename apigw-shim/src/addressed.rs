@@ -17,7 +17,7 @@ use crate::{
     },
     websocket::handshake::{self, Opening},
 };
-use proxy_events::{CustomDomain, Incoming, MOST_BODY};
+use proxy_events::{CustomDomain, Incoming, MOST_BODY, Secured};
 
 /// What a request's URL says of the API it is for.
 #[derive(Debug, Clone)]
@@ -144,6 +144,12 @@ pub(crate) async fn execute(
 /// The API for a request to a custom domain name, whose parts are changed to what the API is to see.
 pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAddr) -> Option<Addressed> {
     let routes = state.domains.at(host).filter(|routes| state.domains.admits(routes, parts, peer))?;
+    match &routes.truststore {
+        Some(truststore) if !truststore.admits(parts) => return None,
+        Some(_) => {}
+        // What another domain asked for is not this one's to tell.
+        None => forget_client(parts),
+    }
     let target = routes.find(parts.uri.path(), &parts.headers)?;
     // Another account's API of that id is none of the domain's.
     state.apis.live_in(&routes.scope, target.api_id)?;
@@ -152,6 +158,13 @@ pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAd
     parts.uri = below.parse().ok()?;
     parts.extensions.insert(target.found);
     Some(Addressed { api_id: target.api_id.to_owned(), stage: target.stage.map(str::to_owned) })
+}
+
+/// Takes the client's certificate from what is known of a request.
+fn forget_client(parts: &mut Parts) {
+    if let Some(secured) = parts.extensions.get_mut::<Secured>() {
+        secured.client = None;
+    }
 }
 
 /// Opens a connection, if the request asks for one and the API is one that has connections.

@@ -13,6 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use dashmap::DashMap;
 use http::Request;
+use p521::ecdsa::{self, signature::Verifier as _};
 use ring::signature::{self, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents};
 use runtime::Timestamp;
 use serde_json::{Map, Value};
@@ -205,10 +206,11 @@ impl Key {
     }
 }
 
-/// ES512 is missing: `ring` does not have its curve.
 enum Algorithm {
     Rsa(&'static RsaParameters),
     Curve(&'static EcdsaVerificationAlgorithm),
+    /// ES512, whose curve `ring` does not have.
+    P521,
 }
 
 fn algorithm(name: &str) -> Option<Algorithm> {
@@ -221,6 +223,7 @@ fn algorithm(name: &str) -> Option<Algorithm> {
         "PS512" => Algorithm::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
         "ES256" => Algorithm::Curve(&signature::ECDSA_P256_SHA256_FIXED),
         "ES384" => Algorithm::Curve(&signature::ECDSA_P384_SHA384_FIXED),
+        "ES512" => Algorithm::P521,
         _ => return None,
     })
 }
@@ -235,9 +238,15 @@ impl Material {
             (Self::Point(point), Some(Algorithm::Curve(curve))) => {
                 signature::UnparsedPublicKey::new(curve, point).verify(signed, given).is_ok()
             }
+            (Self::Point(point), Some(Algorithm::P521)) => p521_has_signed(point, signed, given).is_ok(),
             (Self::Rsa { .. } | Self::Point(_), _) => false,
         }
     }
+}
+
+fn p521_has_signed(point: &[u8], signed: &[u8], given: &[u8]) -> Result<(), ecdsa::Error> {
+    let key = ecdsa::VerifyingKey::from_sec1_bytes(point)?;
+    key.verify(signed, &ecdsa::Signature::from_slice(given)?)
 }
 
 /// The keys of an issuer: where they are said to be, or its discovery document says, or they mostly are.

@@ -41,6 +41,7 @@ use runtime::{
 use store::{Store, StoreError};
 
 pub use addressed::{Addressed, AskedUri};
+pub use domain::{Truststore, client_certificate, key_of_version_1, pem};
 pub use openapi::examine as examine_openapi;
 pub use summary::ApiSummary;
 pub use websocket::{handshake::Opening, session::Session};
@@ -149,6 +150,12 @@ impl ApiGateway {
     /// leads nowhere but to APIs.
     pub fn has_domain(&self, host: &str) -> bool {
         self.0.domains.has(host)
+    }
+
+    /// Whose certificates the clients of a custom domain name must show, if they must show any. The host is in small
+    /// letters.
+    pub fn truststore(&self, host: &str) -> Option<Arc<Truststore>> {
+        self.0.domains.at(host)?.truststore.clone()
     }
 
     /// The API that a request to a custom domain name is for. The path in its parts becomes the one below the base path.

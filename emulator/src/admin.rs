@@ -2,7 +2,7 @@
 //!
 //! The front door has checked host and origin before a request comes here.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::startup::Worlds;
 
 /// Every admin route: a test holds that this list and the router agree.
-pub(crate) fn router(worlds: Arc<Worlds>) -> Router {
+pub(crate) fn router(worlds: Arc<Worlds>, trusted: Arc<OnceLock<String>>) -> Router {
     Router::new()
         .route("/_tule/health", get(health))
         .route("/_localstack/health", get(health))
@@ -26,6 +26,7 @@ pub(crate) fn router(worlds: Arc<Worlds>) -> Router {
         .route("/_localstack/init", get(init))
         .route("/_tule/lambda/code/{*path}", get(package))
         .route("/_tule/openapi/{api}/{stage}", get(openapi))
+        .route("/_tule/tls/ca.pem", get(move || certificate(trusted)))
         .route("/_tule/reset", post(reset))
         .route("/_localstack/state/reset", post(reset))
         .fallback(unknown)
@@ -89,6 +90,22 @@ async fn openapi(State(worlds): State<Arc<Worlds>>, Path((api, stage)): Path<(St
         Some(document) => answer(StatusCode::OK, &document),
         None => {
             let message = format!("there is no REST or HTTP API {api} with a stage {stage}");
+            answer(StatusCode::NOT_FOUND, &json!({ "message": message }))
+        }
+    }
+}
+
+/// The certificate by which clients trust the HTTPS listener.
+async fn certificate(trusted: Arc<OnceLock<String>>) -> Response {
+    match trusted.get() {
+        Some(pem) => {
+            let mut response = Response::new(Body::from(pem.clone()));
+            let content_type = HeaderValue::from_static("application/x-pem-file");
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        }
+        None => {
+            let message = "HTTPS is not served; start Tule with --https-port";
             answer(StatusCode::NOT_FOUND, &json!({ "message": message }))
         }
     }

@@ -35,6 +35,9 @@ pub(crate) struct Flags {
     /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long, env = "TULE_PORT")]
     port: Option<u16>,
+    /// Port to listen on for HTTPS too; 0 takes a free one. Without it nothing is served over TLS.
+    #[arg(long, env = "TULE_HTTPS_PORT", value_name = "PORT")]
+    https_port: Option<u16>,
     /// Address to listen on.
     #[arg(long, env = "TULE_HOST")]
     host: Option<IpAddr>,
@@ -103,6 +106,7 @@ fn delegate(text: &str) -> Result<(String, Uri), String> {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     port: Option<u16>,
+    https_port: Option<u16>,
     host: Option<IpAddr>,
     data_dir: Option<PathBuf>,
     executor: Option<Executor>,
@@ -121,6 +125,8 @@ struct File {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) port: u16,
+    /// Where HTTPS is served, if it is.
+    pub(crate) https_port: Option<u16>,
     pub(crate) host: IpAddr,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) executor: Executor,
@@ -155,6 +161,7 @@ impl Config {
         let either = |flags: Vec<String>, file: Vec<String>| if flags.is_empty() { file } else { flags };
         Ok(Self {
             port: flags.port.or(file.port).unwrap_or(PORT),
+            https_port: flags.https_port.or(file.https_port),
             host: flags.host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
             data_dir: flags.data_dir.or(file.data_dir),
             executor: flags.executor.or(file.executor).unwrap_or(Executor::Auto),

@@ -14,6 +14,7 @@ mod registry;
 mod server;
 mod spoken;
 mod startup;
+mod tls;
 
 use std::process::ExitCode;
 

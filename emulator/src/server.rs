@@ -1,13 +1,14 @@
 //! The listener: accepts connections and hands their requests to the front door.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use proxy_events::Secured;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -17,10 +18,13 @@ use crate::{
         framing::{Heads, Strict},
     },
     spoken::Spoken,
+    tls::Tls,
 };
 
 /// How long a client may take to send its headers; slower ones are cut.
 const HEADER_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long open connections are given at the end.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -41,8 +45,8 @@ impl Server {
         Self { http, door, spoken: Arc::default(), stop, connections: TaskTracker::new() }
     }
 
-    /// Serves one connection in the background.
-    pub(crate) fn serve<S>(&self, stream: S, caller: Caller)
+    /// Serves one connection in the background; `secured` says how it is, where it came over TLS.
+    pub(crate) fn serve<S>(&self, stream: S, caller: Caller, secured: Option<Secured>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -53,6 +57,9 @@ impl Server {
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(names) = heads.next() {
                 request.extensions_mut().insert(names);
+            }
+            if let Some(secured) = &secured {
+                request.extensions_mut().insert(secured.clone());
             }
             let (door, spoken) = (Arc::clone(&door), Arc::clone(&spoken));
             let closes = request.headers().get(header::CONNECTION);
@@ -79,10 +86,26 @@ impl Server {
             }
         });
     }
+
+    /// Does the handshake of a connection in the background, and serves it.
+    fn secure(self: &Arc<Self>, tls: &Arc<Tls>, stream: TcpStream, peer: SocketAddr) {
+        let (server, tls) = (Arc::clone(self), Arc::clone(tls));
+        self.connections.spawn(async move {
+            let handshake = tokio::select! {
+                handshake = tokio::time::timeout(HANDSHAKE_TIME, tls.accept(stream)) => handshake,
+                () = server.stop.cancelled() => return,
+            };
+            match handshake {
+                Ok(Ok((stream, secured))) => server.serve(stream, Caller::Network(peer), Some(secured)),
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
+                Err(_) => tracing::debug!(%peer, "a handshake took too long"),
+            }
+        });
+    }
 }
 
-/// Listens until the server is told to stop, and lets what is open come to its end.
-pub(crate) async fn listen(listener: TcpListener, server: Arc<Server>) {
+/// Listens until the server is told to stop, and lets what is open come to its end. With `tls` it speaks nothing else.
+pub(crate) async fn listen(listener: TcpListener, server: Arc<Server>, tls: Option<Arc<Tls>>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -95,7 +118,10 @@ pub(crate) async fn listen(listener: TcpListener, server: Arc<Server>) {
         };
         // Small answers must not wait for more to send; a socket that refuses works all the same.
         let _ = stream.set_nodelay(true);
-        server.serve(stream, Caller::Network(peer));
+        match &tls {
+            None => server.serve(stream, Caller::Network(peer), None),
+            Some(tls) => server.secure(tls, stream, peer),
+        }
     }
     server.connections.close();
     let _ = tokio::time::timeout(GRACE, server.connections.wait()).await;

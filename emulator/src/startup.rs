@@ -31,15 +31,26 @@ use crate::{
     progress::PullBars,
     registry::Registry,
     server::{self, Server},
+    tls::Tls,
 };
 
 /// A running Tule.
 pub(crate) struct Tule {
     /// `http://127.0.0.1:4566`.
     pub(crate) endpoint: Arc<str>,
+    /// Where HTTPS is served, if it is.
+    pub(crate) https: Option<Https>,
     pub(crate) worlds: Arc<Worlds>,
     stop: CancellationToken,
-    served: JoinHandle<()>,
+    served: Vec<JoinHandle<()>>,
+}
+
+/// The HTTPS listener.
+pub(crate) struct Https {
+    /// `https://127.0.0.1:8443`.
+    pub(crate) endpoint: String,
+    /// The certificate that clients are to trust, where it is in a file.
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 /// Folders of SDKs for functions that bring none.
@@ -84,9 +95,12 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
     if let Some(file) = &config.mock_config {
         stepfn_shim::MockFile::read(file)?;
     }
-    let listener = listen(config).await?;
-    let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
-    let endpoint: Arc<str> = format!("http://{}", shown(address)).into();
+    let listener = listen(config, config.port).await?;
+    let secure_listener = match config.https_port {
+        Some(port) => Some(listen(config, port).await?),
+        None => None,
+    };
+    let endpoint: Arc<str> = format!("http://{}", shown(address_of(&listener)?)).into();
     let store = match &config.data_dir {
         Some(folder) => Store::open(folder).map_err(|error| error.to_string())?,
         None => Store::memory(),
@@ -103,18 +117,34 @@ pub(crate) async fn start(config: &Config, sdks: FunctionSdks) -> Result<Tule, S
     let opened = setup.server.clone();
     let first = setup.world().await?;
     let worlds = Arc::new(Worlds { now: ArcSwap::from_pointee(first), setup, turn: Mutex::default() });
+    let trusted: Arc<OnceLock<String>> = Arc::default();
     let door = Arc::new(FrontDoor {
         worlds: worlds.clone(),
-        admin: admin::router(worlds.clone()),
+        admin: admin::router(worlds.clone(), trusted.clone()),
         allowed: config.allowed.clone(),
         verify_signatures: config.verify_signatures,
         region: config.region.as_str().into(),
         endpoint: endpoint.clone(),
     });
     let stop = CancellationToken::new();
-    let server = opened.get_or_init(|| Arc::new(Server::new(door, stop.clone()))).clone();
-    let served = tokio::spawn(server::listen(listener, server));
-    Ok(Tule { endpoint, worlds, stop, served })
+    let server = opened.get_or_init(|| Arc::new(Server::new(door.clone(), stop.clone()))).clone();
+    let mut served = vec![tokio::spawn(server::listen(listener, server.clone(), None))];
+    let mut https = None;
+    if let Some(listener) = secure_listener {
+        let tls = Arc::new(Tls::new(config.data_dir.as_deref(), config.host, door)?);
+        // It is new: nobody has set it.
+        let _ = trusted.set(tls.pem().to_owned());
+        https = Some(Https {
+            endpoint: format!("https://{}", shown(address_of(&listener)?)),
+            certificate: tls.file().map(PathBuf::from),
+        });
+        served.push(tokio::spawn(server::listen(listener, server, Some(tls))));
+    }
+    Ok(Tule { endpoint, https, worlds, stop, served })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))
 }
 
 impl Worlds {
@@ -213,7 +243,7 @@ impl Setup {
         options.door = Some(Arc::new(move |connection| {
             // A function cannot be faster than the listener; without a server its connection just ends.
             if let Some(server) = server.get() {
-                server.serve(connection, Caller::Function);
+                server.serve(connection, Caller::Function, None);
             }
         }));
         options.python_sdk.clone_from(&self.sdks.python);
@@ -229,11 +259,11 @@ impl Setup {
     }
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, String> {
-    let address = SocketAddr::new(config.host, config.port);
+async fn listen(config: &Config, port: u16) -> Result<TcpListener, String> {
+    let address = SocketAddr::new(config.host, port);
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another process; stop it, or choose another port with --port (0 takes a free one)")
+            format!("{address} is in use by another process; stop it, or choose another port with --port or --https-port (0 takes a free one)")
         }
         _ => format!("cannot listen on {address}: {error}"),
     })
@@ -249,7 +279,9 @@ impl Tule {
     pub(crate) async fn shutdown(self) {
         self.stop.cancel();
         // A server that panicked has ended too.
-        let _ = self.served.await;
+        for served in self.served {
+            let _ = served.await;
+        }
         self.worlds.now().lambda.shutdown().await;
     }
 }

@@ -23,6 +23,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("dynamodb", "2012-08-10"),
     ("dynamodbstreams", "2012-08-10"),
     ("events", "2015-10-07"),
+    ("firehose", "2015-08-04"),
     ("iam", "2010-05-08"),
     ("kinesis", "2013-12-02"),
     ("lambda", "2015-03-31"),

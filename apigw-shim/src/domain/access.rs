@@ -9,10 +9,7 @@ use proxy_events::Incoming;
 use runtime::Timestamp;
 
 use super::{Domains, Routes, record::EndpointType};
-use crate::{
-    apis::scope_key,
-    policy::{Ask, Policy, Verdict},
-};
+use crate::policy::{Ask, Policy, Verdict};
 
 impl Domains {
     /// Whether a request may ask a domain. As with private APIs, a policy must allow it.
@@ -32,8 +29,6 @@ impl Domains {
 
     /// Whether any VPC endpoint is associated: all of a machine is one network.
     fn is_reachable(&self, of: &Routes) -> bool {
-        let arn = of.domain.arn(&of.scope);
-        let all = self.associations.page(&scope_key(&of.scope), None, usize::MAX);
-        all.iter().any(|association| association.domain_arn == arn)
+        self.associated(&of.domain.arn(&of.scope)).next().is_some()
     }
 }

@@ -4,10 +4,13 @@ use aws_wire::ServiceError;
 use http::Uri;
 use runtime::Scope;
 
-use super::record::{Domain, EndpointType, RoutingMode};
+use super::{
+    record::{Domain, EndpointType, RoutingMode},
+    truststore,
+};
 use crate::{
     State, apis,
-    error::{bad_request, invalid, not_found, not_yet},
+    error::{bad_request, invalid, not_found},
     policy::Policy,
 };
 
@@ -66,16 +69,14 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
             }
         }
     }
+    truststore::check(domain)?;
     let is_private = domain.endpoint_type == EndpointType::Private;
-    match &domain.policy {
-        Some(_) if !is_private => {
+    for policy in [&domain.policy, &domain.management_policy].into_iter().flatten() {
+        if !is_private {
             return Err(bad_request("Policies are supported for private domain names only"));
         }
-        Some(policy) => {
-            Policy::parse(policy)
-                .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
-        }
-        None => {}
+        Policy::parse(policy)
+            .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
     }
     if is_private && domain.ip_address_type != "dualstack" {
         return Err(bad_request("Only dualstack ipAddressType is supported for private domain names."));
@@ -93,14 +94,6 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
         ));
     }
     Ok(())
-}
-
-/// Settings of domains that AWS has and Tule does not.
-pub(crate) fn no_mutual_tls(truststore: Option<&str>) -> Result<(), ServiceError> {
-    match truststore.filter(|uri| !uri.is_empty()) {
-        None => Ok(()),
-        Some(_) => Err(not_yet("mutualTlsAuthentication, since its listener speaks no TLS,")),
-    }
 }
 
 pub(crate) fn routing_mode(name: &str) -> Result<RoutingMode, ServiceError> {

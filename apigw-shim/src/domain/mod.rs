@@ -4,9 +4,11 @@
 //! found exists is for [`crate::addressed`]. Start at [`Domains::at`] for requests.
 
 mod access;
+mod certificate;
 pub(crate) mod check;
 pub(crate) mod record;
 mod route;
+pub(crate) mod truststore;
 
 use std::sync::{
     Arc,
@@ -18,8 +20,10 @@ use runtime::Scope;
 use store::{Collection, Key, Store, StoreError, Table};
 
 use crate::apis::scope_key;
+pub use certificate::{client_certificate, key_of_version_1, pem};
 use record::{Association, Domain, Mapping, Rule};
 pub(crate) use route::Routes;
+pub use truststore::Truststore;
 
 const VERSION: u32 = 1;
 const DOMAINS: Table = Table("apigateway.domainnames");
@@ -82,6 +86,20 @@ impl Domains {
         found.filter(|found| found.scope == *scope && found.domain.is_meant(id))
     }
 
+    /// The domain of an ARN, whosever it is.
+    pub fn by_arn(&self, arn: &str) -> Option<Arc<Routes>> {
+        let named = arn.rsplit('/').next().unwrap_or_default();
+        let name = named.split_once('+').map_or(named, |(name, _)| name).to_ascii_lowercase();
+        let found = self.routes.get(&name).map(|found| Arc::clone(&found));
+        found.filter(|found| found.domain.arn(&found.scope) == arn)
+    }
+
+    /// The VPC endpoints that may reach a domain, of all accounts.
+    fn associated<'d>(&self, domain_arn: &'d str) -> impl Iterator<Item = Arc<Association>> + use<'d> {
+        let all = self.associations.page(&Key::new(), None, usize::MAX);
+        all.into_iter().filter(move |association| association.domain_arn == domain_arn)
+    }
+
     /// Whether there is a domain of that name in any account or region.
     pub fn is_taken(&self, name: &str) -> bool {
         self.routes.contains_key(&name.to_ascii_lowercase())
@@ -122,10 +140,8 @@ impl Domains {
             self.mappings.remove(&key.clone().text(&mapping.id)).await?;
         }
         let arn = routes.domain.arn(&routes.scope);
-        for association in self.associations.page(&scope_key(&routes.scope), None, usize::MAX) {
-            if association.domain_arn == arn {
-                self.associations.remove(&scope_key(&routes.scope).text(&association.arn)).await?;
-            }
+        for association in self.associated(&arn) {
+            self.associations.remove(&association.key()).await?;
         }
         for rule in &routes.rules {
             self.rules.remove(&key.clone().text(&rule.id)).await?;

@@ -4,7 +4,9 @@
 use runtime::Scope;
 use serde::{Deserialize, Serialize};
 
-use crate::rest_api::record::Texts;
+use store::Key;
+
+use crate::{apis::scope_key, rest_api::record::Texts};
 
 /// A custom domain name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,7 +17,7 @@ pub(crate) struct Domain {
     pub id: String,
     pub endpoint_type: EndpointType,
     pub ip_address_type: String,
-    /// Certificates are kept and shown: the listener speaks HTTP.
+    /// Certificates are kept and shown: the listener shows those of an authority of its own.
     pub certificate_arn: Option<String>,
     pub certificate_name: Option<String>,
     pub ownership_certificate_arn: Option<String>,
@@ -27,6 +29,24 @@ pub(crate) struct Domain {
     /// Who may use a private domain.
     #[serde(default)]
     pub policy: Option<String>,
+    /// Who may associate VPC endpoints with a private domain.
+    #[serde(default)]
+    pub management_policy: Option<String>,
+    /// Whose certificates clients must show, where they must show any.
+    #[serde(default)]
+    pub mutual_tls: Option<MutualTls>,
+}
+
+/// Mutual TLS of a domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MutualTls {
+    /// `s3://bucket/key`.
+    pub truststore_uri: String,
+    pub truststore_version: Option<String>,
+    /// What is wrong with certificates in the truststore.
+    pub warnings: Vec<String>,
+    /// The certificates as they were when the truststore was read: DER, in base64.
+    pub certificates: Vec<String>,
 }
 
 impl Domain {
@@ -177,6 +197,25 @@ pub(crate) struct Association {
     /// `vpce-0123`.
     pub source: String,
     pub tags: Texts,
+}
+
+impl Association {
+    /// The account that has the VPC endpoint.
+    pub fn account(&self) -> &str {
+        self.arn.split(':').nth(4).unwrap_or_default()
+    }
+
+    /// Where the store has it: with whoever has the endpoint.
+    pub fn key(&self) -> Key {
+        key_of(&self.arn)
+    }
+}
+
+/// Where the store has the association of an ARN.
+pub(crate) fn key_of(arn: &str) -> Key {
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    scope_key(&Scope::new(account, region)).text(arn)
 }
 
 /// A condition of a rule.

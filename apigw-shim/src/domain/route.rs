@@ -9,7 +9,10 @@ use http::HeaderMap;
 use proxy_events::CustomDomain;
 use runtime::Scope;
 
-use super::record::{Condition, Domain, Mapping, RoutingMode, Rule};
+use super::{
+    record::{Condition, Domain, Mapping, RoutingMode, Rule},
+    truststore::Truststore,
+};
 
 /// A domain with all that chooses among its APIs, in the order in which it is tried.
 pub(crate) struct Routes {
@@ -19,6 +22,8 @@ pub(crate) struct Routes {
     pub rules: Vec<Arc<Rule>>,
     /// Longest paths first.
     pub mappings: Vec<Arc<Mapping>>,
+    /// Whose certificates clients must show, where they must show any.
+    pub truststore: Option<Arc<Truststore>>,
 }
 
 /// Where a request goes.
@@ -40,7 +45,8 @@ impl Routes {
     ) -> Self {
         rules.sort_by_key(|rule| rule.priority);
         mappings.sort_by_key(|mapping| std::cmp::Reverse(mapping.path.len()));
-        Self { scope, domain, rules, mappings }
+        let truststore = Truststore::of(&domain).map(Arc::new);
+        Self { scope, domain, rules, mappings, truststore }
     }
 
     /// The API for a request of that path, without its query.
@@ -143,6 +149,8 @@ mod tests {
             routing_mode: mode,
             tags: Default::default(),
             policy: None,
+            management_policy: None,
+            mutual_tls: None,
         };
         let mapping = |(path, api): &(&str, &str)| {
             Arc::new(Mapping {

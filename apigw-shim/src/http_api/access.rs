@@ -32,7 +32,7 @@ pub(super) fn write(
 ) {
     let Some(log) = &stage.access_log else { return };
     let now = state.clock.now();
-    log.stream(&*state.logs).write(now, log.line(&context(stage, request, trail, response, now)));
+    log.write(state, now, &context(stage, request, trail, response, now));
 }
 
 fn context(

@@ -150,6 +150,9 @@ pub(super) fn context(
         "stage": stage.name,
     });
     caller.identify(&mut context["identity"]);
+    if let Some(certificate) = request.client_certificate() {
+        context["identity"]["clientCert"] = certificate;
+    }
     if let Some(domain) = &request.custom_domain {
         context["customDomain"] = json!({"basePathMatched": domain.base_path});
     }

@@ -226,6 +226,7 @@ pub(super) fn change_request(changes: &[Change], view: &View<'_>) -> (Incoming, 
         trace_id: request.trace_id.clone(),
         at: request.at,
         custom_domain: view.request.custom_domain.clone(),
+        secured: request.secured.clone(),
     };
     (changed, path)
 }

@@ -62,7 +62,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if text(&input, "ProtocolType").as_deref() == Some("WEBSOCKET") {
         return create_socket(state, ctx, input).await;
     }
-    refuse(&input, &["CredentialsArn", "DisableSchemaValidation"])?;
+    refuse(&input, &["DisableSchemaValidation"])?;
     check_selection(&input)?;
     let target = text(&input, "Target");
     if let Some(target) = &target {
@@ -75,7 +75,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     let (live, api) = add(state, ctx, &input, "HTTP", SELECTION).await?;
     if let Some(target) = target {
         let _changing = live.changing.lock().await;
-        quick_create(state, &live, &target, route_key.as_deref().unwrap_or("$default")).await?;
+        let credentials = text(&input, "CredentialsArn");
+        quick_create(state, &live, &target, route_key.as_deref().unwrap_or("$default"), credentials).await?;
     }
     Ok(answer(render(state, &api)))
 }
@@ -164,8 +165,14 @@ pub(super) fn blank(
 }
 
 /// An API made with a target has a route to it, and a stage that deploys itself.
-async fn quick_create(state: &State, live: &Live, target: &str, route_key: &str) -> Result<(), ServiceError> {
-    let id = integration::quick(state, live, target).await?;
+async fn quick_create(
+    state: &State,
+    live: &Live,
+    target: &str,
+    route_key: &str,
+    credentials: Option<String>,
+) -> Result<(), ServiceError> {
+    let id = integration::quick(state, live, target, credentials).await?;
     route::quick(state, live, route_key, &id).await?;
     stage::quick(state, live).await
 }
@@ -197,10 +204,14 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Re
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
-    refuse(&input, &["CredentialsArn", "DisableSchemaValidation", "RouteKey", "Target"])?;
+    refuse(&input, &["DisableSchemaValidation"])?;
     if is_socket(&live) {
         if input.get("CorsConfiguration").is_some_and(|value| !value.is_null()) {
             return Err(bad_request("CorsConfiguration is not supported for WEBSOCKET APIs"));
+        }
+        let quick = ["CredentialsArn", "RouteKey", "Target"];
+        if let Some(name) = quick.iter().find(|name| text(&input, name).is_some()) {
+            return Err(bad_request(format!("{name} is not supported for WEBSOCKET APIs")));
         }
         check_key_expression(&input)?;
         if let Some(expression) = text(&input, "RouteSelectionExpression") {
@@ -208,11 +219,32 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
         }
     } else {
         check_selection(&input)?;
+        change_quick(state, &live, &input).await?;
     }
     let mut api = Api::clone(&*record(state, &live)?);
     api.members.extend(keep(&input, KEPT));
     let api = put(state, &live, api).await?;
     Ok(answer(render(state, &api)))
+}
+
+/// Changes what an API was made with: its integration's target and credentials, its route's key.
+async fn change_quick(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
+    let given = |name: &str| text(input, name).filter(|text| !text.is_empty());
+    let (target, credentials, key) = (given("Target"), given("CredentialsArn"), given("RouteKey"));
+    if target.is_none() && credentials.is_none() && key.is_none() {
+        return Ok(());
+    }
+    if let Some(target) = &target {
+        integration::check_target(target)?;
+    }
+    // The key first: it is what may be refused.
+    if let Some(key) = key {
+        route::rename_quick(state, live, &key).await?;
+    }
+    if target.is_some() || credentials.is_some() {
+        integration::change_quick(state, live, target, credentials).await?;
+    }
+    deployment::automatically(state, live).await
 }
 
 /// Keeps an API; its CORS configuration takes effect at once.

@@ -13,7 +13,7 @@ use crate::{
     State,
     apis::{Kind, Live},
     authorizer::is_identity_source,
-    error::{bad_request, conflict, not_found, not_yet},
+    error::{bad_request, conflict, not_found},
     http_api::record::Child,
     id,
 };
@@ -27,6 +27,8 @@ const KEPT: &[&str] = &[
     "AuthorizerUri",
     "EnableSimpleResponses",
     "IdentitySource",
+    // AWS keeps it and never looks at it.
+    "IdentityValidationExpression",
     "JwtConfiguration",
     "Name",
 ];
@@ -96,13 +98,6 @@ fn check_jwt(members: &Members, sources: &[&str]) -> Result<(), ServiceError> {
     Ok(())
 }
 
-fn refuse_unknown(input: &Members) -> Result<(), ServiceError> {
-    match text(input, "IdentityValidationExpression").filter(|text| !text.is_empty()) {
-        Some(_) => Err(not_yet("IdentityValidationExpression")),
-        None => Ok(()),
-    }
-}
-
 fn check_name(state: &State, live: &Live, name: &str, own: Option<&str>) -> Result<(), ServiceError> {
     let others = state.apis.authorizers.page(&live.prefix(), None, usize::MAX);
     let same = |other: &Child| text(&other.members, "Name").as_deref() == Some(name);
@@ -127,7 +122,6 @@ pub(super) fn complete(live: &Live, mut members: Members) -> Result<Members, Ser
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
-    refuse_unknown(&input)?;
     let members = complete(&live, keep(&input, KEPT))?;
     check_name(state, &live, &required(&input, "Name"), None)?;
     let child = Child { id: id::random(6), parent: None, members };
@@ -148,7 +142,6 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Re
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
-    refuse_unknown(&input)?;
     let mut child = Child::clone(&*child::find(&state.apis.authorizers, &SORT, &live, None, &input)?);
     child.members.extend(keep(&input, KEPT));
     check(&live, &child.members)?;

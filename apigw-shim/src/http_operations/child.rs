@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::{Collection, Key};
 
-use super::{Members, answer, deployment, keep, page, refuse, required};
+use super::{Members, answer, deployment, http_api, is_socket, keep, page, refuse, required};
 use crate::{
     State,
     apis::{Apis, Live},
-    error::{not_found, storage},
+    error::{bad_request, not_found, storage},
     http_api::record::Child,
     id,
 };
@@ -137,6 +138,25 @@ pub(super) fn found<K: Kind>(
 
 async fn deploy<K: Kind>(state: &State, live: &Live) -> Result<(), ServiceError> {
     if K::IS_DEPLOYED { deployment::automatically(state, live).await } else { Ok(()) }
+}
+
+/// The part of a WebSocket API that responses belong to: a `Route` or an `Integration`, of which only these have any.
+pub(super) fn part_of_socket<T: Serialize + DeserializeOwned>(
+    state: &State,
+    ctx: &CallContext,
+    input: &Members,
+    part: &str,
+    records: &Collection<T>,
+) -> Result<(Arc<Live>, Option<String>), ServiceError> {
+    let live = http_api(state, &ctx.scope, input)?;
+    if !is_socket(&live) {
+        return Err(bad_request(format!("{part}Responses are not supported for HTTP APIs")));
+    }
+    let id = required(input, &format!("{part}Id"));
+    if records.get(&live.child(&id)).is_none() {
+        return Err(not_found(format!("Invalid {part} identifier specified {id}")));
+    }
+    Ok((live, Some(id)))
 }
 
 /// The key of a thing that belongs to an API, or to a part of it.

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         Routes, check,
         record::{Domain, EndpointType, RoutingMode},
+        truststore,
     },
     error::{bad_request, invalid, storage},
     id,
@@ -37,6 +38,10 @@ fn render(scope: &Scope, domain: &Domain) -> Members {
         (String::from("DomainName"), json!(domain.name)),
         (String::from("DomainNameArn"), json!(domain.arn(scope))),
         (String::from("DomainNameConfigurations"), json!([configuration])),
+        (
+            String::from("MutualTlsAuthentication"),
+            truststore::render(domain, ["TruststoreUri", "TruststoreVersion", "TruststoreWarnings"]),
+        ),
         (String::from("RoutingMode"), json!(domain.routing_mode.http_name())),
         (String::from("Tags"), json!(domain.tags)),
     ])
@@ -49,10 +54,25 @@ pub(super) fn find(state: &State, scope: &Scope, input: &Members) -> Result<Arc<
     found.ok_or_else(|| invalid("domain name identifier"))
 }
 
+/// Reads the truststore that the input names, if it says anything of one: naming none ends mutual TLS.
+async fn change_trust(
+    state: &State,
+    scope: &Scope,
+    domain: &mut Domain,
+    input: &Members,
+) -> Result<(), ServiceError> {
+    let Some(given) = input.get("MutualTlsAuthentication").and_then(Value::as_object) else { return Ok(()) };
+    let before = domain.mutual_tls.take();
+    let uri = text(given, "TruststoreUri").or_else(|| before.map(|tls| tls.truststore_uri));
+    if let Some(uri) = uri.filter(|uri| !uri.is_empty()) {
+        let version = text(given, "TruststoreVersion").filter(|version| !version.is_empty());
+        domain.mutual_tls = Some(truststore::read(state, scope, &uri, version.as_deref()).await?);
+    }
+    Ok(())
+}
+
 /// What the input says of the domain.
 fn change(domain: &mut Domain, input: &Members) -> Result<(), ServiceError> {
-    let truststore = input.get("MutualTlsAuthentication").and_then(|it| it.get("TruststoreUri")?.as_str());
-    check::no_mutual_tls(truststore)?;
     if let Some(mode) = text(input, "RoutingMode") {
         domain.routing_mode = check::routing_mode(&mode)?;
     }
@@ -102,8 +122,11 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
         routing_mode: RoutingMode::MappingOnly,
         tags: texts(&input, "Tags"),
         policy: None,
+        management_policy: None,
+        mutual_tls: None,
     };
     change(&mut domain, &input)?;
+    change_trust(state, &ctx.scope, &mut domain, &input).await?;
     let domain = keep_domain(state, &ctx.scope, domain).await?;
     Ok(answer(render(&ctx.scope, &domain)))
 }
@@ -123,6 +146,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let _changing = state.domains.changing.lock().await;
     let mut domain = Domain::clone(&find(state, &ctx.scope, &input)?.domain);
     change(&mut domain, &input)?;
+    change_trust(state, &ctx.scope, &mut domain, &input).await?;
     let domain = keep_domain(state, &ctx.scope, domain).await?;
     Ok(answer(render(&ctx.scope, &domain)))
 }

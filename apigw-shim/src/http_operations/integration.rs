@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     State,
-    apis::Live,
+    apis::{Live, scope_key},
     error::{bad_request, conflict, not_found, not_yet, storage},
     http_api::{compiled, record::Integration, subtype},
     id,
@@ -60,14 +60,15 @@ fn check_url(uri: &str) -> Result<(), ServiceError> {
 
 /// What WebSocket APIs have beyond [`KEPT`].
 const SOCKET_KEPT: &[&str] = &[
+    "ConnectionId",
+    "ContentHandlingStrategy",
     "IntegrationResponseSelectionExpression",
     "PassthroughBehavior",
     "RequestParameters",
     "RequestTemplates",
     "TemplateSelectionExpression",
 ];
-const SOCKET_REFUSED: &[&str] =
-    &["ConnectionId", "ContentHandlingStrategy", "IntegrationSubtype", "ResponseParameters", "TlsConfig"];
+const SOCKET_REFUSED: &[&str] = &["IntegrationSubtype", "ResponseParameters", "TlsConfig"];
 
 /// The members that are kept, once those that cannot be are refused.
 pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceError> {
@@ -83,11 +84,32 @@ pub(super) fn given(live: &Live, input: &Members) -> Result<Members, ServiceErro
     Ok(members)
 }
 
-/// Checks an integration of a WebSocket API as it is to be kept.
-fn check_socket(members: &Members) -> Result<(), ServiceError> {
-    if text(members, "ConnectionType").as_deref() == Some("VPC_LINK") {
-        return Err(not_yet("ConnectionType VPC_LINK of WebSocket APIs"));
+/// The links of WebSocket APIs are those of REST APIs, and lead wherever the address says.
+fn check_socket_link(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
+    let Some(id) = text(members, "ConnectionId") else {
+        return match is_linked {
+            true => Err(bad_request("ConnectionId is required for VPC_LINK connections")),
+            false => Ok(()),
+        };
+    };
+    if !is_linked {
+        return Err(bad_request("ConnectionId is supported for VPC_LINK connections only"));
     }
+    if !matches!(text(members, "IntegrationType").as_deref(), Some("HTTP" | "HTTP_PROXY")) {
+        return Err(bad_request(
+            "VPC_LINK connections are supported for HTTP and HTTP_PROXY integrations only",
+        ));
+    }
+    if state.apis.vpc_links.get(&scope_key(scope).text(&id)).is_none() {
+        return Err(not_found(format!("Invalid VpcLink identifier specified {id}")));
+    }
+    Ok(())
+}
+
+/// Checks an integration of a WebSocket API as it is to be kept.
+fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    check_socket_link(state, scope, members)?;
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let is_arn = uri.starts_with("arn:");
     match text(members, "IntegrationType").as_deref() {
@@ -202,7 +224,11 @@ pub(super) fn complete(state: &State, live: &Live, given: Members) -> Result<Mem
         members.insert(String::from("PassthroughBehavior"), json!("WHEN_NO_MATCH"));
     }
     members.extend(given);
-    if is_socket(live) { check_socket(&members) } else { check(state, &live.scope, &members) }?;
+    if is_socket(live) {
+        check_socket(state, &live.scope, &members)
+    } else {
+        check(state, &live.scope, &members)
+    }?;
     if is_socket(live) {
         let by_message = matches!(text(&members, "IntegrationType").as_deref(), Some("AWS" | "AWS_PROXY"))
             && is_function(&text(&members, "IntegrationUri").unwrap_or_default());
@@ -225,17 +251,54 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
 }
 
 /// The integration of an API made with a target; its id.
-pub(super) async fn quick(state: &State, live: &Live, target: &str) -> Result<String, ServiceError> {
+pub(super) async fn quick(
+    state: &State,
+    live: &Live,
+    target: &str,
+    credentials: Option<String>,
+) -> Result<String, ServiceError> {
+    let mut members = aim(target);
+    members.insert(String::from("ApiGatewayManaged"), json!(true));
+    // AWS does not use them for HTTP.
+    if let Some(credentials) = credentials.filter(|_| is_function(target)) {
+        members.insert(String::from("CredentialsArn"), json!(credentials));
+    }
+    add(state, live, members).await.map(|integration| integration.id.clone())
+}
+
+/// What a target makes of an integration.
+fn aim(target: &str) -> Members {
     let (kind, version, method) =
         if is_function(target) { ("AWS_PROXY", "2.0", "POST") } else { ("HTTP_PROXY", "1.0", "ANY") };
-    let members = Members::from_iter([
-        (String::from("ApiGatewayManaged"), json!(true)),
+    Members::from_iter([
         (String::from("IntegrationMethod"), json!(method)),
         (String::from("IntegrationType"), json!(kind)),
         (String::from("IntegrationUri"), json!(target)),
         (String::from("PayloadFormatVersion"), json!(version)),
-    ]);
-    add(state, live, members).await.map(|integration| integration.id.clone())
+    ])
+}
+
+/// Gives the integration that an API was made with another target or other credentials.
+pub(super) async fn change_quick(
+    state: &State,
+    live: &Live,
+    target: Option<String>,
+    credentials: Option<String>,
+) -> Result<(), ServiceError> {
+    let all = state.apis.integrations.page(&live.prefix(), None, usize::MAX);
+    let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
+    let found =
+        found.ok_or_else(|| bad_request("The API was not made with a target, so it has none to change"))?;
+    let mut integration = Integration::clone(found);
+    if let Some(target) = target {
+        integration.members.extend(aim(&target));
+    }
+    if let Some(credentials) = credentials {
+        integration.members.insert(String::from("CredentialsArn"), json!(credentials));
+    }
+    check(state, &live.scope, &integration.members)?;
+    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)?;
+    Ok(())
 }
 
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Integration>, ServiceError> {
@@ -267,7 +330,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let mut integration = Integration::clone(&*find(state, &live, &input)?);
     integration.members.extend(given(&live, &input)?);
     if is_socket(&live) {
-        check_socket(&integration.members)
+        check_socket(state, &live.scope, &integration.members)
     } else {
         check(state, &live.scope, &integration.members)
     }?;

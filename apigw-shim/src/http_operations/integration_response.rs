@@ -9,15 +9,14 @@ use store::Collection;
 
 use super::{
     Members,
-    child::{Kind, Sort},
-    http_api, is_socket, required,
+    child::{self, Kind, Sort},
     route_response::check_key_is_new,
     text,
 };
 use crate::{
     State,
     apis::{Apis, Live},
-    error::{bad_request, not_found},
+    error::bad_request,
     http_api::record::Child,
 };
 
@@ -27,9 +26,13 @@ pub(super) struct IntegrationResponse;
 impl Kind for IntegrationResponse {
     const SORT: Sort =
         Sort { name: "IntegrationResponse", id: "IntegrationResponseId", listing: "GetIntegrationResponses" };
-    const KEPT: &'static [&'static str] =
-        &["IntegrationResponseKey", "ResponseTemplates", "TemplateSelectionExpression"];
-    const REFUSED: &'static [&'static str] = &["ContentHandlingStrategy", "ResponseParameters"];
+    const KEPT: &'static [&'static str] = &[
+        "ContentHandlingStrategy",
+        "IntegrationResponseKey",
+        "ResponseTemplates",
+        "TemplateSelectionExpression",
+    ];
+    const REFUSED: &'static [&'static str] = &["ResponseParameters"];
     const ID_LENGTH: usize = 7;
     const IS_DEPLOYED: bool = true;
 
@@ -43,15 +46,7 @@ impl Kind for IntegrationResponse {
         ctx: &CallContext,
         input: &Members,
     ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
-        let live = http_api(state, &ctx.scope, input)?;
-        if !is_socket(&live) {
-            return Err(bad_request("IntegrationResponses are not supported for HTTP APIs"));
-        }
-        let id = required(input, "IntegrationId");
-        if state.apis.integrations.get(&live.child(&id)).is_none() {
-            return Err(not_found(format!("Invalid Integration identifier specified {id}")));
-        }
-        Ok((live, Some(id)))
+        child::part_of_socket(state, ctx, input, "Integration", &state.apis.integrations)
     }
 
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {

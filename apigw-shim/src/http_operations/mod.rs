@@ -136,6 +136,7 @@ operations! {
     "ListPortals" => portal::list,
     "UpdatePortal" => portal::update,
     "DeletePortal" => portal::delete,
+    "PreviewPortal" => portal::preview,
     "PublishPortal" => portal::publish,
     "DisablePortal" => portal::disable,
     "CreatePortalProduct" => portal_product::create,

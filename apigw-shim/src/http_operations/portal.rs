@@ -1,4 +1,5 @@
-//! CreatePortal, GetPortal, ListPortals, UpdatePortal, DeletePortal, PublishPortal, DisablePortal.
+//! CreatePortal, GetPortal, ListPortals, UpdatePortal, DeletePortal, PreviewPortal, PublishPortal,
+//! DisablePortal.
 
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ fn render(scope: &Scope, portal: &Portal) -> Members {
     let own = portal.members.get("EndpointConfiguration").and_then(|it| it.get("AcmManaged")).cloned();
     let mut endpoint = own.unwrap_or_else(|| json!({}));
     let default = format!("{}.portal.apigateway.{}.amazonaws.com", portal.id, scope.region);
-    endpoint["PortalDefaultDomainName"] = json!(default);
+    endpoint["PortalDefaultDomainName"] = json!(&default);
     endpoint["PortalDomainHostedZoneId"] = json!("Z1UJRXOUMOOFQ8");
     members.insert(String::from("EndpointConfiguration"), endpoint);
     members.insert(String::from("PortalArn"), json!(arn(scope, "portals", &portal.id)));
@@ -47,6 +48,11 @@ fn render(scope: &Scope, portal: &Portal) -> Members {
     if let Some(published) = &portal.published {
         members.insert(String::from("LastPublished"), json!(published.at));
         members.insert(String::from("LastPublishedDescription"), json!(published.description));
+    }
+    if portal.preview.is_some() {
+        let preview =
+            json!({"PreviewStatus": "PREVIEW_READY", "PreviewUrl": format!("https://{default}/preview")});
+        members.insert(String::from("Preview"), preview);
     }
     members
 }
@@ -112,7 +118,13 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     let mut members = given(state, ctx, &input)?;
     members.entry("IncludedPortalProductArns").or_insert(json!([]));
     members.entry("Tags").or_insert(json!({}));
-    let portal = Portal { id: id::random(10), members, status: PublishStatus::Disabled, published: None };
+    let portal = Portal {
+        id: id::random(10),
+        members,
+        status: PublishStatus::Disabled,
+        published: None,
+        preview: None,
+    };
     Ok(answer(render(&ctx.scope, &*put(state, &ctx.scope, portal).await?)))
 }
 
@@ -142,14 +154,13 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     Ok(Output::empty())
 }
 
-/// Freezes the portal as it is, with its products and their pages.
-pub(super) async fn publish(
+/// The portal as it is now, with its products and their pages.
+fn freeze(
     state: &State,
     ctx: &CallContext,
-    input: Members,
-) -> Result<Output, ServiceError> {
-    let _changing = state.portals.changing.lock().await;
-    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
+    portal: &Portal,
+    description: Option<String>,
+) -> Result<Publication, ServiceError> {
     let arns =
         portal.members.get("IncludedPortalProductArns").and_then(Value::as_array).into_iter().flatten();
     let mut products = Vec::new();
@@ -164,13 +175,33 @@ pub(super) async fn publish(
             endpoint_pages: endpoint_pages.iter().map(|page| (**page).clone()).collect(),
         });
     }
-    portal.published = Some(Publication {
-        at: state.clock.now().epoch_seconds(),
-        description: text(&input, "Description"),
-        portal: portal.members.clone(),
-        products,
-    });
+    let at = state.clock.now().epoch_seconds();
+    Ok(Publication { at, description, portal: portal.members.clone(), products })
+}
+
+/// Freezes the portal as it is, for everybody.
+pub(super) async fn publish(
+    state: &State,
+    ctx: &CallContext,
+    input: Members,
+) -> Result<Output, ServiceError> {
+    let _changing = state.portals.changing.lock().await;
+    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
+    portal.published = Some(freeze(state, ctx, &portal, text(&input, "Description"))?);
     portal.status = PublishStatus::Published;
+    put(state, &ctx.scope, portal).await?;
+    Ok(Output::empty())
+}
+
+/// Freezes the portal as it is, for whoever works on it. What is published stays.
+pub(super) async fn preview(
+    state: &State,
+    ctx: &CallContext,
+    input: Members,
+) -> Result<Output, ServiceError> {
+    let _changing = state.portals.changing.lock().await;
+    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
+    portal.preview = Some(freeze(state, ctx, &portal, None)?);
     put(state, &ctx.scope, portal).await?;
     Ok(Output::empty())
 }

@@ -125,9 +125,14 @@ fn check_messages(
             return Err(bad_request("Request parameters are supported for the $connect route only"));
         }
     }
+    check_models(state, live, given.get("RequestModels"))
+}
+
+/// Models that are named must be there.
+pub(super) fn check_models(state: &State, live: &Live, named: Option<&Value>) -> Result<(), ServiceError> {
+    let Some(named) = named.and_then(Value::as_object) else { return Ok(()) };
     let models = state.apis.models.page(&live.prefix(), None, usize::MAX);
-    let wanted = given.get("RequestModels").and_then(Value::as_object);
-    for name in wanted.into_iter().flatten().filter_map(|(_, name)| name.as_str()) {
+    for name in named.values().filter_map(Value::as_str) {
         if !models.iter().any(|model| text(&model.members, "Name").as_deref() == Some(name)) {
             return Err(bad_request(format!("Invalid model name specified: {name}")));
         }
@@ -213,6 +218,20 @@ pub(super) async fn quick(
         (String::from("Target"), json!(format!("integrations/{integration}"))),
     ]);
     add(state, live, members).await.map(drop)
+}
+
+/// Gives the route that an API was made with another key.
+pub(super) async fn rename_quick(state: &State, live: &Live, key: &str) -> Result<(), ServiceError> {
+    let all = state.apis.routes.page(&live.prefix(), None, usize::MAX);
+    let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
+    let found = found
+        .ok_or_else(|| bad_request("The API was not made with a target, so it has no route to change"))?;
+    let given = Members::from_iter([(String::from("RouteKey"), json!(key))]);
+    check(state, live, &given, Some(&found.id))?;
+    let mut route = Route::clone(found);
+    route.members.extend(given);
+    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
+    Ok(())
 }
 
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Route>, ServiceError> {

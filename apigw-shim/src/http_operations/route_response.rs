@@ -8,13 +8,13 @@ use store::Collection;
 
 use super::{
     Members,
-    child::{Kind, Sort},
-    http_api, is_socket, required, text,
+    child::{self, Kind, Sort},
+    route, text,
 };
 use crate::{
     State,
     apis::{Apis, Live},
-    error::{bad_request, conflict, not_found},
+    error::{bad_request, conflict},
     http_api::record::Child,
 };
 
@@ -23,9 +23,10 @@ pub(super) struct RouteResponse;
 
 impl Kind for RouteResponse {
     const SORT: Sort = Sort { name: "RouteResponse", id: "RouteResponseId", listing: "GetRouteResponses" };
-    const KEPT: &'static [&'static str] = &["RouteResponseKey"];
-    const REFUSED: &'static [&'static str] =
-        &["ModelSelectionExpression", "ResponseModels", "ResponseParameters"];
+    /// Models and parameters describe what clients get, as those of a REST API's method responses do: AWS holds no message
+    /// against them.
+    const KEPT: &'static [&'static str] =
+        &["ModelSelectionExpression", "ResponseModels", "ResponseParameters", "RouteResponseKey"];
     const ID_LENGTH: usize = 7;
     const IS_DEPLOYED: bool = true;
 
@@ -39,15 +40,9 @@ impl Kind for RouteResponse {
         ctx: &CallContext,
         input: &Members,
     ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
-        let live = http_api(state, &ctx.scope, input)?;
-        if !is_socket(&live) {
-            return Err(bad_request("RouteResponses are not supported for HTTP APIs"));
-        }
-        let id = required(input, "RouteId");
-        if state.apis.routes.get(&live.child(&id)).is_none() {
-            return Err(not_found(format!("Invalid Route identifier specified {id}")));
-        }
-        Ok((live, Some(id)))
+        let place = child::part_of_socket(state, ctx, input, "Route", &state.apis.routes)?;
+        route::check_models(state, &place.0, input.get("ResponseModels"))?;
+        Ok(place)
     }
 
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {

@@ -6,17 +6,19 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
-use super::{Members, answer, deployment, http_api, keep, now, page, refuse, required, text, texts};
+use super::{Members, answer, deployment, http_api, is_socket, keep, now, page, required, text, texts};
 use crate::{
     State,
     apis::{Kind, Live},
-    error::{bad_request, conflict, not_found, not_yet, storage},
+    error::{bad_request, conflict, not_found, storage},
     http_api::record::Stage,
+    operations::check_client_certificate,
     rest_api::access_log,
     websocket::session::GOING_AWAY,
 };
 
-const KEPT: &[&str] = &["AccessLogSettings", "DefaultRouteSettings", "Description", "RouteSettings"];
+const KEPT: &[&str] =
+    &["AccessLogSettings", "ClientCertificateId", "DefaultRouteSettings", "Description", "RouteSettings"];
 
 fn render(stage: &Stage) -> Members {
     let mut members = Members::from_iter([
@@ -32,14 +34,24 @@ fn render(stage: &Stage) -> Members {
     members
 }
 
-/// Settings of routes are limits, logs and metrics. Of logs, those that ask for nothing are taken.
-fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
-    refuse(input, &["ClientCertificateId"])?;
-    check_access_log(input.get("AccessLogSettings"))?;
-    check_settings("DefaultRouteSettings", input.get("DefaultRouteSettings"))?;
+/// Settings of routes are limits, logs and metrics.
+async fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError> {
+    if let Some(id) = text(input, "ClientCertificateId").filter(|id| !id.is_empty()) {
+        if !is_socket(live) {
+            return Err(bad_request("ClientCertificateId is supported for WEBSOCKET APIs only"));
+        }
+        check_client_certificate(state, &live.scope, &id)?;
+    }
+    let access_log =
+        input.get("AccessLogSettings").and_then(|settings| settings.get("DestinationArn")?.as_str());
+    // A form without a place, or a place without a form, writes nothing yet.
+    if let Some(arn) = access_log.filter(|arn| !arn.is_empty()) {
+        access_log::check(state, &live.scope, arn).await?;
+    }
+    check_settings(live, input.get("DefaultRouteSettings"))?;
     let routes = state.apis.routes.page(&live.prefix(), None, usize::MAX);
     for (key, settings) in input.get("RouteSettings").and_then(Value::as_object).into_iter().flatten() {
-        check_settings("RouteSettings", Some(settings))?;
+        check_settings(live, Some(settings))?;
         if !routes.iter().any(|route| text(&route.members, "RouteKey").as_ref() == Some(key)) {
             return Err(not_found(format!(
                 "Unable to find Route by key {key} within the provided RouteSettings"
@@ -50,20 +62,6 @@ fn check(state: &State, live: &Live, input: &Members) -> Result<(), ServiceError
         && state.apis.http_deployment(live, &id).is_none()
     {
         return Err(not_found(format!("Invalid Deployment identifier specified {id}")));
-    }
-    Ok(())
-}
-
-/// Logs go to groups of CloudWatch Logs; a form without a place, or a place without a form, writes nothing yet.
-fn check_access_log(settings: Option<&Value>) -> Result<(), ServiceError> {
-    let arn = settings.and_then(|settings| settings.get("DestinationArn")?.as_str()).unwrap_or_default();
-    if arn.contains(":firehose:") {
-        return Err(not_yet("access logs to Firehose"));
-    }
-    if !arn.is_empty() && access_log::group(arn).is_none() {
-        return Err(bad_request(
-            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
-        ));
     }
     Ok(())
 }
@@ -82,17 +80,23 @@ pub(super) async fn delete_access_log_settings(
     Ok(Output::empty())
 }
 
-fn check_settings(of: &str, settings: Option<&Value>) -> Result<(), ServiceError> {
+fn check_settings(live: &Live, settings: Option<&Value>) -> Result<(), ServiceError> {
     for (name, value) in settings.and_then(Value::as_object).into_iter().flatten() {
         let asks_for_nothing = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("OFF");
-        let is_limit = matches!(name.as_str(), "ThrottlingBurstLimit" | "ThrottlingRateLimit");
-        // There is nowhere to see metrics here; the setting is kept and shown.
-        let is_metric = name == "DetailedMetricsEnabled";
-        if is_limit && value.as_f64().is_some_and(|limit| limit < 0.0) {
-            return Err(bad_request(format!("{name} must not be negative")));
-        }
-        if !asks_for_nothing && !is_limit && !is_metric {
-            return Err(not_yet(&format!("{of}.{name}")));
+        match name.as_str() {
+            "ThrottlingBurstLimit" | "ThrottlingRateLimit"
+                if value.as_f64().is_some_and(|limit| limit < 0.0) =>
+            {
+                return Err(bad_request(format!("{name} must not be negative")));
+            }
+            "LoggingLevel" | "DataTraceEnabled" if !asks_for_nothing && !is_socket(live) => {
+                return Err(bad_request("Execution logs are not supported on protocolType HTTP"));
+            }
+            "LoggingLevel" if !asks_for_nothing && *value != json!("INFO") && *value != json!("ERROR") => {
+                return Err(bad_request("Invalid logging level specified. Valid options are OFF,ERROR,INFO"));
+            }
+            // There is nowhere to see metrics here; that setting is kept and shown.
+            _ => {}
         }
     }
     Ok(())
@@ -139,7 +143,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     let _changing = live.changing.lock().await;
     let name = required(&input, "StageName");
     check_name(&name)?;
-    check(state, &live, &input)?;
+    check(state, &live, &input).await?;
     if state.apis.http_stages.get(&live.child(&name)).is_some() {
         return Err(conflict("Stage already exists"));
     }
@@ -206,7 +210,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
     let mut stage = Stage::clone(&*of(state, &live, &required(&input, "StageName"))?);
-    check(state, &live, &input)?;
+    check(state, &live, &input).await?;
     if let Some(Value::Bool(auto_deploy)) = input.get("AutoDeploy") {
         stage.auto_deploy = *auto_deploy;
     }
@@ -220,6 +224,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
         stage.variables = texts(&input, "StageVariables");
     }
     let mut given = keep(&input, KEPT);
+    // Nothing as its id takes a certificate away.
+    if given.get("ClientCertificateId").is_some_and(|id| id == "") {
+        given.remove("ClientCertificateId");
+        stage.members.remove("ClientCertificateId");
+    }
     // Settings of routes that are not named stay.
     if let (Some(Value::Object(mut before)), Some(Value::Object(now))) =
         (stage.members.get("RouteSettings").cloned(), given.remove("RouteSettings"))

@@ -86,6 +86,7 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
     if stage.is_canary {
         context["isCanaryRequest"] = json!(true);
     }
+    exchange.trail.add_to(context);
     match event {
         Value::Object(members) => members,
         _ => serde_json::Map::new(),
@@ -94,7 +95,7 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
 
 /// Who asks, as far as anybody knows.
 pub(crate) fn identity(request: &proxy_events::Incoming) -> Value {
-    json!({
+    let mut identity = json!({
         "cognitoIdentityPoolId": null,
         "accountId": null,
         "cognitoIdentityId": null,
@@ -107,7 +108,11 @@ pub(crate) fn identity(request: &proxy_events::Incoming) -> Value {
         "userArn": null,
         "userAgent": request.header("user-agent"),
         "user": null,
-    })
+    });
+    if let Some(certificate) = request.client_certificate() {
+        identity["clientCert"] = certificate;
+    }
+    identity
 }
 
 /// The answer in what a function returned.

@@ -38,6 +38,15 @@ pub(crate) enum Selector {
     Default,
 }
 
+/// The client that shows servers a stage's certificate, if it has one.
+pub(crate) fn http_client(
+    state: &State,
+    scope: &Scope,
+    certificate: Option<&str>,
+) -> Result<outbound::Outbound, String> {
+    http_endpoint::client(state, scope, false, certificate)
+}
+
 /// A call that the gateway makes on behalf of a request.
 pub(crate) fn call_context(state: &State, scope: &Scope, trace_id: &str) -> CallContext {
     let mut ctx = CallContext::internal(scope.clone(), state.options.endpoint.clone());

@@ -6,11 +6,11 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 
-use super::{api, part::Part, rest, rest_api};
+use super::{api, jwt_configuration, part::Part, rest, rest_api};
 use crate::{
     State,
     apis::Live,
-    error::{bad_request, conflict, invalid, not_yet},
+    error::{bad_request, conflict, invalid},
     id, members,
     patch::Patch,
     rest_api::{
@@ -133,12 +133,7 @@ pub(crate) fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
         let Some(configuration) = &authorizer.jwt_configuration else {
             return Err(bad_request("jwtConfiguration is required for JWT authorizers"));
         };
-        if configuration.issuers.is_empty() {
-            return Err(bad_request("At least one issuer is required for JWT authorizers"));
-        }
-        if configuration.default_algorithms.iter().any(|name| name == "ES512") {
-            return Err(not_yet("the signing algorithm ES512"));
-        }
+        jwt_configuration::check(configuration)?;
     }
     CompiledAuthorizer::new(authorizer).map(drop).map_err(|reason| {
         if is_function && reason.contains("is no ARN") {
@@ -199,6 +194,11 @@ fn change(authorizer: &mut Authorizer, patch: &Patch) -> Result<(), ServiceError
         }
         return Ok(());
     }
+    if let ["jwtConfiguration", below @ ..] =
+        patch.segments().iter().map(String::as_str).collect::<Vec<_>>().as_slice()
+    {
+        return jwt_configuration::change(&mut authorizer.jwt_configuration, patch, below);
+    }
     patch.only_replace()?;
     match patch.path.as_str() {
         "/name" => authorizer.name = patch.value(),
@@ -212,9 +212,6 @@ fn change(authorizer: &mut Authorizer, patch: &Patch) -> Result<(), ServiceError
             let seconds = patch.value().parse();
             let seconds = seconds.map_err(|_| bad_request("Invalid authorizer result TTL specified"))?;
             authorizer.authorizer_result_ttl_in_seconds = Some(seconds);
-        }
-        path if path.starts_with("/jwtConfiguration") => {
-            return Err(not_yet("patches of jwtConfiguration"));
         }
         _ => return Err(patch.invalid_path()),
     }

@@ -16,6 +16,7 @@ use super::{limit, listing, rest_api::seconds};
 use crate::{
     State,
     apis::scope_key,
+    domain::pem,
     error::{bad_request, invalid, storage},
     id, members,
     patch::Patch,
@@ -82,6 +83,11 @@ pub(super) fn find(state: &State, scope: &Scope, id: &str) -> Result<Arc<ClientC
     found.ok_or_else(|| invalid("Client Certificate identifier"))
 }
 
+/// Whether there is such a certificate.
+pub(crate) fn check(state: &State, scope: &Scope, id: &str) -> Result<(), ServiceError> {
+    find(state, scope, id).map(drop)
+}
+
 pub(super) async fn keep(
     state: &State,
     scope: &Scope,
@@ -105,14 +111,7 @@ fn make(created: u64) -> Result<(String, Vec<u8>), rcgen::Error> {
     params.not_after = params.not_before + LASTS;
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    let text = STANDARD.encode(certificate.der());
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.extend(line.iter().copied().map(char::from));
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    Ok((pem, key.serialize_der()))
+    Ok((pem(certificate.der()), key.serialize_der()))
 }
 
 pub(super) async fn generate(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -165,6 +164,13 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     let input: OfCertificate = members::read(input)?;
     let found = find(state, &ctx.scope, &input.client_certificate_id)?;
     let stages = state.apis.rest_stages.page(&scope_key(&ctx.scope), None, usize::MAX);
+    let sockets = state.apis.http_stages.page(&scope_key(&ctx.scope), None, usize::MAX);
+    let names = |stage: &&Arc<crate::http_api::record::Stage>| {
+        stage.members.get("ClientCertificateId").is_some_and(|id| *id == *found.id)
+    };
+    if let Some(stage) = sockets.iter().find(names) {
+        return Err(bad_request(format!("Client Certificate is in use by the stage {}", stage.name)));
+    }
     if let Some(stage) = stages.iter().find(|stage| stage.client_certificate_id.as_ref() == Some(&found.id)) {
         return Err(bad_request(format!("Client Certificate is in use by the stage {}", stage.stage_name)));
     }

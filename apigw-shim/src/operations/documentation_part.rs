@@ -3,12 +3,16 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{api, part::Part, rest_api};
+use super::{
+    api, listing, page,
+    part::{self, Part},
+    rest_api, undocumented,
+};
 use crate::{
     State,
-    error::{bad_request, conflict, invalid, not_yet},
+    error::{bad_request, conflict, invalid},
     id, members,
     patch::Patch,
     rest_api::record::{DocumentationPart, Location, RestApi},
@@ -20,6 +24,14 @@ struct Create {
     rest_api_id: String,
     location: Location,
     properties: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    rest_api_id: String,
+    position: Option<String>,
+    limit: Option<i64>,
 }
 
 impl Part for DocumentationPart {
@@ -42,19 +54,7 @@ impl Part for DocumentationPart {
     }
 
     fn is_wanted(&self, input: &Map<String, Value>) -> bool {
-        let given = |name: &str| input.get(name).and_then(Value::as_str);
-        let location = &self.location;
-        let named = |query: &str| location.name.as_ref().is_some_and(|name| name.contains(query));
-        given("type").is_none_or(|kind| location.kind == kind)
-            && given("nameQuery").is_none_or(named)
-            && given("path").is_none_or(|path| location.path.as_deref() == Some(path))
-    }
-
-    fn check_listing(input: &Map<String, Value>) -> Result<(), ServiceError> {
-        if input.get("locationStatus").is_some_and(|status| status == "UNDOCUMENTED") {
-            return Err(not_yet("locationStatus UNDOCUMENTED"));
-        }
-        Ok(())
+        is_wanted(&self.location, input)
     }
 
     fn change(&mut self, _: &RestApi, patch: &Patch) -> Result<(), ServiceError> {
@@ -68,6 +68,30 @@ impl Part for DocumentationPart {
         self.properties = patch.value();
         Ok(())
     }
+}
+
+fn is_wanted(location: &Location, input: &Map<String, Value>) -> bool {
+    let given = |name: &str| input.get(name).and_then(Value::as_str);
+    let named = |query: &str| location.name.as_ref().is_some_and(|name| name.contains(query));
+    given("type").is_none_or(|kind| location.kind == kind)
+        && given("nameQuery").is_none_or(named)
+        && given("path").is_none_or(|path| location.path.as_deref() == Some(path))
+}
+
+/// The parts there are; or, where those without content are asked for, what they could be about.
+pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
+    if input.members.get("locationStatus").is_none_or(|status| status != "UNDOCUMENTED") {
+        return part::list::<DocumentationPart>(state, ctx, input).await;
+    }
+    let given = input.members.clone();
+    let input: List = members::read(input)?;
+    let live = api(state, &ctx.scope, &input.rest_api_id)?;
+    let record = rest_api::record(state, &live)?;
+    let resources = state.apis.resources.page(&live.prefix(), None, usize::MAX);
+    let mut all = undocumented::locations(&record, &resources);
+    all.retain(|(_, location)| is_wanted(location, &given));
+    let (found, position) = page(all, input.limit, input.position.as_deref(), |(key, _)| key.as_str());
+    Ok(listing(found.iter().map(|(_, location)| json!({"location": location})).collect(), position))
 }
 
 pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {

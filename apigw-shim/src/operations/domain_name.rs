@@ -13,8 +13,9 @@ use crate::{
     domain::{
         Routes, check,
         record::{Domain, EndpointType, RoutingMode},
+        truststore,
     },
-    error::{bad_request, invalid, not_yet, storage},
+    error::{bad_request, invalid, storage},
     id, members,
     patch::Patch,
     rest_api::record::Texts,
@@ -46,10 +47,11 @@ struct EndpointConfiguration {
     ip_address_type: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MutualTls {
     truststore_uri: Option<String>,
+    truststore_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +99,9 @@ fn render(scope: &Scope, domain: &Domain) -> Value {
         "endpointAccessMode": domain.endpoint_access_mode,
         "tags": of(!domain.tags.is_empty(), json!(domain.tags)),
         "ownershipVerificationCertificateArn": domain.ownership_certificate_arn,
+        "mutualTlsAuthentication":
+            truststore::render(domain, ["truststoreUri", "truststoreVersion", "truststoreWarnings"]),
+        "managementPolicy": domain.management_policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
         "policy": domain.policy.as_ref().map(|policy| policy.replace('"', "\\\"")),
         "routingMode": domain.routing_mode.rest_name(),
     })
@@ -127,7 +132,12 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     let input: Create = members::read(input)?;
     let _changing = state.domains.changing.lock().await;
     check::name(state, &input.domain_name)?;
-    check::no_mutual_tls(input.mutual_tls_authentication.and_then(|it| it.truststore_uri).as_deref())?;
+    let mutual_tls = match input.mutual_tls_authentication {
+        Some(MutualTls { truststore_uri: Some(uri), truststore_version }) if !uri.is_empty() => {
+            Some(truststore::read(state, &ctx.scope, &uri, truststore_version.as_deref()).await?)
+        }
+        _ => None,
+    };
     let (types, ip_address_type) = match input.endpoint_configuration {
         None => (None, None),
         Some(given) => (given.types, given.ip_address_type),
@@ -159,6 +169,8 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
             Some(name) => check::routing_mode(name)?,
         },
         tags: input.tags,
+        management_policy: None,
+        mutual_tls,
         policy: input.policy.filter(|policy| !policy.is_empty()).as_deref().map(plain),
     };
     let domain = keep(state, &ctx.scope, domain).await?;
@@ -190,8 +202,27 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let _changing = state.domains.changing.lock().await;
     let found = find(state, &ctx.scope, &input.domain_name, input.domain_name_id.as_deref())?;
     let mut domain = Domain::clone(&found.domain);
+    let mut tls = domain.mutual_tls.as_ref().map_or_else(MutualTls::default, |tls| MutualTls {
+        truststore_uri: Some(tls.truststore_uri.clone()),
+        truststore_version: tls.truststore_version.clone(),
+    });
+    let mut is_new = false;
     for patch in &input.patch_operations {
-        change(&mut domain, patch)?;
+        if patch.path.starts_with("/mutualTlsAuthentication") {
+            tls.change(patch)?;
+            is_new = true;
+        } else {
+            change(&mut domain, patch)?;
+        }
+    }
+    // A truststore that is named again is read again: that is how AWS is told of a new one.
+    if is_new {
+        domain.mutual_tls = match &tls.truststore_uri {
+            Some(uri) => {
+                Some(truststore::read(state, &ctx.scope, uri, tls.truststore_version.as_deref()).await?)
+            }
+            None => None,
+        };
     }
     let is_private = |domain: &Domain| domain.endpoint_type == EndpointType::Private;
     if is_private(&domain) != is_private(&found.domain) {
@@ -199,6 +230,20 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     }
     let domain = keep(state, &ctx.scope, domain).await?;
     Ok(Output::of(render(&ctx.scope, &domain)))
+}
+
+impl MutualTls {
+    fn change(&mut self, patch: &Patch) -> Result<(), ServiceError> {
+        let value = Some(patch.value()).filter(|value| patch.op != "remove" && !value.is_empty());
+        patch.sets()?;
+        match patch.path.as_str() {
+            "/mutualTlsAuthentication" if patch.op == "remove" => *self = Self::default(),
+            "/mutualTlsAuthentication/truststoreUri" => self.truststore_uri = value,
+            "/mutualTlsAuthentication/truststoreVersion" => self.truststore_version = value,
+            _ => return Err(patch.invalid_path()),
+        }
+        Ok(())
+    }
 }
 
 fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
@@ -212,8 +257,6 @@ fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
             }
             return Ok(());
         }
-        ["mutualTlsAuthentication", "truststoreUri"] => return check::no_mutual_tls(text.as_deref()),
-        ["mutualTlsAuthentication", ..] => return Err(not_yet("mutualTlsAuthentication")),
         _ => patch.only_replace()?,
     }
     match segments.as_slice() {
@@ -227,7 +270,7 @@ fn change(domain: &mut Domain, patch: &Patch) -> Result<(), ServiceError> {
         ["securityPolicy"] => domain.security_policy = patch.value(),
         ["endpointAccessMode"] => domain.endpoint_access_mode = text,
         ["policy"] => domain.policy = text.as_deref().map(plain),
-        ["managementPolicy"] => return Err(not_yet("managementPolicy")),
+        ["managementPolicy"] => domain.management_policy = text.as_deref().map(plain),
         ["routingMode"] => domain.routing_mode = check::routing_mode(&patch.value())?,
         _ => return Err(patch.invalid_path()),
     }

@@ -17,6 +17,7 @@ mod import_documentation_parts;
 mod import_rest_api;
 mod integration;
 mod integration_response;
+mod jwt_configuration;
 mod method;
 mod method_response;
 mod model;
@@ -28,13 +29,14 @@ mod rest_api;
 mod stage;
 mod tags;
 mod test_invoke;
+mod undocumented;
 mod usage;
 mod usage_plan;
 mod usage_plan_key;
 mod vpc_link;
 
 pub(crate) use authorizer::check as check_authorizer;
-pub(crate) use client_certificate::ClientCertificate;
+pub(crate) use client_certificate::{ClientCertificate, check as check_client_certificate};
 pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use gateway_response::default_of as default_gateway_response;
 pub(crate) use get_export::export;
@@ -129,7 +131,7 @@ operations! {
     "DeleteStage" => stage::delete,
     "CreateDocumentationPart" => documentation_part::create,
     "GetDocumentationPart" => part::get::<DocumentationPart>,
-    "GetDocumentationParts" => part::list::<DocumentationPart>,
+    "GetDocumentationParts" => documentation_part::list,
     "UpdateDocumentationPart" => part::update::<DocumentationPart>,
     "DeleteDocumentationPart" => part::delete::<DocumentationPart>,
     "ImportDocumentationParts" => import_documentation_parts::import,

@@ -38,11 +38,6 @@ pub(super) trait Part: Clone + Serialize {
         true
     }
 
-    /// Whether Tule can list them as it is asked to.
-    fn check_listing(_input: &Map<String, Value>) -> Result<(), ServiceError> {
-        Ok(())
-    }
-
     fn change(&mut self, record: &RestApi, patch: &Patch) -> Result<(), ServiceError>;
 
     /// Whether one may be as changes have left it.
@@ -107,7 +102,6 @@ pub(super) async fn list<P: Part>(
     input: Input,
 ) -> Result<Output, ServiceError> {
     let given = input.members.clone();
-    P::check_listing(&given)?;
     let input: List = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let record = rest_api::record(state, &live)?;

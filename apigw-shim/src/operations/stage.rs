@@ -11,7 +11,7 @@ use super::{api, canary, client_certificate, documentation_version, remove_entry
 use crate::{
     State,
     apis::{Kind, Live},
-    error::{bad_request, conflict, invalid, not_yet, storage},
+    error::{bad_request, conflict, invalid, storage},
     members,
     patch::Patch,
     rest_api::{
@@ -203,6 +203,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     for patch in &input.patch_operations {
         change(state, &live, &mut stage, patch)?;
     }
+    let named = input.patch_operations.iter().any(|patch| patch.path == "/accessLogSettings/destinationArn");
+    let arn = stage.access_log_settings.as_ref().and_then(|settings| settings.destination_arn.as_deref());
+    if let Some(arn) = arn.filter(|_| named) {
+        access_log::check(state, &live.scope, arn).await?;
+    }
     stage.last_updated_date = rest_api::seconds(state);
     members::answer(&*keep(state, &live, stage).await?)
 }
@@ -288,14 +293,6 @@ fn access_log(stage: &mut Stage, patch: &Patch, segments: &[&str]) -> Result<(),
     if name == "format" {
         stage.access_log_settings.get_or_insert_default().format = Some(value);
         return Ok(());
-    }
-    if value.contains(":firehose:") {
-        return Err(not_yet("access logs to Firehose"));
-    }
-    if access_log::group(&value).is_none() {
-        return Err(bad_request(
-            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
-        ));
     }
     stage.access_log_settings.get_or_insert_default().destination_arn = Some(value);
     Ok(())

@@ -19,7 +19,7 @@ use super::{api, api_of_resource, method as named_method, part, resource, rest_a
 use crate::{
     State,
     apis::Live,
-    error::{bad_request, not_yet},
+    error::bad_request,
     mapping::Overrides,
     members,
     rest_api::{
@@ -188,9 +188,6 @@ pub(super) async fn authorizer(
 ) -> Result<Output, ServiceError> {
     let test: Test = members::read(input)?;
     let live = api(state, &ctx.scope, &test.rest_api_id)?;
-    if !test.additional_context.is_empty() {
-        return Err(not_yet("additionalContext"));
-    }
     let record = rest_api::record(state, &live)?;
     let found = part::find::<Authorizer>(&record, &test.authorizer_id)?;
     let compiled = CompiledAuthorizer::new(found).map_err(bad_request)?;
@@ -205,7 +202,7 @@ pub(super) async fn authorizer(
     let stage = stage_of(state, &live, &record, Some(Arc::new(root)), &test);
     let (path, query) = target(&test, "/");
     let request = incoming(state, &test, path, query)?;
-    let trail = Trail::default();
+    let trail = Trail { additional: test.additional_context.clone(), ..Trail::default() };
     let found = stage.api.routes.find("/", |_| true).map(|found| Arc::clone(found.value));
     let compiled_resource = found.ok_or_else(|| crate::error::invalid("Resource identifier"))?;
     let Some(compiled_method) = compiled_resource.method("GET").cloned() else {

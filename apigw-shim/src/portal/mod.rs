@@ -33,6 +33,9 @@ pub(crate) struct Portal {
     pub members: Map<String, Value>,
     pub status: PublishStatus,
     pub published: Option<Publication>,
+    /// What PreviewPortal froze last, to be looked at before it is published.
+    #[serde(default)]
+    pub preview: Option<Publication>,
 }
 
 /// Whether a portal can be seen. Here publishing takes no time, so there are no states in between.

@@ -1,18 +1,28 @@
-//! A line in CloudWatch Logs for each request, in the form that a stage gives, and the execution log's.
+//! A line for each request, in the form that a stage gives: in CloudWatch Logs, or to a delivery stream.
 
 use std::sync::{Arc, OnceLock};
 
-use runtime::{LogSink, LogStream, Scope};
+use aws_wire::ServiceError;
+use runtime::{LogStream, Scope, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::{mapping::text, rest_api::record::AccessLog as Record};
+use super::firehose::{self, DeliveryStream};
+use crate::{State, error::bad_request, mapping::text, rest_api::record::AccessLog as Record};
 
 /// Where a stage's lines go, and what stands in them.
 pub(crate) struct AccessLog {
-    scope: Scope,
-    group: String,
     parts: Vec<Part>,
-    stream: OnceLock<Arc<dyn LogStream>>,
+    destination: Destination,
+}
+
+enum Destination {
+    /// A group of CloudWatch Logs.
+    Group {
+        scope: Scope,
+        name: String,
+        stream: OnceLock<Arc<dyn LogStream>>,
+    },
+    Firehose(DeliveryStream),
 }
 
 enum Part {
@@ -31,16 +41,48 @@ pub(crate) fn group(arn: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
+/// Whether lines can go to what an ARN names.
+pub(crate) async fn check(state: &State, scope: &Scope, arn: &str) -> Result<(), ServiceError> {
+    if arn.contains(":firehose:") {
+        return firehose::check(state, scope, arn).await;
+    }
+    if group(arn).is_none() {
+        return Err(bad_request(
+            "Invalid ARN specified in the request. ARNs must start with 'arn:' and be of a log group",
+        ));
+    }
+    Ok(())
+}
+
 impl AccessLog {
     /// Nothing is written before both the place and the form are known.
     pub fn new(scope: &Scope, record: &Record) -> Option<Self> {
-        let group = group(record.destination_arn.as_deref()?)?.to_owned();
-        let parts = parse(record.format.as_deref()?);
-        Some(Self { scope: scope.clone(), group, parts, stream: OnceLock::new() })
+        let arn = record.destination_arn.as_deref()?;
+        let destination = match DeliveryStream::of(arn) {
+            Some(stream) => Destination::Firehose(stream),
+            None => Destination::Group {
+                scope: scope.clone(),
+                name: group(arn)?.to_owned(),
+                stream: OnceLock::new(),
+            },
+        };
+        Some(Self { parts: parse(record.format.as_deref()?), destination })
+    }
+
+    /// Writes the line for a request. Writing neither waits nor fails.
+    pub fn write(&self, state: &State, at: Timestamp, context: &Map<String, Value>) {
+        let line = self.line(context);
+        match &self.destination {
+            Destination::Firehose(stream) => stream.send(state, line),
+            Destination::Group { scope, name, stream } => {
+                let stream = stream.get_or_init(|| state.logs.stream(scope, name, &stream_name()));
+                stream.write(at, line);
+            }
+        }
     }
 
     /// The line for a request.
-    pub fn line(&self, context: &Map<String, Value>) -> String {
+    fn line(&self, context: &Map<String, Value>) -> String {
         let mut line = String::new();
         for part in &self.parts {
             match part {
@@ -54,10 +96,6 @@ impl AccessLog {
             }
         }
         line
-    }
-
-    pub fn stream(&self, sink: &dyn LogSink) -> &Arc<dyn LogStream> {
-        self.stream.get_or_init(|| sink.stream(&self.scope, &self.group, &stream_name()))
     }
 }
 
@@ -107,7 +145,7 @@ mod tests {
             panic!()
         };
         assert_eq!(log.line(&context), "r. {\"ip\":\"::1\"} -");
-        assert_eq!(log.group, "/a/b");
+        assert!(matches!(log.destination, Destination::Group { name, .. } if name == "/a/b"));
         assert_eq!(group("arn:aws:firehose:us-east-1:000000000000:deliverystream/x"), None);
     }
 }

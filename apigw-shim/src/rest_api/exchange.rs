@@ -14,6 +14,7 @@ use super::{
     authorize::Admission,
     compiled::{CompiledMethod, CompiledResource, RestStage},
     gateway_response::GatewayError,
+    record::Texts,
 };
 use crate::{
     mapping::{Overrides, parameters::View},
@@ -34,11 +35,28 @@ pub(crate) struct Trail {
     pub access_key: OnceLock<String>,
     /// What the integration answered, and how long that took.
     pub integration: OnceLock<(Option<u16>, Duration)>,
+    /// What TestInvokeAuthorizer puts into `$context`: `identity.sourceIp` and its like, over what is there.
+    pub additional: Texts,
     /// The execution log, where one is wanted.
     pub log: OnceLock<Mutex<Vec<(Timestamp, String)>>>,
 }
 
 impl Trail {
+    /// Puts [`Trail::additional`] into a `$context`.
+    pub fn add_to(&self, context: &mut Value) {
+        for (name, value) in &self.additional {
+            let mut path: Vec<&str> = name.split('.').collect();
+            let last = path.pop().unwrap_or_default();
+            let within = path.into_iter().try_fold(&mut *context, |within, name| {
+                let within = within.as_object_mut()?.entry(name).or_insert_with(|| json!({}));
+                within.is_object().then_some(within)
+            });
+            if let Some(within) = within {
+                within[last] = json!(value);
+            }
+        }
+    }
+
     /// Adds a line to the execution log; the line is made only if there is one.
     pub fn say(&self, now: impl FnOnce() -> Timestamp, line: impl FnOnce() -> String) {
         if let Some(log) = self.log.get() {
@@ -129,6 +147,9 @@ pub(crate) fn context_values(
         "requestTimeEpoch": request.at.millis(),
         "stage": stage.name,
     });
+    if let Some(certificate) = request.client_certificate() {
+        values["identity"]["clientCert"] = certificate;
+    }
     if let Some(key) = key {
         values["identity"]["apiKey"] = json!(key.value);
         values["identity"]["apiKeyId"] = json!(key.id);
@@ -155,6 +176,7 @@ pub(crate) fn context_values(
             "validationErrorString": error.validation,
         });
     }
+    trail.add_to(&mut values);
     match values {
         Value::Object(values) => values,
         _ => Map::new(),

@@ -8,6 +8,7 @@ pub(crate) mod compression;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod execution_log;
+mod firehose;
 pub(crate) mod gateway_response;
 pub(crate) mod integration_request;
 pub(crate) mod integration_response;

@@ -112,7 +112,7 @@ fn write_access(
         put("integrationStatus", json!(status));
         put("integration", json!({"status": status, "integrationStatus": status, "latency": latency}));
     }
-    log.stream(&*state.logs).write(now, log.line(&context));
+    log.write(state, now, &context);
 }
 
 /// What a client reads of an error.

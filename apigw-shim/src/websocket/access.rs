@@ -53,5 +53,5 @@ pub(super) fn write(
             json!({"message": message, "messageString": quoted, "responseType": kind}),
         );
     }
-    log.stream(&*state.logs).write(state.clock.now(), log.line(&context));
+    log.write(state, state.clock.now(), &context);
 }

@@ -1,12 +1,19 @@
 //! What is made of a WebSocket API's stage once, so that messages find it ready.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use runtime::Scope;
+use runtime::{LogStream, Scope};
 use serde_json::{Map, Value};
 use vtl::Template;
 
-use super::admission::{Models, Place, parameter};
+use super::{
+    admission::{Models, Place, parameter},
+    execution_log::RouteLogging,
+};
 use crate::{
     apis::Live,
     authorizer::Authorizer,
@@ -35,6 +42,11 @@ pub(crate) struct SocketStage {
     /// Where API keys are.
     pub key_selection: String,
     pub access_log: Option<AccessLog>,
+    /// What is logged of what has no route.
+    pub logging: RouteLogging,
+    pub execution_log: OnceLock<Arc<dyn LogStream>>,
+    /// The certificate that servers are shown.
+    pub client_certificate: Option<String>,
     routes: HashMap<String, Arc<SocketRoute>>,
 }
 
@@ -42,6 +54,7 @@ pub(crate) struct SocketRoute {
     pub key: String,
     pub authorization: Authorization,
     pub limits: Option<Bucket>,
+    pub logging: RouteLogging,
     pub needs_api_key: bool,
     /// What requests to connect must have.
     pub required: Vec<(Place, String)>,
@@ -65,10 +78,37 @@ pub(crate) struct SocketIntegration {
     pub timeout: Duration,
     pub templates: Templates,
     pub passthrough: String,
+    /// What becomes of the message before it is sent.
+    pub handling: Option<ContentHandling>,
     /// What `integration.request.header.x` and its like are set to.
     pub parameters: Vec<(String, String)>,
     pub response_selection: String,
-    pub responses: Vec<(Key, Templates)>,
+    pub responses: Vec<SocketResponse>,
+}
+
+/// How an integration's answer becomes the client's.
+pub(crate) struct SocketResponse {
+    pub key: Key,
+    pub templates: Templates,
+    /// What becomes of the answer first.
+    pub handling: Option<ContentHandling>,
+}
+
+/// Between texts in base64 and what they stand for: messages of clients are texts always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentHandling {
+    ToBinary,
+    ToText,
+}
+
+impl ContentHandling {
+    fn of(members: &Map<String, Value>) -> Option<Self> {
+        match text(members, "ContentHandlingStrategy") {
+            Some("CONVERT_TO_BINARY") => Some(Self::ToBinary),
+            Some("CONVERT_TO_TEXT") => Some(Self::ToText),
+            _ => None,
+        }
+    }
 }
 
 /// Templates by what a selection expression gives.
@@ -101,6 +141,9 @@ impl SocketStage {
             selection: text(&api.members, "RouteSelectionExpression").unwrap_or_default().to_owned(),
             key_selection: text(&api.members, "ApiKeySelectionExpression").unwrap_or_default().to_owned(),
             access_log: access_log(&live.scope, &stage.members),
+            logging: RouteLogging::of(&stage.members, ""),
+            execution_log: OnceLock::new(),
+            client_certificate: text(&stage.members, "ClientCertificateId").map(str::to_owned),
             routes: routes.collect(),
         }
     }
@@ -146,6 +189,7 @@ fn compile_route(stage: &Stage, deployment: &Deployment, route: &Route, key: Str
     SocketRoute {
         authorization,
         limits: Bucket::of(&stage.members, &key),
+        logging: RouteLogging::of(&stage.members, &key),
         needs_api_key: members.get("ApiKeyRequired") == Some(&Value::Bool(true)),
         required: required(members),
         models: Models::new(members, &deployment.models),
@@ -190,6 +234,7 @@ fn compile_integration(integration: &Integration, responses: &[&Child]) -> Resul
         method: text(members, "IntegrationMethod").map(str::to_owned),
         timeout: Duration::from_millis(timeout),
         templates: templates(members, "RequestTemplates")?,
+        handling: ContentHandling::of(members),
         passthrough: text(members, "PassthroughBehavior").unwrap_or("WHEN_NO_MATCH").to_owned(),
         parameters: parameters
             .filter_map(|(target, source)| Some((target.clone(), source.as_str()?.to_owned())))
@@ -199,10 +244,11 @@ fn compile_integration(integration: &Integration, responses: &[&Child]) -> Resul
     })
 }
 
-fn compile_response(response: &Child) -> Result<(Key, Templates), String> {
+fn compile_response(response: &Child) -> Result<SocketResponse, String> {
     let key = text(&response.members, "IntegrationResponseKey").unwrap_or("$default");
     let key = if key == "$default" { Key::Default } else { Key::Pattern(pattern(key)?) };
-    Ok((key, templates(&response.members, "ResponseTemplates")?))
+    let templates = templates(&response.members, "ResponseTemplates")?;
+    Ok(SocketResponse { key, templates, handling: ContentHandling::of(&response.members) })
 }
 
 /// `/4\d\d/`, which must match the whole text.

@@ -17,6 +17,7 @@ use super::{
     compiled::{Authorization, SocketRoute, SocketStage},
     connection::{Opened, new_id},
     event::{self, About, Event},
+    execution_log::ExecutionLog,
     integration::Call,
     session::Session,
 };
@@ -134,10 +135,35 @@ pub(crate) async fn open(
     Opening::Accepted(response, Session::new(state, connection_id, opened))
 }
 
+/// What a refusal tells the client; none where it is not the gateway's own.
+fn message(refusal: &Response<Body>) -> Option<String> {
+    let Body::Bytes(body) = refusal.body() else { return None };
+    let body: Option<Value> = serde_json::from_slice(body).ok();
+    Some(body.and_then(|body| Some(body.get("message")?.as_str()?.to_owned())).unwrap_or_default())
+}
+
 impl Attempt<'_> {
     /// Asks everybody who may refuse; what the authorizer said, if there is one.
     async fn admit(&self) -> Result<Option<Map<String, Value>>, Response<Body>> {
-        let Some(route) = self.stage.route("$connect") else { return Ok(None) };
+        let route = self.stage.route("$connect");
+        let (about, event) = (self.about(None), Event::Connect(self.request));
+        let log = ExecutionLog::begin(self.state, self.stage, route.as_deref(), &about, &event);
+        let admitted = match route {
+            None => Ok(None),
+            Some(route) => self.admit_by(&route, &log).await,
+        };
+        match &admitted {
+            Ok(_) => log.end(&event, None),
+            Err(refusal) => log.refused(&message(refusal).unwrap_or_default()),
+        }
+        admitted
+    }
+
+    async fn admit_by(
+        &self,
+        route: &SocketRoute,
+        log: &ExecutionLog<'_>,
+    ) -> Result<Option<Map<String, Value>>, Response<Body>> {
         if route.limits.as_ref().is_some_and(|limits| !limits.take(self.request.at)) {
             return Err(plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None));
         }
@@ -155,17 +181,17 @@ impl Attempt<'_> {
             Authorization::Custom(Err(reason)) => return Err(self.internal(reason, 500)),
         };
         let key = admission::api_key(self.stage, self.request, authorizer.as_ref());
-        admission::meter(self.state, self.stage, &self.live.id, &route, key.as_deref(), self.request.at)
+        admission::meter(self.state, self.stage, &self.live.id, route, key.as_deref(), self.request.at)
             .map_err(|refused| {
                 let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN);
                 plain(status, refused.message, Some(refused.error_type))
             })?;
-        let missing = admission::missing(&route, self.request);
+        let missing = admission::missing(route, self.request);
         if !missing.is_empty() {
             let message = format!("Missing required request parameters: [{}]", missing.join(", "));
             return Err(plain(StatusCode::BAD_REQUEST, &message, Some("BadRequestException")));
         }
-        self.connect(&route, authorizer.as_ref()).await?;
+        self.connect(route, authorizer.as_ref(), log).await?;
         Ok(authorizer)
     }
 
@@ -176,10 +202,8 @@ impl Attempt<'_> {
         let (status, authorizer, message) = match admitted {
             Ok(authorizer) => (200, authorizer.clone().map(Value::Object), None),
             Err(refusal) => {
-                let Body::Bytes(body) = refusal.body() else { return };
-                let body: Option<Value> = serde_json::from_slice(body).ok();
-                let message = body.and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
-                (refusal.status().as_u16(), None, Some(message.unwrap_or_default()))
+                let Some(message) = message(refusal) else { return };
+                (refusal.status().as_u16(), None, Some(message))
             }
         };
         let about = self.about(authorizer.as_ref());
@@ -243,6 +267,7 @@ impl Attempt<'_> {
         &self,
         route: &SocketRoute,
         authorizer: Option<&Map<String, Value>>,
+        log: &ExecutionLog<'_>,
     ) -> Result<(), Response<Body>> {
         let authorizer = authorizer.map(|context| Value::Object(context.clone()));
         let about = self.about(authorizer.as_ref());
@@ -254,6 +279,7 @@ impl Attempt<'_> {
             about: &about,
             event: &event,
             trace_id: &self.request.trace_id,
+            log,
         };
         match call.run().await {
             Ok(outcome) if (200..300).contains(&outcome.status) => Ok(()),

@@ -7,13 +7,16 @@ use runtime::Invocation;
 use serde_json::{Map, Value};
 
 use super::{
-    compiled::{Key, SocketIntegration, SocketRoute, SocketStage, Templates},
+    compiled::{
+        ContentHandling, Key, SocketIntegration, SocketResponse, SocketRoute, SocketStage, Templates,
+    },
     event::{self, About, Event},
+    execution_log::ExecutionLog,
     selection::{self, View},
 };
 use crate::{
     State,
-    integrate::{call_context, http_endpoint, service},
+    integrate::{call_context, http_client, http_endpoint, service},
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
         compiled::{Kind, ServiceCall},
@@ -29,6 +32,7 @@ pub(super) struct Call<'a> {
     pub about: &'a About<'a>,
     pub event: &'a Event<'a>,
     pub trace_id: &'a str,
+    pub log: &'a ExecutionLog<'a>,
 }
 
 /// What an integration answered.
@@ -54,13 +58,41 @@ fn malformed(reason: impl Into<String>) -> Failure {
     Failure { status: 502, reason: reason.into() }
 }
 
+/// A payload as its handling makes it.
+fn handled(handling: Option<ContentHandling>, body: Bytes) -> Result<Bytes, Failure> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    match handling {
+        None => Ok(body),
+        Some(ContentHandling::ToText) => Ok(STANDARD.encode(body).into()),
+        Some(ContentHandling::ToBinary) => {
+            let decoded = STANDARD.decode(body.trim_ascii());
+            decoded.map(Bytes::from).map_err(|_| broken("the payload is no base64, so cannot become binary"))
+        }
+    }
+}
+
 impl Call<'_> {
     /// Calls the integration, for as long as it may take.
     pub async fn run(&self) -> Result<Outcome, Failure> {
-        let integration = self.route.integration.as_ref().map_err(broken)?;
-        tokio::time::timeout(integration.timeout, self.perform(integration)).await.unwrap_or_else(|_| {
-            Err(Failure { status: 504, reason: String::from("the integration timed out") })
-        })
+        let called = match &self.route.integration {
+            Err(reason) => Err(broken(reason)),
+            Ok(integration) => {
+                let performed = tokio::time::timeout(integration.timeout, self.perform(integration)).await;
+                performed.unwrap_or_else(|_| {
+                    Err(Failure { status: 504, reason: String::from("the integration timed out") })
+                })
+            }
+        };
+        if let Err(failure) = &called {
+            self.log.failed(failure.status, &failure.reason);
+        }
+        called
+    }
+
+    /// Milliseconds since a moment.
+    fn since(&self, started: runtime::Timestamp) -> u128 {
+        self.state.clock.now().since(started).as_millis()
     }
 
     async fn perform(&self, integration: &SocketIntegration) -> Result<Outcome, Failure> {
@@ -108,8 +140,14 @@ impl Call<'_> {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<(Bytes, bool), Failure> {
         let ctx = call_context(self.state, &self.stage.scope, self.trace_id);
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+        let region = &self.stage.scope.region;
+        let uri =
+            format!("https://lambda.{region}.amazonaws.com/2015-03-31/functions/{function}/invocations");
+        self.log.sending(&uri, &HeaderMap::new(), &payload);
+        let started = self.state.clock.now();
         let outcome = self.state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await;
         let outcome = outcome.map_err(|error| broken(format!("invoking {function} failed: {error}")))?;
+        self.log.received(outcome.status, self.since(started), &HeaderMap::new(), &outcome.payload);
         Ok((outcome.payload, outcome.function_error.is_some()))
     }
 
@@ -155,7 +193,10 @@ impl Call<'_> {
                 "WHEN_NO_TEMPLATES" if !integration.templates.by_key.is_empty() => {
                     Err(broken("no template takes the message"))
                 }
-                _ => Ok(Bytes::copy_from_slice(message.as_bytes())),
+                _ => {
+                    let to_binary = integration.handling.filter(|it| *it == ContentHandling::ToBinary);
+                    handled(to_binary, Bytes::copy_from_slice(message.as_bytes()))
+                }
             },
         }
     }
@@ -209,16 +250,17 @@ impl Call<'_> {
             variables: &self.stage.variables,
         };
         let selected = selection::evaluate(&integration.response_selection, &view);
-        let takes = |(key, _): &&(Key, Templates)| match (key, &selected) {
+        let takes = |response: &&SocketResponse| match (&response.key, &selected) {
             (Key::Pattern(pattern), Some(text)) => pattern.is_match(text).unwrap_or(false),
             _ => false,
         };
-        let default = || integration.responses.iter().find(|(key, _)| matches!(key, Key::Default));
+        let default = || integration.responses.iter().find(|it| matches!(it.key, Key::Default));
         let found = integration.responses.iter().find(takes).or_else(default);
-        let Some((_, templates)) = found else {
+        let Some(response) = found else {
             return Err(broken("no integration response takes the answer"));
         };
-        match self.template(templates, parsed.as_ref(), Some(status)) {
+        let body = handled(response.handling, body)?;
+        match self.template(&response.templates, parsed.as_ref(), Some(status)) {
             Some(template) => self.render(template, &String::from_utf8_lossy(&body)),
             None => Ok(body),
         }
@@ -238,9 +280,16 @@ impl Call<'_> {
         };
         let sent = self.sent(integration, interpolate(path, variables))?;
         let scope = runtime::Scope::new(&self.stage.scope.account, region);
+        self.log.sending(
+            &format!("https://{name}.{region}.amazonaws.com{}", sent.uri),
+            &sent.headers,
+            &sent.body,
+        );
+        let started = self.state.clock.now();
         let called =
             service::perform(self.state, &scope, self.trace_id, name, action.as_deref(), &sent).await;
-        let (status, _, body) = called.map_err(|error| broken(error.reason.unwrap_or_default()))?;
+        let (status, head, body) = called.map_err(|error| broken(error.reason.unwrap_or_default()))?;
+        self.log.received(status, self.since(started), &head, &body);
         Ok((status, body))
     }
 
@@ -255,9 +304,13 @@ impl Call<'_> {
                 }
             }
         }
-        let answer =
-            http_endpoint::send(&self.state.outbound, sent.method, &sent.uri, sent.headers, sent.body).await;
-        let (status, _, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
+        self.log.sending(&sent.uri, &sent.headers, &sent.body);
+        let started = self.state.clock.now();
+        let certificate = self.stage.client_certificate.as_deref();
+        let client = http_client(self.state, &self.stage.scope, certificate).map_err(broken)?;
+        let answer = http_endpoint::send(&client, sent.method, &sent.uri, sent.headers, sent.body).await;
+        let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
+        self.log.received(status.as_u16(), self.since(started), &head, &body);
         Ok((status.as_u16(), body))
     }
 

@@ -11,6 +11,7 @@ use super::{
     compiled::{SocketRoute, SocketStage},
     connection::{Connection, new_id},
     event::{self, About, Event},
+    execution_log::ExecutionLog,
     integration::Call,
     selection::{self, View},
 };
@@ -30,7 +31,8 @@ pub(super) async fn take(state: &State, connection: &Connection, body: &str) {
     let route = find(&stage, &about, &event, parsed.as_ref());
     let key = route.as_ref().map_or("$default", |route| &route.key);
     let about = About::connection(connection, key, &request_id, at);
-    let taken = Taken { state, connection, stage: &stage, about: &about, event: &event };
+    let log = ExecutionLog::begin(state, &stage, route.as_deref(), &about, &event);
+    let taken = Taken { state, connection, stage: &stage, about: &about, event: &event, log: &log };
     let (answer, came) = match route
         .as_deref()
         .ok_or(FORBIDDEN)
@@ -38,6 +40,7 @@ pub(super) async fn take(state: &State, connection: &Connection, body: &str) {
     {
         Ok(route) => taken.run(route).await,
         Err(Refused { status, message, .. }) => {
+            log.refused(message);
             let answer = error(message, connection, &request_id);
             (Some(answer), Came { status, error: Some(message), integration: None })
         }
@@ -56,6 +59,7 @@ struct Taken<'a> {
     stage: &'a SocketStage,
     about: &'a About<'a>,
     event: &'a Event<'a>,
+    log: &'a ExecutionLog<'a>,
 }
 
 impl Taken<'_> {
@@ -78,11 +82,13 @@ impl Taken<'_> {
             about: self.about,
             event: self.event,
             trace_id: &trace_id,
+            log: self.log,
         };
         let outcome = call.run().await;
         let latency = self.state.clock.now().since(self.about.at);
         match outcome {
             Ok(outcome) => {
+                self.log.end(self.event, Some(outcome.status));
                 let came = Came {
                     status: outcome.status,
                     error: None,
@@ -107,10 +113,15 @@ pub(super) async fn disconnected(state: &State, connection: &Connection, code: u
     let request_id = new_id();
     let about = About::connection(connection, "$disconnect", &request_id, state.clock.now());
     let event = Event::Disconnect { code, reason };
-    let came = match stage.route("$disconnect") {
-        None => Came { status: 200, error: None, integration: None },
+    let route = stage.route("$disconnect");
+    let log = ExecutionLog::begin(state, &stage, route.as_deref(), &about, &event);
+    let came = match route {
+        None => {
+            log.end(&event, None);
+            Came { status: 200, error: None, integration: None }
+        }
         Some(route) => {
-            let taken = Taken { state, connection, stage: &stage, about: &about, event: &event };
+            let taken = Taken { state, connection, stage: &stage, about: &about, event: &event, log: &log };
             taken.run(&route).await.1
         }
     };

@@ -8,6 +8,7 @@ pub(crate) mod admission;
 pub(crate) mod compiled;
 pub(crate) mod connection;
 mod event;
+mod execution_log;
 pub(crate) mod handshake;
 mod integration;
 mod message;

@@ -180,6 +180,106 @@ async fn tokens_are_checked_with_the_issuers_keys() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// A P-521 key, as a set of keys in a file, and what signs with it.
+fn p521_issuer(name: &str) -> (std::path::PathBuf, impl Fn(&Value) -> String) {
+    use p521::ecdsa::{Signature, SigningKey, VerifyingKey, signature::Signer as _};
+    let mut secret = [7_u8; 66];
+    secret[0] = 0;
+    let signing = SigningKey::from_slice(&secret).unwrap();
+    let point = VerifyingKey::from(&signing).to_encoded_point(false);
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let key =
+        json!({"kty": "EC", "crv": "P-521", "x": part(point.x().unwrap()), "y": part(point.y().unwrap())});
+    let path = std::env::temp_dir().join(format!("jwks-{}-{name}.json", std::process::id()));
+    std::fs::write(&path, json!({"keys": [key]}).to_string()).unwrap();
+    let sign = move |claims: &Value| {
+        let header = json!({"alg": "ES512"}).to_string();
+        let signed = format!("{}.{}", part(header.as_bytes()), part(claims.to_string().as_bytes()));
+        let signature: Signature = signing.sign(signed.as_bytes());
+        format!("{signed}.{}", part(&signature.to_bytes()))
+    };
+    (path, sign)
+}
+
+#[tokio::test]
+async fn what_jwt_authorizers_take_can_be_changed() {
+    let rig = Rig::new();
+    let (path, sign) = p521_issuer("patched");
+    let issuer = format!("file://{}", path.display());
+    let authorizer = json!({"name": "jwt", "type": "JWT", "jwtConfiguration": {
+        "issuers": [{"issuer": "https://elsewhere.test", "audiences": ["app"]}], "defaultAlgorithms": ["RS256"],
+    }});
+    let (api, id) = guarded(&rig, json!({}), Some(authorizer), json!({"authorizationType": "JWT"})).await;
+    let of = json!({"restApiId": api, "authorizerId": id});
+    let patched = |op: &str, path: &str, value: &str| {
+        let patch = json!({"op": op, "path": format!("/jwtConfiguration{path}"), "value": value});
+        with(&of, json!({"patchOperations": [patch]}))
+    };
+    let send = async |token: &str| {
+        rig.deploy(&api, "dev").await;
+        rig.send(&api, "GET /dev/orders", &[("authorization", &format!("Bearer {token}"))], "").await.status
+    };
+    let claims = json!({"iss": issuer, "aud": "app", "exp": rig.clock.now().millis() / 1000 + 60});
+    let token = sign(&claims);
+    assert_eq!(send(&token).await, 401);
+    rig.rest("UpdateAuthorizer", patched("add", "/defaultAlgorithms", "ES512")).await;
+    let one = json!({"issuer": issuer, "audiences": ["app"]}).to_string();
+    let shown = rig.rest("UpdateAuthorizer", patched("add", "/issuers", &one)).await;
+    assert_eq!(shown["jwtConfiguration"]["defaultAlgorithms"], json!(["RS256", "ES512"]));
+    assert_eq!(send(&token).await, 200);
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    assert_eq!(send(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode([1; 132]))).await, 401);
+
+    let audiences = format!("/issuers/{}/audiences", issuer.replace('/', "~1"));
+    rig.rest("UpdateAuthorizer", patched("replace", &audiences, "[\"other\"]")).await;
+    assert_eq!(send(&token).await, 401);
+    rig.rest("UpdateAuthorizer", patched("add", "/issuers/1/audiences", "app")).await;
+    assert_eq!(send(&token).await, 200);
+    let claim = json!({"claimName": "team", "format": "SINGLE_STRING", "required": true}).to_string();
+    rig.rest("UpdateAuthorizer", patched("add", "/issuers/1/additionalClaims", &claim)).await;
+    assert_eq!(send(&token).await, 401);
+    rig.rest("UpdateAuthorizer", patched("remove", "/issuers/1/additionalClaims", "team")).await;
+    let left = rig.rest("UpdateAuthorizer", patched("remove", "/issuers", "https://elsewhere.test")).await;
+    assert_eq!(left["jwtConfiguration"]["issuers"].as_array().unwrap().len(), 1);
+    assert_eq!(send(&token).await, 200);
+    for (op, path, value) in [
+        ("remove", "/issuers", issuer.as_str()),
+        ("add", "/defaultAlgorithms", "HS256"),
+        ("replace", "/issuers", "nothing"),
+        ("replace", "/issuers/0/jwksUri", "https://a.test"),
+        ("replace", "/issuers/9/audiences", "a"),
+        ("replace", "/colour", "red"),
+    ] {
+        assert_eq!(
+            rig.rest_refuses("UpdateAuthorizer", patched(op, path, value)).await.status,
+            400,
+            "{op} {path}"
+        );
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn an_authorizer_is_tried_with_more_context() {
+    let rig = Rig::new();
+    let authorizer = json!({
+        "name": "requests", "type": "REQUEST", "authorizerUri": lambda("authorizer"),
+        "identitySource": "context.identity.sourceIp, context.tenant.name",
+    });
+    let (api, id) = guarded(&rig, json!({}), Some(authorizer), json!({"authorizationType": "CUSTOM"})).await;
+    rig.answers("authorizer", says("Allow", "*"));
+    let asked = json!({"restApiId": api, "authorizerId": id});
+    assert_eq!(rig.rest("TestInvokeAuthorizer", asked.clone()).await["clientStatus"], 401);
+    let context = json!({"identity.sourceIp": "198.51.100.4", "tenant.name": "blue"});
+    let answer = rig.rest("TestInvokeAuthorizer", with(&asked, json!({"additionalContext": context}))).await;
+    assert_eq!((&answer["clientStatus"], &answer["principalId"]), (&json!(0), &json!("ann")));
+    let seen = &rig.last_event()["requestContext"];
+    assert_eq!(
+        (&seen["identity"]["sourceIp"], &seen["tenant"]["name"]),
+        (&json!("198.51.100.4"), &json!("blue"))
+    );
+}
+
 #[tokio::test]
 async fn a_resource_policy_looks_at_addresses() {
     let rig = Rig::new();

@@ -80,10 +80,6 @@ async fn what_cannot_be_a_domain_is_refused() {
     let elsewhere = json!({"certificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/1"});
     let error = rig.rest_refuses("CreateDomainName", with(&bare, elsewhere)).await;
     assert!(error.message.ends_with("Certificate must be in 'us-east-1'."), "{}", error.message);
-    let tls =
-        json!({"certificateArn": CERTIFICATE, "mutualTlsAuthentication": {"truststoreUri": "s3://b/k"}});
-    let error = rig.rest_refuses("CreateDomainName", with(&bare, tls)).await;
-    assert!(error.message.contains("mutualTlsAuthentication"), "{}", error.message);
     let policy = json!({"certificateArn": CERTIFICATE, "policy": "{\"Statement\": []}"});
     assert_eq!(rig.rest_refuses("CreateDomainName", with(&bare, policy)).await.status, 400);
     assert!(!rig.gateway.has_domain("a.example.com"));
@@ -383,4 +379,51 @@ async fn a_private_domain_needs_an_association_and_a_policy() {
     assert_eq!(rig.rest_refuses("CreateDomainNameAccessAssociation", elsewhere).await.status, 404);
     rig.rest("DeleteDomainName", of).await;
     assert!(!rig.gateway.has_domain("in.example.com"));
+}
+
+#[tokio::test]
+async fn a_management_policy_says_who_may_associate() {
+    let rig = Rig::new();
+    let given = json!({
+        "domainName": "in.example.com", "certificateArn": CERTIFICATE, "endpointConfiguration": {"types": ["PRIVATE"]},
+    });
+    let made = rig.rest("CreateDomainName", given).await;
+    let arn = text(&made, "domainNameArn");
+    let of = json!({"domainName": "in.example.com", "domainNameId": made["domainNameId"]});
+    let put = async |effect: &str, account: &str| {
+        let statement = json!({
+            "Effect": effect, "Principal": {"AWS": account}, "Action": "apigateway:CreateAccessAssociation",
+            "Resource": arn,
+        });
+        let policy = json!({"Statement": [statement]}).to_string();
+        let patches = json!([{"op": "replace", "path": "/managementPolicy", "value": policy}]);
+        rig.rest("UpdateDomainName", with(&of, json!({"patchOperations": patches}))).await
+    };
+    let associate = |endpoint: &str| json!({"accessAssociationSourceType": "VPCE", "accessAssociationSource": endpoint, "domainNameArn": arn});
+    const OTHER: &str = "222222222222";
+    let operation = "CreateDomainNameAccessAssociation";
+    let foreign = async |endpoint: &str| rig.rest_as(OTHER, operation, associate(endpoint)).await;
+    assert_eq!(foreign("vpce-1").await.unwrap_err().code, "AccessDeniedException");
+    let shown = put("Allow", OTHER).await;
+    assert!(text(&shown, "managementPolicy").contains("\\\"Allow\\\""), "{shown}");
+    let theirs = foreign("vpce-1").await.unwrap();
+    let association = text(&theirs, "domainNameAccessAssociationArn");
+    assert!(association.contains(OTHER), "{association}");
+    put("Deny", "000000000000").await;
+    let refused = rig.rest_refuses(operation, associate("vpce-2")).await;
+    assert_eq!((refused.status, refused.code.as_ref()), (403, "AccessDeniedException"));
+
+    let others = json!({"resourceOwner": "OTHER_ACCOUNTS"});
+    let listed = rig.rest("GetDomainNameAccessAssociations", others).await;
+    assert_eq!(listed["items"], json!([theirs]));
+    let named = json!({"domainNameAccessAssociationArn": association, "domainNameArn": arn});
+    let stranger = rig.rest_as("333333333333", "RejectDomainNameAccessAssociation", named.clone()).await;
+    assert_eq!(stranger.unwrap_err().status, 404);
+    rig.rest("RejectDomainNameAccessAssociation", named).await;
+    assert_eq!(rig.rest("GetDomainNameAccessAssociations", json!({})).await["items"], json!([]));
+
+    domain(&rig, "out.example.com").await;
+    let patches = json!([{"op": "replace", "path": "/managementPolicy", "value": "{\"Statement\": []}"}]);
+    let public = json!({"domainName": "out.example.com", "patchOperations": patches});
+    assert_eq!(rig.rest_refuses("UpdateDomainName", public).await.status, 400);
 }

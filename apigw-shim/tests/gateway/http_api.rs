@@ -291,3 +291,31 @@ async fn signed_requests_are_let_in_by_iam() {
     let rig = rig.verifying();
     assert_eq!(rig.send(&api, "GET /orders", &signed, "").await.status, 403);
 }
+
+#[tokio::test]
+async fn what_an_api_was_made_with_can_be_changed() {
+    let rig = Rig::new();
+    let function = |name: &str| format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+    let given = json!({
+        "Name": "quick", "ProtocolType": "HTTP", "Target": function("orders"), "RouteKey": "GET /a",
+        "CredentialsArn": "arn:aws:iam::000000000000:role/one",
+    });
+    let api = text(&rig.http("CreateApi", given).await, "ApiId");
+    let of = json!({"ApiId": api});
+    let integration = async || rig.http("GetIntegrations", of.clone()).await["Items"][0].clone();
+    assert_eq!(integration().await["CredentialsArn"], "arn:aws:iam::000000000000:role/one");
+    assert_eq!((rig.get(&api, "/a").await.status, rig.get(&api, "/b").await.status), (200, 404));
+    let change = json!({"Target": function("other"), "RouteKey": "GET /b", "CredentialsArn": "arn:aws:iam::000000000000:role/two"});
+    rig.http("UpdateApi", with(&of, change)).await;
+    assert_eq!((rig.get(&api, "/a").await.status, rig.get(&api, "/b").await.status), (404, 200));
+    assert!(rig.script.events.lock().unwrap().last().unwrap().0.ends_with(":other"));
+    assert_eq!(integration().await["CredentialsArn"], "arn:aws:iam::000000000000:role/two");
+    for wrong in [json!({"Target": "nowhere"}), json!({"RouteKey": "b"})] {
+        assert_eq!(rig.http_refuses("UpdateApi", with(&of, wrong.clone())).await.status, 400, "{wrong}");
+    }
+    rig.http("UpdateApi", with(&of, json!({"Target": "http://127.0.0.1:1/"}))).await;
+    assert_eq!(integration().await["IntegrationType"], "HTTP_PROXY");
+    let bare = rig.http("CreateApi", json!({"Name": "bare", "ProtocolType": "HTTP"})).await;
+    let change = json!({"ApiId": bare["ApiId"], "Target": function("orders")});
+    assert_eq!(rig.http_refuses("UpdateApi", change).await.status, 400);
+}

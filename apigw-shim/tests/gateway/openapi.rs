@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, lambda, text};
+use crate::rig::{Rig, lambda, text, with};
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
@@ -616,4 +616,54 @@ async fn what_sam_makes_is_taken() {
             assert_eq!(again["ApiId"], made["ApiId"], "{from}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_not_documented_is_listed() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let orders = rig.resource(&api, &root, "orders").await;
+    let of = json!({"restApiId": api, "resourceId": orders, "httpMethod": "GET"});
+    let method =
+        json!({"authorizationType": "NONE", "requestParameters": {"method.request.querystring.page": false}});
+    rig.rest("PutMethod", with(&of, method)).await;
+    rig.rest("PutIntegration", with(&of, json!({"type": "MOCK"}))).await;
+    let response = json!({"statusCode": "200", "responseParameters": {"method.response.header.etag": false}});
+    rig.rest("PutMethodResponse", with(&of, response)).await;
+    let list = async |more: Value| {
+        let asked = with(&json!({"restApiId": api, "locationStatus": "UNDOCUMENTED"}), more);
+        rig.rest("GetDocumentationParts", asked).await
+    };
+    let at_orders = list(json!({"path": "/orders"})).await;
+    let get = json!({"path": "/orders", "method": "GET"});
+    let expected = [
+        json!({"type": "RESOURCE", "path": "/orders"}),
+        with(&get, json!({"type": "METHOD"})),
+        with(&get, json!({"type": "QUERY_PARAMETER", "name": "page"})),
+        with(&get, json!({"type": "RESPONSE", "statusCode": "200"})),
+        with(&get, json!({"type": "RESPONSE_HEADER", "statusCode": "200", "name": "etag"})),
+    ];
+    let expected: Vec<Value> = expected.into_iter().map(|location| json!({"location": location})).collect();
+    assert_eq!(at_orders["items"], json!(expected));
+
+    let part = async |location: Value| {
+        let given = json!({"restApiId": api, "location": location, "properties": "{\"description\": \"d\"}"});
+        rig.rest("CreateDocumentationPart", given).await
+    };
+    part(json!({"type": "API"})).await;
+    // What is said of all methods below the root is said of this one too.
+    part(json!({"type": "METHOD", "path": "/", "method": "*"})).await;
+    let kinds = async |more: Value| -> Vec<String> {
+        let all = list(more).await;
+        all["items"].as_array().unwrap().iter().map(|item| text(&item["location"], "type")).collect()
+    };
+    let left = kinds(json!({})).await;
+    assert!(!left.iter().any(|kind| kind == "API" || kind == "METHOD"), "{left:?}");
+    assert_eq!(kinds(json!({"nameQuery": "pag"})).await, ["QUERY_PARAMETER"]);
+    let first = list(json!({"limit": 2})).await;
+    let rest = kinds(json!({"limit": 500, "position": first["position"]})).await;
+    assert_eq!(rest.len() + 2, left.len());
+    let documented =
+        rig.rest("GetDocumentationParts", json!({"restApiId": api, "locationStatus": "DOCUMENTED"})).await;
+    assert_eq!(documented["items"].as_array().unwrap().len(), 2);
 }

@@ -37,6 +37,14 @@ async fn a_portal_is_published_and_disabled() {
     assert!(made["EndpointConfiguration"]["PortalDefaultDomainName"].is_string());
     let of = json!({"PortalId": made["PortalId"]});
     assert_eq!(rig.http_refuses("DisablePortal", of.clone()).await.code, "ConflictException");
+    assert!(rig.http("GetPortal", of.clone()).await.get("Preview").is_none());
+    rig.http("PreviewPortal", of.clone()).await;
+    let seen = rig.http("GetPortal", of.clone()).await;
+    assert_eq!(
+        (&seen["Preview"]["PreviewStatus"], &seen["PublishStatus"]),
+        (&json!("PREVIEW_READY"), &json!("DISABLED"))
+    );
+    assert!(text(&seen["Preview"], "PreviewUrl").starts_with("https://"));
     rig.http("PublishPortal", with(&of, json!({"Description": "first"}))).await;
     let error = rig.http_refuses("DeletePortal", of.clone()).await;
     assert_eq!(error.code, "ConflictException");
@@ -80,9 +88,7 @@ async fn what_is_no_portal_is_refused() {
     let monitored = with(&portal(&[]), json!({"RumAppMonitorName": "m"}));
     assert!(rig.http_refuses("CreatePortal", monitored).await.message.contains("RumAppMonitorName"));
     assert_eq!(rig.http("ListPortals", json!({})).await["Items"], json!([]));
-    assert!(
-        rig.http_refuses("PreviewPortal", json!({"PortalId": "x"})).await.message.contains("PreviewPortal")
-    );
+    assert_eq!(rig.http_refuses("PreviewPortal", json!({"PortalId": "x"})).await.code, "NotFoundException");
 }
 
 #[tokio::test]

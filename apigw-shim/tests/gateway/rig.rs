@@ -8,6 +8,7 @@ use std::{
 use apigw_shim::{Addressed, ApiGateway, Options};
 use aws_wire::ServiceError;
 use http::{HeaderMap, Request};
+use proxy_events::Secured;
 use runtime::{
     Body, BoxFuture, CallContext, Clock, Event, FunctionInvoker, Input, Invocation, InvocationOutcome,
     LogSink, LogStream, Output, Scope, Service, ServiceRouter, Timestamp, VirtualClock,
@@ -80,7 +81,13 @@ impl ServiceRouter for Script {
             let events = self.stream.lock().unwrap().take().unwrap();
             return Box::pin(async move { Ok(Output { body: Body::Events(events), ..Output::default() }) });
         }
-        Box::pin(async move { answer.map(Output::of) })
+        Box::pin(async move {
+            answer.map(|answer| match answer {
+                // A payload.
+                Value::String(text) => Output::empty().with_body(text),
+                members => Output::of(members),
+            })
+        })
     }
 }
 
@@ -243,6 +250,20 @@ impl Rig {
         Ok(String::from_utf8(text.to_vec()).unwrap())
     }
 
+    /// Calls an operation of REST APIs as another account.
+    pub async fn rest_as(
+        &self,
+        account: &str,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, ServiceError> {
+        let Value::Object(members) = members else { panic!("{operation} takes members") };
+        let ctx = CallContext::internal(Scope::new(account, "us-east-1"), "http://127.0.0.1:4566".into());
+        let input = Input { members, body: Body::Empty };
+        let output = self.gateway.rest_service().call(&ctx, operation, input).await?;
+        Ok(Value::Object(output.members))
+    }
+
     /// Calls an operation of REST APIs that is refused.
     pub async fn rest_refuses(&self, operation: &str, members: Value) -> ServiceError {
         self.try_call(&self.gateway.rest_service(), operation, members).await.unwrap_err()
@@ -286,11 +307,25 @@ impl Rig {
 
     /// Sends a request to a custom domain name, as the front door does.
     pub async fn send_to(&self, host: &str, line: &str, headers: &[(&str, &str)]) -> Answered {
+        self.send_over(None, host, line, headers).await
+    }
+
+    /// The same over a connection that is secured, or is not.
+    pub async fn send_over(
+        &self,
+        secured: Option<Secured>,
+        host: &str,
+        line: &str,
+        headers: &[(&str, &str)],
+    ) -> Answered {
         assert!(self.gateway.has_domain(host), "{host} is no custom domain name");
         let (method, path) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(path).header("host", host);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(secured) = secured {
+            request = request.extension(secured);
         }
         let (mut parts, body) = request.body(Body::Empty).unwrap().into_parts();
         let peer = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));

@@ -160,3 +160,47 @@ async fn vpc_links_are_kept_and_tagged() {
     let error = rig.rest_refuses("PutIntegration", with(&put, linked)).await;
     assert_eq!(&*error.code, "BadRequestException");
 }
+
+#[tokio::test]
+async fn access_logs_go_to_a_delivery_stream() {
+    let rig = Rig::new();
+    let (put, mut puts) = tokio::sync::mpsc::unbounded_channel();
+    rig.services_answer(move |service, operation, members| match (service, operation) {
+        ("firehose", "DescribeDeliveryStream")
+            if members["DeliveryStreamName"] == "amazon-apigateway-lines" =>
+        {
+            Ok(json!({}))
+        }
+        ("firehose", "DescribeDeliveryStream") => {
+            Err(aws_wire::ServiceError::bad_request("ResourceNotFoundException", "there is no such stream"))
+        }
+        ("firehose", "PutRecord") => {
+            put.send(members.clone()).unwrap();
+            Ok(json!({"RecordId": "1"}))
+        }
+        _ => Err(aws_wire::ServiceError::not_implemented("Tule does not emulate it")),
+    });
+    let (api, _) = deployed(&rig).await;
+    let arn = |name: &str| format!("arn:aws:firehose:us-east-1:000000000000:deliverystream/{name}");
+    let settings = |arn: String| {
+        let set = |name: &str, value: &str| json!({"op": "replace", "path": format!("/accessLogSettings/{name}"), "value": value});
+        let patches =
+            json!([set("destinationArn", &arn), set("format", "$context.httpMethod $context.status")]);
+        json!({"restApiId": api, "stageName": "dev", "patchOperations": patches})
+    };
+    for wrong in ["lines", "amazon-apigateway-none"] {
+        let refused = rig.rest_refuses("UpdateStage", settings(arn(wrong))).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(refused.message.starts_with("Invalid ARN specified in the request"), "{}", refused.message);
+    }
+    rig.rest("UpdateStage", settings(arn("amazon-apigateway-lines"))).await;
+    assert_eq!(rig.send(&api, "POST /dev", &[], "{}").await.status, 200);
+    let put = tokio::time::timeout(std::time::Duration::from_secs(20), puts.recv()).await.unwrap().unwrap();
+    let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "POST 200\n");
+    let expected = json!({"DeliveryStreamName": "amazon-apigateway-lines", "Record": {"Data": data}});
+    assert_eq!(put, expected);
+
+    rig.services_answer(|_, _, _| Err(aws_wire::ServiceError::not_implemented("delegate firehose")));
+    let refused = rig.rest_refuses("UpdateStage", settings(arn("amazon-apigateway-lines"))).await;
+    assert_eq!((refused.status, &*refused.message), (501, "delegate firehose"));
+}

@@ -570,3 +570,173 @@ async fn connections_and_messages_are_logged() {
         ["CONNECT $connect 200 - -", "MESSAGE join 200 200 -", "MESSAGE $default 403 - Forbidden"]
     );
 }
+
+/// The lines of the execution log, without the ids of their requests, once there is one like `last`.
+async fn execution_log(rig: &Rig, api: &str, last: &str) -> Vec<String> {
+    let group = format!("/aws/apigateway/{api}/dev");
+    let lines = async {
+        loop {
+            let lines: Vec<String> = {
+                let all = rig.script.lines.lock().unwrap();
+                let own = all.iter().filter(|(name, _)| *name == group);
+                own.map(|(_, line)| line.split_once(") ").unwrap().1.to_owned()).collect()
+            };
+            if lines.iter().any(|line| line.starts_with(last)) {
+                return lines;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), lines).await.unwrap()
+}
+
+#[tokio::test]
+async fn execution_logs_say_what_happens_to_messages() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let function = lambda(&rig, &api).await;
+    answering(&rig, &api, "join", &function).await;
+    let stage = json!({"ApiId": api, "StageName": "dev"});
+    let settings = json!({
+        "DefaultRouteSettings": {"LoggingLevel": "INFO"},
+        "RouteSettings": {"join": {"LoggingLevel": "INFO", "DataTraceEnabled": true}},
+    });
+    let shown = rig.http("UpdateStage", with(&stage, settings.clone())).await;
+    assert_eq!(shown["RouteSettings"], settings["RouteSettings"]);
+    let mut client = connect(&rig, &api).await;
+    client.send(Message::text(r#"{"action": "join"}"#)).await.unwrap();
+    assert_eq!(next(&mut client).await.to_text().unwrap(), "from the function");
+    client.close(None).await.unwrap();
+    let lines = execution_log(&rig, &api, "Client [Connection Id: ").await;
+    let connected = &lines[..5];
+    assert!(connected[0].starts_with("Extended Request Id: "), "{connected:?}");
+    assert!(connected[1].starts_with("Starting execution for request: "), "{connected:?}");
+    assert_eq!(connected[2], "WebSocket Request Route: [$connect]");
+    let who =
+        format!("Client [UserAgent: tests, SourceIp: 203.0.113.9] is connecting to WebSocket API [{api}].");
+    assert_eq!(connected[3], who);
+    assert!(connected[4].ends_with(&format!("] connected to API [{api}] successfully.")), "{connected:?}");
+    let ended = format!("disconnected from API [{api}]. Close reason: [1005: ");
+    let lines = loop {
+        let lines = execution_log(&rig, &api, "Message from client [").await;
+        if lines.iter().any(|line| line.contains(&ended)) {
+            break lines;
+        }
+        tokio::task::yield_now().await;
+    };
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    for text in [
+        "received message from client [Connection Id: ",
+        "Endpoint request body after transformations: {",
+        "Sending request to https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/",
+        "Received response. Status: 200, Integration latency: ",
+        "Endpoint response body before transformations: {\"statusCode\":200",
+        "sent to API [",
+    ] {
+        assert!(has(text), "{text}: {lines:#?}");
+    }
+
+    let quiet = json!({"DefaultRouteSettings": {"LoggingLevel": "ERROR"}});
+    rig.http("UpdateStage", with(&stage, quiet)).await;
+    rig.script.lines.lock().unwrap().clear();
+    let mut client = connect(&rig, &api).await;
+    client.send(Message::text(r#"{"action": "nowhere"}"#)).await.unwrap();
+    assert_eq!(next_json(&mut client).await["message"], "Forbidden");
+    assert_eq!(execution_log(&rig, &api, "Execution failed").await, ["Execution failed: Forbidden"]);
+    let wrong = with(&stage, json!({"DefaultRouteSettings": {"LoggingLevel": "LOUD"}}));
+    assert_eq!(rig.http_refuses("UpdateStage", wrong).await.status, 400);
+}
+
+#[tokio::test]
+async fn route_responses_name_models() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let mock = integration(&rig, &api, json!({"IntegrationType": "MOCK"})).await;
+    let id = route(&rig, &api, "join", &mock).await;
+    let of = json!({"ApiId": api, "RouteId": id});
+    let given = json!({"RouteResponseKey": "$default", "ResponseModels": {"$default": "joined"}});
+    let refused = rig.http_refuses("CreateRouteResponse", with(&of, given.clone())).await;
+    assert_eq!(refused.message, "Invalid model name specified: joined");
+    let model = json!({"ApiId": api, "Name": "joined", "ContentType": "application/json", "Schema": "{}"});
+    rig.http("CreateModel", model).await;
+    let made = rig.http("CreateRouteResponse", with(&of, given)).await;
+    assert_eq!(made["ResponseModels"], json!({"$default": "joined"}));
+}
+
+#[tokio::test]
+async fn payloads_become_binary_and_text() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let converting = json!({
+        "IntegrationType": "AWS", "IntegrationUri": crate::rig::lambda("chat"), "IntegrationMethod": "POST",
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+    });
+    let function = integration(&rig, &api, converting).await;
+    answering(&rig, &api, "$default", &function).await;
+    let response = json!({
+        "ApiId": api, "IntegrationId": function, "IntegrationResponseKey": "$default",
+        "ContentHandlingStrategy": "CONVERT_TO_TEXT",
+    });
+    let made = rig.http("CreateIntegrationResponse", response).await;
+    assert_eq!(made["ContentHandlingStrategy"], "CONVERT_TO_TEXT");
+    rig.function_returns(json!({"seen": true}));
+    let mut client = connect(&rig, &api).await;
+    client.send(Message::text(STANDARD.encode(r#"{"picture": 1}"#))).await.unwrap();
+    assert_eq!(next(&mut client).await.to_text().unwrap(), STANDARD.encode(r#"{"seen":true}"#));
+    assert_eq!(rig.last_event(), json!({"picture": 1}));
+    client.send(Message::text("no base64!")).await.unwrap();
+    assert_eq!(next_json(&mut client).await["message"], "Internal server error");
+}
+
+#[tokio::test]
+async fn stages_name_client_certificates() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let stage = json!({"ApiId": api, "StageName": "dev"});
+    let with_id = |id: &Value| with(&stage, json!({"ClientCertificateId": id}));
+    let refused = rig.http_refuses("UpdateStage", with_id(&json!("none"))).await;
+    assert_eq!(refused.message, "Invalid Client Certificate identifier specified");
+    let certificate = rig.rest("GenerateClientCertificate", json!({})).await["clientCertificateId"].clone();
+    assert_eq!(rig.http("UpdateStage", with_id(&certificate)).await["ClientCertificateId"], certificate);
+    let delete = json!({"clientCertificateId": certificate});
+    assert_eq!(rig.rest_refuses("DeleteClientCertificate", delete.clone()).await.status, 400);
+    let without = rig.http("UpdateStage", with_id(&json!(""))).await;
+    assert!(without.get("ClientCertificateId").is_none(), "{without}");
+    rig.rest("DeleteClientCertificate", delete).await;
+    let http = rig.http("CreateApi", json!({"Name": "h", "ProtocolType": "HTTP"})).await;
+    let stage = json!({"ApiId": http["ApiId"], "StageName": "dev", "ClientCertificateId": "a"});
+    let refused = rig.http_refuses("CreateStage", stage).await;
+    assert_eq!(refused.message, "ClientCertificateId is supported for WEBSOCKET APIs only");
+}
+
+#[tokio::test]
+async fn vpc_links_are_those_of_rest_apis() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let nlb = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/a/1";
+    let link = text(&rig.rest("CreateVpcLink", json!({"name": "l", "targetArns": [nlb]})).await, "id");
+    let given = |more: Value| {
+        let plain = json!({
+            "ApiId": api, "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "POST",
+            "IntegrationUri": "http://127.0.0.1:1/",
+        });
+        with(&plain, more)
+    };
+    let linked = json!({"ConnectionType": "VPC_LINK", "ConnectionId": link});
+    let made = rig.http("CreateIntegration", given(linked.clone())).await;
+    assert_eq!((&made["ConnectionType"], &made["ConnectionId"]), (&json!("VPC_LINK"), &json!(link)));
+    for (wrong, status) in [
+        (json!({"ConnectionType": "VPC_LINK"}), 400),
+        (json!({"ConnectionId": link}), 400),
+        (json!({"ConnectionType": "VPC_LINK", "ConnectionId": "none"}), 404),
+        (with(&linked, json!({"IntegrationType": "MOCK"})), 400),
+    ] {
+        assert_eq!(
+            rig.http_refuses("CreateIntegration", given(wrong.clone())).await.status,
+            status,
+            "{wrong}"
+        );
+    }
+}

@@ -114,6 +114,7 @@ models!(
     "dynamodb",
     "dynamodbstreams",
     "events",
+    "firehose",
     "iam",
     "kinesis",
     "lambda",

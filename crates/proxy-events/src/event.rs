@@ -77,6 +77,9 @@ pub fn version_2(route: &Route<'_>, request: &Incoming) -> Bytes {
             "timeEpoch": request.at.millis(),
         },
     });
+    if let Some(certificate) = request.client_certificate() {
+        event["requestContext"]["authentication"] = json!({"clientCert": certificate});
+    }
     let (body, is_base64) = body(request);
     let cookies = cookies(request);
     let query = joined(request.query_pairs());

@@ -9,6 +9,7 @@ mod event;
 mod names;
 mod prelude;
 mod request;
+mod secured;
 
 pub use answer::{PayloadVersion, headers, read, status};
 pub use cors::Cors;
@@ -19,3 +20,4 @@ pub use request::{
     CustomDomain, Incoming, MOST_BODY, decode, encode_path, is_binary, is_framing, multi_values, path_values,
     random_id, single_values,
 };
+pub use secured::{ClientCertificate, Secured};

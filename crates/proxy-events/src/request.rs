@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::WrittenNames;
+use crate::{Secured, WrittenNames};
 
 /// The most that a request's body may have.
 pub const MOST_BODY: usize = 10 * 1024 * 1024;
@@ -44,6 +44,8 @@ pub struct Incoming {
     pub at: Timestamp,
     /// The custom domain name that led it here.
     pub custom_domain: Option<CustomDomain>,
+    /// How its connection is secured, where it came over TLS.
+    pub secured: Option<Secured>,
 }
 
 /// How a request to a custom domain name found its API: an extension of requests.
@@ -63,6 +65,7 @@ impl Incoming {
         let sent =
             parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let custom_domain = parts.extensions.get::<CustomDomain>().cloned();
+        let secured = parts.extensions.get::<Secured>().cloned();
         Self {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             method: parts.method,
@@ -77,6 +80,7 @@ impl Incoming {
             trace_id: sent.unwrap_or_else(|| trace_id(at)),
             at,
             custom_domain,
+            secured,
         }
     }
 
@@ -120,14 +124,20 @@ impl Incoming {
         };
         add("x-forwarded-for", self.peer.to_string());
         add("x-forwarded-port", self.port().to_owned());
-        add("x-forwarded-proto", String::from("http"));
+        add("x-forwarded-proto", String::from(if self.secured.is_some() { "https" } else { "http" }));
         pairs
     }
 
     fn port(&self) -> &str {
         let host = self.header("host").unwrap_or_default();
         let port = host.rsplit_once(':').map(|(_, port)| port);
-        port.filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or("80")
+        port.filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+            .unwrap_or(if self.secured.is_some() { "443" } else { "80" })
+    }
+
+    /// `clientCert` of events: the certificate that the client had to show.
+    pub fn client_certificate(&self) -> Option<Value> {
+        Some(self.secured.as_ref()?.client.as_ref()?.value())
     }
 
     /// Query parameters, decoded, in their order.

@@ -9,7 +9,7 @@ use super::say;
 use crate::{
     config::{Config, Flags},
     deploy::install,
-    startup::{self, FunctionSdks, Tule},
+    startup::{self, FunctionSdks, Https, Tule},
 };
 
 #[derive(Debug, Args)]
@@ -28,6 +28,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     }
     let tule = startup::start(&config, sdks.clone()).await?;
     println!("Tule {} at {}", env!("CARGO_PKG_VERSION"), tule.endpoint);
+    if let Some(https) = &tule.https {
+        println!("{}", https_line(https));
+    }
     let executor = tule.worlds.now().lambda.describe();
     println!("functions run in {executor}");
     if executor.starts_with("process") && (sdks.python.is_none() || sdks.node.is_none()) {
@@ -38,6 +41,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     println!("Ready.");
     wait_for_end(tule).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where HTTPS is served, and what clients are to trust.
+pub(crate) fn https_line(https: &Https) -> String {
+    let certificate = https.certificate.as_ref().map_or_else(
+        || "GET /_tule/tls/ca.pem over HTTP gives the certificate to trust".to_owned(),
+        |file| format!("the certificate to trust is {}", file.display()),
+    );
+    format!("{} ({certificate})", https.endpoint)
 }
 
 /// What Python functions are debugged with.

@@ -91,6 +91,9 @@ fn summary(tule: &Tule, config: &Config, deployed: &Deployed, style: Style) -> S
     );
     line(format!("{} {}", style.bold("Tule"), env!("CARGO_PKG_VERSION")));
     line(format!("  endpoint   {}", style.bold(&tule.endpoint)));
+    if let Some(https) = &tule.https {
+        line(format!("  https      {}", style.bold(&start::https_line(https))));
+    }
     line(format!("  functions  run in {}", tule.worlds.now().lambda.describe()));
     line(format!("  data       {data}"));
     for (service, endpoint) in tule.worlds.now().registry.delegates().names() {

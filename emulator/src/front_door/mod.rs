@@ -14,9 +14,10 @@ use std::{
     sync::Arc,
 };
 
-use apigw_shim::{Addressed, AskedUri, Opening};
+use apigw_shim::{Addressed, AskedUri, Opening, Truststore};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
+use proxy_events::Secured;
 use runtime::Body;
 
 use crate::startup::{World, Worlds};
@@ -96,6 +97,16 @@ impl FrontDoor {
         Ok(response)
     }
 
+    /// Whether anything is served under a host name, in small letters: certificates are made for no others.
+    pub(crate) fn answers_to(&self, name: &str) -> bool {
+        safety::is_allowed(name, &self.allowed) || is_deployed(&self.worlds.now(), name)
+    }
+
+    /// Whose certificates the clients of a custom domain name must show, if any.
+    pub(crate) fn truststore(&self, name: &str) -> Option<Arc<Truststore>> {
+        self.worlds.now().apis.truststore(name)
+    }
+
     /// Host first, then the destination, then (but for deployed APIs, which have their own rules) the origin.
     fn admit(
         &self,
@@ -108,19 +119,18 @@ impl FrontDoor {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Refusal { status, message: format!("the headers exceed {MOST_HEADER_BYTES} bytes") });
         }
-        let host = safety::host(parts, &self.allowed, |name| {
-            let api = name.split_once(".execute-api.").map_or("", |(id, _)| id);
-            let url = name.split_once(".lambda-url.").map_or("", |(id, _)| id);
-            world.apis.has_api(api.split_once("-vpce-").map_or(api, |(id, _)| id))
-                || world.lambda.has_url(url)
-                || world.apis.has_domain(name)
-        })?;
+        let host = safety::host(parts, &self.allowed, |name| is_deployed(world, name))?;
         let destination = classify::classify(parts, &host, |name| world.apis.has_domain(name));
         // The links to packages are given out to whoever may call GetFunction, and are signed.
         let closed =
             destination == Destination::Admin && !parts.uri.path().starts_with("/_tule/lambda/code/");
         if closed && caller == Caller::Function {
             let message = "functions have no access to Tule's own routes".to_owned();
+            return Err(Refusal { status: StatusCode::FORBIDDEN, message });
+        }
+        // Integrations are kept from these routes by their port, and have but the one.
+        if closed && parts.extensions.get::<Secured>().is_some() {
+            let message = "Tule's own routes are not served over HTTPS".to_owned();
             return Err(Refusal { status: StatusCode::FORBIDDEN, message });
         }
         let origin = match destination {
@@ -159,6 +169,7 @@ impl FrontDoor {
                 })
             }
             Destination::Api { id, stage, path_and_query } => {
+                forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 let asked = std::mem::replace(&mut parts.uri, uri);
                 if self.verify_signatures {
@@ -177,12 +188,29 @@ impl FrontDoor {
                 ask_api(world, addressed, parts, incoming, peer).await
             }
             Destination::FunctionUrl { id, path_and_query } => {
+                forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;
                 let request = Request::from_parts(parts, from_http(incoming, None));
                 world.lambda.serve_url(&id, request, peer).await.map(to_http)
             }
         }
+    }
+}
+
+/// Whether a name is an API's, a function URL's or a custom domain name.
+fn is_deployed(world: &World, name: &str) -> bool {
+    let api = name.split_once(".execute-api.").map_or("", |(id, _)| id);
+    let url = name.split_once(".lambda-url.").map_or("", |(id, _)| id);
+    world.apis.has_api(api.split_once("-vpce-").map_or(api, |(id, _)| id))
+        || world.lambda.has_url(url)
+        || world.apis.has_domain(name)
+}
+
+/// A certificate that a custom domain name has asked for is for that name's requests alone.
+fn forget_client(parts: &mut Parts) {
+    if let Some(secured) = parts.extensions.get_mut::<Secured>() {
+        secured.client = None;
     }
 }
 

@@ -81,7 +81,7 @@ fn host_name(text: &str) -> Option<String> {
     (!name.is_empty() && name.bytes().all(plain)).then(|| name.to_ascii_lowercase())
 }
 
-fn is_allowed(name: &str, allowed: &Allowed) -> bool {
+pub(crate) fn is_allowed(name: &str, allowed: &Allowed) -> bool {
     if is_local(name) || allowed.hosts.iter().any(|host| host.eq_ignore_ascii_case(name)) {
         return true;
     }

@@ -25,11 +25,11 @@ fn properties(part: &DocumentationPart) -> Option<Map<String, Value>> {
 
 /// Where a thing stands for which there may be documentation.
 #[derive(Clone, Copy)]
-struct Place<'p> {
-    path: &'p str,
+pub(crate) struct Place<'p> {
+    pub path: &'p str,
     /// `GET`.
-    method: &'p str,
-    status: Option<&'p str>,
+    pub method: &'p str,
+    pub status: Option<&'p str>,
 }
 
 /// Puts what the parts say into what they are about.
@@ -103,22 +103,26 @@ fn add(to: Option<&mut Map<String, Value>>, said: Map<String, Value>) {
     }
 }
 
-/// All that is said of something. What is said of a path holds for those below it, unless they say it themselves.
-fn said(parts: &[DocumentationPart], kind: &str, name: Option<&str>, here: Place<'_>) -> Map<String, Value> {
-    let applies = |location: &Location| {
-        let any = |own: &Option<String>, wanted: &str| {
-            own.as_deref().is_none_or(|own| own == "*" || own.eq_ignore_ascii_case(wanted))
-        };
-        let path = location.path.as_deref().unwrap_or("/").trim_end_matches('/');
-        let below = here.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        location.kind == kind
-            && below
-            && (kind != "RESOURCE" || location.path.as_deref().unwrap_or("/") == here.path)
-            && any(&location.method, here.method)
-            && here.status.is_none_or(|status| any(&location.status_code, status))
-            && location.name.as_deref() == name
+/// Whether what is said at a location is about something. What is said of a path holds for those below it, unless they
+/// say it themselves.
+pub(crate) fn applies(location: &Location, kind: &str, name: Option<&str>, here: Place<'_>) -> bool {
+    let any = |own: &Option<String>, wanted: &str| {
+        own.as_deref().is_none_or(|own| own == "*" || own.eq_ignore_ascii_case(wanted))
     };
-    let mut found: Vec<&DocumentationPart> = parts.iter().filter(|part| applies(&part.location)).collect();
+    let path = location.path.as_deref().unwrap_or("/").trim_end_matches('/');
+    let below = here.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    location.kind == kind
+        && below
+        && (kind != "RESOURCE" || location.path.as_deref().unwrap_or("/") == here.path)
+        && any(&location.method, here.method)
+        && here.status.is_none_or(|status| any(&location.status_code, status))
+        && location.name.as_deref() == name
+}
+
+/// All that is said of something.
+fn said(parts: &[DocumentationPart], kind: &str, name: Option<&str>, here: Place<'_>) -> Map<String, Value> {
+    let mut found: Vec<&DocumentationPart> =
+        parts.iter().filter(|part| applies(&part.location, kind, name, here)).collect();
     let exactness = |location: &Location| {
         let exact = |own: &Option<String>| own.as_deref().is_some_and(|own| own != "*");
         let path = location.path.as_deref().map_or(0, str::len);

@@ -2,7 +2,7 @@
 //!
 //! Source of what stands where: answers of GetExport recorded from AWS.
 
-mod documentation;
+pub(crate) mod documentation;
 mod integration;
 mod method;
 mod schema;
