@@ -86,7 +86,7 @@ impl Pool {
             return;
         }
         let place = self.host.place().await;
-        let started = Environment::start(&self, place, self.deployment.initialization(true)).await;
+        let started = Environment::start(&self, (place, None), self.deployment.initialization(true)).await;
         drop(turn);
         match started {
             Ok(environment) => self.admit(environment),
