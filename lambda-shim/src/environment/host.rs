@@ -116,6 +116,12 @@ impl Host {
             .map_err(|taken| most.saturating_sub(taken))
     }
 
+    /// How many more environments can be kept ready.
+    pub(super) fn room_to_provision(&self) -> usize {
+        let most = self.max_environments.saturating_sub(1);
+        most.saturating_sub(self.provisioned.load(Ordering::Acquire))
+    }
+
     pub(super) fn give_back_provisioned(&self, many: usize) {
         self.provisioned.fetch_sub(many, Ordering::AcqRel);
     }
