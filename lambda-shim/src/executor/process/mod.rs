@@ -278,7 +278,11 @@ impl ProcessExecutor {
 
 impl Executor for ProcessExecutor {
     fn describe(&self) -> String {
-        let lacks = if self.has_views { "" } else { ", without /var/task, /opt and a /tmp of their own" };
+        let lacks = match (self.has_views, self.processes().is_some()) {
+            (false, _) => ", without /var/task, /opt and a /tmp of their own",
+            (true, false) => ", without a namespace of processes",
+            (true, true) => "",
+        };
         format!("process ({}{lacks})", self.why)
     }
 
