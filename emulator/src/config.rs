@@ -72,9 +72,23 @@ pub(crate) struct Flags {
     /// How many execution environments of functions run at once on this machine (default: 256).
     #[arg(long, env = "TULE_MAX_ENVIRONMENTS", value_name = "N")]
     max_environments: Option<NonZeroUsize>,
+    /// The engine's network that functions' containers join (default: the engine's own default; `none` gives them none,
+    /// and Tule is reached all the same).
+    #[arg(long, env = "TULE_DOCKER_NETWORK", value_name = "NETWORK", value_parser = network)]
+    docker_network: Option<String>,
     /// Settings file (default: tule.toml, where there is one).
     #[arg(long, env = "TULE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+fn network(text: &str) -> Result<String, String> {
+    // Each container has the Runtime API at the same port of its own.
+    if text == "host" || text.starts_with("container:") {
+        return Err(
+            "functions' containers need network names of their own; make a network and name it".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn debugged(text: &str) -> Result<(String, DebugPort), String> {
@@ -118,6 +132,7 @@ struct File {
     mock_config: Option<PathBuf>,
     debug: Vec<String>,
     max_environments: Option<NonZeroUsize>,
+    docker_network: Option<String>,
     images: BTreeMap<String, String>,
 }
 
@@ -140,6 +155,8 @@ pub(crate) struct Config {
     pub(crate) debug: Vec<(String, DebugPort)>,
     /// How many environments run at once, where it is not the default.
     pub(crate) max_environments: Option<NonZeroUsize>,
+    /// The network of functions' containers, where it is not the default.
+    pub(crate) docker_network: Option<String>,
     /// Images by runtime, where they are not AWS's.
     pub(crate) images: BTreeMap<String, String>,
 }
@@ -180,6 +197,10 @@ impl Config {
                 flags => flags,
             },
             max_environments: flags.max_environments.or(file.max_environments),
+            docker_network: match (flags.docker_network, file.docker_network) {
+                (None, Some(given)) => Some(network(&given).map_err(|error| format!("{FILE}: {error}"))?),
+                (given, _) => given,
+            },
             images: file.images,
         })
     }

@@ -250,6 +250,7 @@ impl Setup {
         options.node_sdk.clone_from(&self.sdks.node);
         options.debugpy.clone_from(&self.sdks.debugpy);
         options.debug = self.config.debug.iter().cloned().collect();
+        options.network.clone_from(&self.config.docker_network);
         if let Some(most) = self.config.max_environments {
             options.max_environments = most.get();
         }

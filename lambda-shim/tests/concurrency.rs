@@ -10,9 +10,9 @@ use lambda_shim::ExecutorChoice;
 use runtime::{FunctionInvoker, Invocation};
 use serde_json::{Value, json};
 use store::Store;
-use support::{Lines, Rig, options, value};
+use support::{Lines, Rig, kill_processes_of, options, processes_of, value};
 
-const SOURCE: &str = "import os\nprint('begins', flush=True)\ndef handler(event, context):\n    return [os.getpid(), os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], context.function_version]\n";
+const SOURCE: &str = "import os\nprint('begins', flush=True)\ndef handler(event, context):\n    return [os.environ['AWS_LAMBDA_LOG_STREAM_NAME'], os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], context.function_version]\n";
 
 async fn published(rig: &Rig) {
     rig.create("f", "python3.11", &[("index.py", SOURCE)], json!({"Publish": true})).await;
@@ -49,8 +49,8 @@ async fn invoke(rig: &Rig, name: &str) -> Value {
     value(&rig.invoke(name, json!({})).await)
 }
 
-fn alive(pid: &Value) -> bool {
-    std::path::Path::new(&format!("/proc/{pid}/stat")).exists()
+fn alive(stream: &Value) -> bool {
+    !processes_of(stream.as_str().unwrap()).is_empty()
 }
 
 async fn until(holds: impl Fn() -> bool) {
@@ -85,7 +85,7 @@ async fn environments_are_ready_before_anybody_asks() {
     assert!(alive(&first[0]));
     assert_eq!(invoke(&rig, "f:1").await[1], "provisioned-concurrency", "the alias's version is provisioned");
     // One that is killed is made anew.
-    std::process::Command::new("kill").args(["-9", &first[0].to_string()]).status().unwrap();
+    kill_processes_of(first[0].as_str().unwrap());
     until(|| rig.lines.of("f").matches("begins\n").count() == 4).await;
     assert_eq!(provisioned(&rig, "live").await["Status"], "READY");
     // Fewer, then none.
@@ -240,7 +240,7 @@ async fn loops_end_after_sixteen_turns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_never_share_an_environment() {
     let rig = Rig::new(ExecutorChoice::Process).await;
-    let source = "import os\nseen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    print('seen', seen, flush=True)\n    return [os.getpid(), seen]\n";
+    let source = "import os\nseen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    print('seen', seen, flush=True)\n    return [os.environ['AWS_LAMBDA_LOG_STREAM_NAME'], seen]\n";
     let tenancy = json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}});
     rig.create("f", "python3.11", &[("index.py", source)], tenancy.clone()).await;
     assert_eq!(rig.settled("f").await["TenancyConfig"], tenancy["TenancyConfig"]);

@@ -7,8 +7,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use lambda_shim::ExecutorChoice;
-use serde_json::{Value, json};
-use support::{Rig, value};
+use serde_json::json;
+use support::{Rig, processes_of, value};
 
 /// A rig with a function of which each test sees that it goes on.
 async fn rig() -> Rig {
@@ -132,17 +132,19 @@ async fn who_ignores_the_end_is_ended() {
     let layer = rig.layer("stubborn", &[("extensions/agent", include_str!("support/extension.py"))]).await;
     let source = "import os, signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
         child = subprocess.Popen(['sleep', '300'], preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))\n\
-        def handler(event, context):\n    return [os.getpid(), child.pid]\n";
+        def handler(event, context):\n    return os.environ['AWS_LAMBDA_LOG_STREAM_NAME']\n";
     let extra = json!({"Layers": [layer], "Environment": {"Variables": {"MODE": "stays"}}});
     rig.create("stubborn", "python3.11", &[("index.py", source)], extra).await;
-    let pids = value(&rig.invoke("stubborn", json!({})).await);
+    let stream = value(&rig.invoke("stubborn", json!({})).await);
+    let stream = stream.as_str().unwrap();
+    assert_eq!(processes_of(stream).len(), 3, "runtime, child and extension");
     rig.settled("stubborn").await;
     rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "stubborn", "MemorySize": 256}))
         .await
         .unwrap();
     let began = Instant::now();
-    while pids.as_array().unwrap().iter().any(is_alive) {
-        assert!(began.elapsed() < Duration::from_secs(10), "{pids} live on");
+    while !processes_of(stream).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?} live on", processes_of(stream));
         tokio::task::yield_now().await;
     }
     goes_on(&rig).await;
@@ -151,9 +153,4 @@ async fn who_ignores_the_end_is_ended() {
     let began = Instant::now();
     rig.lambda.shutdown().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-}
-
-fn is_alive(pid: &Value) -> bool {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
-    !status.lines().any(|line| line.starts_with("State:") && line.contains('Z'))
 }

@@ -42,6 +42,11 @@ async fn asynchronous_handlers_share_a_process_and_lines_name_their_request() {
     assert_eq!(made["LoggingConfig"]["LogFormat"], "JSON");
     assert_eq!(active(&rig, "$LATEST.PUBLISHED").await["State"], "Active");
     assert_eq!(active(&rig, "$LATEST").await["State"], "ActiveNonInvocable");
+    assert_eq!(rig.lines.streams("f"), 3, "as many are ready as on AWS");
+    let one = json!({"FunctionName": "f", "Qualifier": "$LATEST.PUBLISHED", "FunctionScalingConfig":
+        {"MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 1}});
+    rig.call("PutFunctionScalingConfig", one).await.unwrap();
+    assert_eq!(active(&rig, "$LATEST.PUBLISHED").await["State"], "Active");
 
     let began = Instant::now();
     let all = futures::future::join_all([300, 301, 302].map(|wait| rig.invoke("f", json!(wait)))).await;
@@ -64,7 +69,7 @@ async fn asynchronous_handlers_share_a_process_and_lines_name_their_request() {
     assert_eq!(value(&late)["errorType"], "Sandbox.Timedout");
     assert!(value(&fine).is_u64() && fine.function_error.is_none(), "{fine:?}");
     assert_eq!(value(&rig.invoke("f", json!(0)).await), 6, "the same process");
-    assert_eq!(rig.lines.streams("f"), 1);
+    assert_eq!(rig.lines.streams("f"), 3, "nothing had to be started");
     rig.lambda.shutdown().await;
 }
 

@@ -11,7 +11,7 @@ use lambda_shim::ExecutorChoice;
 use runtime::{Clock, FunctionInvoker, Invocation, InvocationMode, Timestamp, VirtualClock};
 use serde_json::{Value, json};
 use store::Store;
-use support::{Lines, Rig, options, value, zip};
+use support::{Lines, Rig, WHO, kill_processes_of, options, processes_of, value, zip};
 
 async fn rig() -> Rig {
     Rig::new(ExecutorChoice::Process).await
@@ -226,18 +226,18 @@ async fn events_that_were_taken_survive_a_restart() {
 async fn idle_environments_end_and_dead_ones_are_replaced() {
     let rig =
         Rig::with(ExecutorChoice::Process, |options| options.idle_time = Duration::from_millis(200)).await;
-    rig.python("f", "import os\ndef handler(event, context):\n    return os.getpid()\n").await;
-    let pid = value(&rig.invoke("f", json!({})).await).as_i64().unwrap();
-    assert_eq!(value(&rig.invoke("f", json!({})).await), pid);
-    let alive = move || std::path::Path::new(&format!("/proc/{pid}/stat")).exists();
-    until(|| !alive()).await;
-    let second = value(&rig.invoke("f", json!({})).await).as_i64().unwrap();
-    assert_ne!(second, pid);
+    rig.python("f", &format!("import os\ndef handler(event, context):\n    return {WHO}\n")).await;
+    let who = async || value(&rig.invoke("f", json!({})).await);
+    let first = who().await.as_str().unwrap().to_owned();
+    assert_eq!(who().await, *first);
+    until(|| processes_of(&first).is_empty()).await;
+    let second = who().await.as_str().unwrap().to_owned();
+    assert_ne!(second, first);
     // One that is killed while it is idle is replaced; a request that it had been given already is answered at once.
-    std::process::Command::new("kill").args(["-9", &second.to_string()]).status().unwrap();
-    let third = value(&rig.invoke("f", json!({})).await);
-    assert!(third.is_i64() || third["errorType"] == "Runtime.ExitError", "{third}");
-    assert!(value(&rig.invoke("f", json!({})).await).is_i64());
+    kill_processes_of(&second);
+    let third = who().await;
+    assert!(third.is_string() || third["errorType"] == "Runtime.ExitError", "{third}");
+    assert!(who().await.is_string());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,7 +362,7 @@ async fn functions_die_with_tule() {
     const CHILD: &str = "TULE_TEST_CHILD";
     if let Some(file) = std::env::var_os(CHILD) {
         let rig = rig().await;
-        let source = "import os, time\ndef handler(event, context):\n    with open(event + '.part', 'w') as f:\n        f.write(str(os.getpid()))\n    \
+        let source = "import os, time\ndef handler(event, context):\n    with open(event + '.part', 'w') as f:\n        f.write(os.environ['AWS_LAMBDA_LOG_STREAM_NAME'])\n    \
             os.rename(event + '.part', event)\n    time.sleep(600)\n";
         rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 900})).await;
         rig.invoke("f", json!(file.to_str().unwrap())).await;
@@ -378,8 +378,8 @@ async fn functions_die_with_tule() {
         .spawn()
         .unwrap();
     until(|| file.exists()).await;
-    let pid = std::fs::read_to_string(&file).unwrap();
-    let alive = || std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let stream = std::fs::read_to_string(&file).unwrap();
+    let alive = || !processes_of(&stream).is_empty();
     assert!(alive());
     service.kill().unwrap();
     service.wait().unwrap();

@@ -34,7 +34,7 @@ pub fn root() -> PathBuf {
 }
 
 /// The binary under test: `TULE_BIN`, else beside the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("TULE_BIN") {
         return path.into();
     }
@@ -78,7 +78,8 @@ impl Tule {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// What a command starts that runs `tule start --port 0`.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("tule starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
         let mut said = String::new();

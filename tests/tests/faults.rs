@@ -275,6 +275,33 @@ fn floods_of_logs_pass_in_local_processes() {
     flood("process");
 }
 
+/// Resident memory, in MB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+#[test]
+fn what_many_functions_print_over_time_has_a_bound() {
+    const PRINTS: &str = "import sys\nline = 'x' * 199 + '\\n'\n\
+        def handler(event, context):\n    for _ in range(75):\n        sys.stdout.write(line * 1000)\n";
+    let tule = Tule::start(&["--executor", "process"]);
+    // Each prints 15 MB, which one stream keeps.
+    for round in 0..16 {
+        let name = format!("f{round}");
+        let made = create(&tule, &name, &of_file("index.py", PRINTS.as_bytes()));
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(tule.invoke(&name, &json!(null)), Ok(json!(null)));
+        tule.ask_lambda("DELETE", &format!("/2015-03-31/functions/{name}"), "");
+    }
+    let most = resident(tule.pid());
+    assert!(most < 200, "{most} MB are kept of 240 MB of logs");
+    // The newest are there.
+    let members = json!({ "logGroupName": "/aws/lambda/f15", "filterPattern": "REPORT" });
+    assert!(tule.json("logs", "Logs_20140328.FilterLogEvents", &members).body.contains("REPORT RequestId"));
+}
+
 #[test]
 fn evil_archives_are_refused_and_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,6 +33,8 @@ pub(crate) struct Host {
     provisioned: AtomicUsize,
     /// Few are started ahead at the same time: requests that wait come first.
     provisioning: Semaphore,
+    /// What an executor starts at the same time for requests that wait.
+    starts: Arc<Semaphore>,
     /// Starts that wait for a permit.
     starved: AtomicUsize,
     pools: Mutex<Vec<Weak<Pool>>>,
@@ -58,7 +60,9 @@ impl Host {
         max_environments: usize,
         idle_time: Duration,
     ) -> Arc<Self> {
+        let starts = executor.starts_at_once().clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
+            starts: Arc::new(Semaphore::new(starts)),
             executor,
             sink,
             clock,
@@ -112,6 +116,12 @@ impl Host {
             .map_err(|taken| most.saturating_sub(taken))
     }
 
+    /// How many more environments can be kept ready.
+    pub(super) fn room_to_provision(&self) -> usize {
+        let most = self.max_environments.saturating_sub(1);
+        most.saturating_sub(self.provisioned.load(Ordering::Acquire))
+    }
+
     pub(super) fn give_back_provisioned(&self, many: usize) {
         self.provisioned.fetch_sub(many, Ordering::AcqRel);
     }
@@ -119,6 +129,12 @@ impl Host {
     /// Waits until it may start one environment ahead.
     pub(super) async fn turn_to_provision(&self) -> SemaphorePermit<'_> {
         self.provisioning.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Waits until it may start one environment for a request.
+    pub(super) async fn turn_to_start(&self) -> OwnedSemaphorePermit {
+        let turn = Arc::clone(&self.starts).acquire_owned().await;
+        turn.expect("the semaphore is never closed")
     }
 
     /// Whether some start waits for an environment to end.

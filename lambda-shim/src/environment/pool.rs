@@ -19,9 +19,13 @@ use super::{
     start::{StartFailure, StartProblem},
 };
 
-/// How long a request waits for a warm environment before another one is started. A start takes tens of milliseconds
-/// at best, and most invocations are shorter than that.
+/// How long a request waits for a warm environment before another one is started, at least. A start takes tens of
+/// milliseconds at best, and most invocations are shorter than that.
 const PATIENCE: Duration = Duration::from_millis(8);
+/// Where starts take longer, requests wait longer: for this part of what the last start took, and no longer than
+/// [`PATIENCE_AT_THE_END`]. Containers of few, short invocations would be started one after the other otherwise, and take
+/// the machine from the one that could have served them all.
+const PART_OF_A_START: u32 = 8;
 /// The same for one whose function has answered and whose runtime is about to ask for more.
 const PATIENCE_AT_THE_END: Duration = Duration::from_millis(100);
 
@@ -40,10 +44,17 @@ pub(crate) struct Pool {
     state: Mutex<State>,
 }
 
+/// A request that waits for an environment.
+struct Waiting {
+    place: oneshot::Sender<Granted>,
+    /// Until when it waits for a warm one.
+    until: Instant,
+}
+
 #[derive(Default)]
 struct State {
     idle: Vec<Arc<Environment>>,
-    waiting: VecDeque<oneshot::Sender<Granted>>,
+    waiting: VecDeque<Waiting>,
     /// All that were started, to look after those that neither work nor are free.
     started: Vec<Weak<Environment>>,
     /// Those that work on several requests at once, which nobody else may keep while parts of their runtimes have
@@ -51,8 +62,12 @@ struct State {
     shared: Vec<Arc<Environment>>,
     /// Environments started and not ended, at work and idle.
     alive: usize,
-    /// Starts under way.
+    /// Starts under way, those that wait for their turn among them.
     starting: usize,
+    /// Those that have had their turn.
+    launching: usize,
+    /// What the last start took, from its turn on.
+    last_start: Duration,
     /// Nothing is kept warm any more: there is a newer deployment, or the function is gone.
     retired: bool,
     provisioned: Provisioned,
@@ -76,6 +91,21 @@ impl State {
     fn take_idle(&mut self) -> Option<Arc<Environment>> {
         let provisioned = self.idle.iter().rposition(|idle| idle.is_provisioned());
         provisioned.map(|at| self.idle.remove(at)).or_else(|| self.idle.pop())
+    }
+
+    /// How long a request that comes now waits for a warm environment; `None` where there is none to wait for.
+    fn patience(&self, finishing: usize) -> Option<Duration> {
+        if self.waiting.len() < finishing {
+            return Some(PATIENCE_AT_THE_END);
+        }
+        let usual = (self.last_start / PART_OF_A_START).clamp(PATIENCE, PATIENCE_AT_THE_END);
+        (self.alive > self.starting).then_some(usual)
+    }
+
+    /// How many requests have waited long enough for a warm environment.
+    fn impatient(&self) -> usize {
+        let now = Instant::now();
+        self.waiting.iter().filter(|one| one.until <= now && !one.place.is_closed()).count()
     }
 
     fn note_start(&mut self, environment: &Arc<Environment>) {
@@ -117,13 +147,10 @@ impl Pool {
             if state.starting == 0 && state.alive >= self.most() {
                 return Err(StartFailure::without_start(StartProblem::Saturated));
             }
-            let (sender, receiver) = oneshot::channel();
-            state.waiting.push_back(sender);
-            let patience = if state.waiting.len() <= self.finishing.load(Ordering::Acquire) {
-                Some(PATIENCE_AT_THE_END)
-            } else {
-                (state.alive > state.starting).then_some(PATIENCE)
-            };
+            let (place, receiver) = oneshot::channel();
+            let patience = state.patience(self.finishing.load(Ordering::Acquire));
+            let until = Instant::now() + patience.unwrap_or_default();
+            state.waiting.push_back(Waiting { place, until });
             (receiver, patience)
         };
         if let Some(patience) = patience
@@ -140,7 +167,7 @@ impl Pool {
         let mut environment = environment;
         let mut state = self.lock();
         while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(Ok(environment)) {
+            match waiting.place.send(Ok(environment)) {
                 Ok(()) => return,
                 // Who waited has gone away; the next one gets it.
                 Err(Ok(back)) => environment = back,
@@ -192,7 +219,13 @@ impl Pool {
                 state.provisioned.started = state.provisioned.started.saturating_sub(1);
                 state.provisioned.ready = state.provisioned.ready.saturating_sub(1);
             }
-            state.alive == 0 && !state.waiting.is_empty()
+            let stranded = state.alive == 0 && !state.waiting.is_empty();
+            if stranded {
+                // There is nothing left to wait for.
+                let now = Instant::now();
+                state.waiting.iter_mut().for_each(|one| one.until = now);
+            }
+            stranded
         };
         if stranded {
             self.start_what_is_missing();
@@ -265,7 +298,7 @@ impl Pool {
         })
     }
 
-    /// Starts as many environments as there are requests that none is being started for.
+    /// Starts as many environments as there are requests that have waited and that none is being started for.
     fn start_what_is_missing(self: &Arc<Self>) {
         let missing = {
             let mut state = self.lock();
@@ -275,7 +308,7 @@ impl Pool {
                 let needed = (state.waiting.len() + under_way).div_ceil(self.deployment.at_once());
                 needed.min(self.most()).saturating_sub(state.alive)
             } else {
-                state.waiting.len().saturating_sub(state.starting)
+                state.impatient().saturating_sub(state.starting)
             };
             if self.deployment.debug.is_some() {
                 // A debugger looks at one environment.
@@ -291,16 +324,33 @@ impl Pool {
     }
 
     async fn start_one(self: Arc<Self>) {
+        let turn = self.host.turn_to_start().await;
+        {
+            let mut state = self.lock();
+            // Requests may have got a warm one meanwhile.
+            if self.deployment.concurrency.is_none() && state.impatient() <= state.launching {
+                state.starting -= 1;
+                state.alive = state.alive.saturating_sub(1);
+                return;
+            }
+            state.launching += 1;
+        }
         let place = self.host.place().await;
-        let started = Environment::start(&self, place, self.deployment.initialization(false)).await;
+        let began = Instant::now();
+        let initialization = self.deployment.initialization(false);
+        let started = Environment::start(&self, (place, Some(turn)), initialization).await;
         let failure = {
             let mut state = self.lock();
             state.starting -= 1;
+            state.launching -= 1;
+            state.last_start = began.elapsed();
             match started {
                 Ok(environment) => {
                     state.note_start(&environment);
                     drop(state);
                     self.release(environment);
+                    // It may have gone to a request that could have waited.
+                    self.start_what_is_missing();
                     return;
                 }
                 Err(failure) => {
@@ -311,7 +361,7 @@ impl Pool {
         };
         loop {
             let Some(waiting) = self.lock().waiting.pop_front() else { return };
-            if waiting.send(Err(failure.clone())).is_ok() {
+            if waiting.place.send(Err(failure.clone())).is_ok() {
                 break;
             }
         }
@@ -369,5 +419,40 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(state: &mut State, until: Instant) -> oneshot::Receiver<Granted> {
+        let (place, receiver) = oneshot::channel();
+        state.waiting.push_back(Waiting { place, until });
+        receiver
+    }
+
+    #[test]
+    fn requests_wait_longer_for_a_warm_environment_where_a_start_takes_longer() {
+        let millis = Duration::from_millis;
+        let mut state = State::default();
+        assert_eq!(state.patience(0), None, "there is nothing to wait for");
+        state.alive = 1;
+        for (start, patience) in [(0, 8), (60, 8), (400, 50), (9_000, 100)] {
+            state.last_start = millis(start);
+            assert_eq!(state.patience(0), Some(millis(patience)), "{start} ms");
+        }
+        assert_eq!(state.patience(1), Some(millis(100)), "one is about to be free");
+        state.starting = 1;
+        assert_eq!(state.patience(0), None, "what there is has not started");
+    }
+
+    #[test]
+    fn starts_are_for_requests_that_still_wait_and_have_waited() {
+        let (now, mut state) = (Instant::now(), State::default());
+        let _patient = waiting(&mut state, now + Duration::from_secs(60));
+        let _impatient = waiting(&mut state, now);
+        drop(waiting(&mut state, now));
+        assert_eq!(state.impatient(), 1);
     }
 }

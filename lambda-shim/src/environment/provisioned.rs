@@ -35,6 +35,14 @@ impl Pool {
         self.provision_what_is_missing();
     }
 
+    /// The same where nobody has said how many: fewer where this machine has no room for them, and one under a debugger,
+    /// which looks at one.
+    pub(crate) fn provision_about(self: &Arc<Self>, wanted: usize) {
+        let own = self.look_at_provisioned(|provisioned, _| provisioned.wanted);
+        let room = if self.deployment.debug.is_some() { 1 } else { self.host.room_to_provision() + own };
+        self.provision(wanted.min(room.max(1)));
+    }
+
     /// How far it is.
     pub(crate) fn provisioned(&self) -> Progress {
         self.look_at_provisioned(|provisioned, _| Progress {
@@ -86,7 +94,7 @@ impl Pool {
             return;
         }
         let place = self.host.place().await;
-        let started = Environment::start(&self, place, self.deployment.initialization(true)).await;
+        let started = Environment::start(&self, (place, None), self.deployment.initialization(true)).await;
         drop(turn);
         match started {
             Ok(environment) => self.admit(environment),

@@ -90,9 +90,11 @@ impl Environment {
     ///
     /// A start that fails, or takes longer than Lambda allows, is made once more as part of the invocation, within the
     /// function's timeout (AWS, "Understanding the Lambda execution environment lifecycle").
+    ///
+    /// It keeps its place for as long as it lives, and its turn until its processes are there.
     pub(crate) async fn start(
         pool: &Arc<Pool>,
-        place: OwnedSemaphorePermit,
+        (place, mut turn): (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
         initialization: Initialization,
     ) -> Result<Arc<Self>, StartFailure> {
         let stream = stream_name(pool);
@@ -105,12 +107,12 @@ impl Environment {
         let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
         let timeout = deployment.timeout;
         let mut began = Instant::now();
-        let mut started = attempt.make("init", deployment.start_limit(initialization)).await;
+        let mut started = attempt.make("init", deployment.start_limit(initialization), &mut turn).await;
         // There is no invocation that a start ahead of all could be part of.
         let failed = started.as_ref().err().is_some_and(|why| why.init_status().is_some());
         if failed && initialization == Initialization::OnDemand {
             began = Instant::now();
-            started = attempt.make("invoke", timeout).await;
+            started = attempt.make("invoke", timeout, &mut turn).await;
         }
         if let (Ok(started), true) = (&mut started, initialization == Initialization::SnapStart)
             && let Err(why) = attempt.restore(started).await
@@ -133,7 +135,7 @@ impl Environment {
         let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
         let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told: true };
-        let started = attempt.make("init", deployment.start_limit(initialization)).await?;
+        let started = attempt.make("init", deployment.start_limit(initialization), &mut None).await?;
         Self::abandon(started.session, started.running, &log.telemetry, Reason::Spindown).await;
         Ok(())
     }
@@ -155,7 +157,13 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn make(&self, phase: &str, limit: Duration) -> Result<Started, StartProblem> {
+    /// `turn` is over when the executor has done its part: what a function does at its start may take its time.
+    async fn make(
+        &self,
+        phase: &str,
+        limit: Duration,
+        turn: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Started, StartProblem> {
         let Self { pool, log, initialization, .. } = *self;
         let deployment = &pool.deployment;
         log.telemetry.begin();
@@ -181,6 +189,7 @@ impl Attempt<'_> {
         let executor = &pool.host.executor;
         executor.prepare(deployment).await.map_err(StartProblem::Executor)?;
         let running = executor.start(request).await.map_err(StartProblem::Executor)?;
+        drop(turn.take());
         let began = Instant::now();
         let result = come_up(start, &*running, limit).await;
         let duration = began.elapsed();

@@ -320,14 +320,19 @@ impl SystemLines<'_> {
     /// What an invocation took.
     pub(crate) fn report(&self, report: &Report<'_>) {
         let duration = millis(report.duration);
-        let (init, restore) = (report.init.map(millis), report.restore.map(millis));
+        // Instances are what is billed, and their memory is not an invocation's: AWS's interface emulator for managed
+        // instances reports nothing but the duration (`interop/events_api.go`, `ReportMetrics`).
+        let managed = self.deployment.concurrency.is_some();
+        let (init, restore) = (report.init.filter(|_| !managed).map(millis), report.restore.map(millis));
         let billed = (duration + init.unwrap_or_default() + restore.unwrap_or_default()).ceil();
         let (memory, used, id) = (self.deployment.memory, report.max_memory, report.request_id);
         let text = || {
-            let mut line = format!(
-                "REPORT RequestId: {id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
-                 {memory} MB\tMax Memory Used: {used} MB\t"
-            );
+            let mut line = format!("REPORT RequestId: {id}\tDuration: {duration:.2} ms\t");
+            if !managed {
+                line.push_str(&format!(
+                    "Billed Duration: {billed:.0} ms\tMemory Size: {memory} MB\tMax Memory Used: {used} MB\t"
+                ));
+            }
             if let Some(init) = init {
                 line.push_str(&format!("Init Duration: {init:.2} ms\t"));
             }
@@ -347,12 +352,12 @@ impl SystemLines<'_> {
         };
         let level = Level::of(report.ended == Ended::Success, Level::Info);
         self.emit("platform.report", level, text, || {
-            let mut metrics = json!({
-                "durationMs": rounded(duration),
-                "billedDurationMs": billed,
-                "memorySizeMB": memory,
-                "maxMemoryUsedMB": used,
-            });
+            let mut metrics = json!({ "durationMs": rounded(duration) });
+            if !managed {
+                metrics["billedDurationMs"] = json!(billed);
+                metrics["memorySizeMB"] = json!(memory);
+                metrics["maxMemoryUsedMB"] = json!(used);
+            }
             if let Some(init) = init {
                 metrics["initDurationMs"] = rounded(init);
             }

@@ -37,6 +37,11 @@ pub(crate) trait Executor: Send + Sync {
     /// Starts one environment.
     fn start<'a>(&'a self, start: StartRequest) -> BoxFuture<'a, Result<Box<dyn Running>, ExecutorError>>;
 
+    /// How many starts at the same time are sooner done than one after the other.
+    fn starts_at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Stops what is left and removes what was made; called once, at the end.
     fn shutdown(&self) -> BoxFuture<'_, ()>;
 }

@@ -18,7 +18,8 @@ type Members = Map<String, Value>;
 /// Settings that would have to act and do not yet. Each is refused by its name.
 const UNSUPPORTED: [&str; 1] = ["FileSystemConfigs"];
 
-/// The same of runtimes that are not AWS's: their images and machines are not to be had.
+/// The same of a customer's own runtimes, which another service keeps (`lambda-core`: CreateRuntime and the like), and of
+/// accelerators, which functions of images have on managed instances.
 const UNSUPPORTED_RUNTIMES: [&str; 2] = ["RuntimeConfig", "AcceleratorConfig"];
 
 /// What an environment's variables may measure together, as JSON.

@@ -72,8 +72,9 @@ fn by_version(function: &Function) -> BTreeMap<String, usize> {
     wanted
 }
 
-/// How many environments a version on managed instances has if nothing is said. AWS has three, one for each zone.
-const LEAST: u32 = 1;
+/// How many environments a version on managed instances has if nothing is said, as on AWS (`FunctionScalingConfig` in
+/// SAM's developer guide).
+const LEAST: u32 = 3;
 
 fn least(function: &Function, version: &str) -> usize {
     let scaling = function.scaling.get(version);
@@ -82,11 +83,16 @@ fn least(function: &Function, version: &str) -> usize {
     usize::try_from(least).unwrap_or(usize::MAX)
 }
 
+fn is_said(function: &Function, version: &str) -> bool {
+    function.scaling.get(version).is_some_and(|scaling| scaling.least.is_some())
+}
+
 /// Has a version on managed instances have as many environments as are asked for.
 pub(super) fn scale(pool: &Arc<Pool>, function: &Function, version: &str) {
     let most = function.scaling.get(version).and_then(|scaling| scaling.most);
     pool.limit(most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX));
-    pool.provision(least(function, version));
+    let least = least(function, version);
+    if is_said(function, version) { pool.provision(least) } else { pool.provision_about(least) }
 }
 
 fn shares(function: &Function, qualifier: &str, config: &ProvisionedConfig) -> Vec<(String, usize)> {

@@ -522,11 +522,12 @@ pub async fn managed_environments_work_on_several_requests(rig: &Rig) {
         let log = tail(outcome);
         assert!(log.lines().all(|line| line.contains(&id)), "lines of another request: {log}");
         assert!(log.contains("platform.report") && log.lines().count() >= 3, "{log}");
+        assert!(!log.contains("billedDurationMs"), "instances are billed, not invocations: {log}");
         ids.push(id);
     }
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), rig.lines.streams("m")), (8, 1), "one environment for all");
+    assert_eq!((ids.len(), rig.lines.streams("m")), (8, 3), "as many are ready as on AWS, and no more");
 }
 
 /// Runs every test of the contract with the executor that `rig` starts.

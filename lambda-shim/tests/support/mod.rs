@@ -242,3 +242,26 @@ pub fn zip(files: &[(&str, &str)]) -> Bytes {
     }
     zip.finish().unwrap().into_inner().into()
 }
+
+/// Python for what [`processes_of`] takes.
+pub const WHO: &str = "os.environ['AWS_LAMBDA_LOG_STREAM_NAME']";
+
+/// The processes of an environment by its log stream's name. What a function takes for its own number may be another here:
+/// it may be in a namespace.
+pub fn processes_of(stream: &str) -> Vec<u32> {
+    let wanted = format!("AWS_LAMBDA_LOG_STREAM_NAME={stream}");
+    let has_it = |pid: &u32| {
+        // Of a process that has ended there is nothing to read.
+        let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        variables.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(|process| process.file_name().to_str()?.parse().ok()).filter(has_it).collect()
+}
+
+/// Kills the processes of an environment.
+pub fn kill_processes_of(stream: &str) {
+    for pid in processes_of(stream) {
+        std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    }
+}

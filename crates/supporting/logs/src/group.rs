@@ -8,7 +8,7 @@ use std::{
 use runtime::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::stream::LogStream;
+use crate::{room::Room, stream::LogStream};
 
 /// What is stored of a group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,11 +29,12 @@ pub(crate) struct Group {
     pub(crate) name: Arc<str>,
     record: RwLock<GroupRecord>,
     streams: RwLock<BTreeMap<Arc<str>, Arc<LogStream>>>,
+    room: Room,
 }
 
 impl Group {
-    pub(crate) fn new(name: &str, record: GroupRecord) -> Self {
-        Self { name: name.into(), record: RwLock::new(record), streams: RwLock::default() }
+    pub(crate) fn new(name: &str, record: GroupRecord, room: Room) -> Self {
+        Self { name: name.into(), record: RwLock::new(record), streams: RwLock::default(), room }
     }
 
     pub(crate) fn record(&self) -> GroupRecord {
@@ -52,19 +53,33 @@ impl Group {
         self.streams().get(name).cloned()
     }
 
-    /// The stream of a name, made at `now` if there is none; whether it was made.
-    pub(crate) fn stream_or_new(&self, name: &str, now: Timestamp) -> (Arc<LogStream>, bool) {
+    /// The stream of a name, made at `now` if there is none; whether it was made. `lasts` is whether a new one stays
+    /// without events.
+    pub(crate) fn stream_or_new(&self, name: &str, now: Timestamp, lasts: bool) -> (Arc<LogStream>, bool) {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(stream) = streams.get(name) {
             return (Arc::clone(stream), false);
         }
-        let stream = Arc::new(LogStream::new(now));
+        let stream = Arc::new(LogStream::new(now, lasts, &self.room));
         streams.insert(name.into(), Arc::clone(&stream));
         (stream, true)
     }
 
     pub(crate) fn remove_stream(&self, name: &str) -> bool {
-        self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+        let removed = self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        removed.inspect(|stream| stream.delete()).is_some()
+    }
+
+    /// Deletes all streams.
+    pub(crate) fn clear(&self) {
+        let streams = std::mem::take(&mut *self.streams.write().unwrap_or_else(PoisonError::into_inner));
+        streams.values().for_each(|stream| stream.delete());
+    }
+
+    /// Forgets streams that have nothing left and that nobody writes to.
+    pub(crate) fn forget_spent(&self) {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        streams.retain(|_, stream| !stream.is_spent() || Arc::strong_count(stream) > 1);
     }
 
     /// Before when events have expired, in milliseconds.

@@ -17,6 +17,7 @@ use crate::{
     error,
     group::{Group, GroupRecord},
     operations,
+    room::Room,
     stream::Event,
     token::Position,
 };
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     scopes: DashMap<Scope, Arc<RwLock<Groups>>>,
     /// Counts events, over all streams.
     number: AtomicU64,
+    room: Room,
 }
 
 impl Logs {
@@ -56,9 +58,15 @@ impl Logs {
             clock: options.clock,
             scopes: DashMap::new(),
             number: AtomicU64::new(1),
+            room: Room::default(),
         };
         inner.load()?;
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// About how much memory events and streams take; older events go where it would become too much.
+    pub fn kept_bytes(&self) -> usize {
+        self.0.room.taken()
     }
 }
 
@@ -103,13 +111,35 @@ impl Inner {
         if groups.contains_key(name) {
             return None;
         }
-        let group = Arc::new(Group::new(name, record));
+        let group = Arc::new(Group::new(name, record, self.room.clone()));
         groups.insert(Arc::clone(&group.name), Arc::clone(&group));
         Some(group)
     }
 
     pub(crate) fn remove_group(&self, scope: &Scope, name: &str) -> bool {
-        self.groups(scope).write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+        let removed = self.groups(scope).write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        removed.inspect(|group| group.clear()).is_some()
+    }
+
+    /// Has the oldest events go where all of them take too much memory, and streams with them of which nothing is left.
+    /// To be called when some were added.
+    pub(crate) fn make_room(&self) {
+        if self.room.is_full() {
+            let groups = self.all_groups();
+            self.room.make(|| {
+                groups
+                    .iter()
+                    .flat_map(|group| group.streams().values().cloned().collect::<Vec<_>>())
+                    .collect()
+            });
+            groups.iter().for_each(|group| group.forget_spent());
+        }
+    }
+
+    fn all_groups(&self) -> Vec<Arc<Group>> {
+        let scopes: Vec<_> = self.scopes.iter().map(|scope| Arc::clone(scope.value())).collect();
+        let groups = scopes.iter().map(|groups| groups.read().unwrap_or_else(PoisonError::into_inner));
+        groups.flat_map(|groups| groups.values().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// The next event's number.
@@ -174,14 +204,16 @@ impl Inner {
         self.each(STREAMS, 4, |texts, _, value| {
             let created = Timestamp(i64::from_be_bytes(value.try_into().ok()?));
             let group = self.group(&Scope::new(&texts[0], &texts[1]), &texts[2]).ok()?;
-            group.stream_or_new(&texts[3], created);
+            group.stream_or_new(&texts[3], created, true);
             Some(())
         })?;
         self.each(EVENTS, 4, |texts, rest, value| {
             let number = u64::from_be_bytes(rest.try_into().ok()?);
             let group = self.group(&Scope::new(&texts[0], &texts[1]), &texts[2]).ok()?;
-            let stream = group.stream(&texts[3])?;
             let block: Vec<(i64, i64, String)> = serde_json::from_slice(value).ok()?;
+            // A function's stream has no row of its own, and PutLogEvents may have added to it.
+            let created = block.first().map_or(0, |(_, ingested, _)| *ingested);
+            let (stream, _) = group.stream_or_new(&texts[3], Timestamp(created), true);
             for (number, (millis, ingested, message)) in (number..).zip(block) {
                 stream.add(Event {
                     at: Position { millis, number },
@@ -189,6 +221,7 @@ impl Inner {
                     message: message.into(),
                 });
                 self.number.fetch_max(number + 1, Ordering::Relaxed);
+                self.make_room();
             }
             Some(())
         })

@@ -38,6 +38,7 @@ impl runtime::LogStream for Writer {
         let stream = self.place.get_or_init(|| self.make());
         let at = Position { millis: at.millis(), number: self.logs.next_number() };
         stream.add(Event { at, ingested: self.logs.clock.now(), message: message.into() });
+        self.logs.make_room();
     }
 }
 
@@ -57,6 +58,6 @@ impl Writer {
             }
         };
         group.expire(now);
-        group.stream_or_new(&self.stream, now).0
+        group.stream_or_new(&self.stream, now, false).0
     }
 }

@@ -7,11 +7,14 @@ use std::{
 
 use runtime::Timestamp;
 
-use crate::token::Position;
+use crate::{room::Room, token::Position};
 
 /// What a stream keeps: this many events, and this many bytes of messages.
 const EVENT_LIMIT: usize = 50_000;
 const BYTE_LIMIT: usize = 16 << 20;
+/// What an event takes besides its message, and a stream besides its events.
+const EVENT_COST: usize = 96;
+const STREAM_COST: usize = 512;
 
 /// An event as it is kept.
 #[derive(Debug, Clone)]
@@ -34,6 +37,9 @@ pub(crate) struct Summary {
 #[derive(Debug)]
 pub(crate) struct LogStream {
     pub(crate) created: Timestamp,
+    /// It was asked for, and stays without events; others go with their last.
+    lasts: bool,
+    room: Room,
     events: Mutex<Events>,
 }
 
@@ -43,16 +49,23 @@ struct Events {
     bytes: usize,
     dropped: u64,
     summary: Summary,
+    /// It was deleted. Who still writes to it writes nowhere.
+    deleted: bool,
 }
 
 impl LogStream {
-    pub(crate) fn new(created: Timestamp) -> Self {
-        Self { created, events: Mutex::default() }
+    /// `lasts` is whether it stays without events.
+    pub(crate) fn new(created: Timestamp, lasts: bool, room: &Room) -> Self {
+        room.take(STREAM_COST);
+        Self { created, lasts, room: room.clone(), events: Mutex::default() }
     }
 
     /// Adds an event at its place; the oldest make room.
     pub(crate) fn add(&self, event: Event) {
         let mut events = self.lock();
+        if events.deleted {
+            return;
+        }
         let millis = event.at.millis;
         let summary = &mut events.summary;
         summary.first = Some(summary.first.map_or(millis, |first| first.min(millis)));
@@ -60,14 +73,49 @@ impl LogStream {
         summary.ingested = Some(event.ingested.millis());
         summary.bytes += event.message.len() as u64 + 26;
         events.bytes += event.message.len();
+        self.room.take(cost(&event));
         // Events come nearly in order: look for the place from the end.
         let place = events.kept.iter().rposition(|kept| kept.at < event.at).map_or(0, |index| index + 1);
         events.kept.insert(place, event);
         while events.kept.len() > EVENT_LIMIT || events.bytes > BYTE_LIMIT {
-            let Some(oldest) = events.kept.pop_front() else { break };
-            events.bytes -= oldest.message.len();
+            if events.pop(&self.room).is_none() {
+                break;
+            }
             events.dropped += 1;
         }
+    }
+
+    /// When the oldest event came.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.lock().oldest()
+    }
+
+    /// Drops the oldest events: those that came no later than `next`, and enough for `bytes`. Answers when the oldest of
+    /// the rest came.
+    pub(crate) fn drop_oldest(&self, next: Option<i64>, bytes: usize) -> Option<i64> {
+        let mut events = self.lock();
+        let mut freed = 0;
+        while freed < bytes {
+            let Some(oldest) = events.pop(&self.room) else { break };
+            freed += cost(&oldest);
+            events.dropped += 1;
+            if events.oldest().is_none_or(|oldest| next.is_some_and(|next| oldest > next)) {
+                break;
+            }
+        }
+        events.oldest()
+    }
+
+    /// Whether there is nothing to show of it, which it was not made for either.
+    pub(crate) fn is_spent(&self) -> bool {
+        !self.lasts && self.lock().kept.is_empty()
+    }
+
+    /// Forgets everything; nothing is kept of what is written to it from now on.
+    pub(crate) fn delete(&self) {
+        let mut events = self.lock();
+        events.deleted = true;
+        while events.pop(&self.room).is_some() {}
     }
 
     /// What it says of itself.
@@ -133,9 +181,7 @@ impl LogStream {
     pub(crate) fn expire(&self, cutoff: i64) {
         let mut events = self.lock();
         while events.kept.front().is_some_and(|event| event.at.millis < cutoff) {
-            if let Some(oldest) = events.kept.pop_front() {
-                events.bytes -= oldest.message.len();
-            }
+            events.pop(&self.room);
         }
     }
 
@@ -144,7 +190,31 @@ impl LogStream {
     }
 }
 
+impl Drop for LogStream {
+    fn drop(&mut self) {
+        let events = self.events.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while events.pop(&self.room).is_some() {}
+        self.room.give_back(STREAM_COST);
+    }
+}
+
+/// What an event takes of the room.
+fn cost(event: &Event) -> usize {
+    event.message.len() + EVENT_COST
+}
+
 impl Events {
+    fn pop(&mut self, room: &Room) -> Option<Event> {
+        let oldest = self.kept.pop_front()?;
+        self.bytes -= oldest.message.len();
+        room.give_back(cost(&oldest));
+        Some(oldest)
+    }
+
+    fn oldest(&self) -> Option<i64> {
+        self.kept.front().map(|oldest| oldest.ingested.millis())
+    }
+
     fn note(&self) -> Option<Event> {
         let oldest = self.kept.front().filter(|_| self.dropped > 0)?;
         let message =
@@ -173,7 +243,7 @@ mod tests {
 
     #[test]
     fn events_stand_in_the_order_of_their_time() {
-        let stream = LogStream::new(Timestamp(0));
+        let stream = LogStream::new(Timestamp(0), true, &Room::default());
         for (number, millis) in [(1, 5), (2, 9), (3, 7), (4, 7)] {
             stream.add(event(millis, number, &format!("{millis}/{number}")));
         }
@@ -188,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_full_stream_drops_its_oldest_events_and_says_so() {
-        let stream = LogStream::new(Timestamp(0));
+        let stream = LogStream::new(Timestamp(0), true, &Room::default());
         for number in 0..EVENT_LIMIT as u64 + 3 {
             stream.add(event(number as i64, number, "x"));
         }

@@ -258,7 +258,13 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     rig.put(&[(0, "a"), (1, "b")]).await;
     rig.put(&[(2, "c")]).await;
     rig.logs.stream(&rig.ctx.scope, "made", "by sink").write(Timestamp(NOW), "x".to_owned());
+    let added = json!({"logGroupName": "made", "logStreamName": "by sink", "logEvents": [
+        {"timestamp": NOW, "message": "acknowledged"}
+    ]});
+    rig.call("PutLogEvents", added).await.unwrap();
     let again = Rig::over(rig.store.clone());
+    let found = again.get(json!({"logGroupName": "made", "logStreamName": "by sink"})).await.0;
+    assert_eq!(found, ["acknowledged"], "a function's own lines are in memory alone");
     assert_eq!(again.get(json!({})).await.0, ["a", "b", "c"]);
     again.put(&[(2, "d")]).await;
     assert_eq!(again.get(json!({})).await.0, ["a", "b", "c", "d"]);
@@ -291,4 +297,42 @@ async fn streams_are_listed_by_name_and_by_last_event() {
         let second = rig.call("DescribeLogStreams", more).await.unwrap();
         assert_eq!([names(&first), names(&second)].concat(), expected, "{by} {descending}");
     }
+}
+
+/// The messages of one stream, if it is there.
+async fn printed(rig: &Rig, stream: &str) -> Option<Vec<String>> {
+    let members = json!({"logGroupName": "functions", "logStreamName": stream});
+    let answer = rig.call("GetLogEvents", members).await.ok()?;
+    Some(messages(&answer))
+}
+
+#[tokio::test]
+async fn all_streams_together_have_a_bound_and_the_newest_events_stay() {
+    let rig = Rig::new();
+    rig.group().await;
+    let open = rig.logs.stream(&rig.ctx.scope, "functions", "open");
+    open.write(Timestamp(NOW), "first".to_owned());
+    let line = "x".repeat(1000);
+    let mut peak = 0;
+    // 200 streams of 2 MB each: six times what there is room for, and none of them too much alone.
+    for number in 0..200 {
+        let stream = rig.logs.stream(&rig.ctx.scope, "functions", &format!("{number}"));
+        for _ in 0..2000 {
+            rig.clock.advance(Duration::from_millis(1));
+            stream.write(rig.clock.now(), line.clone());
+        }
+        peak = peak.max(rig.logs.kept_bytes());
+    }
+    assert!(peak <= 66 << 20, "{peak} bytes");
+    assert!(rig.logs.kept_bytes() >= 40 << 20, "{} bytes", rig.logs.kept_bytes());
+    assert_eq!(printed(&rig, "0").await, None, "a stream goes with its last event");
+    assert!(!printed(&rig, "199").await.unwrap().is_empty());
+    assert_eq!(printed(&rig, "open").await, Some(Vec::new()), "somebody may write to it again");
+    open.write(rig.clock.now(), "last".to_owned());
+    let kept = printed(&rig, "open").await.unwrap();
+    assert_eq!(kept.last().map(String::as_str), Some("last"));
+    assert_eq!(rig.get(json!({})).await.0, [""; 0], "what was asked for stays");
+    rig.call("DeleteLogGroup", json!({"logGroupName": "functions"})).await.unwrap();
+    assert!(rig.logs.kept_bytes() < 1 << 20, "{} bytes", rig.logs.kept_bytes());
+    open.write(rig.clock.now(), "nowhere".to_owned());
 }

@@ -45,6 +45,8 @@ pub(crate) struct Answer {
     pub(crate) operations: Vec<Value>,
 }
 
+/// AWS's own words, in its case: SDKs compare how a message begins (aws-durable-execution-sdk-js, pull request 920, tells
+/// of those that had another case, and took a stale token for the end of the execution).
 const STALE: &str = "Invalid checkpoint token";
 
 /// Refuses a token that is not the one that may come next.

@@ -294,6 +294,12 @@ impl Executor for DockerExecutor {
         Box::pin(self.launch(start))
     }
 
+    /// An engine takes a processor for hundreds of milliseconds to start one, and containers that wait for it come up all
+    /// at the end.
+    fn starts_at_once(&self) -> usize {
+        std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 8)
+    }
+
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(sweep::remove_all(&self.engine, &self.instance))
     }

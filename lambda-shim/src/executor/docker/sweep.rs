@@ -8,7 +8,7 @@ const INSTANCE: &str = "dev.tule.instance";
 const PROCESS: &str = "dev.tule.pid";
 const MACHINE: &str = "dev.tule.machine";
 
-/// How often volumes are tried to be removed, and the pause between.
+/// How often containers and volumes are tried to be removed, and the pause between.
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,12 +37,23 @@ pub(super) async fn sweep(engine: &Engine) {
 }
 
 async fn remove(engine: &Engine, which: impl Fn(&HashMap<String, String>) -> bool) {
-    match engine.containers(INSTANCE).await {
-        Ok(found) => {
-            let found = found.iter().filter(|(_, labels)| which(labels));
-            futures::future::join_all(found.map(|(id, _)| engine.remove(id))).await;
+    // Some are being removed already, which an engine may refuse to be asked twice and not have done in the end.
+    for attempt in 0..ATTEMPTS {
+        let found = match engine.containers(INSTANCE).await {
+            Ok(found) => found,
+            Err(failure) => {
+                tracing::warn!(%failure, "containers of earlier runs could not be looked for");
+                break;
+            }
+        };
+        let ours: Vec<_> = found.iter().filter(|(_, labels)| which(labels)).collect();
+        if ours.is_empty() {
+            break;
         }
-        Err(failure) => tracing::warn!(%failure, "containers of earlier runs could not be looked for"),
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        futures::future::join_all(ours.iter().map(|(id, _)| engine.remove(id))).await;
     }
     // A volume is free once its containers are gone, and some of those are just being removed.
     for _ in 0..ATTEMPTS {

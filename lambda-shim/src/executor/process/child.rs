@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::OwnedFd,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -13,7 +13,11 @@ use std::{
 
 use tokio::{net::unix::pipe, process::Command, sync::watch};
 
-use super::system;
+use super::{
+    processes::{Joined, ProcessNamespace},
+    system,
+    view::View,
+};
 use crate::{
     environment::log::{EnvironmentLog, Source},
     executor::{Exit, Signal},
@@ -30,10 +34,60 @@ pub(crate) struct Child {
 /// What it says when the program is there and cannot be started.
 pub(crate) struct NotStarted(pub(crate) io::Error);
 
-/// Starts `command` in a group of its own. What it writes goes to `log`, both streams by one pipe, so that what is
+/// A program, and where it runs.
+pub(crate) struct Program {
+    pub(crate) command: Command,
+    pub(crate) view: Option<View>,
+    pub(crate) processes: Option<Arc<ProcessNamespace>>,
+}
+
+/// What was started, until it ends.
+enum Started {
+    Here(tokio::process::Child),
+    Inside(Joined),
+}
+
+impl Program {
+    fn start(mut self, input: Stdio, output: (io::PipeWriter, io::PipeWriter)) -> io::Result<Started> {
+        self.command.stdin(input).stdout(output.0).stderr(output.1);
+        let (view, has_namespace) = (self.view, self.processes.is_some());
+        let confine = |command: &mut std::process::Command| {
+            if let Some(view) = view {
+                system::enter(command, view);
+            }
+            system::confine(command, has_namespace);
+        };
+        match self.processes {
+            Some(processes) => processes.start(self.command.into_std(), confine).map(Started::Inside),
+            None => {
+                self.command.process_group(0).kill_on_drop(true);
+                confine(self.command.as_std_mut());
+                self.command.spawn().map(Started::Here)
+            }
+        }
+    }
+}
+
+impl Started {
+    fn pid(&self) -> i32 {
+        match self {
+            Self::Here(child) => child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default(),
+            Self::Inside(joined) => joined.pid(),
+        }
+    }
+
+    async fn ended(self) -> io::Result<ExitStatus> {
+        match self {
+            Self::Here(mut child) => child.wait().await,
+            Self::Inside(joined) => joined.ended().await,
+        }
+    }
+}
+
+/// Starts a program in a group of its own. What it writes goes to `log`, both streams by one pipe, so that what is
 /// written first is logged first.
 pub(crate) fn spawn(
-    mut command: Command,
+    program: Program,
     input: Stdio,
     source: Source,
     log: Arc<EnvironmentLog>,
@@ -41,21 +95,16 @@ pub(crate) fn spawn(
     let (reader, writer) = io::pipe().map_err(NotStarted)?;
     let second = writer.try_clone().map_err(NotStarted)?;
     let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(NotStarted)?;
-    command.stdin(input).stdout(writer).stderr(second);
-    command.process_group(0).kill_on_drop(true);
-    system::confine(&mut command);
-    let spawned = command.spawn();
-    // The command holds our copies of the child's ends; they must close for the child's end to show.
-    drop(command);
-    let mut child = spawned.map_err(NotStarted)?;
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+    // The program holds our copies of its ends, and is gone here: they must close for its end to show.
+    let started = program.start(input, (writer, second)).map_err(NotStarted)?;
+    let pid = started.pid();
     let namespace = system::Namespace::of(pid);
     let output = Arc::new(Output { reader, source, log });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
     let rest = Arc::clone(&output);
     tokio::spawn(async move {
-        let status = child.wait().await;
+        let status = started.ended().await;
         // What it started must not outlive it.
         system::kill_group(pid);
         if let Some(namespace) = namespace {
@@ -67,7 +116,7 @@ pub(crate) fn spawn(
     Ok(Child { pid, output, exit, memory: Memory::new() })
 }
 
-fn exit_of(status: std::process::ExitStatus) -> Exit {
+fn exit_of(status: ExitStatus) -> Exit {
     use std::os::unix::process::ExitStatusExt;
 
     match (status.code(), status.signal()) {

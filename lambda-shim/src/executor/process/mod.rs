@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -22,14 +22,21 @@ mod command;
 mod interpreter;
 mod merge;
 mod packages;
+#[cfg(target_os = "linux")]
+mod processes;
+#[cfg(not(target_os = "linux"))]
+#[path = "processes_elsewhere.rs"]
+mod processes;
 mod sandbox;
 mod system;
 mod view;
 
 pub(crate) use system::is_alive;
 
+use child::Program;
 use interpreter::{Interpreter, Interpreters};
 use packages::Packages;
+use processes::ProcessNamespace;
 use sandbox::{Runtime, Sandbox};
 use view::{Shown, View};
 
@@ -38,6 +45,8 @@ pub(crate) struct ProcessExecutor {
     why: String,
     /// Whether functions can be shown their folders where Lambda has them.
     has_views: bool,
+    /// What all functions' processes are in, where they can be.
+    processes: Mutex<Option<Arc<ProcessNamespace>>>,
     /// Counts addresses that were given to environments.
     addresses: AtomicU32,
     interpreters: Interpreters,
@@ -56,6 +65,7 @@ impl ProcessExecutor {
         Ok(Self {
             why: why.to_owned(),
             has_views: view::is_possible(packages.own()),
+            processes: Mutex::new(ProcessNamespace::open().map(Arc::new)),
             addresses: AtomicU32::new(0),
             interpreters: Interpreters::default(),
             packages,
@@ -85,7 +95,9 @@ impl ProcessExecutor {
             byte_code: self.packages.byte_code(&deployment.code),
             interpreter: interpreter.as_deref(),
         };
-        let mapped = self.mapped(&standing).map_err(failed("arrange the function's folders"))?;
+        let processes = self.processes();
+        let mapped =
+            self.mapped(&standing, processes.is_some()).map_err(failed("arrange the function's folders"))?;
         if let Some(port) = deployment.debug {
             debug::announce(deployment, port, mapped.seen(&package));
         }
@@ -100,25 +112,22 @@ impl ProcessExecutor {
             stream: &start.stream,
             endpoint: &self.endpoint,
         };
-        let mut command = self.command(&standing, &site, &mapped)?;
-        let mut extensions: Vec<_> = sandbox::external_extensions(layers.as_deref())
-            .into_iter()
-            .map(|path| command::extension(deployment, &site, &path))
-            .collect();
-        if let Some(view) = &mapped.view {
-            let commands = extensions.iter_mut().map(|(_, command)| command).chain([&mut command]);
-            commands.for_each(|command| system::enter(command.as_std_mut(), view.clone()));
-        }
+        let program = |command| Program { command, view: mapped.view.clone(), processes: processes.clone() };
+        let extensions = sandbox::external_extensions(layers.as_deref()).into_iter().map(|path| {
+            let (name, command) = command::extension(deployment, &site, &path);
+            (name, program(command))
+        });
+        let extensions = extensions.collect();
+        let program = program(self.command(&standing, &site, &mapped)?);
         let session = start.session;
         let is_ours = deployment.runtime.family != Family::Provided
             && deployment.wrapper().is_none()
             && deployment.at_once() == 1;
-        let command = Runtime { command, is_ours };
         let running = Sandbox::start(
             (Arc::clone(&session), start.log),
             (scratch, mapped.address),
             extensions,
-            command,
+            Runtime { program, is_ours },
         )?;
         // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
         running.serve(async move {
@@ -173,8 +182,18 @@ impl ProcessExecutor {
         }
     }
 
+    /// The namespace of functions' processes; a new one where that has ended, which nothing but this machine's user or its
+    /// lack of memory can have done.
+    fn processes(&self) -> Option<Arc<ProcessNamespace>> {
+        let mut place = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.as_ref().is_some_and(|namespace| !namespace.is_alive()) {
+            *place = ProcessNamespace::open().map(Arc::new);
+        }
+        place.clone()
+    }
+
     /// Arranges what an environment sees, as Lambda has it where that is possible.
-    fn mapped(&self, standing: &Standing<'_>) -> io::Result<Mapped> {
+    fn mapped(&self, standing: &Standing<'_>, has_processes: bool) -> io::Result<Mapped> {
         let here = Mapped { view: None, places: Vec::new(), address: Ipv4Addr::LOCALHOST };
         if !self.has_views || standing.interpreter.is_some_and(|python| view::hides(&python.path)) {
             return Ok(here);
@@ -197,6 +216,7 @@ impl ProcessExecutor {
             kept: standing.deployment.code.folders.get(1..).unwrap_or_default(),
             root: self.packages.root(),
             address,
+            has_processes,
         })?;
         let mut places = vec![
             (standing.package.to_owned(), PathBuf::from(view::TASK)),
@@ -258,7 +278,11 @@ impl ProcessExecutor {
 
 impl Executor for ProcessExecutor {
     fn describe(&self) -> String {
-        let lacks = if self.has_views { "" } else { ", without /var/task, /opt and a /tmp of their own" };
+        let lacks = match (self.has_views, self.processes().is_some()) {
+            (false, _) => ", without /var/task, /opt and a /tmp of their own",
+            (true, false) => ", without a namespace of processes",
+            (true, true) => "",
+        };
         format!("process ({}{lacks})", self.why)
     }
 

@@ -21,6 +21,9 @@ use crate::{
 const PYTHON: &str = include_str!("../../../bootstrap/python.py");
 const NODE: &str = include_str!("../../../bootstrap/node.mjs");
 
+/// The folder of the bootstraps in a process's own.
+const RUNTIME: &str = "runtime";
+
 /// See the module.
 pub(crate) struct Packages {
     /// Packages and byte code, by the package's hash.
@@ -57,7 +60,7 @@ impl Packages {
         make_private(&own)?;
         let cache = shared.unwrap_or_else(|| own.join("packages"));
         make_private(&cache)?;
-        let (bootstraps, root) = (own.join("runtime"), own.join("root"));
+        let (bootstraps, root) = (own.join(RUNTIME), own.join("root"));
         make_private(&bootstraps)?;
         make_private(&root)?;
         let (python, node) = (bootstraps.join("tule_bootstrap.py"), bootstraps.join("tule_bootstrap.mjs"));
@@ -247,13 +250,15 @@ fn folder_name(code: &Code) -> String {
     crate::hex::hex(&hash)
 }
 
-/// Removes the folders of processes that are gone.
+/// Removes the folders of processes that are gone, and ends what functions of theirs left running.
 fn sweep(base: &Path) {
     let Ok(entries) = std::fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.split('-').next()?.parse::<i32>().ok());
         if pid.is_some_and(|pid| !system::is_alive(pid)) {
+            // Where functions are in no namespace, they know that folder by this name of its, which is unique.
+            system::kill_those_with("LAMBDA_RUNTIME_DIR", &entry.path().join(RUNTIME));
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

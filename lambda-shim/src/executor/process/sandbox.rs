@@ -12,13 +12,12 @@ use std::{
 use runtime::BoxFuture;
 use tokio::{
     net::{TcpStream, UnixStream},
-    process::Command,
     sync::watch,
     task::JoinSet,
 };
 
 use super::{
-    child::{self, Child, NotStarted},
+    child::{self, Child, NotStarted, Program},
     failed,
     packages::Scratch,
 };
@@ -53,7 +52,7 @@ struct Stage {
 
 /// What is started when the extensions have registered.
 pub(crate) struct Runtime {
-    pub(crate) command: Command,
+    pub(crate) program: Program,
     /// It is one of our bootstraps, which takes a connection as its standard input. Others have nothing there, as on
     /// Lambda, and come by the address that they are told.
     pub(crate) is_ours: bool,
@@ -93,7 +92,7 @@ impl Sandbox {
     pub(crate) fn start(
         (session, log): (Arc<Session>, Arc<EnvironmentLog>),
         (scratch, address): (Scratch, Ipv4Addr),
-        extensions: Vec<(String, Command)>,
+        extensions: Vec<(String, Program)>,
         runtime: Runtime,
     ) -> Result<Self, ExecutorError> {
         session.telemetry.connect_by(Arc::new(Loopback(address)));
@@ -133,16 +132,16 @@ impl Sandbox {
 }
 
 impl Inner {
-    fn start_extensions(self: &Arc<Self>, commands: Vec<(String, Command)>) {
-        let names: Vec<_> = commands.iter().map(|(name, _)| name.clone()).collect();
+    fn start_extensions(self: &Arc<Self>, programs: Vec<(String, Program)>) {
+        let names: Vec<_> = programs.iter().map(|(name, _)| name.clone()).collect();
         self.session.expect_extensions(&names);
         if let Some(name) = names.get(extensions::MOST) {
             let message = format!("Extension limit ({}) reached", extensions::MOST);
             return self.session.extension_not_launched(name, "TooManyExtensions", message);
         }
-        for (number, (name, command)) in (1_u32..).zip(commands) {
+        for (number, (name, program)) in (1_u32..).zip(programs) {
             let source = Source::Extension(number);
-            match child::spawn(command, Stdio::null(), source, Arc::clone(&self.log)) {
+            match child::spawn(program, Stdio::null(), source, Arc::clone(&self.log)) {
                 Ok(child) => {
                     let (mut exit, session) = (child.exit(), Arc::clone(&self.session));
                     tokio::spawn(async move {
@@ -169,7 +168,7 @@ impl Inner {
     }
 
     /// Starts the runtime; a bootstrap of ours with one end of a connection as its standard input.
-    fn start_runtime(self: &Arc<Self>, Runtime { command, is_ours }: Runtime) -> Result<(), ExecutorError> {
+    fn start_runtime(self: &Arc<Self>, Runtime { program, is_ours }: Runtime) -> Result<(), ExecutorError> {
         let (input, connection) = if is_ours {
             let (input, connection) = connected().map_err(failed("connect to the function's process"))?;
             (input, Some(connection))
@@ -180,7 +179,7 @@ impl Inner {
         if stage.stopped {
             return Err(ExecutorError::Failed("The environment was stopped before it began.".to_owned()));
         }
-        let started = child::spawn(command, input, Source::Function, Arc::clone(&self.log));
+        let started = child::spawn(program, input, Source::Function, Arc::clone(&self.log));
         let child = started.map_err(|NotStarted(error)| match error.raw_os_error() {
             Some(libc::ENOEXEC) => not_runnable("exec format error"),
             Some(libc::EACCES) => not_runnable("permission denied"),

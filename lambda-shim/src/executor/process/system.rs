@@ -2,7 +2,7 @@
 //! sees of the file system. The one module here with `unsafe`.
 #![allow(unsafe_code, reason = "std and tokio offer no safe way to set limits of a child or to kill a group")]
 
-use tokio::process::Command;
+use std::{os::unix::process::CommandExt as _, process::Command};
 
 #[cfg(target_os = "linux")]
 use super::view::Step;
@@ -11,10 +11,13 @@ use super::view::View;
 /// Open files, as Lambda allows them.
 const OPEN_FILES: libc::rlim_t = 1024;
 
-/// Gives a command's process Lambda's limits, and on Linux makes it die with us.
-pub(super) fn confine(command: &mut Command) {
+/// Gives a command's process Lambda's limits, and on Linux makes it die with us. One in a namespace of processes does
+/// that by itself, and has no parent that it could know.
+pub(super) fn confine(command: &mut Command, has_namespace: bool) {
     #[cfg(target_os = "linux")]
-    let parent = std::process::id();
+    let parent = (!has_namespace).then(std::process::id);
+    #[cfg(not(target_os = "linux"))]
+    let _ = has_namespace;
     // SAFETY: the closure runs between fork and exec and only makes system calls that are async-signal-safe
     // (setrlimit, prctl, getppid, _exit by returning an error); it allocates nothing and takes no lock.
     unsafe {
@@ -22,7 +25,9 @@ pub(super) fn confine(command: &mut Command) {
             limit(libc::RLIMIT_NOFILE, OPEN_FILES);
             limit(libc::RLIMIT_CORE, 0);
             #[cfg(target_os = "linux")]
-            die_with(parent)?;
+            if let Some(parent) = parent {
+                die_with(parent)?;
+            }
             Ok(())
         });
     }
@@ -30,9 +35,7 @@ pub(super) fn confine(command: &mut Command) {
 
 /// Has a command's process see the file system as `view` says.
 #[cfg(target_os = "linux")]
-pub(super) fn enter(command: &mut std::process::Command, view: View) {
-    use std::os::unix::process::CommandExt as _;
-
+pub(super) fn enter(command: &mut Command, view: View) {
     // SAFETY: the closure runs between fork and exec and only makes system calls that are async-signal-safe; all texts
     // were allocated before, and it allocates nothing (an error of a raw number does not) and takes no lock.
     unsafe {
@@ -42,13 +45,16 @@ pub(super) fn enter(command: &mut std::process::Command, view: View) {
 
 /// Other systems have no views.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn enter(_: &mut std::process::Command, _: View) {}
+pub(super) fn enter(_: &mut Command, _: View) {}
 
 /// Other systems have no namespaces.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn user_maps() -> Option<(std::ffi::CString, std::ffi::CString)> {
+pub(super) fn user_maps() -> Option<UserMaps> {
     None
 }
+
+/// Lines for `uid_map` and `gid_map` of a namespace of users.
+pub(super) type UserMaps = (std::ffi::CString, std::ffi::CString);
 
 /// Whose process this is.
 pub(super) fn user() -> u32 {
@@ -58,7 +64,7 @@ pub(super) fn user() -> u32 {
 
 /// The lines that map this user into a namespace of users, where one is needed to mount anything.
 #[cfg(target_os = "linux")]
-pub(super) fn user_maps() -> Option<(std::ffi::CString, std::ffi::CString)> {
+pub(super) fn user_maps() -> Option<UserMaps> {
     // SAFETY: neither call takes or touches memory.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     let line = |id: u32| std::ffi::CString::new(format!("{id} {id} 1")).ok();
@@ -70,10 +76,8 @@ fn show(view: &View) -> std::io::Result<()> {
     let users = if view.maps.is_some() { libc::CLONE_NEWUSER } else { 0 };
     // SAFETY: flags only.
     check(unsafe { libc::unshare(libc::CLONE_NEWNS | users) })?;
-    if let Some((user, group)) = &view.maps {
-        write_file(c"/proc/self/setgroups", c"deny")?;
-        write_file(c"/proc/self/uid_map", user)?;
-        write_file(c"/proc/self/gid_map", group)?;
+    if let Some(maps) = &view.maps {
+        write_maps(maps)?;
     }
     // What is mounted from here on is nobody else's.
     mount(None, c"/", None, libc::MS_REC | libc::MS_PRIVATE)?;
@@ -89,6 +93,14 @@ fn show(view: &View) -> std::io::Result<()> {
         check(libc::chdir(view.folder.as_ptr()))?;
     }
     Ok(())
+}
+
+/// Maps this user into the namespace of users that this process has just made.
+#[cfg(target_os = "linux")]
+pub(super) fn write_maps((user, group): &UserMaps) -> std::io::Result<()> {
+    write_file(c"/proc/self/setgroups", c"deny")?;
+    write_file(c"/proc/self/uid_map", user)?;
+    write_file(c"/proc/self/gid_map", group)
 }
 
 #[cfg(target_os = "linux")]
@@ -112,6 +124,12 @@ fn take(step: &Step) -> std::io::Result<()> {
                 let _ = mount(None, to, None, flags);
             }
             Ok(())
+        }
+        Step::Processes(at) => {
+            let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+            // In some containers nobody may; `/proc/self` is right in the outer one, too.
+            mount(Some(c"proc"), at, Some(c"proc"), flags)
+                .or_else(|_| mount(Some(c"/proc"), at, None, libc::MS_BIND | libc::MS_REC))
         }
         Step::TryBind { from, to } => {
             let _ = mount(Some(from), to, None, libc::MS_BIND | libc::MS_REC);
@@ -147,7 +165,7 @@ fn write_file(path: &std::ffi::CStr, content: &std::ffi::CStr) -> std::io::Resul
 }
 
 #[cfg(target_os = "linux")]
-fn check(answer: impl Into<i64>) -> std::io::Result<()> {
+pub(super) fn check(answer: impl Into<i64>) -> std::io::Result<()> {
     if answer.into() < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -173,6 +191,15 @@ fn die_with(parent: u32) -> std::io::Result<()> {
         u32::try_from(libc::getppid()) != Ok(parent)
     };
     if orphaned { Err(std::io::Error::from_raw_os_error(libc::ESRCH)) } else { Ok(()) }
+}
+
+/// Kills a process.
+#[cfg(target_os = "linux")]
+pub(super) fn kill(pid: i32) {
+    if pid > 1 {
+        // SAFETY: kill takes plain numbers; a process that is gone is no error we care about.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+    }
 }
 
 /// Kills a process group.
@@ -226,6 +253,23 @@ impl Namespace {
                 // SAFETY: kill takes plain numbers; a process that is gone is no error we care about.
                 unsafe { libc::kill(pid, libc::SIGKILL) };
             }
+        }
+    }
+}
+
+/// Kills all processes of this user's whose variables have this one exactly.
+pub(super) fn kill_those_with(name: &str, value: &std::path::Path) {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let wanted = [name.as_bytes(), b"=", value.as_os_str().as_bytes()].concat();
+    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        let Some(pid) = pid.filter(|pid| *pid > 1) else { continue };
+        let variables = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        if variables.split(|byte| *byte == 0).any(|variable| variable == wanted) {
+            tracing::info!(pid, "a process is ended that a function of an earlier Tule has left");
+            // SAFETY: kill takes plain numbers; a process that is gone is no error we care about.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
         }
     }
 }

@@ -47,6 +47,8 @@ pub(super) enum Step {
         from: CString,
         to: CString,
     },
+    /// The processes of the namespace that the process is in.
+    Processes(CString),
 }
 
 /// See the module.
@@ -57,8 +59,8 @@ pub(super) struct View {
     /// Where the old root is until it is left.
     pub(super) old: CString,
     pub(super) folder: CString,
-    /// Lines for `uid_map` and `gid_map`, where the user needs a namespace of users besides.
-    pub(super) maps: Option<(CString, CString)>,
+    /// Where the user needs a namespace of users besides.
+    pub(super) maps: Option<system::UserMaps>,
 }
 
 /// What an environment has in its view.
@@ -76,6 +78,8 @@ pub(super) struct Shown<'a> {
     pub(super) root: &'a Path,
     /// What `sandbox.localdomain` is.
     pub(super) address: Ipv4Addr,
+    /// Its processes are in a namespace of processes, with one of users where that is needed.
+    pub(super) has_processes: bool,
 }
 
 /// Whether something that must be seen is where the view has something else.
@@ -99,6 +103,7 @@ pub(super) fn is_possible(folder: &Path) -> bool {
         kept: &[],
         root: &root,
         address: Ipv4Addr::LOCALHOST,
+        has_processes: false,
     };
     let tried = View::of(&shown).is_ok_and(|view| {
         let mut command = std::process::Command::new("/bin/sh");
@@ -123,7 +128,13 @@ impl View {
     pub(super) fn of(shown: &Shown<'_>) -> io::Result<Self> {
         let mut steps = vec![Step::Empty(text(shown.root)?)];
         let inside = |path: &str| shown.root.join(path.trim_start_matches('/'));
-        machine(Path::new("/"), &inside("/"), &["var", "tmp", "opt"], &mut steps)?;
+        let but: &[&str] =
+            if shown.has_processes { &["var", "tmp", "opt", "proc"] } else { &["var", "tmp", "opt"] };
+        machine(Path::new("/"), &inside("/"), but, &mut steps)?;
+        if shown.has_processes {
+            folder(&inside("/proc"), &mut steps)?;
+            steps.push(Step::Processes(text(&inside("/proc"))?));
+        }
         folder(&inside("/var"), &mut steps)?;
         machine(
             Path::new("/var"),
@@ -158,7 +169,7 @@ impl View {
             root: text(shown.root)?,
             old: text(&old)?,
             folder: text(Path::new(TASK))?,
-            maps: system::user_maps(),
+            maps: system::user_maps().filter(|_| !shown.has_processes),
         })
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn call(logs: &Arc<Inner>, ctx: &CallContext, members: Members)
              satisfy regular expression pattern: [^:*]*"
         )));
     }
-    let (stream, made) = group.stream_or_new(name, logs.clock.now());
+    let (stream, made) = group.stream_or_new(name, logs.clock.now(), true);
     if !made {
         return Err(error::exists("stream"));
     }

@@ -48,6 +48,7 @@ pub(super) async fn call(logs: &Arc<Inner>, ctx: &CallContext, members: Members)
     for event in kept {
         stream.add(event);
     }
+    logs.make_room();
     let mut answer = json!({"nextSequenceToken": format!("{:056}", logs.next_number())});
     if !rejected.is_empty() {
         answer["rejectedLogEventsInfo"] = Value::Object(rejected);
