@@ -317,6 +317,12 @@ fn what_is_unknown_deep_inside_is_refused_by_name() {
         ),
         (
             "AWS::Serverless::Api",
+            "{ StageName: s, GatewayResponses: { A: { StatusCode: x } } }",
+            "GatewayResponses.A.StatusCode",
+        ),
+        ("AWS::Serverless::Api", "{ StageName: s, DefinitionBody: [1] }", "DefinitionBody"),
+        (
+            "AWS::Serverless::Api",
             "{ StageName: s, GatewayResponses: { A: { Odd: 1 } } }",
             "GatewayResponses.A.Odd",
         ),

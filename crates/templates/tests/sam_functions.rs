@@ -228,3 +228,20 @@ fn queues_that_keep_their_order_are_named_so() {
     let plain = made.iter().filter(|call| call.operation == "CreateQueue").nth(1).unwrap();
     assert_eq!((&plain.members["QueueName"], &plain.members["Attributes"]), (&json!("s-R"), &json!({})));
 }
+
+#[test]
+fn a_simple_table_is_a_table_with_one_key() {
+    let text = "Transform: AWS::Serverless-2016-10-31
+Resources:
+  T: { Type: AWS::Serverless::SimpleTable, Properties: { PrimaryKey: { Name: n, Type: Number }, TableName: t } }
+";
+    let made = resources(text).unwrap();
+    assert_eq!(
+        made["T"]["Properties"],
+        json!({"TableName": "t", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}],
+               "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"}]})
+    );
+    assert!(resources(&text.replace("Number", "Odd")).unwrap_err().contains("T.Properties.PrimaryKey"));
+    // Tables are made by whom DynamoDB is delegated to, not from templates yet.
+    assert!(planned(text).unwrap_err().contains("AWS::DynamoDB::Table"));
+}

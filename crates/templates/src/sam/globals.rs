@@ -12,6 +12,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("Function", "AWS::Serverless::Function"),
     ("HttpApi", "AWS::Serverless::HttpApi"),
     ("LayerVersion", "AWS::Serverless::LayerVersion"),
+    ("SimpleTable", "AWS::Serverless::SimpleTable"),
     ("StateMachine", "AWS::Serverless::StateMachine"),
     ("WebSocketApi", "AWS::Serverless::WebSocketApi"),
 ];

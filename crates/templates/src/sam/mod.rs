@@ -19,6 +19,7 @@ mod made;
 mod rest;
 mod role;
 mod rule;
+mod simple_table;
 mod state_machine;
 mod topic;
 mod web_socket;
@@ -51,6 +52,7 @@ pub(crate) fn transform(
             "AWS::Serverless::Function" => function::transform,
             "AWS::Serverless::StateMachine" => state_machine::transform,
             "AWS::Serverless::LayerVersion" => layer::transform,
+            "AWS::Serverless::SimpleTable" => simple_table::transform,
             "AWS::Serverless::WebSocketApi" => web_socket::transform,
             "AWS::Serverless::CapacityProvider" => capacity_provider::transform,
             "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => continue,

@@ -74,6 +74,9 @@ impl HttpApi {
         }
         found.check(id, KNOWN, "AWS::Serverless::HttpApi", refusals);
         let given = said(&found.properties, "DefinitionBody").cloned();
+        if given.as_ref().is_some_and(|given| !given.is_object()) {
+            refusals.add(format!("Resources.{id}.Properties.DefinitionBody"), "a definition is a map");
+        }
         let is_managed = given.is_none() && said(&found.properties, "DefinitionUri").is_none();
         let skeleton = || {
             let info = json!({ "version": "1.0", "title": default_title() });

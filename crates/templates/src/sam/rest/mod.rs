@@ -97,6 +97,9 @@ impl RestApi {
         }
         found.check(id, KNOWN, "AWS::Serverless::Api", refusals);
         let given = said(&found.properties, "DefinitionBody").cloned();
+        if given.as_ref().is_some_and(|given| !given.is_object()) {
+            refusals.add(format!("Resources.{id}.Properties.DefinitionBody"), "a definition is a map");
+        }
         let elsewhere = said(&found.properties, "DefinitionUri").is_some();
         let is_managed = given.is_none() && !elsewhere;
         let version = said(&found.properties, "OpenApiVersion");
@@ -150,6 +153,13 @@ impl RestApi {
             merged.extend(written.as_object().cloned().unwrap_or_default());
             *place = Value::Object(merged);
         } else if event.get("Auth").and_then(|auth| auth.get("OverrideApiAuth")).is_some_and(is_said) {
+            let own = event.get("Auth").and_then(Value::as_object);
+            let wanted = ["Authorizer", "ApiKeyRequired", "ResourcePolicy"];
+            if !own.is_some_and(|own| wanted.iter().any(|name| said(own, name).is_some())) {
+                let text = "Must define one of: Authorizer, ApiKeyRequired or ResourcePolicy when using the \
+                            OverrideApiAuth property.";
+                refusals.add(format!("{place}.Properties.Auth"), text);
+            }
             security::write_event(event, auth, document, place, refusals);
             write_policy(event, &stage, document, place, refusals);
         }

@@ -177,6 +177,12 @@ pub(super) fn write_gateway_responses(
         for (name, value) in entries(Some(response)) {
             match name.as_str() {
                 "StatusCode" => {
+                    let is_code = |text: &str| (1..=3).contains(&text.len()) && text.parse::<u16>().is_ok();
+                    if !value.as_i64().is_some_and(|it| (0..1000).contains(&it))
+                        && !value.as_str().is_some_and(is_code)
+                    {
+                        refusals.add(format!("{place}.StatusCode"), "Property 'StatusCode' must be numeric");
+                    }
                     out["statusCode"] =
                         value.as_i64().map_or_else(|| value.clone(), |it| it.to_string().into());
                 }
