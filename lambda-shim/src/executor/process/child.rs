@@ -5,7 +5,7 @@ use std::{
     os::fd::OwnedFd,
     process::{ExitStatus, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
@@ -99,7 +99,7 @@ pub(crate) fn spawn(
     let started = program.start(input, (writer, second)).map_err(NotStarted)?;
     let pid = started.pid();
     let namespace = system::Namespace::of(pid);
-    let output = Arc::new(Output { reader, source, log });
+    let output = Arc::new(Output { reader, source, log, turn: Mutex::new(()) });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
     let rest = Arc::clone(&output);
@@ -164,6 +164,8 @@ struct Output {
     reader: pipe::Receiver,
     source: Source,
     log: Arc<EnvironmentLog>,
+    /// One takes over output at a time: what was read first is logged first, and who is done has seen it logged.
+    turn: Mutex<()>,
 }
 
 impl Output {
@@ -181,6 +183,7 @@ impl Output {
     /// A function writes its lines before its answer, so draining when the answer is here puts them before END.
     fn drain(&self) -> bool {
         let mut buffer = [0; 16 * 1024];
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match self.reader.try_read(&mut buffer) {
                 Ok(0) => return true,
