@@ -16,6 +16,7 @@ use super::{
     lineage,
     target::{Slot, Target},
     tenant,
+    to_the_end::{BrokenOff, ToTheEnd},
 };
 use crate::{
     code::folder,
@@ -70,10 +71,9 @@ pub(crate) async fn run(
     request: Request,
 ) -> Result<InvocationOutcome, ServiceError> {
     let inner = Arc::clone(inner);
-    let running = tokio::spawn(async move { run_to_the_end(&inner, &target, request).await });
-    running
+    ToTheEnd::new(async move { run_to_the_end(&inner, &target, request).await })
         .await
-        .unwrap_or_else(|failure| Err(error::service(format!("The invocation was broken off: {failure}"))))
+        .unwrap_or_else(|BrokenOff| Err(error::service("The invocation was broken off.")))
 }
 
 async fn run_to_the_end(
