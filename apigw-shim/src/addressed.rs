@@ -145,10 +145,10 @@ pub(crate) async fn execute(
 pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAddr) -> Option<Addressed> {
     let routes = state.domains.at(host).filter(|routes| state.domains.admits(routes, parts, peer))?;
     match &routes.truststore {
-        Some(truststore) if !truststore.admits(parts) => return None,
+        Some(truststore) if !truststore.admits(host, parts) => return None,
         Some(_) => {}
         // What another domain asked for is not this one's to tell.
-        None => forget_client(parts),
+        None => Secured::forget_client(parts),
     }
     let target = routes.find(parts.uri.path(), &parts.headers)?;
     // Another account's API of that id is none of the domain's.
@@ -158,13 +158,6 @@ pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAd
     parts.uri = below.parse().ok()?;
     parts.extensions.insert(target.found);
     Some(Addressed { api_id: target.api_id.to_owned(), stage: target.stage.map(str::to_owned) })
-}
-
-/// Takes the client's certificate from what is known of a request.
-fn forget_client(parts: &mut Parts) {
-    if let Some(secured) = parts.extensions.get_mut::<Secured>() {
-        secured.client = None;
-    }
 }
 
 /// Opens a connection, if the request asks for one and the API is one that has connections.

@@ -1,6 +1,8 @@
 //! Mutual TLS of custom domain names: the truststore, read from S3 when it is set, and whether a request has come from
 //! one of those it trusts. The handshake itself is the listener's.
 
+use std::time::Duration;
+
 use aws_wire::ServiceError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::request::Parts;
@@ -17,6 +19,8 @@ use crate::{State, error::bad_request};
 
 /// Larger truststores are refused.
 const MOST_BYTES: usize = 1 << 20;
+/// Reading one takes no longer: other changes of domains wait for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whose certificates clients of a domain must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +49,13 @@ impl Truststore {
         self.certificates.iter().any(|authority| certificate::has_issued_version_1(authority, der, now))
     }
 
-    /// Whether a request comes over a connection whose client this truststore, as it is now, has been asked about and
-    /// trusts. Without TLS nobody has been asked.
-    pub(crate) fn admits(&self, parts: &Parts) -> bool {
-        let client = parts.extensions.get::<Secured>().and_then(|secured| secured.client.as_ref());
+    /// Whether a request comes over a connection that was opened for its host, and whose client this truststore, as it is
+    /// now, has been asked about and trusts. Without TLS nobody has been asked.
+    pub(crate) fn admits(&self, host: &str, parts: &Parts) -> bool {
+        let secured = parts.extensions.get::<Secured>();
+        let secured = secured
+            .filter(|it| it.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host)));
+        let client = secured.and_then(|secured| secured.client.as_ref());
         match client.map(|client| (&client.trusted_by, &client.subject)) {
             Some((Ok(fingerprint), _)) => *fingerprint == self.fingerprint,
             Some((Err(reason), subject)) => {
@@ -82,9 +89,12 @@ pub(crate) async fn read(
     let unreadable = |reason: &dyn std::fmt::Display| {
         bad_request(format!("The truststore {uri} cannot be read: {reason}"))
     };
-    let output = state.router.call(&ctx, "s3", "GetObject", input).await;
-    let body = output.map_err(|error| unreadable(&error.message))?.body;
-    let text = body.read(MOST_BYTES).await.map_err(|error| unreadable(&error))?;
+    let text = tokio::time::timeout(PATIENCE, async {
+        let output = state.router.call(&ctx, "s3", "GetObject", input).await;
+        let body = output.map_err(|error| unreadable(&error.message))?.body;
+        body.read(MOST_BYTES).await.map_err(|error| unreadable(&error))
+    });
+    let text = text.await.map_err(|_| unreadable(&"S3 does not answer"))??;
     let (certificates, warnings) = parse(&text, state.clock.now().millis() / 1000);
     if certificates.is_empty() {
         let reasons: String = warnings.iter().map(|warning| format!(" {warning}.")).collect();

@@ -72,6 +72,11 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if let Some(key) = &route_key {
         route::check_key(key)?;
     }
+    if let Some(name) =
+        ["CredentialsArn", "RouteKey"].iter().find(|name| target.is_none() && text(&input, name).is_some())
+    {
+        return Err(bad_request(format!("{name} is part of quick create, which a Target is needed for")));
+    }
     let (live, api) = add(state, ctx, &input, "HTTP", SELECTION).await?;
     if let Some(target) = target {
         let _changing = live.changing.lock().await;
@@ -237,12 +242,16 @@ async fn change_quick(state: &State, live: &Live, input: &Members) -> Result<(),
     if let Some(target) = &target {
         integration::check_target(target)?;
     }
-    // The key first: it is what may be refused.
-    if let Some(key) = key {
-        route::rename_quick(state, live, &key).await?;
+    // Nothing is changed before all of it has been checked.
+    let route = key.map(|key| route::renamed_quick(state, live, &key)).transpose()?;
+    let integration = (target.is_some() || credentials.is_some())
+        .then(|| integration::changed_quick(state, live, target.as_deref(), credentials))
+        .transpose()?;
+    if let Some(route) = route {
+        route::put(state, live, route).await?;
     }
-    if target.is_some() || credentials.is_some() {
-        integration::change_quick(state, live, target, credentials).await?;
+    if let Some(integration) = integration {
+        integration::put(state, live, integration).await?;
     }
     deployment::automatically(state, live).await
 }

@@ -208,8 +208,7 @@ fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
 }
 
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {
-    let integration = Integration { id: id::random(7), members: complete(state, live, given)? };
-    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
+    put(state, live, Integration { id: id::random(7), members: complete(state, live, given)? }).await
 }
 
 /// An integration with all that it has unless it says so, once it is checked.
@@ -257,48 +256,54 @@ pub(super) async fn quick(
     target: &str,
     credentials: Option<String>,
 ) -> Result<String, ServiceError> {
-    let mut members = aim(target);
-    members.insert(String::from("ApiGatewayManaged"), json!(true));
-    // AWS does not use them for HTTP.
-    if let Some(credentials) = credentials.filter(|_| is_function(target)) {
-        members.insert(String::from("CredentialsArn"), json!(credentials));
-    }
+    let mut members = Members::from_iter([(String::from("ApiGatewayManaged"), json!(true))]);
+    aim(&mut members, Some(target), credentials);
     add(state, live, members).await.map(|integration| integration.id.clone())
 }
 
-/// What a target makes of an integration.
-fn aim(target: &str) -> Members {
-    let (kind, version, method) =
-        if is_function(target) { ("AWS_PROXY", "2.0", "POST") } else { ("HTTP_PROXY", "1.0", "ANY") };
-    Members::from_iter([
-        (String::from("IntegrationMethod"), json!(method)),
-        (String::from("IntegrationType"), json!(kind)),
-        (String::from("IntegrationUri"), json!(target)),
-        (String::from("PayloadFormatVersion"), json!(version)),
-    ])
+/// What a target and credentials make of an integration.
+fn aim(members: &mut Members, target: Option<&str>, credentials: Option<String>) {
+    if let Some(target) = target {
+        let (kind, version, method) =
+            if is_function(target) { ("AWS_PROXY", "2.0", "POST") } else { ("HTTP_PROXY", "1.0", "ANY") };
+        members.insert(String::from("IntegrationMethod"), json!(method));
+        members.insert(String::from("IntegrationType"), json!(kind));
+        members.insert(String::from("IntegrationUri"), json!(target));
+        members.insert(String::from("PayloadFormatVersion"), json!(version));
+    }
+    if let Some(credentials) = credentials {
+        members.insert(String::from("CredentialsArn"), json!(credentials));
+    }
+    // AWS does not use them for HTTP.
+    if members.get("IntegrationType") != Some(&json!("AWS_PROXY")) {
+        members.remove("CredentialsArn");
+    }
 }
 
-/// Gives the integration that an API was made with another target or other credentials.
-pub(super) async fn change_quick(
+/// The integration that an API was made with, with another target or other credentials; to be kept by [`put`].
+pub(super) fn changed_quick(
     state: &State,
     live: &Live,
-    target: Option<String>,
+    target: Option<&str>,
     credentials: Option<String>,
-) -> Result<(), ServiceError> {
+) -> Result<Integration, ServiceError> {
     let all = state.apis.integrations.page(&live.prefix(), None, usize::MAX);
     let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
     let found =
         found.ok_or_else(|| bad_request("The API was not made with a target, so it has none to change"))?;
     let mut integration = Integration::clone(found);
-    if let Some(target) = target {
-        integration.members.extend(aim(&target));
-    }
-    if let Some(credentials) = credentials {
-        integration.members.insert(String::from("CredentialsArn"), json!(credentials));
-    }
+    aim(&mut integration.members, target, credentials);
     check(state, &live.scope, &integration.members)?;
-    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)?;
-    Ok(())
+    Ok(integration)
+}
+
+/// Keeps an integration that has been checked.
+pub(super) async fn put(
+    state: &State,
+    live: &Live,
+    integration: Integration,
+) -> Result<Arc<Integration>, ServiceError> {
+    state.apis.integrations.put(live.child(&integration.id), integration).await.map_err(storage)
 }
 
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Integration>, ServiceError> {
@@ -334,8 +339,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     } else {
         check(state, &live.scope, &integration.members)
     }?;
-    let key = live.child(&integration.id);
-    let integration = state.apis.integrations.put(key, integration).await.map_err(storage)?;
+    let integration = put(state, &live, integration).await?;
     deployment::automatically(state, &live).await?;
     Ok(answer(render(&integration)))
 }

@@ -201,8 +201,7 @@ pub(super) fn blank() -> Members {
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Route>, ServiceError> {
     let mut members = blank();
     members.extend(given);
-    let route = Route { id: id::random(7), members };
-    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)
+    put(state, live, Route { id: id::random(7), members }).await
 }
 
 /// The route of an API made with a target.
@@ -220,8 +219,8 @@ pub(super) async fn quick(
     add(state, live, members).await.map(drop)
 }
 
-/// Gives the route that an API was made with another key.
-pub(super) async fn rename_quick(state: &State, live: &Live, key: &str) -> Result<(), ServiceError> {
+/// The route that an API was made with, with another key; to be kept by [`put`].
+pub(super) fn renamed_quick(state: &State, live: &Live, key: &str) -> Result<Route, ServiceError> {
     let all = state.apis.routes.page(&live.prefix(), None, usize::MAX);
     let found = all.iter().find(|it| it.members.get("ApiGatewayManaged") == Some(&json!(true)));
     let found = found
@@ -230,8 +229,12 @@ pub(super) async fn rename_quick(state: &State, live: &Live, key: &str) -> Resul
     check(state, live, &given, Some(&found.id))?;
     let mut route = Route::clone(found);
     route.members.extend(given);
-    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
-    Ok(())
+    Ok(route)
+}
+
+/// Keeps a route that has been checked.
+pub(super) async fn put(state: &State, live: &Live, route: Route) -> Result<Arc<Route>, ServiceError> {
+    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)
 }
 
 fn find(state: &State, live: &Live, input: &Members) -> Result<Arc<Route>, ServiceError> {
@@ -257,7 +260,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let mut route = Route::clone(&*find(state, &live, &input)?);
     check(state, &live, &input, Some(&route.id))?;
     route.members.extend(keep(&input, KEPT));
-    let route = state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
+    let route = put(state, &live, route).await?;
     deployment::automatically(state, &live).await?;
     Ok(answer(render(&route)))
 }
@@ -275,7 +278,7 @@ pub(super) async fn delete_request_parameter(
     if parameters.and_then(|parameters| parameters.remove(&name)).is_none() {
         return Err(not_found(format!("Invalid request parameter specified: {name}")));
     }
-    state.apis.routes.put(live.child(&route.id), route).await.map_err(storage)?;
+    put(state, &live, route).await?;
     deployment::automatically(state, &live).await?;
     Ok(Output::empty())
 }

@@ -314,7 +314,21 @@ async fn what_an_api_was_made_with_can_be_changed() {
         assert_eq!(rig.http_refuses("UpdateApi", with(&of, wrong.clone())).await.status, 400, "{wrong}");
     }
     rig.http("UpdateApi", with(&of, json!({"Target": "http://127.0.0.1:1/"}))).await;
-    assert_eq!(integration().await["IntegrationType"], "HTTP_PROXY");
+    let changed = integration().await;
+    assert_eq!((&changed["IntegrationType"], changed.get("CredentialsArn")), (&json!("HTTP_PROXY"), None));
+    // Half a change is none: what it was made with is gone, so its route keeps its key.
+    let made = json!({"ApiId": api, "IntegrationId": changed["IntegrationId"]});
+    let route = rig.http("GetRoutes", of.clone()).await["Items"][0].clone();
+    let other = json!({"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "GET", "IntegrationUri": "http://127.0.0.1:1/", "PayloadFormatVersion": "1.0"});
+    let other = text(&rig.http("CreateIntegration", with(&of, other)).await, "IntegrationId");
+    let target = format!("integrations/{other}");
+    rig.http("UpdateRoute", json!({"ApiId": api, "RouteId": route["RouteId"], "Target": target})).await;
+    rig.http("DeleteIntegration", made).await;
+    let half = json!({"RouteKey": "GET /c", "Target": function("orders")});
+    assert_eq!(rig.http_refuses("UpdateApi", with(&of, half)).await.status, 400);
+    assert_eq!(rig.http("GetRoutes", of.clone()).await["Items"][0]["RouteKey"], "GET /b");
+    let aimless = json!({"Name": "aimless", "ProtocolType": "HTTP", "RouteKey": "GET /a"});
+    assert_eq!(rig.http_refuses("CreateApi", aimless).await.status, 400);
     let bare = rig.http("CreateApi", json!({"Name": "bare", "ProtocolType": "HTTP"})).await;
     let change = json!({"ApiId": bare["ApiId"], "Target": function("orders")});
     assert_eq!(rig.http_refuses("UpdateApi", change).await.status, 400);

@@ -159,7 +159,15 @@ async fn only_those_who_are_trusted_get_in_and_events_name_them() {
     };
     let forbidden = (403, r#"{"message":"Forbidden"}"#.to_owned());
     let nobody = Secured { server_name: Some(HOST.into()), client: None };
-    for refused in [None, Some(nobody.clone()), shown(Err("UnknownIssuer".to_owned())), shown(Ok([7; 32]))] {
+    let by_another_name =
+        shown(Ok(trusted)).map(|it| Secured { server_name: Some("a.example.com".into()), ..it });
+    for refused in [
+        None,
+        Some(nobody.clone()),
+        shown(Err("UnknownIssuer".to_owned())),
+        shown(Ok([7; 32])),
+        by_another_name,
+    ] {
         assert_eq!(send(refused.clone(), "GET /rest").await, forbidden, "{refused:?}");
     }
     assert_eq!(send(shown(Ok(trusted)), "GET /rest").await.0, 200);

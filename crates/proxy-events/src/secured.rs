@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use serde_json::{Value, json};
 
 /// How a connection is secured: an extension of requests that came over TLS.
@@ -11,6 +12,15 @@ pub struct Secured {
     pub server_name: Option<Arc<str>>,
     /// The certificate that the client has shown, where it was asked for one.
     pub client: Option<Arc<ClientCertificate>>,
+}
+
+impl Secured {
+    /// Takes the client's certificate from what is known of a request: it was asked for by a name of another's.
+    pub fn forget_client(parts: &mut Parts) {
+        if let Some(secured) = parts.extensions.get_mut::<Self>() {
+            secured.client = None;
+        }
+    }
 }
 
 /// A certificate that a client has shown, and has proven to have the key of.

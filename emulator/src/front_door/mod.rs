@@ -169,7 +169,8 @@ impl FrontDoor {
                 })
             }
             Destination::Api { id, stage, path_and_query } => {
-                forget_client(&mut parts);
+                // A certificate that a custom domain name has asked for is for that name's requests alone.
+                Secured::forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 let asked = std::mem::replace(&mut parts.uri, uri);
                 if self.verify_signatures {
@@ -188,7 +189,8 @@ impl FrontDoor {
                 ask_api(world, addressed, parts, incoming, peer).await
             }
             Destination::FunctionUrl { id, path_and_query } => {
-                forget_client(&mut parts);
+                // A certificate that a custom domain name has asked for is for that name's requests alone.
+                Secured::forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;
                 let request = Request::from_parts(parts, from_http(incoming, None));
@@ -205,13 +207,6 @@ fn is_deployed(world: &World, name: &str) -> bool {
     world.apis.has_api(api.split_once("-vpce-").map_or(api, |(id, _)| id))
         || world.lambda.has_url(url)
         || world.apis.has_domain(name)
-}
-
-/// A certificate that a custom domain name has asked for is for that name's requests alone.
-fn forget_client(parts: &mut Parts) {
-    if let Some(secured) = parts.extensions.get_mut::<Secured>() {
-        secured.client = None;
-    }
 }
 
 /// Connects to an API, or asks it.

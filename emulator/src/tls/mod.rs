@@ -31,6 +31,8 @@ use tokio_rustls::{
 use crate::front_door::FrontDoor;
 use authority::{Authority, Identity};
 
+/// More bytes of authorities' names are not sent.
+const MOST_HINTS: usize = 16 << 10;
 /// Identities of more names than this are made again when they are needed again.
 const MOST_NAMES: usize = 1_000;
 
@@ -174,7 +176,10 @@ struct Asking(Arc<dyn ClientCertVerifier>);
 
 impl ClientCertVerifier for Asking {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
+        // A handshake has room for so many; clients of larger truststores choose without a hint.
+        let hints = self.0.root_hint_subjects();
+        let bytes: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
+        if bytes > MOST_HINTS { &[] } else { hints }
     }
 
     fn verify_client_cert(

@@ -55,10 +55,15 @@ impl Room {
         let by_age = streams.iter().enumerate();
         let mut by_age: BinaryHeap<_> =
             by_age.filter_map(|(at, stream)| Some(Reverse((stream.oldest()?, at)))).collect();
-        while self.taken() > LEFT {
+        loop {
+            // Others give back meanwhile, too.
+            let over = self.taken().saturating_sub(LEFT);
+            if over == 0 {
+                return;
+            }
             let Some(Reverse((_, at))) = by_age.pop() else { return };
             let next = by_age.peek().map(|Reverse((age, _))| *age);
-            if let Some(oldest) = streams[at].drop_oldest(next, self.taken() - LEFT) {
+            if let Some(oldest) = streams[at].drop_oldest(next, over) {
                 by_age.push(Reverse((oldest, at)));
             }
         }

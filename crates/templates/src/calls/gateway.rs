@@ -99,11 +99,13 @@ pub(super) fn calls(kind: &Kind, resource: Named<'_>) -> Result<Vec<Call>, Refus
             vec![gone.or_if("NotFoundException", Vec::new()), make(members)]
         }
         "AWS::ApiGateway::DomainNameV2" => {
-            // A private name is deleted by its id, too: that of the first name behind all shorter ones.
+            // A private name is deleted by its id, too, which a listing gives that begins right before the name: no name
+            // has a `~`, and all that names may have come before it.
             let name = members.get("domainName").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let mut shorter = name.clone();
-            shorter.pop();
-            let find = json!({ "position": shorter, "limit": 1 });
+            let mut before = name.clone();
+            let last = before.pop().and_then(|last| char::from_u32(u32::from(last).saturating_sub(1)));
+            before.extend(last.into_iter().chain(['~']));
+            let find = json!({ "position": before, "limit": 1 });
             let find = Call::new(kind.service, "GetDomainNames", find);
             let which = json!({ "domainName": name, "domainNameId": saved("before") });
             vec![

@@ -76,9 +76,15 @@ impl Started {
         }
     }
 
+    /// Waits for its end, and ends what is left of its group.
     async fn ended(self) -> io::Result<ExitStatus> {
         match self {
-            Self::Here(mut child) => child.wait().await,
+            Self::Here(mut child) => {
+                let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+                let status = child.wait().await;
+                system::kill_group(pid);
+                status
+            }
             Self::Inside(joined) => joined.ended().await,
         }
     }
@@ -105,8 +111,6 @@ pub(crate) fn spawn(
     let rest = Arc::clone(&output);
     tokio::spawn(async move {
         let status = started.ended().await;
-        // What it started must not outlive it.
-        system::kill_group(pid);
         if let Some(namespace) = namespace {
             namespace.kill_all();
         }

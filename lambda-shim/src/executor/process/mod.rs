@@ -98,6 +98,8 @@ impl ProcessExecutor {
         let processes = self.processes();
         let mapped =
             self.mapped(&standing, processes.is_some()).map_err(failed("arrange the function's folders"))?;
+        // Without a view of its own a process would find this machine's in /proc, under numbers that are not its.
+        let processes = processes.filter(|_| mapped.view.is_some());
         if let Some(port) = deployment.debug {
             debug::announce(deployment, port, mapped.seen(&package));
         }
@@ -183,11 +185,15 @@ impl ProcessExecutor {
     }
 
     /// The namespace of functions' processes; a new one where that has ended, which nothing but this machine's user or its
-    /// lack of memory can have done.
+    /// lack of memory can have done. Where that cannot be made the next start tries again.
     fn processes(&self) -> Option<Arc<ProcessNamespace>> {
         let mut place = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         if place.as_ref().is_some_and(|namespace| !namespace.is_alive()) {
-            *place = ProcessNamespace::open().map(Arc::new);
+            let Some(another) = ProcessNamespace::open() else {
+                tracing::warn!("the namespace of functions' processes has ended, and no other can be made");
+                return None;
+            };
+            *place = Some(Arc::new(another));
         }
         place.clone()
     }

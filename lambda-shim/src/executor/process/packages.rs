@@ -257,7 +257,7 @@ fn sweep(base: &Path) {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.split('-').next()?.parse::<i32>().ok());
         if pid.is_some_and(|pid| !system::is_alive(pid)) {
-            // Where functions are in no namespace, they know that folder by this name of its, which is unique.
+            // Functions that have neither a view nor a namespace know that folder by this name of its, which is unique.
             system::kill_those_with("LAMBDA_RUNTIME_DIR", &entry.path().join(RUNTIME));
             let _ = std::fs::remove_dir_all(entry.path());
         }

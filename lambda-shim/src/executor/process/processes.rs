@@ -70,8 +70,16 @@ impl ProcessNamespace {
         unsafe { command.pre_exec(prepare) };
         let first = start_sibling(command, |_| {})?;
         let open = |kind: &str| File::open(format!("/proc/{}/ns/{kind}", first.pid));
-        let users = if has_users { Some(open("user")?) } else { None };
-        Ok(Self { users, processes: open("pid")?, first, _life: life })
+        let opened =
+            open("pid").and_then(|pid| Ok((if has_users { Some(open("user")?) } else { None }, pid)));
+        match opened {
+            Ok((users, processes)) => Ok(Self { users, processes, first, _life: life }),
+            Err(error) => {
+                system::kill(first.pid);
+                let _ = first.wait();
+                Err(error)
+            }
+        }
     }
 
     /// Whether processes can still be started in it.
@@ -79,7 +87,7 @@ impl ProcessNamespace {
         let mut poll =
             libc::pollfd { fd: self.first.descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: `poll` is valid for the duration of the call. The descriptor is readable once the process has ended.
-        unsafe { libc::poll(&raw mut poll, 1, 0) == 0 }
+        unsafe { libc::poll(&raw mut poll, 1, 0) != 1 }
     }
 
     /// Starts a command in it, with what `prepare` has its process do besides.
@@ -201,6 +209,8 @@ impl Joined {
         // SAFETY: the descriptor is owned by what is registered, and stays open for as long.
         let descriptor = unsafe { AsyncFd::register_with_interest(self.descriptor, Interest::READABLE)? };
         descriptor.readable().await?.retain_ready();
+        // What it started must not outlive it, and is found by its number for as long as nobody has waited for it.
+        system::kill_group(pid);
         wait_for(pid)
     }
 }

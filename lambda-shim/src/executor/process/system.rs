@@ -1,5 +1,5 @@
 //! What only the operating system's own calls can do: limits of a child, its death with ours, killing its group, what it
-//! sees of the file system. The one module here with `unsafe`.
+//! sees of the file system.
 #![allow(unsafe_code, reason = "std and tokio offer no safe way to set limits of a child or to kill a group")]
 
 use std::{os::unix::process::CommandExt as _, process::Command};
