@@ -68,7 +68,13 @@ fn rename(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) -> bool {
             }
             any
         }
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| rename(item, change) || any),
+        Value::Array(items) => {
+            let mut any = false;
+            for item in items {
+                any |= rename(item, change);
+            }
+            any
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
