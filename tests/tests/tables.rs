@@ -1,4 +1,5 @@
-//! Templates with tables: made where DynamoDB is delegated to, found again, and refused where it is not.
+//! Templates with tables (made where DynamoDB is delegated to, found again, and refused where it is not), secrets, and
+//! definitions in S3.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
@@ -172,4 +173,42 @@ Outputs:
     }
     assert_eq!(passwords[0].len(), 12);
     assert_eq!(passwords[0], passwords[1]);
+}
+
+#[test]
+fn a_definition_in_a_bucket_makes_a_state_machine() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let arguments = ["--executor", "process", "--data-dir", data.path().to_str().unwrap()];
+    let tule = Tule::start(&arguments);
+    let definition = "StartAt: Done\nStates:\n  Done: { Type: Pass, Result: \"${What}\", End: true }\n";
+    let scope =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=h, Signature=0";
+    for (path, body) in [("/definitions", ""), ("/definitions/machine.yaml", definition)] {
+        let answer = tule.request("PUT", path, &[("authorization", scope)], body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    tule.kill();
+    const TEMPLATE: &str = "
+Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: from-bucket
+      StateMachineType: EXPRESS
+      RoleArn: arn:aws:iam::000000000000:role/r
+      DefinitionS3Location: { Bucket: definitions, Key: machine.yaml }
+      DefinitionSubstitutions: { What: given }
+";
+    for what in ["given", "other"] {
+        write(folder.path(), &TEMPLATE.replace("given", what));
+        let tule = Tule::up(folder.path(), &arguments);
+        assert!(tule.said.contains("State machines\n  from-bucket"), "{}", tule.said);
+        let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:from-bucket";
+        let ended = tule.states("StartSyncExecution", &json!({ "stateMachineArn": arn }));
+        assert_eq!(ended["output"], format!("\"{what}\""), "{ended}");
+        tule.kill();
+    }
+    write(folder.path(), &TEMPLATE.replace("machine.yaml", "gone.yaml"));
+    let said = refused(folder.path(), &["--data-dir", data.path().to_str().unwrap()]);
+    assert!(said.contains("NoSuchKey"), "{said}");
 }

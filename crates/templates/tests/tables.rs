@@ -211,3 +211,30 @@ Resources:
     });
     assert_eq!(call(&made, "SetTopicAttributes").members, expected);
 }
+
+#[test]
+fn a_definition_is_read_from_s3() {
+    let made = calls(
+        "
+Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: arn:aws:iam::000000000000:role/r
+      DefinitionS3Location: { Bucket: b, Key: k, Version: v }
+      DefinitionSubstitutions: { Next: Done }
+",
+    );
+    assert_eq!(operations(&made), ["GetObject", "DescribeStateMachine"]);
+    assert_eq!(made[0].members, json!({ "Bucket": "b", "Key": "k", "VersionId": "v" }));
+    let definition = |body: &str| -> Result<Value, String> {
+        let next = made[0].following(&json!({ "Body": body }))?;
+        let (code, instead) = &next[0].otherwise[0];
+        assert_eq!((*code, instead[0].operation), ("StateMachineAlreadyExists", "UpdateStateMachine"));
+        assert_eq!(instead[0].members["definition"], next[0].members["definition"]);
+        Ok(serde_json::from_str(next[0].members["definition"].as_str().unwrap()).unwrap())
+    };
+    assert_eq!(definition("{\"StartAt\": \"${Next}\"}").unwrap(), json!({ "StartAt": "Done" }));
+    assert_eq!(definition("StartAt: ${Next}\n").unwrap(), json!({ "StartAt": "Done" }));
+    assert!(definition("a: [").unwrap_err().contains("the definition in S3"));
+}

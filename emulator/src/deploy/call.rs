@@ -20,6 +20,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 const READY: Duration = Duration::from_secs(600);
 const SELDOM: Duration = Duration::from_secs(2);
 
+/// The longest object that a template may name as a text: Step Functions' definitions are shorter.
+const LARGEST_TEXT: usize = 1 << 20;
+
 type Saved = BTreeMap<String, Value>;
 
 /// Who makes the calls of one resource.
@@ -96,7 +99,12 @@ impl<'a> Maker<'a> {
             let input = Input { members: members.clone(), body };
             match self.registry.call(self.ctx, call.service, call.operation, input).await {
                 Ok(output) => {
-                    let answer = Value::Object(output.members);
+                    let mut answer = Value::Object(output.members);
+                    if call.operation == "GetObject" {
+                        let content = output.body.read(LARGEST_TEXT).await;
+                        let content = content.map_err(|error| format!("s3.GetObject: {error}"))?;
+                        answer["Body"] = Value::from(String::from_utf8_lossy(&content));
+                    }
                     let Some((pointer, text)) = call.until else { return Ok(Ok(answer)) };
                     let found = answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                     if found == text {

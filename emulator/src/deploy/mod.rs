@@ -130,7 +130,11 @@ fn note(deployed: &mut Deployed, call: &templates::Call, warning: Option<String>
             handler: text("Handler"),
             warning,
         }),
-        "CreateStateMachine" => deployed.state_machines.push(text("name")),
+        // Every state machine's calls end with this one, wherever its definition came from.
+        "DescribeStateMachine" => {
+            let arn = text("stateMachineArn");
+            deployed.state_machines.push(arn.rsplit(':').next().unwrap_or_default().to_owned());
+        }
         _ => {}
     }
 }

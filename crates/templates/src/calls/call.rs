@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{stream, table, table_change};
+use super::{state_machine, stream, table, table_change};
 
 /// One call of our own API.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub enum Follow {
     ChangeTimeToLive(Value),
     /// Behind `DescribeKinesisStreamingDestination`: `EnableKinesisStreamingDestination`, unless it is so.
     EnableStreaming(Value),
+    /// Behind `GetObject`, whose content the answer has as `Body`: the state machine that it defines.
+    DefineStateMachine(Value),
     /// Behind `DescribeStreamSummary`: count of shards, hours of retention.
     ChangeStream(Value),
 }
@@ -76,6 +78,7 @@ impl Call {
             Some(Follow::ChangeTable(wanted)) => table_change::calls(wanted, answer),
             Some(Follow::ChangeTimeToLive(wanted)) => Ok(table_change::time_to_live(wanted, answer)),
             Some(Follow::EnableStreaming(wanted)) => Ok(table::enable_streaming(wanted, answer)),
+            Some(Follow::DefineStateMachine(wanted)) => Ok(vec![state_machine::define(wanted, answer)?]),
             Some(Follow::ChangeStream(wanted)) => Ok(stream::change(wanted, answer)),
         }
     }
