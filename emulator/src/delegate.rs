@@ -14,7 +14,10 @@ use hyper_util::{
 use runtime::{Body, CallContext, Input, Output};
 use serde_json::Value;
 
-use crate::front_door::body::{HttpBody, to_http};
+use crate::{
+    dynamodb_local::DynamodbLocal,
+    front_door::body::{HttpBody, to_http},
+};
 
 /// An answer of a delegate larger than this is refused.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -22,13 +25,18 @@ const LARGEST_ANSWER: usize = 16 << 20;
 /// Which services are delegated, and the client that reaches them.
 pub(crate) struct Delegates {
     endpoints: BTreeMap<String, Uri>,
+    local: DynamodbLocal,
     client: Client<HttpConnector, HttpBody>,
 }
 
 impl Delegates {
     /// From the configuration's pairs of service and URL.
     pub(crate) fn new(endpoints: BTreeMap<String, Uri>) -> Self {
-        Self { endpoints, client: Client::builder(TokioExecutor::new()).build_http() }
+        Self {
+            endpoints,
+            local: DynamodbLocal::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     /// Where a service is delegated to. Who serves DynamoDB serves its streams, where nothing else is said.
@@ -70,21 +78,47 @@ impl Delegates {
                 operation.name, model.name
             )));
         };
-        let target = format!("{}.{}", model.target_prefix.as_deref().unwrap_or_default(), operation.name);
         let scope = format!("20260101/{}/{}/aws4_request", ctx.scope.region, model.signing_name);
-        let body = Value::Object(input.members).to_string();
-        let request = Request::post(join(endpoint, "/")?)
-            .header("x-amz-target", target)
-            .header(header::CONTENT_TYPE, format!("application/x-amz-json-{version}"))
-            .header(
-                header::AUTHORIZATION,
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host, Signature=0",
-                    ctx.scope.account
-                ),
-            )
-            .body(to_http(Body::Bytes(body.into())))
-            .map_err(|error| ServiceError::internal(error.to_string()))?;
+        let credential = format!("{}/{scope}", ctx.scope.account);
+        let prefix = model.target_prefix.as_deref().unwrap_or_default();
+        let ask = |members: &Value| {
+            let body = members.to_string();
+            Request::post(join(endpoint, "/")?)
+                .header("x-amz-target", format!("{prefix}.{}", operation.name))
+                .header(header::CONTENT_TYPE, format!("application/x-amz-json-{version}"))
+                .header(
+                    header::AUTHORIZATION,
+                    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+                )
+                .body(to_http(Body::Bytes(body.into())))
+                .map_err(|error| ServiceError::internal(error.to_string()))
+        };
+        let members = Value::Object(input.members);
+        let is_dynamodb = matches!(model.name, "dynamodb" | "dynamodbstreams");
+        if !is_dynamodb {
+            return self.send(endpoint, ask(&members)?, |_, _| ()).await;
+        }
+        let heard = |body: &Bytes, answer: &mut Value| self.local.answered(body, answer, &ctx.scope);
+        let asked = self.local.asked(&members);
+        let answer = self.send(endpoint, ask(asked.as_ref().unwrap_or(&members))?, heard).await;
+        let guess = match &answer {
+            Err(error) if error.status == 400 => self.local.guess(&members),
+            _ => None,
+        };
+        match guess {
+            // A stream that was mapped before this process began.
+            Some(guess) => self.send(endpoint, ask(&guess)?, heard).await.or(answer),
+            None => answer,
+        }
+    }
+
+    /// Sends a request and reads its answer; `heard` may change that.
+    async fn send(
+        &self,
+        endpoint: &Uri,
+        request: Request<HttpBody>,
+        heard: impl Fn(&Bytes, &mut Value),
+    ) -> Result<Output, ServiceError> {
         let answer = self.client.request(request).await.map_err(|error| {
             // As an SDK fails that reaches no endpoint: the call is one that Tule makes as a client.
             let mut error = unreachable(endpoint, &error);
@@ -94,12 +128,13 @@ impl Delegates {
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
         let body = body.map_err(|error| ServiceError::internal(format!("{endpoint}: {error}")))?.to_bytes();
-        read_answer(status, &body)
+        let mut value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        heard(&body, &mut value);
+        read_answer(status, value)
     }
 }
 
-fn read_answer(status: u16, body: &Bytes) -> Result<Output, ServiceError> {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+fn read_answer(status: u16, value: Value) -> Result<Output, ServiceError> {
     if status < 300 {
         return Ok(Output::of(value));
     }

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod delegate;
 mod deploy;
+mod dynamodb_local;
 mod front_door;
 mod progress;
 mod registry;

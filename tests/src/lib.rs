@@ -5,6 +5,8 @@
 
 #[cfg(unix)]
 pub mod browser;
+pub mod dynamodb;
+pub mod fake;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -46,43 +46,17 @@ fn a_delegated_service_is_served_elsewhere_for_clients_and_for_workflows() {
 
 /// A table of one item, as far as two operations of DynamoDB tell: what it was asked comes back when it is dropped.
 fn table() -> (String, std::sync::mpsc::Receiver<String>) {
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let endpoint = format!("http://{}", listener.local_addr().expect("it has an address"));
     let (sender, asked) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            let mut reader = BufReader::new(stream.try_clone().expect("a socket can be shared"));
-            let (mut target, mut length) = (String::new(), 0);
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                    break;
-                }
-                let (name, value) = line.trim().split_once(": ").unwrap_or_default();
-                match name.to_ascii_lowercase().as_str() {
-                    "x-amz-target" => value.clone_into(&mut target),
-                    "content-length" => length = value.parse().unwrap_or(0),
-                    _ => {}
-                }
+    let endpoint = e2e::fake::json_service(move |target, members| {
+        let _ = sender.send(format!("{target} {members}"));
+        match target {
+            "DynamoDB_20120810.GetItem" => {
+                (200, json!({ "Item": { "id": { "S": "1" }, "n": { "N": "5" } } }))
             }
-            let mut body = vec![0; length];
-            if reader.read_exact(&mut body).is_err() {
-                continue;
+            _ => {
+                let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                (400, json!({ "__type": code, "message": "The conditional request failed" }))
             }
-            let _ = sender.send(format!("{target} {}", String::from_utf8_lossy(&body)));
-            let (status, answer) = match target.as_str() {
-                "DynamoDB_20120810.GetItem" => ("200 OK", r#"{"Item":{"id":{"S":"1"},"n":{"N":"5"}}}"#),
-                _ => (
-                    "400 Bad Request",
-                    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
-                ),
-            };
-            let head =
-                format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(answer.as_bytes()));
         }
     });
     (endpoint, asked)

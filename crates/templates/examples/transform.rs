@@ -1,6 +1,6 @@
-//! Templates from the standard input, one a line as `{"template": …, "parameters": {…}, "region": …}`; for each the
-//! resources behind its transform, what that refused, and what a deployment would, one a line. It lets other programs compare the transform with
-//! AWS's own.
+//! Templates from the standard input, one a line as `{"template": …, "parameters": {…}, "region": …,
+//! "delegated": ["dynamodb"]}`; for each the resources behind its transform, what that refused, and what a deployment
+//! would, one a line. It lets other programs compare the transform with AWS's own.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,9 @@ fn transform(case: &Value) -> Value {
         Err(refusals) => return json!({ "refused": lines(&refusals) }),
     };
     // Files beside the template are not there; an empty document stands for each.
-    let planned = template.plan(&pseudo, &parameters, &|_| Ok("{}".to_owned()));
+    let served = case.get("delegated").and_then(Value::as_array);
+    let delegated = |service: &str| served.is_some_and(|served| served.iter().any(|it| it == service));
+    let planned = template.plan(&pseudo, &parameters, &|_| Ok("{}".to_owned()), &delegated);
     let planned = planned.err().map(|refusals| lines(&refusals));
     match template.transformed(&pseudo, &parameters) {
         Ok(made) => {

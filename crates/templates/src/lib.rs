@@ -12,7 +12,7 @@ mod refusal;
 mod sam;
 mod template;
 
-pub use calls::{Call, Code, Reply};
+pub use calls::{Call, Code, Follow, Reply};
 pub use intrinsics::{Known, PseudoParameters};
 pub use plan::{Plan, Step};
 pub use refusal::{Refusal, Refusals};

@@ -68,15 +68,16 @@ pub(crate) fn plan(
     known: Known,
     pseudo: &PseudoParameters,
     read: &dyn Fn(&str) -> Result<String, String>,
+    delegated: &dyn Fn(&str) -> bool,
 ) -> Result<Plan, Refusals> {
     let mut all = Vec::new();
     let mut notices = Refusals::default();
     for (id, resource) in resources {
         match read_resource(&id, resource, read) {
             Ok(resource) => {
-                calls::check(&resource, &mut refusals);
-                if let Some(text) = calls::notice(&resource) {
-                    notices.add(format!("Resources.{id}"), text);
+                calls::check(&resource, &known, delegated, &mut refusals);
+                for (place, text) in calls::notices(&resource) {
+                    notices.add(place, text);
                 }
                 all.push(resource);
             }

@@ -75,17 +75,19 @@ impl Template {
     }
 
     /// Plans the calls that make this template's resources. `parameters` are the values given; `read` gives the text
-    /// of a file that the template names (a state machine's definition).
+    /// of a file that the template names (a state machine's definition); `delegated` says whether another endpoint
+    /// serves a service (`dynamodb`).
     pub fn plan(
         &self,
         pseudo: &PseudoParameters,
         parameters: &BTreeMap<String, String>,
         read: &dyn Fn(&str) -> Result<String, String>,
+        delegated: &dyn Fn(&str) -> bool,
     ) -> Result<Plan, Refusals> {
         let included = self.with_files(read)?;
         let whole = included.as_ref().unwrap_or(self);
         let Transformed { known, resources, outputs, refusals } = whole.transformed(pseudo, parameters)?;
-        plan::plan(resources, refusals, outputs, known, pseudo, read)
+        plan::plan(resources, refusals, outputs, known, pseudo, read, delegated)
     }
 
     /// The resources that are wanted, behind the template's transform.

@@ -242,6 +242,7 @@ Resources:
                "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"}]})
     );
     assert!(resources(&text.replace("Number", "Odd")).unwrap_err().contains("T.Properties.PrimaryKey"));
-    // Tables are made by whom DynamoDB is delegated to, not from templates yet.
-    assert!(planned(text).unwrap_err().contains("AWS::DynamoDB::Table"));
+    let made = planned(text).unwrap();
+    let key = json!([{"AttributeName": "n", "KeyType": "HASH"}]);
+    assert_eq!(call(&made, "CreateTable").members["KeySchema"], key);
 }

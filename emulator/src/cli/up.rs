@@ -36,7 +36,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let scope = Scope::new(aws_wire::account_of(None), &config.region);
     let parameters = arguments.parameters.into_iter().collect();
     let deployment = match deploy::find_template(&arguments.path)? {
-        Some(template) => Some(Deployment::read(&template, scope, &parameters)?),
+        Some(template) => {
+            let delegated = |service: &str| config.delegates.contains_key(service);
+            Some(Deployment::read(&template, scope, &parameters, &delegated)?)
+        }
         None => None,
     };
     let runtimes = deployment.as_ref().map(Deployment::runtimes).unwrap_or_default();

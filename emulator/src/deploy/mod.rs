@@ -14,6 +14,7 @@ use serde_json::Value;
 use templates::{Plan, PseudoParameters, Template};
 
 use crate::startup::Tule;
+use call::Maker;
 use package::Packager;
 
 /// A template that has been read and planned; nothing has been made yet.
@@ -55,11 +56,13 @@ pub(crate) fn find_template(path: &Path) -> Result<Option<PathBuf>, String> {
 }
 
 impl Deployment {
-    /// Reads and plans a template. All that Tule cannot do in it is told at once.
+    /// Reads and plans a template. All that Tule cannot do in it is told at once; `delegated` says which services other
+    /// endpoints do.
     pub(crate) fn read(
         template: &Path,
         scope: Scope,
         parameters: &BTreeMap<String, String>,
+        delegated: &dyn Fn(&str) -> bool,
     ) -> Result<Self, String> {
         let text =
             std::fs::read_to_string(template).map_err(|error| format!("{}: {error}", template.display()))?;
@@ -74,7 +77,8 @@ impl Deployment {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let plan = Template::parse(&text).and_then(|template| template.plan(&pseudo, parameters, &read));
+        let plan =
+            Template::parse(&text).and_then(|template| template.plan(&pseudo, parameters, &read, delegated));
         let plan = plan.map_err(|refusals| {
             let lines = refusals.to_string().replace('\n', "\n  ");
             format!("{} cannot be deployed:\n  {lines}", template.display())
@@ -101,8 +105,10 @@ impl Deployment {
         for step in &self.plan.steps {
             let calls = step.calls(&known).map_err(|refusals| refusals.to_string())?;
             let mut saved = BTreeMap::new();
+            let maker =
+                Maker { registry: &registry, ctx: &ctx, packager: &packager, resource: &step.logical_id };
             for wanted in calls {
-                let made = call::make(&registry, &ctx, &packager, &wanted, &mut saved).await;
+                let made = maker.make(&wanted, &mut saved).await;
                 let warning =
                     made.map_err(|error| format!("{} ({}): {error}", step.logical_id, step.kind))?;
                 note(&mut deployed, &wanted, warning);
@@ -124,7 +130,11 @@ fn note(deployed: &mut Deployed, call: &templates::Call, warning: Option<String>
             handler: text("Handler"),
             warning,
         }),
-        "CreateStateMachine" => deployed.state_machines.push(text("name")),
+        // Every state machine's calls end with this one, wherever its definition came from.
+        "DescribeStateMachine" => {
+            let arn = text("stateMachineArn");
+            deployed.state_machines.push(arn.rsplit(':').next().unwrap_or_default().to_owned());
+        }
         _ => {}
     }
 }
@@ -147,7 +157,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/apps/orders");
         let template = find_template(&folder).unwrap().unwrap();
         let scope = Scope::new("000000000000", "us-east-1");
-        let deployment = Deployment::read(&template, scope, &BTreeMap::new()).unwrap();
+        let deployment = Deployment::read(&template, scope, &BTreeMap::new(), &|_| false).unwrap();
         let kinds: Vec<_> = deployment.plan.steps.iter().map(|step| step.kind.as_str()).collect();
         let count = |kind: &str| kinds.iter().filter(|it| **it == kind).count();
         assert_eq!(count("AWS::Lambda::Function"), 9);
@@ -165,10 +175,19 @@ mod tests {
         let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
                     Properties: {Odd: {}, Events: {Q: {Type: AlexaSkill}}}\n  T:\n    Type: AWS::DynamoDB::Table\n";
         std::fs::write(&template, text).unwrap();
-        let refused = Deployment::read(&template, Scope::new("000000000000", "us-east-1"), &BTreeMap::new());
-        let refused = refused.err().unwrap();
-        for part in ["Resources.F.Properties.Odd", "events of type AlexaSkill", "AWS::DynamoDB::Table"] {
+        let read = |delegated: &dyn Fn(&str) -> bool| {
+            let scope = Scope::new("000000000000", "us-east-1");
+            Deployment::read(&template, scope, &BTreeMap::new(), delegated).err().unwrap()
+        };
+        let refused = read(&|_| false);
+        let table = "Resources.T: Tule has no DynamoDB of its own: name an endpoint that has, with --delegate dynamodb=URL";
+        for part in ["Resources.F.Properties.Odd", "events of type AlexaSkill", table] {
             assert!(refused.contains(part), "{refused}");
         }
+        let refused = read(&|service| service == "dynamodb");
+        assert!(
+            refused.contains("Resources.F.Properties.Odd") && !refused.contains("Resources.T"),
+            "{refused}"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Secrets Manager, as far as functions and workflows read secrets: values with their stages, descriptions, deletion with
-//! a window, tags.
+//! a window, tags, random passwords.
 //!
 //! Rotation, replication and policies are refused by name. Nothing is encrypted. Start at [`SecretsManager`].
 
+mod password;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ const OPERATIONS: &[&str] = &[
     "CreateSecret",
     "DeleteSecret",
     "DescribeSecret",
+    "GetRandomPassword",
     "GetSecretValue",
     "ListSecretVersionIds",
     "ListSecrets",
@@ -74,6 +76,7 @@ impl Service for SecretsManager {
                 "CreateSecret" => secret::create(state, ctx, &members).await,
                 "DeleteSecret" => secret::delete(state, ctx, &members).await,
                 "DescribeSecret" => secret::describe(state, ctx, &members),
+                "GetRandomPassword" => password::random(&members),
                 "GetSecretValue" => value::get(state, ctx, &members),
                 "ListSecretVersionIds" => value::list(state, ctx, &members),
                 "ListSecrets" => secret::list(state, ctx, &members),

@@ -120,3 +120,39 @@ fn fits(service: &str, operation: &str, output: &Output) {
     let operation = model.operation(operation).expect("the model has it");
     aws_wire::encode_output(model, operation, &output.members, output.status, "id");
 }
+
+#[tokio::test]
+async fn passwords_are_made_of_what_is_asked_for() {
+    let client = Client::new();
+    let password = async |members: Value| {
+        let answer = client.call("GetRandomPassword", members).await;
+        answer.map(|answer| answer["RandomPassword"].as_str().unwrap().to_owned())
+    };
+    let types: [fn(char) -> bool; 4] = [
+        |it| it.is_ascii_lowercase(),
+        |it| it.is_ascii_uppercase(),
+        |it| it.is_ascii_digit(),
+        |it| it.is_ascii_punctuation(),
+    ];
+    for _ in 0..50 {
+        let short = password(json!({ "PasswordLength": 4 })).await.unwrap();
+        assert_eq!(short.chars().count(), 4);
+        assert!(types.iter().all(|of| short.chars().any(of)), "{short}");
+        let digits = json!({
+            "ExcludeLowercase": true, "ExcludeUppercase": true, "ExcludePunctuation": true, "ExcludeCharacters": "0123",
+            "IncludeSpace": true, "PasswordLength": 9,
+        });
+        let digits = password(digits).await.unwrap();
+        assert!(digits.contains(' ') && digits.chars().all(|it| " 456789".contains(it)), "{digits}");
+    }
+    let (one, other) = (password(json!({})).await.unwrap(), password(json!({})).await.unwrap());
+    assert_eq!((one.len(), other.len()), (32, 32));
+    assert_ne!(one, other);
+    assert_eq!(password(json!({ "PasswordLength": 3 })).await.unwrap_err(), "InvalidParameterException");
+    let loose = json!({ "PasswordLength": 1, "RequireEachIncludedType": false });
+    assert_eq!(password(loose).await.unwrap().len(), 1);
+    let nothing = json!({
+        "ExcludeLowercase": true, "ExcludeUppercase": true, "ExcludePunctuation": true, "ExcludeNumbers": true,
+    });
+    assert_eq!(password(nothing).await.unwrap_err(), "InvalidParameterException");
+}

@@ -1,6 +1,7 @@
 //! Resource types: which properties each has, which calls make it, what it gives.
 
 mod bucket;
+mod call;
 mod capacity_provider;
 mod event_source_mapping;
 mod fields;
@@ -13,14 +14,19 @@ mod http_api;
 mod layer_version;
 mod log_group;
 mod method;
+mod parameter;
 mod permission;
 mod queue;
 mod rest_api;
 mod role;
 mod rule;
+mod secret;
 mod stage;
 mod state_machine;
 mod state_machine_alias;
+mod stream;
+mod table;
+mod table_change;
 mod topic;
 mod version;
 
@@ -29,49 +35,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{Known, Refusals, plan::Resource};
-
-/// One call of our own API.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Call {
-    /// The service's model, e.g. `lambda`.
-    pub service: &'static str,
-    /// E.g. `CreateFunction`.
-    pub operation: &'static str,
-    /// The members. `{"$saved": "x"}` anywhere in them stands for what an earlier call saved as `x`.
-    pub members: Value,
-    /// The payload, for operations whose input has one beside its members.
-    pub body: Option<String>,
-    /// A package that the caller makes and puts into the members.
-    pub code: Option<Code>,
-    /// What to keep of the answer: a name, and the JSON pointer to it.
-    pub save: Vec<(String, &'static str)>,
-    /// What to do instead where the call is refused with one of these codes.
-    pub otherwise: Vec<(&'static str, Vec<Call>)>,
-}
-
-/// Code to be packaged as a zip and put into the members as base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Code {
-    /// A folder or a zip beside the template.
-    Path {
-        /// As the template names it.
-        path: String,
-        /// E.g. `python3.12`: tells which packages are installed.
-        runtime: String,
-    },
-    /// A folder or a zip beside the template, packed as it is.
-    Archive {
-        /// As the template names it.
-        path: String,
-    },
-    /// A single file's text.
-    Inline {
-        /// The text.
-        text: String,
-        /// E.g. `index.py`.
-        file: String,
-    },
-}
+pub use call::{Call, Code, Follow};
 
 /// What a resource gives once it is made.
 pub struct Reply {
@@ -86,27 +50,6 @@ pub(crate) struct Named<'s> {
     pub(crate) kind: &'s str,
     pub(crate) stack: &'s str,
     pub(crate) properties: &'s Value,
-}
-
-impl Call {
-    fn new(service: &'static str, operation: &'static str, members: Value) -> Self {
-        Self { service, operation, members, body: None, code: None, save: Vec::new(), otherwise: Vec::new() }
-    }
-
-    fn with_body(mut self, body: String) -> Self {
-        self.body = Some(body);
-        self
-    }
-
-    fn saving(mut self, save: &[(&str, &'static str)]) -> Self {
-        self.save = save.iter().map(|(name, pointer)| ((*name).to_owned(), *pointer)).collect();
-        self
-    }
-
-    fn or_if(mut self, code: &'static str, instead: Vec<Call>) -> Self {
-        self.otherwise.push((code, instead));
-        self
-    }
 }
 
 /// `{"$saved": name}`.
@@ -161,10 +104,12 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGateway::Stage" => stage::PROPERTIES,
         "AWS::ApiGatewayV2::Api" => http_api::PROPERTIES,
         "AWS::CDK::Metadata" => &["Analytics"],
+        "AWS::DynamoDB::Table" => table::PROPERTIES,
         "AWS::Events::EventBus" => rule::EVENT_BUS,
         "AWS::Events::Rule" => rule::PROPERTIES,
         "AWS::IAM::Policy" => role::POLICY,
         "AWS::IAM::Role" => role::PROPERTIES,
+        "AWS::Kinesis::Stream" => stream::PROPERTIES,
         "AWS::Lambda::Alias" => version::ALIAS,
         "AWS::Lambda::CapacityProvider" => capacity_provider::PROPERTIES,
         "AWS::Lambda::CodeSigningConfig" => capacity_provider::CODE_SIGNING,
@@ -179,10 +124,14 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::Logs::LogGroup" => log_group::PROPERTIES,
         "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => RECORDS,
         "AWS::S3::Bucket" => bucket::PROPERTIES,
+        "AWS::S3::BucketPolicy" => bucket::POLICY,
         "AWS::SNS::Subscription" => topic::SUBSCRIPTION,
         "AWS::SNS::Topic" => topic::PROPERTIES,
+        "AWS::SNS::TopicPolicy" => topic::POLICY,
         "AWS::SQS::Queue" => queue::PROPERTIES,
         "AWS::SQS::QueuePolicy" => queue::POLICY,
+        "AWS::SSM::Parameter" => parameter::PROPERTIES,
+        "AWS::SecretsManager::Secret" => secret::PROPERTIES,
         "AWS::StepFunctions::Activity" => state_machine_alias::ACTIVITY,
         "AWS::StepFunctions::StateMachine" => state_machine::PROPERTIES,
         "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::ALIAS,
@@ -208,14 +157,36 @@ const RECORDS: &[&str] = &[
     "Weight",
 ];
 
-/// What is made without an effect on this machine, and is to be told.
-pub(crate) fn notice(resource: &Resource) -> Option<&'static str> {
+/// What is made without an effect on this machine, and is to be told: where, and why.
+pub(crate) fn notices(resource: &Resource) -> Vec<(String, &'static str)> {
+    let place = format!("Resources.{}", resource.id);
     match resource.kind.as_str() {
         "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => {
-            Some("Tule serves no names: these records are left out; ask for the domain by its Host header")
+            vec![(
+                place,
+                "Tule serves no names: these records are left out; ask for the domain by its Host header",
+            )]
         }
-        _ => None,
+        "AWS::S3::BucketPolicy" => {
+            vec![(place, "who may use a bucket is not decided here: its policy is left out")]
+        }
+        "AWS::S3::Bucket" => {
+            let given = bucket::UNFELT.iter().filter(|(name, _)| resource.properties.contains_key(*name));
+            given.map(|(name, why)| (format!("{place}.Properties.{name}"), *why)).collect()
+        }
+        _ => Vec::new(),
     }
+}
+
+/// The service that makes resources of this type, and its name, if Tule has none of its own and another endpoint must
+/// serve it.
+fn elsewhere(kind: &str) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        "AWS::DynamoDB::Table" => ("dynamodb", "DynamoDB"),
+        "AWS::Kinesis::Stream" => ("kinesis", "Kinesis"),
+        "AWS::SSM::Parameter" => ("ssm", "Systems Manager"),
+        _ => return None,
+    })
 }
 
 /// A function's name or ARN without its qualifier, and that: `arn:…:function:name:alias`, `name:alias`.
@@ -227,15 +198,29 @@ fn qualified(function: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Refuses types and properties that Tule does not have, by name.
-pub(crate) fn check(resource: &Resource, refusals: &mut Refusals) {
+/// Refuses types and properties that Tule does not have, by name, and types of services that no other endpoint serves.
+pub(crate) fn check(
+    resource: &Resource,
+    known: &Known,
+    delegated: &dyn Fn(&str) -> bool,
+    refusals: &mut Refusals,
+) {
     let gateway = gateway::find(&resource.kind).map(gateway::properties);
-    let Some(known) = gateway.or_else(|| properties(&resource.kind).map(<[_]>::to_vec)) else {
+    let Some(names) = gateway.or_else(|| properties(&resource.kind).map(<[_]>::to_vec)) else {
         let text = format!("Tule does not make resources of type {} from templates yet", resource.kind);
         refusals.add(format!("Resources.{}", resource.id), text);
         return;
     };
-    for name in resource.properties.keys().filter(|name| !known.contains(&name.as_str())) {
+    if let Some((service, title)) = elsewhere(&resource.kind).filter(|(service, _)| !delegated(service)) {
+        let text = format!(
+            "Tule has no {title} of its own: name an endpoint that has, with --delegate {service}=URL"
+        );
+        refusals.add(format!("Resources.{}", resource.id), text);
+    }
+    if resource.kind == "AWS::S3::Bucket" {
+        bucket::check(resource, known, refusals);
+    }
+    for name in resource.properties.keys().filter(|name| !names.contains(&name.as_str())) {
         let place = format!("Resources.{}.Properties.{name}", resource.id);
         refusals.add(place, format!("Tule does not apply this property of {} yet", resource.kind));
     }
@@ -267,10 +252,12 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::ApiGatewayV2::Api" => http_api::calls(resource),
         // It says which constructs a template was made of, for AWS's statistics, and makes nothing there either.
         "AWS::CDK::Metadata" => Ok(Vec::new()),
+        "AWS::DynamoDB::Table" => table::calls(resource),
         "AWS::Events::EventBus" => Ok(rule::event_bus(resource)),
         "AWS::Events::Rule" => Ok(rule::calls(resource)),
         "AWS::IAM::Policy" => Ok(role::policy(resource)),
         "AWS::IAM::Role" => Ok(role::calls(resource)),
+        "AWS::Kinesis::Stream" => stream::calls(resource),
         "AWS::Lambda::Alias" => Ok(version::alias(resource)),
         "AWS::Lambda::CapacityProvider" => Ok(capacity_provider::calls(resource)),
         "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource)),
@@ -283,12 +270,17 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Lambda::Url" => Ok(function_url::calls(resource)),
         "AWS::Lambda::Version" => Ok(version::calls(resource)),
         "AWS::Logs::LogGroup" => Ok(log_group::calls(resource)),
-        "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" => Ok(Vec::new()),
+        "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" | "AWS::S3::BucketPolicy" => {
+            Ok(Vec::new())
+        }
         "AWS::S3::Bucket" => Ok(bucket::calls(resource, known)),
         "AWS::SNS::Subscription" => Ok(topic::subscription(resource)),
         "AWS::SNS::Topic" => Ok(topic::calls(resource)),
+        "AWS::SNS::TopicPolicy" => Ok(topic::policy(resource)),
         "AWS::SQS::Queue" => Ok(queue::calls(resource)),
         "AWS::SQS::QueuePolicy" => Ok(queue::policy(resource)),
+        "AWS::SSM::Parameter" => parameter::calls(resource),
+        "AWS::SecretsManager::Secret" => secret::calls(resource),
         "AWS::StepFunctions::Activity" => Ok(state_machine_alias::activity(resource)),
         "AWS::StepFunctions::StateMachine" => state_machine::calls(resource, known),
         "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::alias(resource),
@@ -319,6 +311,7 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: value("id"),
             attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
         },
+        "AWS::DynamoDB::Table" => table::reply(resource, saved),
         "AWS::Events::EventBus" => Reply {
             reference: Value::from(resource.name("Name")),
             attributes: vec![("Arn", value("arn")), ("Name", Value::from(resource.name("Name")))],
@@ -371,6 +364,9 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             reference: Value::from(resource.name("RoleName")),
             attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
         },
+        "AWS::Kinesis::Stream" => {
+            Reply { reference: Value::from(resource.name("Name")), attributes: vec![("Arn", value("arn"))] }
+        }
         "AWS::Lambda::EventSourceMapping" => {
             Reply { reference: value("id"), attributes: vec![("Id", value("id"))] }
         }
@@ -381,6 +377,10 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
         "AWS::Logs::LogGroup" => log_group::reply(resource, known),
         "AWS::S3::Bucket" => bucket::reply(resource, known),
         "AWS::SQS::Queue" => queue::reply(resource, saved, known),
+        "AWS::SSM::Parameter" => parameter::reply(resource),
+        "AWS::SecretsManager::Secret" => {
+            Reply { reference: value("arn"), attributes: vec![("Id", value("arn"))] }
+        }
         "AWS::StepFunctions::StateMachine" => {
             let arn = Value::from(state_machine::arn(resource, known));
             let name = Value::from(resource.name("StateMachineName"));
@@ -395,6 +395,13 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
 /// A pseudo parameter's text.
 fn pseudo<'k>(known: &'k Known, name: &str) -> &'k str {
     known.values.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// CloudFormation's list of tags with texts as values, as most services take it.
+fn tag_list(tags: Option<&Value>) -> Vec<Value> {
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pair = |(key, value): (String, Value)| serde_json::json!({ "Key": key, "Value": text(value) });
+    tag_map(tags).into_iter().map(pair).collect()
 }
 
 /// CloudFormation's list of tags as a map.

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Named, pseudo};
+use super::{Call, Follow, Named, pseudo};
 use crate::{Known, Refusals, document, plan::Resource};
 
 pub(super) const PROPERTIES: &[&str] = &[
     "Definition",
+    "DefinitionS3Location",
     "DefinitionString",
     "DefinitionSubstitutions",
     "LoggingConfiguration",
@@ -40,14 +41,8 @@ pub(super) fn read_definition(
 
 pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Refusals> {
     let place = format!("Resources.{}.Properties", resource.id);
-    let definition = match (resource.get("DefinitionString"), resource.get("Definition")) {
-        (Some(Value::String(text)), None) => text.clone(),
-        (None, Some(definition @ Value::Object(_))) => definition.to_string(),
-        _ => return Err(Refusals::one(place, "a state machine has one definition")),
-    };
-    let definition = substitute(&definition, resource.get("DefinitionSubstitutions"));
     let name = resource.name("StateMachineName");
-    let mut create = json!({ "name": name, "definition": definition, "roleArn": resource.get("RoleArn") });
+    let mut create = json!({ "name": name, "roleArn": resource.get("RoleArn") });
     if let Some(kind) = resource.get("StateMachineType") {
         create["type"] = kind.clone();
     }
@@ -62,18 +57,49 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
     if !tags.is_empty() {
         create["tags"] = tags.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     }
-    let mut update = json!({ "stateMachineArn": arn(resource, known) });
+    let which = json!({ "stateMachineArn": arn(resource, known) });
+    let wanted = json!({
+        "create": create, "arn": arn(resource, known), "substitutions": resource.get("DefinitionSubstitutions"),
+    });
+    let first = match ["DefinitionString", "Definition", "DefinitionS3Location"].map(|it| resource.get(it)) {
+        [Some(Value::String(text)), None, None] => made(&wanted, text),
+        [None, Some(definition @ Value::Object(_)), None] => made(&wanted, &definition.to_string()),
+        [None, None, Some(location)] => {
+            let mut members = json!({ "Bucket": location.get("Bucket"), "Key": location.get("Key") });
+            if let Some(version) = location.get("Version") {
+                members["VersionId"] = version.clone();
+            }
+            Call::new("s3", "GetObject", members).then(Follow::DefineStateMachine(wanted))
+        }
+        _ => return Err(Refusals::one(place, "a state machine has one definition")),
+    };
+    Ok(vec![
+        first,
+        Call::new("stepfunctions", "DescribeStateMachine", which).saving(&[("revision", "/revisionId")]),
+    ])
+}
+
+/// The machine of a definition that was read from S3: JSON, or YAML.
+pub(super) fn define(wanted: &Value, answer: &Value) -> Result<Call, String> {
+    let text = answer.get("Body").and_then(Value::as_str).ok_or("the definition in S3 is no text")?;
+    if serde_json::from_str::<Value>(text).is_ok() {
+        return Ok(made(wanted, text));
+    }
+    let parsed = document::parse(text).map_err(|error| format!("the definition in S3: {error}"))?;
+    Ok(made(wanted, &parsed.to_string()))
+}
+
+fn made(wanted: &Value, definition: &str) -> Call {
+    let mut create = wanted["create"].clone();
+    create["definition"] = Value::from(substitute(definition, wanted.get("substitutions")));
+    let mut update = json!({ "stateMachineArn": wanted["arn"] });
     for member in ["definition", "roleArn", "loggingConfiguration", "tracingConfiguration"] {
         if let Some(value) = create.get(member) {
             update[member] = value.clone();
         }
     }
-    let which = json!({ "stateMachineArn": arn(resource, known) });
     let instead = vec![Call::new("stepfunctions", "UpdateStateMachine", update)];
-    Ok(vec![
-        Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead),
-        Call::new("stepfunctions", "DescribeStateMachine", which).saving(&[("revision", "/revisionId")]),
-    ])
+    Call::new("stepfunctions", "CreateStateMachine", create).or_if("StateMachineAlreadyExists", instead)
 }
 
 /// The machine's ARN follows from its name.

@@ -50,6 +50,18 @@ pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
     calls
 }
 
+pub(super) const POLICY: &[&str] = &["PolicyDocument", "Topics"];
+
+/// The policy is kept and shown, as other policies are.
+pub(super) fn policy(resource: Named<'_>) -> Vec<Call> {
+    let document = resource.get("PolicyDocument").map(text);
+    let put = |topic: &Value| {
+        let members = json!({ "TopicArn": topic, "AttributeName": "Policy", "AttributeValue": document });
+        Call::new("sns", "SetTopicAttributes", members)
+    };
+    resource.get("Topics").and_then(Value::as_array).into_iter().flatten().map(put).collect()
+}
+
 /// Properties that are attributes of a subscription.
 const OF_SUBSCRIPTION: &[&str] = &[
     "DeliveryPolicy",

@@ -19,10 +19,15 @@ fn read(name: &str) -> Result<String, String> {
     }
 }
 
+/// Every service but Systems Manager has an endpoint.
+fn delegated(service: &str) -> bool {
+    service != "ssm"
+}
+
 /// A template's plan, or what is refused of it.
 pub fn plan(text: &str) -> Result<Plan, String> {
     let template = Template::parse(text).map_err(|refusals| refusals.to_string())?;
-    template.plan(&pseudo(), &BTreeMap::new(), &read).map_err(|refusals| refusals.to_string())
+    template.plan(&pseudo(), &BTreeMap::new(), &read, &delegated).map_err(|refusals| refusals.to_string())
 }
 
 /// All calls that a template makes, or what is refused of it. What a call saves as `id` for a resource `A` is `A.id`.
