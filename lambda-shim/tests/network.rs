@@ -1,6 +1,7 @@
 //! `VpcConfig`, held against what EC2 says.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "not every test file uses all of it")]
 mod support;
 
 use std::sync::Arc;
