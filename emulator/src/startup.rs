@@ -8,6 +8,7 @@ use std::{
 
 use apigw_shim::ApiGateway;
 use arc_swap::ArcSwap;
+use ec2::Ec2;
 use events::Events;
 use lambda_shim::{ExecutorChoice, Lambda};
 use logs::Logs;
@@ -211,6 +212,7 @@ impl Setup {
             Arc::new(apis.rest_service()),
             Arc::new(apis.http_service()),
             Arc::new(apis.management_service()),
+            Arc::new(Ec2::new(store).map_err(stored)?),
             Arc::new(events.clone()),
             Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
             Arc::new(lambda.clone()),

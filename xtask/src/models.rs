@@ -22,6 +22,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("cloudformation", "2010-05-15"),
     ("dynamodb", "2012-08-10"),
     ("dynamodbstreams", "2012-08-10"),
+    ("ec2", "2016-11-15"),
     ("events", "2015-10-07"),
     ("firehose", "2015-08-04"),
     ("iam", "2010-05-08"),

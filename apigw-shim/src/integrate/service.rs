@@ -105,7 +105,7 @@ impl Operation {
         let input = match model.protocol {
             aws_model::Protocol::AwsJson { .. } if is_form(sent) => form_members(&sent.body).map(members),
             aws_model::Protocol::AwsJson { .. } => return Self::by_header(model, action, sent, scope),
-            aws_model::Protocol::Query => {
+            aws_model::Protocol::Query | aws_model::Protocol::Ec2Query => {
                 let query = utf8_percent_encode(action, NON_ALPHANUMERIC);
                 let version = &model.api_version;
                 return Self::decode(

@@ -63,6 +63,7 @@ fn protocol(metadata: &raw::Metadata) -> Result<Protocol, String> {
         "json" => Ok(Protocol::AwsJson { version: "1.0" }),
         "rest-json" => Ok(Protocol::RestJson),
         "query" => Ok(Protocol::Query),
+        "ec2" => Ok(Protocol::Ec2Query),
         "rest-xml" => Ok(Protocol::RestXml),
         other => Err(format!("unknown protocol {other}")),
     }
@@ -176,6 +177,7 @@ fn field(name: &str, reference: Reference, required: bool, names: &Names<'_>) ->
         name: name.to_owned(),
         shape: find(names, &reference.shape)?,
         has_wire_name: reference.location_name.is_some(),
+        query_name: reference.query_name,
         wire_name: reference.location_name.unwrap_or_else(|| name.to_owned()),
         location: match reference.location.as_deref() {
             None => Location::Body,

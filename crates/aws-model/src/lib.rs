@@ -27,8 +27,18 @@ pub enum Protocol {
     RestJson,
     /// A form with `Action`, answered in XML.
     Query,
+    /// EC2's own kind of [`Protocol::Query`]: names begin with a capital, lists are numbered without a word between, and
+    /// answers and errors have other frames.
+    Ec2Query,
     /// Method, path, headers and an XML body.
     RestXml,
+}
+
+impl Protocol {
+    /// Whether requests are forms that name their operation by `Action`.
+    pub fn is_query(self) -> bool {
+        matches!(self, Self::Query | Self::Ec2Query)
+    }
 }
 
 /// One service: its operations and shapes.
@@ -113,6 +123,7 @@ models!(
     "cloudformation",
     "dynamodb",
     "dynamodbstreams",
+    "ec2",
     "events",
     "firehose",
     "iam",

@@ -57,6 +57,7 @@ pub(crate) struct Reference {
     pub location: Option<String>,
     pub location_name: Option<String>,
     pub result_wrapper: Option<String>,
+    pub query_name: Option<String>,
     #[serde(default)]
     pub idempotency_token: bool,
     #[serde(default)]

@@ -161,6 +161,8 @@ pub struct Field {
     pub wire_name: String,
     /// The wire name, if the model gives one of its own.
     pub has_wire_name: bool,
+    /// Its name in EC2's requests, where that is another than the wire name.
+    pub query_name: Option<String>,
     /// Where it is carried.
     pub location: Location,
     /// Whether it must be there.

@@ -31,7 +31,9 @@ pub fn decode(target: &Target, parts: &Parts, body: &[u8]) -> Result<Map<String,
     let Some(input) = input_of(target) else { return Ok(Map::new()) };
     match target.model.protocol {
         Protocol::AwsJson { .. } => json::read_structure(target.model, input, body),
-        Protocol::Query => query::read(target.model, input, parts.uri.query().unwrap_or_default(), body),
+        Protocol::Query | Protocol::Ec2Query => {
+            query::read(target.model, input, parts.uri.query().unwrap_or_default(), body)
+        }
         Protocol::RestJson | Protocol::RestXml => rest(target, input, parts, body),
     }
 }
@@ -264,5 +266,19 @@ mod tests {
         let expected = json!({"RoleName": "r", "AssumeRolePolicyDocument": "{}", "MaxSessionDuration": 3600,
             "Tags": [{"Key": "a", "Value": "b"}]});
         assert_eq!(members(signed("iam").method("POST"), body).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_of_ec2_begin_with_capitals_and_its_lists_are_numbered_alone() {
+        let body = "Action=AuthorizeSecurityGroupEgress&Version=2016-11-15&GroupId=sg-1&DryRun=false\
+                    &IpPermissions.1.FromPort=80&IpPermissions.1.IpRanges.2.CidrIp=b&IpPermissions.1.IpRanges.1.CidrIp=a\
+                    &IpPermissions.1.Groups.1.GroupId=sg-2&TagSpecification.1.ResourceType=x&TagSpecification.1.Tag.1.Key=k";
+        let permission = json!({"FromPort": 80, "IpRanges": [{"CidrIp": "a"}, {"CidrIp": "b"}],
+            "UserIdGroupPairs": [{"GroupId": "sg-2"}]});
+        let expected = json!({"GroupId": "sg-1", "DryRun": false, "IpPermissions": [permission],
+            "TagSpecifications": [{"ResourceType": "x", "Tags": [{"Key": "k"}]}]});
+        assert_eq!(members(signed("ec2").method("POST"), body).unwrap(), expected);
+        let refused = members(signed("ec2").method("POST"), "Action=DescribeVpcs&MaxResults=x").unwrap_err();
+        assert_eq!(refused.message, "Value (x) for parameter MaxResults is invalid.");
     }
 }

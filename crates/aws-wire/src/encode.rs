@@ -51,6 +51,10 @@ pub fn encode_output(
             content_type(&mut headers, "text/xml");
             Some(query_body(model, operation, output, members, request_id).into())
         }
+        Protocol::Ec2Query => {
+            content_type(&mut headers, "text/xml;charset=UTF-8");
+            Some(ec2_body(model, operation, output, members, request_id).into())
+        }
         Protocol::RestXml => rest_xml_body(&mut headers, model, operation, output, members, status),
     };
     Encoded { status, headers, body }
@@ -184,6 +188,27 @@ fn query_body(
     out
 }
 
+fn ec2_body(
+    model: &ServiceModel,
+    operation: &Operation,
+    output: Option<&StructureShape>,
+    members: &Map<String, Value>,
+    request_id: &str,
+) -> String {
+    let name = &operation.name;
+    let namespace = model.xml_namespace.as_deref().unwrap_or_default();
+    let mut out = String::with_capacity(512);
+    out.push_str(XML_HEAD);
+    out.push_str(&format!("<{name}Response xmlns=\"{namespace}\"><requestId>{request_id}</requestId>"));
+    match output {
+        Some(output) => xml::write_members(&mut out, model, output, members),
+        // Operations without an output say so, though the model does not.
+        None => out.push_str("<return>true</return>"),
+    }
+    out.push_str(&format!("</{name}Response>"));
+    out
+}
+
 const XML_HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -275,6 +300,10 @@ pub fn encode_error(model: &ServiceModel, error: &ServiceError, request_id: &str
             content_type(&mut headers, "text/xml");
             query_error(model, error, request_id)
         }
+        Protocol::Ec2Query => {
+            content_type(&mut headers, "text/xml;charset=UTF-8");
+            ec2_error(error, request_id)
+        }
         Protocol::RestXml => {
             content_type(&mut headers, "application/xml");
             rest_xml_error(error, request_id)
@@ -314,6 +343,15 @@ fn query_error(model: &ServiceModel, error: &ServiceError, request_id: &str) -> 
     out.push_str("</Code><Message>");
     xml::escape(&mut out, &error.message);
     out.push_str(&format!("</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"));
+    out
+}
+
+fn ec2_error(error: &ServiceError, request_id: &str) -> String {
+    let mut out = format!("{XML_HEAD}<Response><Errors><Error><Code>");
+    xml::escape(&mut out, &error.code);
+    out.push_str("</Code><Message>");
+    xml::escape(&mut out, &error.message);
+    out.push_str(&format!("</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"));
     out
 }
 
@@ -385,6 +423,29 @@ mod tests {
         assert!(body.contains("<Contents><Key>k</Key></Contents><Contents><Key>l</Key></Contents>"));
         let (_, body) = output("s3", "GetBucketLocation", json!({"LocationConstraint": "eu-west-1"}));
         assert!(body.ends_with(">eu-west-1</LocationConstraint>"));
+    }
+
+    #[test]
+    fn answers_of_ec2_have_frames_of_their_own() {
+        let tags = json!([{"Key": "a", "Value": "b"}]);
+        let (status, body) = output("ec2", "CreateVpc", json!({"Vpc": {"VpcId": "vpc-1", "Tags": tags}}));
+        assert_eq!(status, 200);
+        assert_eq!(
+            body.lines().nth(1).unwrap(),
+            "<CreateVpcResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15\"><requestId>rid</requestId>\
+             <vpc><vpcId>vpc-1</vpcId><tagSet><item><key>a</key><value>b</value></item></tagSet></vpc>\
+             </CreateVpcResponse>"
+        );
+        assert!(
+            output("ec2", "DeleteVpc", json!({})).1.contains("</requestId><return>true</return></Delete")
+        );
+        let model = aws_model::service("ec2").unwrap();
+        let error = ServiceError::bad_request("InvalidVpcID.NotFound", "no <vpc>");
+        let body = encode_error(model, &error, "rid").body.unwrap();
+        assert!(String::from_utf8_lossy(&body).ends_with(
+            "<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>no &lt;vpc&gt;</Message></Error>\
+             </Errors><RequestID>rid</RequestID></Response>"
+        ));
     }
 
     #[test]

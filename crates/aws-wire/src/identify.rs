@@ -27,6 +27,7 @@ const SIGNING_NAMES: &[(&str, &[&str])] = &[
     ("apigateway", &["apigateway", "apigatewayv2"]),
     ("cloudformation", &["cloudformation"]),
     ("dynamodb", &["dynamodb", "dynamodbstreams"]),
+    ("ec2", &["ec2"]),
     ("events", &["events"]),
     ("execute-api", &["apigatewaymanagementapi"]),
     ("firehose", &["firehose"]),
@@ -44,8 +45,13 @@ const SIGNING_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// API versions of the query protocol.
-const QUERY_VERSIONS: &[(&str, &str)] =
-    &[("2010-03-31", "sns"), ("2010-05-08", "iam"), ("2010-05-15", "cloudformation"), ("2011-06-15", "sts")];
+const QUERY_VERSIONS: &[(&str, &str)] = &[
+    ("2010-03-31", "sns"),
+    ("2010-05-08", "iam"),
+    ("2010-05-15", "cloudformation"),
+    ("2011-06-15", "sts"),
+    ("2016-11-15", "ec2"),
+];
 
 /// First path segments that only one family of services has.
 const PATHS: &[(&str, &[&str])] = &[
@@ -152,14 +158,14 @@ impl Identified {
 
     /// Whether the operation is named in the body, which must therefore be read first.
     pub fn names_operation_in_body(&self, parts: &Parts) -> bool {
-        self.model().protocol == Protocol::Query && !parts.uri.query().unwrap_or_default().contains("Action=")
+        self.model().protocol.is_query() && !parts.uri.query().unwrap_or_default().contains("Action=")
     }
 
     /// The operation asked for. `form` is the body, where [`Identified::names_operation_in_body`] asks for it.
     pub fn target(&self, parts: &Parts, form: Option<&[u8]>) -> Result<Target, ServiceError> {
         match self.model().protocol {
             Protocol::AwsJson { .. } => self.target_by_header(parts),
-            Protocol::Query => self.target_by_action(parts, form),
+            Protocol::Query | Protocol::Ec2Query => self.target_by_action(parts, form),
             Protocol::RestJson | Protocol::RestXml => {
                 let path = parts.uri.path();
                 let path = match &self.host_bucket {
@@ -236,7 +242,7 @@ mod tests {
         for name in aws_model::NAMES {
             let model = aws_model::service(name).unwrap();
             assert!(signing_name(&model.signing_name).unwrap().contains(name), "{name}");
-            if model.protocol == Protocol::Query {
+            if model.protocol.is_query() {
                 assert!(QUERY_VERSIONS.contains(&(model.api_version.as_str(), *name)), "{name}");
             }
         }
@@ -281,6 +287,8 @@ mod tests {
         let query = signed("sts").method("POST");
         let form = b"Action=GetCallerIdentity&Version=2011-06-15";
         assert_eq!(target(query, Some(form)).unwrap(), "sts.GetCallerIdentity");
+        let form = b"Action=DescribeVpcs&Version=2016-11-15";
+        assert_eq!(target(signed("ec2").method("POST"), Some(form)).unwrap(), "ec2.DescribeVpcs");
         let hosted =
             http::Request::builder().uri("/k").header("host", "b.s3.localhost.localstack.cloud:4566");
         assert_eq!(target(hosted, None).unwrap(), "s3.GetObject");

@@ -21,6 +21,7 @@ mod query;
 mod routes;
 mod text;
 mod validate;
+mod validate_ec2;
 mod xml;
 
 pub use arn::Arn;

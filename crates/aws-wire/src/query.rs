@@ -1,8 +1,8 @@
-//! The query protocol's input: `Tags.member.1.Key=a`.
+//! The query protocol's input: `Tags.member.1.Key=a`, or as EC2 has it, `Tag.1.Key=a`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use aws_model::{ServiceModel, ShapeKind, ShapeRef, StructureShape, TimestampFormat};
+use aws_model::{Field, Protocol, ServiceModel, ShapeKind, ShapeRef, StructureShape, TimestampFormat};
 use serde_json::{Map, Value};
 
 use crate::{ServiceError, decode, text};
@@ -45,13 +45,29 @@ fn structure(
 ) -> Result<Map<String, Value>, ServiceError> {
     let mut members = Map::new();
     for field in &shape.fields {
-        if let Some(found) = node.below.get(&field.wire_name)
+        if let Some(found) = node.below.get(&*name_of(model, field))
             && let Some(value) = read_shape(model, field.shape, found, &field.name)?
         {
             members.insert(field.name.clone(), value);
         }
     }
     Ok(members)
+}
+
+/// What a member is called in requests.
+fn name_of<'f>(model: &ServiceModel, field: &'f Field) -> Cow<'f, str> {
+    if model.protocol != Protocol::Ec2Query {
+        return Cow::Borrowed(&field.wire_name);
+    }
+    if let Some(name) = &field.query_name {
+        return Cow::Borrowed(name);
+    }
+    match field.wire_name.split_at_checked(1) {
+        Some((first, rest)) if first.starts_with(|it: char| it.is_ascii_lowercase()) => {
+            Cow::Owned(first.to_ascii_uppercase() + rest)
+        }
+        _ => Cow::Borrowed(&field.wire_name),
+    }
 }
 
 fn read_shape(
@@ -66,7 +82,7 @@ fn read_shape(
         }
         ShapeKind::List { item, item_element, flattened, .. } => {
             let wrapper = item_element.as_deref().unwrap_or("member");
-            let node = if *flattened {
+            let node = if *flattened || model.protocol == Protocol::Ec2Query {
                 Some(node)
             } else {
                 node.below.get(wrapper).or_else(|| node.below.get("member"))
@@ -94,6 +110,10 @@ fn read_shape(
             let Some(text) = &node.value else { return Ok(None) };
             let value = decode::from_text(model.shape(shape), text, TimestampFormat::Iso8601);
             value.map(Some).ok_or_else(|| {
+                if model.protocol == Protocol::Ec2Query {
+                    let text = format!("Value ({text}) for parameter {name} is invalid.");
+                    return ServiceError::bad_request("InvalidParameterValue", text);
+                }
                 ServiceError::bad_request(
                     "MalformedInput",
                     format!("Value '{text}' at '{name}' has the wrong type"),

@@ -38,7 +38,7 @@ impl Dialect {
     pub fn of(model: &aws_model::ServiceModel) -> Self {
         match model.protocol {
             aws_model::Protocol::RestXml => Self::S3,
-            aws_model::Protocol::Query => Self::Query,
+            aws_model::Protocol::Query | aws_model::Protocol::Ec2Query => Self::Query,
             _ => Self::Json,
         }
     }

@@ -6,7 +6,7 @@
 use aws_model::{Field, Location, Operation, ServiceModel, ShapeKind, ShapeRef, StructureShape};
 use serde_json::{Map, Value};
 
-use crate::ServiceError;
+use crate::{ServiceError, validate_ec2};
 
 /// Complaints beyond these are counted, not told.
 const MOST: usize = 10;
@@ -23,6 +23,9 @@ pub fn validate(
     if model.name == "s3" {
         // S3's own checks answer in other words, and its routing has seen to what is required.
         return Ok(());
+    }
+    if model.name == "ec2" {
+        return validate_ec2::validate(model, input, members);
     }
     let mut found = Complaints { model, count: 0, texts: Vec::new() };
     for (index, field) in input.fields.iter().enumerate() {
@@ -315,7 +318,7 @@ fn enumerated(values: &[String]) -> String {
     format!("Member must satisfy enum value set: [{values}]")
 }
 
-fn lower_first(name: &str) -> String {
+pub(crate) fn lower_first(name: &str) -> String {
     let mut characters = name.chars();
     characters
         .next()

@@ -105,13 +105,13 @@ fn request(
     let mut form = format!("Action={}&Version={}", operation.name, model.api_version);
     for (index, value) in &noise.pairs {
         uri.push_str(&format!("&{}={value}", index.get(&names)));
-        form.push_str(&format!("&{}.member.1={value}", index.get(&names)));
+        form.push_str(&format!("&{0}.member.1={value}&{0}.1={value}", index.get(&names)));
     }
     let members: serde_json::Map<_, _> =
         noise.values.iter().map(|(index, value)| (index.get(&names).clone(), value.clone())).collect();
     let body = match (&noise.body, model.protocol) {
         (Some(body), _) => body.clone(),
-        (None, aws_model::Protocol::Query) => form.into_bytes(),
+        (None, protocol) if protocol.is_query() => form.into_bytes(),
         (None, aws_model::Protocol::RestXml) => {
             let members = members.iter().map(|(name, value)| format!("<{name}><a>{value}</a></{name}>"));
             format!("<a>{}</a>", members.collect::<String>()).into_bytes()

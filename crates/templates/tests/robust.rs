@@ -118,19 +118,21 @@ fn every_property_of_api_gateway_takes_any_shape_without_a_panic() {
         CanarySetting CloudWatchRoleArn Cors CorsConfiguration DefinitionBody DeploymentCanarySettings DomainName \
         DomainNameConfigurations EndpointConfiguration GatewayResponses Integration JwtConfiguration Location \
         MethodResponses MethodSettings Mode Name Policy Quota RequestParameters ResponseParameters RouteSettings Schema \
-        StageDescription StageKeys StageName Tags Throttle Value Variables";
+        SecurityGroupEgress SecurityGroupIngress StageDescription StageKeys StageName Tags Throttle Value Variables";
     const VALUES: [&str; 9] =
         ["null", "1", "\"\u{e9}\"", "[]", "[1]", "[{}]", "{}", "{\"\u{e9}\": 1}", "{\"a\": {\"b\": [{}]}}"];
     let sam = |kind: &str, properties: &str| {
         let transform = "{\"Transform\": \"AWS::Serverless-2016-10-31\", ";
         run(&resource(kind, properties).replacen('{', transform, 1));
     };
+    let network = "VPC Subnet SecurityGroup SecurityGroupIngress SecurityGroupEgress".split_whitespace();
+    let network = network.map(|kind| format!("AWS::EC2::{kind}"));
     let v1 = V1.split_whitespace().map(|kind| format!("AWS::ApiGateway::{kind}"));
     let v2 = V2.split_whitespace().map(|kind| format!("AWS::ApiGatewayV2::{kind}"));
     let serverless =
         ["Api", "HttpApi", "WebSocketApi", "Function", "StateMachine", "LayerVersion", "CapacityProvider"];
     let serverless = serverless.map(|kind| format!("AWS::Serverless::{kind}"));
-    for kind in v1.chain(v2).chain(serverless) {
+    for kind in v1.chain(v2).chain(network).chain(serverless) {
         for property in PROPERTIES.split_whitespace() {
             VALUES.iter().for_each(|value| sam(&kind, &format!("{{\"{property}\": {value}}}")));
         }

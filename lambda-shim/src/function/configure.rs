@@ -310,13 +310,11 @@ fn echo(configuration: &mut Configuration, name: &str, value: &Value) {
     let shown = match name {
         "VpcConfig" => {
             let list = |member: &str| value.get(member).cloned().unwrap_or_else(|| json!([]));
-            let (subnets, groups) = (list("SubnetIds"), list("SecurityGroupIds"));
-            let attached = subnets.as_array().is_some_and(|subnets| !subnets.is_empty());
             json!({
-                "SubnetIds": subnets,
-                "SecurityGroupIds": groups,
-                // There is no EC2 here to ask for the subnets' network.
-                "VpcId": if attached { "vpc-00000000" } else { "" },
+                "SubnetIds": list("SubnetIds"),
+                "SecurityGroupIds": list("SecurityGroupIds"),
+                // Whoever has asked EC2 puts it in: see `network`.
+                "VpcId": "",
                 "Ipv6AllowedForDualStack": value.get("Ipv6AllowedForDualStack").cloned().unwrap_or_else(|| false.into()),
             })
         }

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod configure;
 pub(crate) mod managed;
 pub(crate) mod name;
+pub(crate) mod network;
 pub(crate) mod record;
 pub(crate) mod runtimes;
 pub(crate) mod table;

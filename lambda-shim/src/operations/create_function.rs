@@ -15,7 +15,7 @@ use crate::{
     function::{
         answer,
         configure::{self, text},
-        managed,
+        managed, network,
         record::{Function, State},
     },
     invoke::dead_letter,
@@ -58,6 +58,8 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         code_signing::must_not_enforce(inner, Some(arn))?;
     }
     dead_letter::check(inner, ctx, &members).await?;
+    let vpc = network::vpc_of(inner, ctx, &members).await?;
+    network::put(&mut configuration, vpc);
     let none = Map::new();
     let code = members.get("Code").and_then(Value::as_object).unwrap_or(&none);
     if let Some(image) = &mut configuration.image {

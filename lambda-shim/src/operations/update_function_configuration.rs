@@ -6,7 +6,7 @@ use runtime::{CallContext, Input, Output};
 use super::{activate, entry, must_be_revision, must_be_settled, named, release_layers};
 use crate::{
     code_signing,
-    function::{answer, configure, managed, record::Update},
+    function::{answer, configure, managed, network, record::Update},
     invoke::dead_letter,
     layer::reference,
     service::{Lambda, stop_latest},
@@ -22,6 +22,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         code_signing::must_not_enforce_on(inner, &entry.function())?;
     }
     dead_letter::check(inner, ctx, &members).await?;
+    let vpc = network::vpc_of(inner, ctx, &members).await?;
     // While the function is being stored nobody removes a layer that it has.
     let referring = inner.layers.referring.read().await;
     let before = entry.function();
@@ -32,6 +33,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             must_be_settled(&entry, function)?;
             let latest = &mut function.latest;
             configure::update(latest, &named.name, &members)?;
+            network::put(latest, vpc);
             managed::apply(latest, &members, false, |arn| inner.capacity.of_arn(arn))?;
             reference::apply(latest, &ctx.scope, &inner.layers, &members)?;
             reference::must_fit(&latest.code, &latest.layers)?;

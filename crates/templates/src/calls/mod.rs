@@ -14,6 +14,7 @@ mod http_api;
 mod layer_version;
 mod log_group;
 mod method;
+mod network;
 mod parameter;
 mod permission;
 mod queue;
@@ -105,6 +106,11 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGatewayV2::Api" => http_api::PROPERTIES,
         "AWS::CDK::Metadata" => &["Analytics"],
         "AWS::DynamoDB::Table" => table::PROPERTIES,
+        "AWS::EC2::SecurityGroup" => network::GROUP,
+        "AWS::EC2::SecurityGroupEgress" => network::EGRESS,
+        "AWS::EC2::SecurityGroupIngress" => network::INGRESS,
+        "AWS::EC2::Subnet" => network::SUBNET,
+        "AWS::EC2::VPC" => network::VPC,
         "AWS::Events::EventBus" => rule::EVENT_BUS,
         "AWS::Events::Rule" => rule::PROPERTIES,
         "AWS::IAM::Policy" => role::POLICY,
@@ -253,6 +259,10 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         // It says which constructs a template was made of, for AWS's statistics, and makes nothing there either.
         "AWS::CDK::Metadata" => Ok(Vec::new()),
         "AWS::DynamoDB::Table" => table::calls(resource),
+        "AWS::EC2::SecurityGroup" => network::group(resource),
+        "AWS::EC2::SecurityGroupEgress" | "AWS::EC2::SecurityGroupIngress" => network::rule(resource),
+        "AWS::EC2::Subnet" => network::subnet(resource),
+        "AWS::EC2::VPC" => network::vpc(resource),
         "AWS::Events::EventBus" => Ok(rule::event_bus(resource)),
         "AWS::Events::Rule" => Ok(rule::calls(resource)),
         "AWS::IAM::Policy" => Ok(role::policy(resource)),
@@ -312,6 +322,11 @@ pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known:
             attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
         },
         "AWS::DynamoDB::Table" => table::reply(resource, saved),
+        "AWS::EC2::SecurityGroup"
+        | "AWS::EC2::SecurityGroupEgress"
+        | "AWS::EC2::SecurityGroupIngress"
+        | "AWS::EC2::Subnet"
+        | "AWS::EC2::VPC" => network::reply(resource, saved),
         "AWS::Events::EventBus" => Reply {
             reference: Value::from(resource.name("Name")),
             attributes: vec![("Arn", value("arn")), ("Name", Value::from(resource.name("Name")))],
