@@ -6,24 +6,28 @@ use super::{
     ApiKind, Made, Serverless,
     intrinsic::{attribute, is_said, plain_map, reference, said, tag_list},
     logical_id::hashed,
+    made::resource,
 };
 use crate::Refusals;
 
+/// Properties of every domain.
 const KNOWN: &[&str] = &[
-    "AccessAssociation",
     "BasePath",
     "CertificateArn",
     "DomainName",
-    "EndpointAccessMode",
     "EndpointConfiguration",
-    "IpAddressType",
-    "MutualTlsAuthentication",
-    "NormalizeBasePath",
     "OwnershipVerificationCertificateArn",
-    "Policy",
     "Route53",
     "SecurityPolicy",
 ];
+/// Those of a REST API's domain beside.
+const OF_REST: &[&str] =
+    &["EndpointAccessMode", "IpAddressType", "MutualTlsAuthentication", "NormalizeBasePath"];
+/// Those of one in private networks.
+const OF_PRIVATE: &[&str] =
+    &["AccessAssociation", "EndpointAccessMode", "IpAddressType", "NormalizeBasePath", "Policy"];
+/// Those of an HTTP or WebSocket API's.
+const OF_HTTP: &[&str] = &["MutualTlsAuthentication"];
 const TRUST: &[&str] = &["TruststoreUri", "TruststoreVersion"];
 /// Properties of a domain name under the same name.
 const SAME: &[&str] = &["EndpointAccessMode", "OwnershipVerificationCertificateArn", "SecurityPolicy"];
@@ -53,9 +57,6 @@ impl<'d> Domain<'d> {
             refusals.add(place, "a domain is a map");
             return None;
         };
-        for name in given.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
-            refusals.add(format!("{place}.{name}"), "Tule does not apply this property of a domain yet");
-        }
         let (Some(name), Some(certificate)) = (said(given, "DomainName"), said(given, "CertificateArn"))
         else {
             refusals
@@ -77,10 +78,17 @@ impl<'d> Domain<'d> {
                 }
             },
         };
-        let prefix = match (kind, endpoint) {
-            (ApiKind::Rest, "REGIONAL" | "EDGE") => "ApiGatewayDomainName",
-            _ => "ApiGatewayDomainNameV2",
+        let (prefix, more) = match (kind, endpoint) {
+            (ApiKind::Rest, "REGIONAL" | "EDGE") => ("ApiGatewayDomainName", OF_REST),
+            (ApiKind::Rest, _) => ("ApiGatewayDomainNameV2", OF_PRIVATE),
+            (ApiKind::Http, _) => ("ApiGatewayDomainNameV2", OF_HTTP),
         };
+        // What guards a domain of another kind would guard nothing here.
+        let is_known = |name: &str| KNOWN.contains(&name) || more.contains(&name);
+        for (name, _) in given.iter().filter(|(name, value)| !is_known(name) && !value.is_null()) {
+            let text = format!("Tule does not apply this property to a domain of this kind ({endpoint})");
+            refusals.add(format!("{place}.{name}"), text);
+        }
         let id = hashed(prefix, name);
         Some(Self { given, name, certificate, id, endpoint, beside: found.derived() })
     }
@@ -162,6 +170,7 @@ impl<'d> Domain<'d> {
             true => hashed("RecordSetGroup", &json!([zone_name, self.name])),
             false => hashed("RecordSetGroup", zone_name),
         };
+        // Domains of one zone share the group.
         if let Some(Value::Array(before)) =
             made.get(&id).and_then(|group| group.pointer("/Properties/RecordSets"))
         {
@@ -172,7 +181,7 @@ impl<'d> Domain<'d> {
         for name in ["HostedZoneId", "HostedZoneName"] {
             group.extend(zone(name).map(|zone| (name.to_owned(), zone.clone())));
         }
-        made.add(&id, "AWS::Route53::RecordSetGroup", group, &self.beside);
+        made.replace(id, resource("AWS::Route53::RecordSetGroup", group, &self.beside));
     }
 }
 

@@ -5,12 +5,21 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Made,
-    intrinsic::{attribute, entries, reference},
+    intrinsic::{attribute, map_entries, reference},
 };
 use crate::Refusals;
 
-const OF_SCHEDULE: &[&str] =
-    &["DeadLetterConfig", "Description", "Enabled", "Input", "Name", "RetryPolicy", "Schedule", "State"];
+const OF_SCHEDULE: &[&str] = &[
+    "DeadLetterConfig",
+    "Description",
+    "Enabled",
+    "Input",
+    "Name",
+    "RetryPolicy",
+    "Schedule",
+    "State",
+    "Target",
+];
 const OF_PATTERN: &[&str] = &[
     "DeadLetterConfig",
     "Enabled",
@@ -66,8 +75,10 @@ pub(super) fn make(
     let known = if kind == "Schedule" { OF_SCHEDULE } else { OF_PATTERN };
     let place = format!("{place}.Properties");
     let given: Map<String, Value> =
-        entries(event.get("Properties")).map(|(name, value)| (name.clone(), value.clone())).collect();
-    for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
+        map_entries(event.get("Properties"), &place, refusals).map(super::cloned).collect();
+    // The role of a state machine's event is read with the target.
+    let is_known = |name: &str| known.contains(&name) || (name == "RoleArn" && target.role.is_some());
+    for name in given.keys().filter(|name| !is_known(name)) {
         let text = format!("Tule does not apply this property of {kind} events yet");
         refusals.add(format!("{place}.{name}"), text);
     }
@@ -86,6 +97,14 @@ pub(super) fn make(
             rule.insert("State".to_owned(), Value::from(state));
         }
         (None, None) => {}
+    }
+    for (name, _) in map_entries(given.get("Target"), &format!("{place}.Target"), refusals) {
+        if name != "Id" {
+            refusals.add(
+                format!("{place}.Target.{name}"),
+                format!("Tule does not apply this property of {kind} events yet"),
+            );
+        }
     }
     let own_id = given.get("Target").and_then(|target| target.get("Id")).cloned();
     let made_id = || {

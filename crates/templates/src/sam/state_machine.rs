@@ -98,7 +98,12 @@ fn define(found: &Serverless, properties: &mut Map<String, Value>, place: &str, 
             properties.insert("DefinitionUri".to_owned(), Value::from(path.as_str()));
         }
         (None, Some(uri)) => {
-            let location = s3_location(uri, ["Bucket", "Key", "Version"]);
+            let location = s3_location(
+                uri,
+                ["Bucket", "Key", "Version"],
+                &format!("{place}.DefinitionUri"),
+                &mut work.refusals,
+            );
             properties.insert("DefinitionS3Location".to_owned(), location);
         }
         (Some(_), None) => work.refusals.add(format!("{place}.Definition"), "a definition is a map"),

@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Work,
     event_source::{self, Reader},
-    intrinsic::{attribute, entries, reference, said},
+    intrinsic::{attribute, map_entries, reference, said},
 };
 
 const KNOWN: &[&str] =
     &["FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "Region", "SqsSubscription", "Topic"];
+/// What `SqsSubscription` may say of a queue that is there.
+const OF_QUEUE: &[&str] = &["BatchSize", "Enabled", "QueueArn", "QueuePolicyLogicalId", "QueueUrl"];
 
 pub(super) fn is_topic(event: &Value) -> bool {
     event.get("Type").is_some_and(|kind| kind == "SNS")
@@ -19,7 +21,7 @@ pub(super) fn is_topic(event: &Value) -> bool {
 pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &str, work: &mut Work<'_>) {
     let place = format!("{place}.Properties");
     let given: Map<String, Value> =
-        entries(event.get("Properties")).map(|(name, value)| (name.clone(), value.clone())).collect();
+        map_entries(event.get("Properties"), &place, &mut work.refusals).map(super::cloned).collect();
     for name in given.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
         work.refusals.add(format!("{place}.{name}"), "Tule does not apply this property of SNS events yet");
     }
@@ -38,7 +40,8 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
         }
         work.made.add(&id, "AWS::SNS::Subscription", made, beside);
     };
-    let (queue, url, policy, batch) = match said(&given, "SqsSubscription") {
+    let mut read = json!({ "BatchSize": 10, "Enabled": true });
+    let (queue, url, policy) = match said(&given, "SqsSubscription") {
         None => {
             subscribe("lambda", arn, work);
             let permission = format!("{id}Permission");
@@ -47,12 +50,22 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
             return;
         }
         Some(Value::Object(queue)) => {
+            for name in queue.keys().filter(|name| !OF_QUEUE.contains(&name.as_str())) {
+                let text = "Tule does not apply this property of SNS events yet";
+                work.refusals.add(format!("{place}.SqsSubscription.{name}"), text);
+            }
             let (Some(arn), Some(url)) = (said(queue, "QueueArn"), said(queue, "QueueUrl")) else {
                 work.refusals.add(place, "No QueueARN or QueueURL provided.");
                 return;
             };
             let policy = queue.get("QueuePolicyLogicalId").and_then(Value::as_str).map(str::to_owned);
-            (arn.clone(), url.clone(), policy, said(queue, "BatchSize").cloned())
+            if let Some(size) = said(queue, "BatchSize") {
+                read["BatchSize"] = size.clone();
+            }
+            if let Some(enabled) = queue.get("Enabled").filter(|enabled| !enabled.is_null()) {
+                read["Enabled"] = enabled.clone();
+            }
+            (arn.clone(), url.clone(), policy)
         }
         Some(_) => {
             let queue = format!("{id}Queue");
@@ -61,7 +74,7 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
             let mut properties = Map::new();
             properties.extend(fifo.map(|fifo| ("FifoQueue".to_owned(), fifo)));
             work.made.add(&queue, "AWS::SQS::Queue", properties, beside);
-            (attribute(&queue, "Arn"), reference(&queue), None, None)
+            (attribute(&queue, "Arn"), reference(&queue), None)
         }
     };
     let statement = json!({
@@ -74,9 +87,8 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
     let policy = policy.unwrap_or_else(|| format!("{id}QueuePolicy"));
     work.made.add(&policy, "AWS::SQS::QueuePolicy", allow, beside);
     subscribe("sqs", queue.clone(), work);
-    let batch = batch.unwrap_or_else(|| json!(10));
-    let read =
-        json!({ "Type": "SQS", "Properties": { "Queue": queue, "BatchSize": batch, "Enabled": true } });
+    read["Queue"] = queue;
+    let read = json!({ "Type": "SQS", "Properties": read });
     reader.id = format!("{id}EventSourceMapping");
     event_source::transform(&read, reader, &place, work);
 }

@@ -79,11 +79,17 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     if auth.is_some() && routes.get(CONNECT).is_none() {
         work.refusals.add(&place, "Authorization is only available if there is a $connect route.");
     }
-    let mut made = Vec::new();
+    let mut made: Vec<String> = Vec::new();
     for (key, route) in entries(Some(&routes)) {
         let place = format!("{place}.Routes.{key}");
         let auth = auth.as_ref().filter(|_| key == CONNECT);
-        made.extend(self::route(id, key, route, &stage, auth, found, &place, work));
+        let Some(route) = self::route(id, key, route, &stage, auth, found, &place, work) else { continue };
+        if made.contains(&route) {
+            let text =
+                format!("another route comes to have the same id ({route}): case makes no difference to it");
+            work.refusals.add(place, text);
+        }
+        made.push(route);
     }
     let tags = if found.propagated().is_some() { tags } else { made_by };
     let stage_id = match stage.as_str() {

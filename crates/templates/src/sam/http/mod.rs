@@ -28,6 +28,7 @@ const KNOWN: &[&str] = &[
     "Domain",
     "FailOnWarnings",
     "Name",
+    // Holds anyway: the API's tags go to its stage and its domain, as the real transform gives them.
     "PropagateTags",
     "RouteSettings",
     "StageName",
@@ -54,6 +55,8 @@ pub(super) struct HttpApi {
     found: Serverless,
     document: Option<Value>,
     is_managed: bool,
+    /// What of its events has no effect.
+    notices: Refusals,
 }
 
 fn refuse(refusals: &mut Refusals, place: &str, name: &str) {
@@ -83,7 +86,7 @@ impl HttpApi {
             json!({ "openapi": "3.0.1", "info": info, "paths": {} })
         };
         let document = if is_managed { Some(skeleton()) } else { given };
-        Self { id: id.to_owned(), found, document, is_managed }
+        Self { id: id.to_owned(), found, document, is_managed, notices: Refusals::default() }
     }
 
     /// Keeps the place of an event's path.
@@ -119,6 +122,12 @@ impl HttpApi {
     /// Writes an event's method where the document has none for it. `arn` is the function's in an integration's text.
     pub(super) fn add(&mut self, event: &Event, arn: &str, place: &str, refusals: &mut Refusals) {
         self.add_route_settings(event, place, refusals);
+        let heeded: &[&str] = match self.document {
+            Some(_) => &["Auth", "PayloadFormatVersion", "RouteSettings", "TimeoutInMillis"],
+            None => &["RouteSettings"],
+        };
+        let why = "the API's document is elsewhere (DefinitionUri), and has to say it itself";
+        event.unheeded(heeded, why, place, &mut self.notices);
         let auth = self.found.properties.get("Auth");
         let Some(document) = &mut self.document else { return };
         if !document.is_object() {
@@ -252,7 +261,9 @@ impl HttpApi {
         let mut properties = Map::new();
         match (said(given, "DefinitionUri"), self.document) {
             (Some(uri), _) => {
-                properties.insert("BodyS3Location".to_owned(), super::document_location(uri));
+                let place = format!("{place}.DefinitionUri");
+                let location = super::document_location(uri, &place, refusals);
+                properties.insert("BodyS3Location".to_owned(), location);
             }
             (None, document) => {
                 properties.insert("Body".to_owned(), document.unwrap_or_default());
@@ -287,6 +298,7 @@ impl HttpApi {
             let ids = (self.id.as_str(), stage.as_str());
             domain::http(ids, domain, tags.as_ref(), &self.found, made, &place, refusals);
         }
+        made.notice(self.notices);
     }
 }
 

@@ -32,7 +32,16 @@ pub(super) fn write(cors: &Value, document: &mut Value, place: &str, refusals: &
     }
     let origin = map.map_or(Some(cors), |map| map.get("AllowOrigin")).cloned();
     let origin = origin.unwrap_or_else(|| Value::from(ANYONE));
-    let with_credentials = map.and_then(|map| map.get("AllowCredentials")) == Some(&Value::Bool(true));
+    let with_credentials = match map.and_then(|map| map.get("AllowCredentials")) {
+        Some(Value::Bool(allow)) => *allow,
+        Some(Value::String(allow)) if allow == "true" => true,
+        None | Some(Value::Null) => false,
+        Some(Value::String(allow)) if allow == "false" => false,
+        Some(_) => {
+            refusals.add(format!("{place}.AllowCredentials"), "this is true or false");
+            false
+        }
+    };
     if with_credentials && origin == ANYONE {
         refusals.add(place, "'AllowCredentials' can not be true when 'AllowOrigin' is \"'*'\" or not set");
     }

@@ -23,6 +23,7 @@ use crate::{Known, Refusals};
 
 const KNOWN: &[&str] = &[
     "AccessLogSetting",
+    // Holds anyway: a deployment of the template makes a deployment of the API, whatever has changed.
     "AlwaysDeploy",
     "ApiKeySourceType",
     "Auth",
@@ -63,7 +64,21 @@ pub(super) struct RestApi {
     document: Option<Value>,
     /// Events write into the document: it is the transform's own.
     is_managed: bool,
+    /// What of its events has no effect.
+    notices: Refusals,
 }
+
+/// What the events of a function or a state machine may say of a method that the transform writes.
+const OF_METHOD: &[&str] = &[
+    "Auth",
+    "RequestModel",
+    "RequestParameters",
+    "ResponseTransferMode",
+    "TimeoutInMillis",
+    "UnescapeMappingTemplate",
+];
+/// Why an event writes nothing into a document.
+const OWN_DOCUMENT: &str = "the API has a document of its own, which has to say it itself";
 
 /// Who answers an event's method.
 pub(super) enum Caller {
@@ -95,6 +110,12 @@ impl RestApi {
                 *value = with_parameters(value, known);
             }
         }
+        if let Some(value) =
+            found.properties.get_mut("Cors").and_then(|cors| cors.get_mut("AllowCredentials"))
+        {
+            // Whether there is a header depends on it, and what a condition decides is known here.
+            *value = known.resolve(value, "").unwrap_or_else(|_| with_parameters(value, known));
+        }
         found.check(id, KNOWN, "AWS::Serverless::Api", refusals);
         let given = said(&found.properties, "DefinitionBody").cloned();
         if given.as_ref().is_some_and(|given| !given.is_object()) {
@@ -104,7 +125,7 @@ impl RestApi {
         let is_managed = given.is_none() && !elsewhere;
         let version = said(&found.properties, "OpenApiVersion");
         let document = if is_managed { Some(skeleton(version)) } else { given };
-        Self { id: id.to_owned(), found, document, is_managed }
+        Self { id: id.to_owned(), found, document, is_managed, notices: Refusals::default() }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -140,11 +161,19 @@ impl RestApi {
         let auth = self.found.properties.get("Auth");
         let models = self.found.properties.get("Models");
         let stage = Value::from(self.stage_suffix());
+        let merges = self.found.properties.get("MergeDefinitions") == Some(&Value::Bool(true))
+            && matches!(caller, Caller::Function { .. });
+        let overrides = event.get("Auth").and_then(|auth| auth.get("OverrideApiAuth")).is_some_and(is_said);
+        let heeded = match &self.document {
+            Some(_) if self.is_managed || merges => OF_METHOD,
+            Some(_) if overrides => &["Auth"],
+            _ => &[],
+        };
+        event.unheeded(heeded, OWN_DOCUMENT, place, &mut self.notices);
         let Some(document) = &mut self.document else { return };
-        let merges = self.found.properties.get("MergeDefinitions") == Some(&Value::Bool(true));
         if self.is_managed {
             write(event, caller, auth, models, &stage, document, place, refusals);
-        } else if merges && matches!(caller, Caller::Function { .. }) {
+        } else if merges {
             let mut own = skeleton(None);
             write(event, caller, auth, models, &stage, &mut own, place, refusals);
             let written = own["paths"][event.path.as_str()][event.method.as_str()].take();
@@ -152,7 +181,7 @@ impl RestApi {
             let mut merged = place.take().as_object().cloned().unwrap_or_default();
             merged.extend(written.as_object().cloned().unwrap_or_default());
             *place = Value::Object(merged);
-        } else if event.get("Auth").and_then(|auth| auth.get("OverrideApiAuth")).is_some_and(is_said) {
+        } else if overrides {
             let own = event.get("Auth").and_then(Value::as_object);
             let wanted = ["Authorizer", "ApiKeyRequired", "ResourcePolicy"];
             if !own.is_some_and(|own| wanted.iter().any(|name| said(own, name).is_some())) {
@@ -220,6 +249,7 @@ impl RestApi {
     pub(super) fn make(mut self, made: &mut Made, refusals: &mut Refusals) {
         self.write_document(refusals);
         resources::make(&self, made, refusals);
+        made.notice(self.notices);
     }
 }
 

@@ -64,9 +64,13 @@ pub(super) fn make(
         })
         .collect();
     properties.insert("ApiStages".to_owned(), Value::Array(stages));
+    let is_shared = plan == SHARED.0;
     let mut insert = |id: &str, kind: &str, depends_on: Value, properties: Value| {
         let resource = json!({ "Type": kind, "DependsOn": depends_on, "Properties": properties });
-        made.insert(id.to_owned(), resource);
+        match is_shared {
+            true => made.replace(id.to_owned(), resource),
+            false => made.insert(id.to_owned(), resource),
+        }
     };
     insert(&plan, "AWS::ApiGateway::UsagePlan", Value::Array(apis), Value::Object(properties));
     let of_key = json!({ "Enabled": true, "StageKeys": keys });
