@@ -110,12 +110,6 @@ impl RestApi {
                 *value = with_parameters(value, known);
             }
         }
-        if let Some(value) =
-            found.properties.get_mut("Cors").and_then(|cors| cors.get_mut("AllowCredentials"))
-        {
-            // Whether there is a header depends on it, and what a condition decides is known here.
-            *value = known.resolve(value, "").unwrap_or_else(|_| with_parameters(value, known));
-        }
         found.check(id, KNOWN, "AWS::Serverless::Api", refusals);
         let given = said(&found.properties, "DefinitionBody").cloned();
         if given.as_ref().is_some_and(|given| !given.is_object()) {
@@ -176,6 +170,10 @@ impl RestApi {
         } else if merges {
             let mut own = skeleton(None);
             write(event, caller, auth, models, &stage, &mut own, place, refusals);
+            if own.get(policy::POLICY).is_some() {
+                let text = "this has no effect, here as on AWS: a definition takes over the event's method, and no policy";
+                self.notices.add(format!("{place}.Properties.Auth.ResourcePolicy"), text);
+            }
             let written = own["paths"][event.path.as_str()][event.method.as_str()].take();
             let place = slot(document, &["paths", &event.path, &event.method]);
             let mut merged = place.take().as_object().cloned().unwrap_or_default();
@@ -209,7 +207,7 @@ impl RestApi {
         };
         let given = &self.found.properties;
         if let Some(cors) = said(given, "Cors") {
-            cors::write(cors, document, &format!("{place}.Cors"), refusals);
+            cors::write(cors, document, &format!("{place}.Cors"), refusals, &mut self.notices);
         }
         match said(given, "Auth").map(plain_map) {
             None => {}

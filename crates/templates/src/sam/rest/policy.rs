@@ -12,7 +12,7 @@ use super::super::{
 use super::refuse;
 use crate::Refusals;
 
-const POLICY: &str = "x-amazon-apigateway-policy";
+pub(super) const POLICY: &str = "x-amazon-apigateway-policy";
 const KNOWN: &[&str] = &[
     "AwsAccountBlacklist",
     "AwsAccountWhitelist",
