@@ -15,6 +15,7 @@ mod log_group;
 mod method;
 mod permission;
 mod queue;
+mod reply;
 mod rest_api;
 mod role;
 mod rule;
@@ -24,11 +25,11 @@ mod state_machine_alias;
 mod topic;
 mod version;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::{Known, Refusals, plan::Resource};
+pub use reply::Reply;
+pub(crate) use reply::reply;
 
 /// One call of our own API.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,12 +72,6 @@ pub enum Code {
         /// E.g. `index.py`.
         file: String,
     },
-}
-
-/// What a resource gives once it is made.
-pub struct Reply {
-    pub(crate) reference: Value,
-    pub(crate) attributes: Vec<(&'static str, Value)>,
 }
 
 /// A resource with its resolved properties.
@@ -294,101 +289,6 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::alias(resource),
         "AWS::StepFunctions::StateMachineVersion" => Ok(state_machine_alias::version(resource)),
         other => Err(Refusals::one(resource.id, format!("Tule does not make resources of type {other} yet"))),
-    }
-}
-
-/// What a resource gives, once its calls are made.
-pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known: &Known) -> Reply {
-    let value = |name: &str| saved.get(name).cloned().unwrap_or_default();
-    if let Some(kind) = gateway::find(resource.kind) {
-        return gateway::reply(kind, resource, saved);
-    }
-    match resource.kind {
-        "AWS::ApiGateway::RestApi" => Reply {
-            reference: value("id"),
-            attributes: vec![("RestApiId", value("id")), ("RootResourceId", value("root"))],
-        },
-        "AWS::ApiGateway::Deployment" => {
-            Reply { reference: value("id"), attributes: vec![("DeploymentId", value("id"))] }
-        }
-        "AWS::ApiGateway::Stage" => Reply {
-            reference: resource.get("StageName").cloned().unwrap_or_default(),
-            attributes: Vec::new(),
-        },
-        "AWS::ApiGatewayV2::Api" => Reply {
-            reference: value("id"),
-            attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
-        },
-        "AWS::Events::EventBus" => Reply {
-            reference: Value::from(resource.name("Name")),
-            attributes: vec![("Arn", value("arn")), ("Name", Value::from(resource.name("Name")))],
-        },
-        "AWS::Events::Rule" => {
-            Reply { reference: Value::from(resource.name("Name")), attributes: vec![("Arn", value("arn"))] }
-        }
-        "AWS::Lambda::Alias" => {
-            Reply { reference: value("reference"), attributes: vec![("AliasArn", value("reference"))] }
-        }
-        "AWS::Lambda::CapacityProvider" => Reply {
-            reference: Value::from(resource.name("CapacityProviderName")),
-            attributes: vec![("Arn", value("arn"))],
-        },
-        "AWS::Lambda::CodeSigningConfig" => Reply {
-            reference: value("arn"),
-            attributes: vec![("CodeSigningConfigArn", value("arn")), ("CodeSigningConfigId", value("id"))],
-        },
-        "AWS::Lambda::LayerVersion" => {
-            Reply { reference: value("reference"), attributes: vec![("LayerVersionArn", value("reference"))] }
-        }
-        "AWS::Lambda::Url" => Reply {
-            reference: value("reference"),
-            attributes: vec![("FunctionArn", value("reference")), ("FunctionUrl", value("url"))],
-        },
-        "AWS::Lambda::Version" => Reply {
-            reference: value("reference"),
-            attributes: vec![("FunctionArn", value("reference")), ("Version", value("version"))],
-        },
-        "AWS::SNS::Subscription" => {
-            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
-        }
-        "AWS::SNS::Topic" => Reply {
-            reference: value("arn"),
-            attributes: vec![("TopicArn", value("arn")), ("TopicName", Value::from(topic::name(resource)))],
-        },
-        "AWS::StepFunctions::Activity" => {
-            let arn = Value::from(state_machine_alias::activity_arn(resource, known));
-            let name = Value::from(resource.name("Name"));
-            Reply { reference: arn.clone(), attributes: vec![("Arn", arn), ("Name", name)] }
-        }
-        "AWS::StepFunctions::StateMachineAlias" => {
-            let arn = Value::from(state_machine_alias::alias_arn(resource));
-            Reply { reference: arn.clone(), attributes: vec![("Arn", arn)] }
-        }
-        "AWS::StepFunctions::StateMachineVersion" => {
-            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
-        }
-        "AWS::IAM::Role" => Reply {
-            reference: Value::from(resource.name("RoleName")),
-            attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
-        },
-        "AWS::Lambda::EventSourceMapping" => {
-            Reply { reference: value("id"), attributes: vec![("Id", value("id"))] }
-        }
-        "AWS::Lambda::Function" => Reply {
-            reference: Value::from(resource.name("FunctionName")),
-            attributes: vec![("Arn", value("arn"))],
-        },
-        "AWS::Logs::LogGroup" => log_group::reply(resource, known),
-        "AWS::S3::Bucket" => bucket::reply(resource, known),
-        "AWS::SQS::Queue" => queue::reply(resource, saved, known),
-        "AWS::StepFunctions::StateMachine" => {
-            let arn = Value::from(state_machine::arn(resource, known));
-            let name = Value::from(resource.name("StateMachineName"));
-            let attributes =
-                vec![("Arn", arn.clone()), ("Name", name), ("StateMachineRevisionId", value("revision"))];
-            Reply { reference: arn, attributes }
-        }
-        _ => Reply { reference: Value::from(resource.id), attributes: Vec::new() },
     }
 }
 

@@ -4,6 +4,7 @@
 //! Resources whose conditions do not hold are gone before: the transform has no conditions to carry along.
 
 mod apis;
+mod authorizer;
 mod capacity_provider;
 mod document;
 mod domain;
@@ -225,6 +226,15 @@ impl Serverless {
     /// The tags that go to all that is made of this resource, where they are to.
     fn propagated(&self) -> Option<&Value> {
         self.get("Tags").filter(|_| self.get("PropagateTags").is_some())
+    }
+
+    /// Takes on the tags of a function, to have them go to all that is made of this.
+    fn add_tags(&mut self, tags: &Value) {
+        let all = self.properties.entry("Tags").or_insert_with(|| json!({}));
+        if let (Some(all), Some(tags)) = (all.as_object_mut(), tags.as_object()) {
+            all.extend(tags.clone());
+        }
+        self.properties.insert("PropagateTags".to_owned(), Value::Bool(true));
     }
 
     /// The resource's tags, behind the one that says who made it.

@@ -173,12 +173,9 @@ fn authorizer(id: &str, given: &Value, found: &Serverless, place: &str, work: &m
     let beside = found.derived();
     work.made.add(&name, "AWS::ApiGatewayV2::Authorizer", made, &beside);
     if said(given, "InvokeRole").is_none() {
-        let arn =
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = Some(substituted(arn, &json!({ "__ApiId__": reference(id) })));
         let permission = format!("{id}AuthorizerPermission");
-        let principal = "apigateway.amazonaws.com";
-        work.made.add_permission(&permission, function.clone(), principal, source, &beside);
+        let made = &mut work.made;
+        super::authorizer::permit(id, &permission, "${AWS::Partition}", function, &beside, made);
     }
     Some(Auth { kind, authorizer: Some(name) })
 }

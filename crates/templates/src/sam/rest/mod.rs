@@ -134,20 +134,13 @@ impl RestApi {
     /// Keeps the place of an event's path.
     pub(super) fn reserve(&mut self, event: &Event) {
         if let Some(document) = self.document.as_mut().filter(|_| self.is_managed) {
-            let item = slot(document, &["paths", &event.path]);
-            if item.is_null() {
-                *item = json!({});
-            }
+            document::reserve(document, &event.path);
         }
     }
 
     /// Tags of a function whose event made this API.
     pub(super) fn add_tags(&mut self, tags: &Value) {
-        let all = self.found.properties.entry("Tags").or_insert_with(|| json!({}));
-        if let (Some(all), Some(tags)) = (all.as_object_mut(), tags.as_object()) {
-            all.extend(tags.clone());
-        }
-        self.found.properties.insert("PropagateTags".to_owned(), Value::Bool(true));
+        self.found.add_tags(tags);
     }
 
     /// Writes an event's method, where the document is the transform's to write.
@@ -264,17 +257,9 @@ fn plain_types(types: &Value) -> Value {
 }
 
 fn disable_endpoint(document: &mut Value, is_disabled: &Value) {
-    const PATH: [&str; 2] = ["x-amazon-apigateway-endpoint-configuration", "disableExecuteApiEndpoint"];
-    if !document.get("openapi").is_some_and(document::is_version_3) {
-        put(document, &PATH, is_disabled.clone());
-        return;
-    }
-    let servers = slot(document, &["servers"]);
-    if servers.as_array().is_none_or(Vec::is_empty) {
-        *servers = json!([{}]);
-    }
-    for server in servers.as_array_mut().into_iter().flatten() {
-        put(server, &PATH, is_disabled.clone());
+    match document.get("openapi").is_some_and(document::is_version_3) {
+        true => document::disable_servers(document, is_disabled),
+        false => put(document, &document::DISABLED, is_disabled.clone()),
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::{
-    Made, domain,
-    intrinsic::{entries, map_entries, plain_map, put, reference, said, substituted, tag_list},
+    Made, authorizer, domain,
+    intrinsic::{entries, map_entries, plain_map, put, reference, said, tag_list},
     logical_id,
 };
 use super::{RestApi, document, refuse, usage_plan};
@@ -147,16 +147,8 @@ fn permissions(api: &RestApi, made: &mut Made) {
         if is_pool || is_disabled {
             continue;
         }
-        let arn = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = substituted(arn, &json!({ "__ApiId__": reference(&api.id) }));
         let id = format!("{}{name}AuthorizerPermission", api.id);
-        made.add_permission(
-            &id,
-            function.clone(),
-            "apigateway.amazonaws.com",
-            Some(source),
-            &api.found.derived(),
-        );
+        authorizer::permit(&api.id, &id, "aws", function, &api.found.derived(), made);
     }
 }
 
