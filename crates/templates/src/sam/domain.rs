@@ -124,6 +124,27 @@ impl<'d> Domain<'d> {
         }
     }
 
+    fn endpoint_configuration(&self) -> Value {
+        let mut endpoint = json!({ "Types": [self.endpoint] });
+        if let Some(addresses) = said(self.given, "IpAddressType") {
+            endpoint["IpAddressType"] = addresses.clone();
+        }
+        endpoint
+    }
+
+    /// Lets a private network's endpoint reach the domain, where one is named.
+    fn associate(&self, made: &mut Made) {
+        let Some(source) = self.given.get("AccessAssociation") else { return };
+        let endpoint = source.get("VpcEndpointId").cloned().unwrap_or_default();
+        let id = hashed("DomainNameAccessAssociation", &json!([endpoint, self.id]));
+        let properties = json!({
+            "DomainNameArn": reference(&self.id), "AccessAssociationSourceType": "VPCE",
+            "AccessAssociationSource": endpoint,
+        });
+        let properties = properties.as_object().cloned().unwrap_or_default();
+        made.add(&id, "AWS::ApiGateway::DomainNameAccessAssociation", properties, &self.beside);
+    }
+
     fn records(&self, made: &mut Made, place: &str, refusals: &mut Refusals) {
         let Some(given) = self.given.get("Route53").filter(|given| !given.is_null()) else { return };
         let place = format!("{place}.Route53");
@@ -201,14 +222,10 @@ pub(super) fn rest(
 ) {
     let Some(domain) = Domain::read(ApiKind::Rest, given, found, place, refusals) else { return };
     let is_private = domain.endpoint == "PRIVATE";
-    let mut endpoint = json!({ "Types": [domain.endpoint] });
-    if let Some(addresses) = said(domain.given, "IpAddressType") {
-        endpoint["IpAddressType"] = addresses.clone();
-    }
     let mut properties = Map::new();
     let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
     set("DomainName", domain.name.clone());
-    set("EndpointConfiguration", endpoint);
+    set("EndpointConfiguration", domain.endpoint_configuration());
     let certificate = if domain.endpoint == "REGIONAL" { "RegionalCertificateArn" } else { "CertificateArn" };
     set(certificate, domain.certificate.clone());
     for name in SAME.iter().copied().chain(is_private.then_some("Policy")) {
@@ -247,15 +264,8 @@ pub(super) fn rest(
             }
         }
     }
-    if let Some(source) = domain.given.get("AccessAssociation").filter(|_| is_private) {
-        let endpoint = source.get("VpcEndpointId").cloned().unwrap_or_default();
-        let id = hashed("DomainNameAccessAssociation", &json!([endpoint, domain.id]));
-        let properties = json!({
-            "DomainNameArn": reference(&domain.id), "AccessAssociationSourceType": "VPCE",
-            "AccessAssociationSource": endpoint,
-        });
-        let properties = properties.as_object().cloned().unwrap_or_default();
-        made.add(&id, "AWS::ApiGateway::DomainNameAccessAssociation", properties, &domain.beside);
+    if is_private {
+        domain.associate(made);
     }
     domain.records(made, place, refusals);
 }

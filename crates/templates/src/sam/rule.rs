@@ -87,17 +87,7 @@ pub(super) fn make(
     }
     let mut rule: Map<String, Value> =
         RENAMED.iter().filter_map(|(from, to)| Some(((*to).to_owned(), given.get(*from)?.clone()))).collect();
-    match (given.get("State"), given.get("Enabled")) {
-        (Some(_), Some(_)) => {
-            refusals.add(&place, "State and Enabled Properties cannot both be specified.");
-        }
-        (Some(state), None) => drop(rule.insert("State".to_owned(), state.clone())),
-        (None, Some(enabled)) => {
-            let state = if super::intrinsic::is_said(enabled) { "ENABLED" } else { "DISABLED" };
-            rule.insert("State".to_owned(), Value::from(state));
-        }
-        (None, None) => {}
-    }
+    rule.extend(state(&given, &place, refusals).map(|state| ("State".to_owned(), state)));
     for (name, _) in map_entries(given.get("Target"), &format!("{place}.Target"), refusals) {
         if name != "Id" {
             refusals.add(
@@ -127,6 +117,22 @@ pub(super) fn make(
     }
     rule.insert("Targets".to_owned(), json!([one]));
     made.add(id, "AWS::Events::Rule", rule, beside);
+}
+
+/// Whether the rule is on, if the event says so.
+fn state(given: &Map<String, Value>, place: &str, refusals: &mut Refusals) -> Option<Value> {
+    match (given.get("State"), given.get("Enabled")) {
+        (Some(_), Some(_)) => {
+            refusals.add(place, "State and Enabled Properties cannot both be specified.");
+            None
+        }
+        (Some(state), None) => Some(state.clone()),
+        (None, Some(enabled)) => {
+            let state = if super::intrinsic::is_said(enabled) { "ENABLED" } else { "DISABLED" };
+            Some(Value::from(state))
+        }
+        (None, None) => None,
+    }
 }
 
 /// The ARN of the queue for what cannot be delivered.

@@ -266,6 +266,13 @@ fn connect(
         return;
     }
     let role = add_role("apigateway.amazonaws.com", &mut work.made);
+    let operation = operation(&event, started, &role);
+    let tags = found.propagated();
+    work.apis.add_rest(&event, &Caller::StateMachine { operation }, tags, place, &mut work.refusals);
+}
+
+/// The operation that starts the state machine.
+fn operation(event: &Event, started: &str, role: &Value) -> Value {
     let template = match event.get("UnescapeMappingTemplate") {
         // What escapes a text for scripts escapes single quotes, too, which JSON does not have.
         Some(_) => format!(
@@ -285,9 +292,7 @@ fn connect(
         "requestTemplates": { "application/json": { "Fn::Sub": template } },
     });
     let responses = json!({ "200": { "description": "OK" }, "400": { "description": "Bad Request" } });
-    let operation = json!({ INTEGRATION: integration, "responses": responses });
-    let tags = found.propagated();
-    work.apis.add_rest(&event, &Caller::StateMachine { operation }, tags, place, &mut work.refusals);
+    json!({ INTEGRATION: integration, "responses": responses })
 }
 
 #[cfg(test)]

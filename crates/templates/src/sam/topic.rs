@@ -7,6 +7,7 @@ use super::{
     event_source::{self, Reader},
     intrinsic::{attribute, map_entries, reference, said},
 };
+use crate::Refusals;
 
 const KNOWN: &[&str] =
     &["FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "Region", "SqsSubscription", "Topic"];
@@ -50,10 +51,7 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
             return;
         }
         Some(Value::Object(queue)) => {
-            for name in queue.keys().filter(|name| !OF_QUEUE.contains(&name.as_str())) {
-                let text = "Tule does not apply this property of SNS events yet";
-                work.refusals.add(format!("{place}.SqsSubscription.{name}"), text);
-            }
+            check(queue, &place, &mut work.refusals);
             let (Some(arn), Some(url)) = (said(queue, "QueueArn"), said(queue, "QueueUrl")) else {
                 work.refusals.add(place, "No QueueARN or QueueURL provided.");
                 return;
@@ -68,27 +66,45 @@ pub(super) fn make(event: &Value, arn: Value, mut reader: Reader<'_>, place: &st
             (arn.clone(), url.clone(), policy)
         }
         Some(_) => {
-            let queue = format!("{id}Queue");
-            let resource = topic.get("Ref").and_then(|topic| work.made.get(topic.as_str()?));
-            let fifo = resource.and_then(|it| it.pointer("/Properties/FifoTopic")).cloned();
-            let mut properties = Map::new();
-            properties.extend(fifo.map(|fifo| ("FifoQueue".to_owned(), fifo)));
-            work.made.add(&queue, "AWS::SQS::Queue", properties, beside);
+            let queue = add_queue(&id, topic, beside, work);
             (attribute(&queue, "Arn"), reference(&queue), None)
         }
     };
-    let statement = json!({
-        "Action": "sqs:SendMessage", "Effect": "Allow", "Principal": "*", "Resource": queue,
-        "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
-    });
-    let mut allow = Map::new();
-    allow.insert("PolicyDocument".to_owned(), json!({ "Version": "2012-10-17", "Statement": [statement] }));
-    allow.insert("Queues".to_owned(), json!([url]));
     let policy = policy.unwrap_or_else(|| format!("{id}QueuePolicy"));
-    work.made.add(&policy, "AWS::SQS::QueuePolicy", allow, beside);
+    let allowed = allowed(topic, &queue, &url);
+    work.made.add(&policy, "AWS::SQS::QueuePolicy", allowed, beside);
     subscribe("sqs", queue.clone(), work);
     read["Queue"] = queue;
     let read = json!({ "Type": "SQS", "Properties": read });
     reader.id = format!("{id}EventSourceMapping");
     event_source::transform(&read, reader, &place, work);
+}
+
+/// The policy that lets a topic send to a queue.
+fn allowed(topic: &Value, queue: &Value, url: &Value) -> Map<String, Value> {
+    let statement = json!({
+        "Action": "sqs:SendMessage", "Effect": "Allow", "Principal": "*", "Resource": queue,
+        "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+    });
+    let document = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    Map::from_iter([("PolicyDocument".to_owned(), document), ("Queues".to_owned(), json!([url]))])
+}
+
+/// Refuses what `SqsSubscription` does not know of a queue.
+fn check(queue: &Map<String, Value>, place: &str, refusals: &mut Refusals) {
+    for name in queue.keys().filter(|name| !OF_QUEUE.contains(&name.as_str())) {
+        let text = "Tule does not apply this property of SNS events yet";
+        refusals.add(format!("{place}.SqsSubscription.{name}"), text);
+    }
+}
+
+/// Adds a queue for a topic, which keeps its order where that does. Gives the queue's id.
+fn add_queue(id: &str, topic: &Value, beside: &Map<String, Value>, work: &mut Work<'_>) -> String {
+    let queue = format!("{id}Queue");
+    let resource = topic.get("Ref").and_then(|topic| work.made.get(topic.as_str()?));
+    let fifo = resource.and_then(|it| it.pointer("/Properties/FifoTopic")).cloned();
+    let mut properties = Map::new();
+    properties.extend(fifo.map(|fifo| ("FifoQueue".to_owned(), fifo)));
+    work.made.add(&queue, "AWS::SQS::Queue", properties, beside);
+    queue
 }

@@ -340,16 +340,21 @@ fn connect(
             ("${AWS::Partition}", api, String::new())
         }
     };
-    let arn = format!(
-        "arn:{partition}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{__ApiId__}}/${{__Stage__}}/{}",
-        event.in_arn()
-    );
-    let named = event.api.clone().unwrap_or_else(|| reference(&api));
-    let source = substituted(&arn, &json!({ "__ApiId__": named, "__Stage__": "*" }));
+    let source = source(&event, partition, &api);
     let permission = match suffix.chars().all(|it| it.is_ascii_alphanumeric()) {
         true => format!("{permission}{suffix}"),
         false => logical_id::hashed(&permission, &Value::from(suffix)),
     };
     let principal = "apigateway.amazonaws.com";
     work.made.add_permission(&permission, invoked.function.clone(), principal, Some(source), &beside);
+}
+
+/// The ARN of an event's method, in every stage.
+fn source(event: &Event, partition: &str, api: &str) -> Value {
+    let arn = format!(
+        "arn:{partition}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{__ApiId__}}/${{__Stage__}}/{}",
+        event.in_arn()
+    );
+    let named = event.api.clone().unwrap_or_else(|| reference(api));
+    substituted(&arn, &json!({ "__ApiId__": named, "__Stage__": "*" }))
 }
