@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::{
-    Call, Known, PseudoParameters, Refusal, Refusals,
+    Call, Known, PseudoParameters, Refusal, Refusals, Transformed,
     calls::{self, Reply},
     intrinsics,
 };
@@ -60,18 +60,16 @@ pub struct Step {
 const BESIDE: &[&str] =
     &["Condition", "DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdateReplacePolicy"];
 
-/// Reads the resources of a template (after its transform, with what that refused) into a plan.
+/// Reads the resources of a template behind its transform into a plan.
 pub(crate) fn plan(
-    resources: Map<String, Value>,
-    mut refusals: Refusals,
-    outputs: Map<String, Value>,
-    known: Known,
+    transformed: Transformed,
     pseudo: &PseudoParameters,
     read: &dyn Fn(&str) -> Result<String, String>,
     delegated: &dyn Fn(&str) -> bool,
 ) -> Result<Plan, Refusals> {
+    let Transformed { known, resources, outputs, mut refusals, notices } = transformed;
     let mut all = Vec::new();
-    let mut notices = Refusals::default();
+    let mut notices = Refusals(notices);
     for (id, resource) in resources {
         match read_resource(&id, resource, read) {
             Ok(resource) => {

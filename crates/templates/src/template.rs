@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Known, Plan, PseudoParameters, Refusals, document, plan, sam};
+use crate::{Known, Plan, PseudoParameters, Refusal, Refusals, document, plan, sam};
 
 /// A template's document.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Transformed {
     pub outputs: Map<String, Value>,
     /// What the transform refused.
     pub refusals: Refusals,
+    /// What the transform found to have no effect.
+    pub notices: Vec<Refusal>,
 }
 
 const SECTIONS: &[&str] = &[
@@ -62,6 +64,11 @@ impl Template {
         for section in document.keys().filter(|section| !SECTIONS.contains(&section.as_str())) {
             refusals.add(section.as_str(), "Tule does not know this section of a template");
         }
+        for section in ["Conditions", "Globals", "Mappings", "Outputs", "Parameters"] {
+            if document.get(section).is_some_and(|given| !given.is_object() && !given.is_null()) {
+                refusals.add(section, "this section is a map");
+            }
+        }
         let rules = document.get("Rules").and_then(Value::as_object);
         for rule in rules.into_iter().flat_map(Map::keys).filter(|rule| *rule != BOOTSTRAP_RULE) {
             refusals.add(format!("Rules.{rule}"), "Tule does not check the rules of templates yet");
@@ -86,8 +93,7 @@ impl Template {
     ) -> Result<Plan, Refusals> {
         let included = self.with_files(read)?;
         let whole = included.as_ref().unwrap_or(self);
-        let Transformed { known, resources, outputs, refusals } = whole.transformed(pseudo, parameters)?;
-        plan::plan(resources, refusals, outputs, known, pseudo, read, delegated)
+        plan::plan(whole.transformed(pseudo, parameters)?, pseudo, read, delegated)
     }
 
     /// The resources that are wanted, behind the template's transform.
@@ -102,13 +108,12 @@ impl Template {
         self.conditions(&mut known)?;
         let resources = self.wanted(&known)?;
         let mut outputs = Value::Object(self.section("Outputs").cloned().unwrap_or_default());
-        let (resources, refusals) = match self.document.get("Transform") {
-            None => (resources, Refusals::default()),
+        let (resources, refusals, notices) = match self.document.get("Transform") {
+            None => (resources, Refusals::default(), Vec::new()),
             Some(transform) if is_sam(transform) => {
-                let (resources, references, refusals) =
-                    sam::transform(resources, self.section("Globals"), &known);
-                references.apply(&mut outputs);
-                (resources, refusals)
+                let made = sam::transform(resources, self.section("Globals"), &known);
+                made.references.apply(&mut outputs);
+                (made.resources, made.refusals, made.notices)
             }
             Some(other) => {
                 return Err(Refusals::one(
@@ -118,7 +123,7 @@ impl Template {
             }
         };
         let outputs = outputs.as_object().cloned().unwrap_or_default();
-        Ok(Transformed { known, resources, outputs, refusals })
+        Ok(Transformed { known, resources, outputs, refusals, notices })
     }
 
     /// The template with the files that it includes (`AWS::Include`), if it includes any.

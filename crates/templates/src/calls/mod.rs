@@ -18,6 +18,7 @@ mod network;
 mod parameter;
 mod permission;
 mod queue;
+mod reply;
 mod rest_api;
 mod role;
 mod rule;
@@ -31,18 +32,12 @@ mod table_change;
 mod topic;
 mod version;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::{Known, Refusals, plan::Resource};
 pub use call::{Call, Code, Follow};
-
-/// What a resource gives once it is made.
-pub struct Reply {
-    pub(crate) reference: Value,
-    pub(crate) attributes: Vec<(&'static str, Value)>,
-}
+pub use reply::Reply;
+pub(crate) use reply::reply;
 
 /// A resource with its resolved properties.
 #[derive(Clone, Copy)]
@@ -268,7 +263,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::IAM::Policy" => Ok(role::policy(resource)),
         "AWS::IAM::Role" => Ok(role::calls(resource)),
         "AWS::Kinesis::Stream" => stream::calls(resource),
-        "AWS::Lambda::Alias" => Ok(version::alias(resource)),
+        "AWS::Lambda::Alias" => version::alias(resource),
         "AWS::Lambda::CapacityProvider" => Ok(capacity_provider::calls(resource)),
         "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource)),
         "AWS::Lambda::EventInvokeConfig" => Ok(function_url::event_invoke_config(resource)),
@@ -278,7 +273,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Lambda::LayerVersionPermission" => Ok(permission::of_layer(resource)),
         "AWS::Lambda::Permission" => Ok(permission::calls(resource)),
         "AWS::Lambda::Url" => Ok(function_url::calls(resource)),
-        "AWS::Lambda::Version" => Ok(version::calls(resource)),
+        "AWS::Lambda::Version" => version::calls(resource),
         "AWS::Logs::LogGroup" => Ok(log_group::calls(resource)),
         "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" | "AWS::S3::BucketPolicy" => {
             Ok(Vec::new())
@@ -296,114 +291,6 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::StepFunctions::StateMachineAlias" => state_machine_alias::alias(resource),
         "AWS::StepFunctions::StateMachineVersion" => Ok(state_machine_alias::version(resource)),
         other => Err(Refusals::one(resource.id, format!("Tule does not make resources of type {other} yet"))),
-    }
-}
-
-/// What a resource gives, once its calls are made.
-pub(crate) fn reply(resource: Named<'_>, saved: &BTreeMap<String, Value>, known: &Known) -> Reply {
-    let value = |name: &str| saved.get(name).cloned().unwrap_or_default();
-    if let Some(kind) = gateway::find(resource.kind) {
-        return gateway::reply(kind, resource, saved);
-    }
-    match resource.kind {
-        "AWS::ApiGateway::RestApi" => Reply {
-            reference: value("id"),
-            attributes: vec![("RestApiId", value("id")), ("RootResourceId", value("root"))],
-        },
-        "AWS::ApiGateway::Deployment" => {
-            Reply { reference: value("id"), attributes: vec![("DeploymentId", value("id"))] }
-        }
-        "AWS::ApiGateway::Stage" => Reply {
-            reference: resource.get("StageName").cloned().unwrap_or_default(),
-            attributes: Vec::new(),
-        },
-        "AWS::ApiGatewayV2::Api" => Reply {
-            reference: value("id"),
-            attributes: vec![("ApiId", value("id")), ("ApiEndpoint", value("endpoint"))],
-        },
-        "AWS::DynamoDB::Table" => table::reply(resource, saved),
-        "AWS::EC2::SecurityGroup"
-        | "AWS::EC2::SecurityGroupEgress"
-        | "AWS::EC2::SecurityGroupIngress"
-        | "AWS::EC2::Subnet"
-        | "AWS::EC2::VPC" => network::reply(resource, saved),
-        "AWS::Events::EventBus" => Reply {
-            reference: Value::from(resource.name("Name")),
-            attributes: vec![("Arn", value("arn")), ("Name", Value::from(resource.name("Name")))],
-        },
-        "AWS::Events::Rule" => {
-            Reply { reference: Value::from(resource.name("Name")), attributes: vec![("Arn", value("arn"))] }
-        }
-        "AWS::Lambda::Alias" => {
-            Reply { reference: value("reference"), attributes: vec![("AliasArn", value("reference"))] }
-        }
-        "AWS::Lambda::CapacityProvider" => Reply {
-            reference: Value::from(resource.name("CapacityProviderName")),
-            attributes: vec![("Arn", value("arn"))],
-        },
-        "AWS::Lambda::CodeSigningConfig" => Reply {
-            reference: value("arn"),
-            attributes: vec![("CodeSigningConfigArn", value("arn")), ("CodeSigningConfigId", value("id"))],
-        },
-        "AWS::Lambda::LayerVersion" => {
-            Reply { reference: value("reference"), attributes: vec![("LayerVersionArn", value("reference"))] }
-        }
-        "AWS::Lambda::Url" => Reply {
-            reference: value("reference"),
-            attributes: vec![("FunctionArn", value("reference")), ("FunctionUrl", value("url"))],
-        },
-        "AWS::Lambda::Version" => Reply {
-            reference: value("reference"),
-            attributes: vec![("FunctionArn", value("reference")), ("Version", value("version"))],
-        },
-        "AWS::SNS::Subscription" => {
-            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
-        }
-        "AWS::SNS::Topic" => Reply {
-            reference: value("arn"),
-            attributes: vec![("TopicArn", value("arn")), ("TopicName", Value::from(topic::name(resource)))],
-        },
-        "AWS::StepFunctions::Activity" => {
-            let arn = Value::from(state_machine_alias::activity_arn(resource, known));
-            let name = Value::from(resource.name("Name"));
-            Reply { reference: arn.clone(), attributes: vec![("Arn", arn), ("Name", name)] }
-        }
-        "AWS::StepFunctions::StateMachineAlias" => {
-            let arn = Value::from(state_machine_alias::alias_arn(resource));
-            Reply { reference: arn.clone(), attributes: vec![("Arn", arn)] }
-        }
-        "AWS::StepFunctions::StateMachineVersion" => {
-            Reply { reference: value("reference"), attributes: vec![("Arn", value("reference"))] }
-        }
-        "AWS::IAM::Role" => Reply {
-            reference: Value::from(resource.name("RoleName")),
-            attributes: vec![("Arn", value("arn")), ("RoleId", value("id"))],
-        },
-        "AWS::Kinesis::Stream" => {
-            Reply { reference: Value::from(resource.name("Name")), attributes: vec![("Arn", value("arn"))] }
-        }
-        "AWS::Lambda::EventSourceMapping" => {
-            Reply { reference: value("id"), attributes: vec![("Id", value("id"))] }
-        }
-        "AWS::Lambda::Function" => Reply {
-            reference: Value::from(resource.name("FunctionName")),
-            attributes: vec![("Arn", value("arn"))],
-        },
-        "AWS::Logs::LogGroup" => log_group::reply(resource, known),
-        "AWS::S3::Bucket" => bucket::reply(resource, known),
-        "AWS::SQS::Queue" => queue::reply(resource, saved, known),
-        "AWS::SSM::Parameter" => parameter::reply(resource),
-        "AWS::SecretsManager::Secret" => {
-            Reply { reference: value("arn"), attributes: vec![("Id", value("arn"))] }
-        }
-        "AWS::StepFunctions::StateMachine" => {
-            let arn = Value::from(state_machine::arn(resource, known));
-            let name = Value::from(resource.name("StateMachineName"));
-            let attributes =
-                vec![("Arn", arn.clone()), ("Name", name), ("StateMachineRevisionId", value("revision"))];
-            Reply { reference: arn, attributes }
-        }
-        _ => Reply { reference: Value::from(resource.id), attributes: Vec::new() },
     }
 }
 

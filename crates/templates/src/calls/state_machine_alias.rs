@@ -37,6 +37,13 @@ pub(super) fn alias(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
                 let text = "Tule deploys at once (ALL_AT_ONCE): it does not shift traffic in steps";
                 return Err(Refusals::one(format!("{place}.DeploymentPreference.Type"), text));
             }
+            // How fast, and what would call it off: nothing of that acts where all is there at once.
+            for name in preference.as_object().into_iter().flat_map(Map::keys) {
+                if !["StateMachineVersionArn", "Type"].contains(&name.as_str()) {
+                    let text = "Tule deploys at once, and does not apply this property yet";
+                    return Err(Refusals::one(format!("{place}.DeploymentPreference.{name}"), text));
+                }
+            }
             vec![json!({ "stateMachineVersionArn": preference.get("StateMachineVersionArn"), "weight": 100 })]
         }
         _ => {
@@ -48,7 +55,11 @@ pub(super) fn alias(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     if let Some(text) = resource.get("Description") {
         create["description"] = text.clone();
     }
-    let update = json!({ "stateMachineAliasArn": alias_arn(resource), "routingConfiguration": create["routingConfiguration"] });
+    let mut update = create.clone();
+    if let Some(members) = update.as_object_mut() {
+        members.shift_remove("name");
+        members.insert("stateMachineAliasArn".to_owned(), Value::from(alias_arn(resource)));
+    }
     let instead = vec![Call::new("stepfunctions", "UpdateStateMachineAlias", update)];
     let create = Call::new("stepfunctions", "CreateStateMachineAlias", create);
     Ok(vec![create.or_if("ConflictException", instead)])

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Call, Named, saved};
+use crate::Refusals;
 
 pub(super) const PROPERTIES: &[&str] = &[
     "CodeSha256",
@@ -13,12 +14,12 @@ pub(super) const PROPERTIES: &[&str] = &[
     "RuntimePolicy",
 ];
 
-pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
+pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let publish = resource.members(&["CodeSha256", "Description", "FunctionName"]);
     let publish = Call::new("lambda", "PublishVersion", Value::Object(publish));
     let save = [("reference", "/FunctionArn"), ("version", "/Version")];
     let mut calls = vec![publish.saving(&save)];
-    calls.extend(provisioned(resource, &saved("version")));
+    calls.extend(provisioned(resource, &saved("version"))?);
     if let Some(Value::Object(policy)) = resource.get("RuntimePolicy") {
         let mut members = policy.clone();
         members.extend(resource.members(&["FunctionName"]));
@@ -30,18 +31,27 @@ pub(super) fn calls(resource: Named<'_>) -> Vec<Call> {
         members.insert("Qualifier".to_owned(), saved("version"));
         calls.push(Call::new("lambda", "PutFunctionScalingConfig", Value::Object(members)));
     }
-    calls
+    Ok(calls)
 }
 
 /// Environments that are kept ready.
-fn provisioned(resource: Named<'_>, qualifier: &Value) -> Option<Call> {
-    let config = resource.get("ProvisionedConcurrencyConfig")?;
-    let count = config.get("ProvisionedConcurrentExecutions")?;
+fn provisioned(resource: Named<'_>, qualifier: &Value) -> Result<Option<Call>, Refusals> {
+    let Some(config) = resource.get("ProvisionedConcurrencyConfig").filter(|config| !config.is_null()) else {
+        return Ok(None);
+    };
+    let place = format!("Resources.{}.Properties.ProvisionedConcurrencyConfig", resource.id);
+    let others = config.as_object().into_iter().flat_map(Map::keys);
+    if let Some(name) = others.into_iter().find(|name| *name != "ProvisionedConcurrentExecutions") {
+        return Err(Refusals::one(format!("{place}.{name}"), "Tule does not apply this property yet"));
+    }
+    let Some(count) = config.get("ProvisionedConcurrentExecutions") else {
+        return Err(Refusals::one(place, "this is a map with ProvisionedConcurrentExecutions, a number"));
+    };
     let count = count.as_str().and_then(|text| text.parse().ok()).map_or_else(|| count.clone(), number);
     let members = json!({
         "FunctionName": resource.get("FunctionName"), "Qualifier": qualifier, "ProvisionedConcurrentExecutions": count,
     });
-    Some(Call::new("lambda", "PutProvisionedConcurrencyConfig", members))
+    Ok(Some(Call::new("lambda", "PutProvisionedConcurrencyConfig", members)))
 }
 
 fn number(number: i64) -> Value {
@@ -57,21 +67,50 @@ pub(super) const ALIAS: &[&str] = &[
     "RoutingConfig",
 ];
 
-pub(super) fn alias(resource: Named<'_>) -> Vec<Call> {
+pub(super) fn alias(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
     let mut members = resource.members(&["Description", "FunctionName", "FunctionVersion", "Name"]);
-    if let Some(routing) = resource.get("RoutingConfig") {
-        // A list of versions and weights here, a map of them there.
-        let weights = routing.get("AdditionalVersionWeights").and_then(Value::as_array).into_iter().flatten();
-        let weight = |it: &Value| {
-            Some((it.get("FunctionVersion")?.as_str()?.to_owned(), it.get("FunctionWeight")?.clone()))
-        };
-        let weights: Map<String, Value> = weights.filter_map(weight).collect();
+    if let Some(routing) = resource.get("RoutingConfig").filter(|routing| !routing.is_null()) {
+        let weights = weights(routing, &format!("Resources.{}.Properties.RoutingConfig", resource.id))?;
         members.insert("RoutingConfig".to_owned(), json!({ "AdditionalVersionWeights": weights }));
     }
     let save = [("reference", "/AliasArn")];
     let update = Call::new("lambda", "UpdateAlias", Value::Object(members.clone())).saving(&save);
     let create = Call::new("lambda", "CreateAlias", Value::Object(members)).saving(&save);
     let mut calls = vec![create.or_if("ResourceConflictException", vec![update])];
-    calls.extend(provisioned(resource, resource.get("Name").unwrap_or(&Value::Null)));
-    calls
+    calls.extend(provisioned(resource, resource.get("Name").unwrap_or(&Value::Null))?);
+    Ok(calls)
+}
+
+/// A list of versions and weights here, a map of them there.
+fn weights(routing: &Value, place: &str) -> Result<Map<String, Value>, Refusals> {
+    const LISTED: &str = "AdditionalVersionWeights";
+    let mut refusals = Refusals::default();
+    for name in routing.as_object().into_iter().flat_map(Map::keys).filter(|name| *name != LISTED) {
+        refusals.add(format!("{place}.{name}"), "Tule does not apply this property yet");
+    }
+    let mut weights = Map::new();
+    match routing.get(LISTED) {
+        Some(Value::Array(listed)) => {
+            for (at, one) in listed.iter().enumerate() {
+                // Templates may write a version's number as such.
+                let version = match one.get("FunctionVersion") {
+                    Some(Value::String(version)) => Some(version.clone()),
+                    Some(Value::Number(version)) => Some(version.to_string()),
+                    _ => None,
+                };
+                match (version, one.get("FunctionWeight").filter(|weight| !weight.is_null())) {
+                    (Some(version), Some(weight)) => {
+                        weights.insert(version, weight.clone());
+                    }
+                    _ => refusals.add(
+                        format!("{place}.{LISTED}.{at}"),
+                        "each of these has a FunctionVersion and a FunctionWeight",
+                    ),
+                }
+            }
+        }
+        None if routing.is_object() => {}
+        _ => refusals.add(place, "this is a map with AdditionalVersionWeights, a list"),
+    }
+    refusals.into_result(weights)
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Serverless, Work,
-    intrinsic::{attribute, entries, tag_list},
+    intrinsic::{attribute, map_entries, tag_list},
     role::{Role, managed_arn, trust},
 };
 use crate::Refusals;
@@ -78,7 +78,7 @@ fn renamed(
     refusals: &mut Refusals,
 ) -> Map<String, Value> {
     let mut made = Map::new();
-    for (name, value) in entries(Some(given)) {
+    for (name, value) in map_entries(Some(given), place, refusals) {
         match names.iter().find(|(known, _)| known == name) {
             Some((_, member)) => drop(made.insert((*member).to_owned(), value.clone())),
             None => refusals.add(format!("{place}.{name}"), "Tule does not apply this property yet"),

@@ -1,12 +1,18 @@
 //! Walking through an OpenAPI document as it stands in a template, where a path or a method may be one of two by a
 //! condition.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::event::ANY;
+use super::{
+    event::ANY,
+    intrinsic::{put, slot},
+};
 
 /// Fields of a path that are no methods.
 const NO_METHODS: &[&str] = &["description", "parameters", "summary"];
+/// Where a document says that clients do not reach an API under AWS's own name.
+pub(super) const DISABLED: [&str; 2] =
+    ["x-amazon-apigateway-endpoint-configuration", "disableExecuteApiEndpoint"];
 pub(super) const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
 /// Every value that a value may be: both of a condition's, or itself.
@@ -69,6 +75,25 @@ pub(super) fn has_integration(document: &mut Value, path: &str, method: &str) ->
     found
 }
 
+/// Says of all servers whether clients reach them under AWS's own name.
+pub(super) fn disable_servers(document: &mut Value, is_disabled: &Value) {
+    let servers = slot(document, &["servers"]);
+    if servers.as_array().is_none_or(Vec::is_empty) {
+        *servers = json!([{}]);
+    }
+    for server in servers.as_array_mut().into_iter().flatten() {
+        put(server, &DISABLED, is_disabled.clone());
+    }
+}
+
+/// Keeps the place of an event's path in a document.
+pub(super) fn reserve(document: &mut Value, path: &str) {
+    let item = slot(document, &["paths", path]);
+    if item.is_null() {
+        *item = json!({});
+    }
+}
+
 /// Whether this is version 3 of OpenAPI: `3.0`, `3.0.1`.
 pub(super) fn is_version_3(version: &Value) -> bool {
     let text = version.as_str().map_or_else(|| version.to_string(), str::to_owned);
@@ -80,8 +105,6 @@ pub(super) fn is_version_3(version: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -6,24 +6,28 @@ use super::{
     ApiKind, Made, Serverless,
     intrinsic::{attribute, is_said, plain_map, reference, said, tag_list},
     logical_id::hashed,
+    made::resource,
 };
 use crate::Refusals;
 
+/// Properties of every domain.
 const KNOWN: &[&str] = &[
-    "AccessAssociation",
     "BasePath",
     "CertificateArn",
     "DomainName",
-    "EndpointAccessMode",
     "EndpointConfiguration",
-    "IpAddressType",
-    "MutualTlsAuthentication",
-    "NormalizeBasePath",
     "OwnershipVerificationCertificateArn",
-    "Policy",
     "Route53",
     "SecurityPolicy",
 ];
+/// Those of a REST API's domain beside.
+const OF_REST: &[&str] =
+    &["EndpointAccessMode", "IpAddressType", "MutualTlsAuthentication", "NormalizeBasePath"];
+/// Those of one in private networks.
+const OF_PRIVATE: &[&str] =
+    &["AccessAssociation", "EndpointAccessMode", "IpAddressType", "NormalizeBasePath", "Policy"];
+/// Those of an HTTP or WebSocket API's.
+const OF_HTTP: &[&str] = &["MutualTlsAuthentication"];
 const TRUST: &[&str] = &["TruststoreUri", "TruststoreVersion"];
 /// Properties of a domain name under the same name.
 const SAME: &[&str] = &["EndpointAccessMode", "OwnershipVerificationCertificateArn", "SecurityPolicy"];
@@ -53,9 +57,6 @@ impl<'d> Domain<'d> {
             refusals.add(place, "a domain is a map");
             return None;
         };
-        for name in given.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
-            refusals.add(format!("{place}.{name}"), "Tule does not apply this property of a domain yet");
-        }
         let (Some(name), Some(certificate)) = (said(given, "DomainName"), said(given, "CertificateArn"))
         else {
             refusals
@@ -77,10 +78,17 @@ impl<'d> Domain<'d> {
                 }
             },
         };
-        let prefix = match (kind, endpoint) {
-            (ApiKind::Rest, "REGIONAL" | "EDGE") => "ApiGatewayDomainName",
-            _ => "ApiGatewayDomainNameV2",
+        let (prefix, more) = match (kind, endpoint) {
+            (ApiKind::Rest, "REGIONAL" | "EDGE") => ("ApiGatewayDomainName", OF_REST),
+            (ApiKind::Rest, _) => ("ApiGatewayDomainNameV2", OF_PRIVATE),
+            (ApiKind::Http, _) => ("ApiGatewayDomainNameV2", OF_HTTP),
         };
+        // What guards a domain of another kind would guard nothing here.
+        let is_known = |name: &str| KNOWN.contains(&name) || more.contains(&name);
+        for (name, _) in given.iter().filter(|(name, value)| !is_known(name) && !value.is_null()) {
+            let text = format!("Tule does not apply this property to a domain of this kind ({endpoint})");
+            refusals.add(format!("{place}.{name}"), text);
+        }
         let id = hashed(prefix, name);
         Some(Self { given, name, certificate, id, endpoint, beside: found.derived() })
     }
@@ -114,6 +122,27 @@ impl<'d> Domain<'d> {
                 None
             }
         }
+    }
+
+    fn endpoint_configuration(&self) -> Value {
+        let mut endpoint = json!({ "Types": [self.endpoint] });
+        if let Some(addresses) = said(self.given, "IpAddressType") {
+            endpoint["IpAddressType"] = addresses.clone();
+        }
+        endpoint
+    }
+
+    /// Lets a private network's endpoint reach the domain, where one is named.
+    fn associate(&self, made: &mut Made) {
+        let Some(source) = self.given.get("AccessAssociation") else { return };
+        let endpoint = source.get("VpcEndpointId").cloned().unwrap_or_default();
+        let id = hashed("DomainNameAccessAssociation", &json!([endpoint, self.id]));
+        let properties = json!({
+            "DomainNameArn": reference(&self.id), "AccessAssociationSourceType": "VPCE",
+            "AccessAssociationSource": endpoint,
+        });
+        let properties = properties.as_object().cloned().unwrap_or_default();
+        made.add(&id, "AWS::ApiGateway::DomainNameAccessAssociation", properties, &self.beside);
     }
 
     fn records(&self, made: &mut Made, place: &str, refusals: &mut Refusals) {
@@ -162,6 +191,7 @@ impl<'d> Domain<'d> {
             true => hashed("RecordSetGroup", &json!([zone_name, self.name])),
             false => hashed("RecordSetGroup", zone_name),
         };
+        // Domains of one zone share the group.
         if let Some(Value::Array(before)) =
             made.get(&id).and_then(|group| group.pointer("/Properties/RecordSets"))
         {
@@ -172,7 +202,7 @@ impl<'d> Domain<'d> {
         for name in ["HostedZoneId", "HostedZoneName"] {
             group.extend(zone(name).map(|zone| (name.to_owned(), zone.clone())));
         }
-        made.add(&id, "AWS::Route53::RecordSetGroup", group, &self.beside);
+        made.replace(id, resource("AWS::Route53::RecordSetGroup", group, &self.beside));
     }
 }
 
@@ -192,14 +222,10 @@ pub(super) fn rest(
 ) {
     let Some(domain) = Domain::read(ApiKind::Rest, given, found, place, refusals) else { return };
     let is_private = domain.endpoint == "PRIVATE";
-    let mut endpoint = json!({ "Types": [domain.endpoint] });
-    if let Some(addresses) = said(domain.given, "IpAddressType") {
-        endpoint["IpAddressType"] = addresses.clone();
-    }
     let mut properties = Map::new();
     let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
     set("DomainName", domain.name.clone());
-    set("EndpointConfiguration", endpoint);
+    set("EndpointConfiguration", domain.endpoint_configuration());
     let certificate = if domain.endpoint == "REGIONAL" { "RegionalCertificateArn" } else { "CertificateArn" };
     set(certificate, domain.certificate.clone());
     for name in SAME.iter().copied().chain(is_private.then_some("Policy")) {
@@ -238,15 +264,8 @@ pub(super) fn rest(
             }
         }
     }
-    if let Some(source) = domain.given.get("AccessAssociation").filter(|_| is_private) {
-        let endpoint = source.get("VpcEndpointId").cloned().unwrap_or_default();
-        let id = hashed("DomainNameAccessAssociation", &json!([endpoint, domain.id]));
-        let properties = json!({
-            "DomainNameArn": reference(&domain.id), "AccessAssociationSourceType": "VPCE",
-            "AccessAssociationSource": endpoint,
-        });
-        let properties = properties.as_object().cloned().unwrap_or_default();
-        made.add(&id, "AWS::ApiGateway::DomainNameAccessAssociation", properties, &domain.beside);
+    if is_private {
+        domain.associate(made);
     }
     domain.records(made, place, refusals);
 }

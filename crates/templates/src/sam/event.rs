@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ApiKind, intrinsic::entries};
+use super::{ApiKind, intrinsic::map_entries};
 use crate::Refusals;
 
 /// The method of a document that stands for all.
@@ -42,7 +42,7 @@ impl Event {
         };
         let place = format!("{place}.Properties");
         let properties: Map<String, Value> =
-            entries(event.get("Properties")).map(|(key, value)| (key.clone(), value.clone())).collect();
+            map_entries(event.get("Properties"), &place, refusals).map(super::cloned).collect();
         for name in properties.keys().map(String::as_str) {
             if !of_all.contains(&name) && !more.contains(&name) {
                 let text = format!("Tule does not apply this property of {} events yet", kind.event());
@@ -74,6 +74,17 @@ impl Event {
         self.properties.get(name).filter(|value| super::intrinsic::is_said(value))
     }
 
+    /// What the event says beside what it is of, none of which has an effect but for `heeded`.
+    pub(super) fn unheeded(&self, heeded: &[&str], why: &str, place: &str, notices: &mut Refusals) {
+        let of_all = ["Method", "Path", self.kind.id_property()];
+        // An API has its own stage; AWS takes the property, and never looks at it.
+        notice_unless(self.get("Stage").is_none(), "Stage", "the stage is the API's", place, notices);
+        for name in self.properties.keys().map(String::as_str).filter(|name| *name != "Stage") {
+            let has_effect = of_all.contains(&name) || heeded.contains(&name) || self.get(name).is_none();
+            notice_unless(has_effect, name, why, place, notices);
+        }
+    }
+
     pub(super) fn is_default(&self) -> bool {
         self.path == DEFAULT
     }
@@ -83,6 +94,13 @@ impl Event {
         let verb = if self.method == ANY { "*".to_owned() } else { self.method.to_uppercase() };
         let path = if self.is_default() { String::new() } else { path_pattern(&self.path) };
         format!("{verb}{path}")
+    }
+}
+
+fn notice_unless(has_effect: bool, name: &str, why: &str, place: &str, notices: &mut Refusals) {
+    if !has_effect {
+        let text = format!("this has no effect, here as on AWS: {why}");
+        notices.add(format!("{place}.Properties.{name}"), text);
     }
 }
 

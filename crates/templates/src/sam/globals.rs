@@ -23,9 +23,12 @@ pub(super) fn section_of(kind: &str) -> Option<&'static str> {
 }
 
 pub(super) fn check(globals: Option<&Map<String, Value>>, refusals: &mut Refusals) {
-    for section in globals.into_iter().flat_map(Map::keys) {
+    for (section, given) in globals.into_iter().flatten() {
+        let place = format!("Globals.{section}");
         if !SECTIONS.iter().any(|(known, _)| known == section) {
-            refusals.add(format!("Globals.{section}"), "Tule does not apply this section of Globals yet");
+            refusals.add(place, "Tule does not apply this section of Globals yet");
+        } else if !given.is_object() {
+            refusals.add(place, format!("Value of {section} must be a dictionary"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::Known;
+use crate::{Known, Refusals};
 
 pub(super) fn reference(id: &str) -> Value {
     json!({ "Ref": id })
@@ -34,6 +34,18 @@ pub(super) fn plain_map(value: &Value) -> Option<&Map<String, Value>> {
 /// The entries of a map, or none.
 pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_object).into_iter().flatten()
+}
+
+/// The entries of what has to be a map, which anything else is refused for not being.
+pub(super) fn map_entries<'v>(
+    value: Option<&'v Value>,
+    place: &str,
+    refusals: &mut Refusals,
+) -> impl Iterator<Item = (&'v String, &'v Value)> + use<'v> {
+    if value.is_some_and(|value| !value.is_object() && !value.is_null()) {
+        refusals.add(place, "this should be a map");
+    }
+    entries(value)
 }
 
 /// A value that says something: neither null nor `false`, and no empty text, list or map.

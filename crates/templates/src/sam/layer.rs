@@ -11,6 +11,8 @@ const KNOWN: &[&str] = &[
     "Description",
     "LayerName",
     "LicenseInfo",
+    // Holds anyway: a function's version is published at every deployment where anything of the function is another,
+    // and the versions of its layers are part of it.
     "PublishLambdaVersion",
     "RetentionPolicy",
 ];
@@ -41,7 +43,12 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
             properties.insert("Content".to_owned(), Value::from(path.as_str()));
         }
         Some(content) => {
-            let location = s3_location(content, ["S3Bucket", "S3Key", "S3ObjectVersion"]);
+            let location = s3_location(
+                content,
+                ["S3Bucket", "S3Key", "S3ObjectVersion"],
+                &format!("{place}.ContentUri"),
+                &mut work.refusals,
+            );
             properties.insert("Content".to_owned(), location);
         }
         None => work.refusals.add(&place, "Missing required property 'ContentUri'."),

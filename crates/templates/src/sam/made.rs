@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::{Refusal, Refusals};
+
 /// Resources by their ids.
 #[derive(Default)]
 pub(super) struct Made {
     pub(super) resources: Map<String, Value>,
     /// `Api.Stage`, as a template writes it, and the id of what that is; and ids that got a hash at their end.
     references: BTreeMap<String, String>,
+    /// Ids that more than one resource came to have.
+    clashes: Refusals,
+    /// What has no effect.
+    notices: Refusals,
+}
+
+/// What came of the transform.
+pub(crate) struct Transformation {
+    pub(crate) resources: Map<String, Value>,
+    /// For what else refers to the resources.
+    pub(crate) references: References,
+    pub(crate) refusals: Refusals,
+    pub(crate) notices: Vec<Refusal>,
 }
 
 impl Made {
@@ -17,8 +32,31 @@ impl Made {
         self.resources.get(id)
     }
 
+    /// Adds a resource as it is. Of two resources with one id one would be lost without a word, unless they are the same.
     pub(super) fn insert(&mut self, id: String, resource: Value) {
+        if let Some(before) = self.resources.get(&id).filter(|before| **before != resource) {
+            let kind = |resource: &Value| {
+                resource.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let text = format!(
+                "two resources have this id behind the transform: one of type {}, one of type {}; name one of them in \
+                 another way",
+                kind(before),
+                kind(&resource)
+            );
+            self.clashes.add(format!("Resources.{id}"), text);
+        }
         self.resources.insert(id, resource);
+    }
+
+    /// Adds a resource in the place of what it was made of.
+    pub(super) fn replace(&mut self, id: String, resource: Value) {
+        self.resources.insert(id, resource);
+    }
+
+    /// Says of something in the template that it has no effect.
+    pub(super) fn notice(&mut self, notices: Refusals) {
+        self.notices.0.extend(notices.0);
     }
 
     /// Adds a resource; `beside` stands beside its properties.
@@ -29,10 +67,7 @@ impl Made {
         properties: Map<String, Value>,
         beside: &Map<String, Value>,
     ) {
-        let mut resource = beside.clone();
-        resource.insert("Type".to_owned(), Value::from(kind));
-        resource.insert("Properties".to_owned(), Value::Object(properties));
-        self.insert(id.to_owned(), Value::Object(resource));
+        self.insert(id.to_owned(), resource(kind, properties, beside));
     }
 
     /// Adds the permission of a service to invoke a function.
@@ -62,15 +97,24 @@ impl Made {
         self.references.insert(serverless.to_owned(), id.to_owned());
     }
 
-    /// The resources with references to what they are now, and the table for what else refers to them.
-    pub(super) fn finish(self) -> (Map<String, Value>, References) {
+    /// The resources with references to what they are now, and all that was found out about them.
+    pub(super) fn finish(self, mut refusals: Refusals) -> Transformation {
         let references = References(self.references);
         let mut resources = self.resources;
         if !references.0.is_empty() {
             resources.values_mut().for_each(|resource| references.apply(resource));
         }
-        (resources, references)
+        refusals.0.extend(self.clashes.0);
+        Transformation { resources, references, refusals, notices: self.notices.0 }
     }
+}
+
+/// A resource whose properties have `beside` beside them.
+pub(super) fn resource(kind: &str, properties: Map<String, Value>, beside: &Map<String, Value>) -> Value {
+    let mut resource = beside.clone();
+    resource.insert("Type".to_owned(), Value::from(kind));
+    resource.insert("Properties".to_owned(), Value::Object(properties));
+    Value::Object(resource)
 }
 
 /// Ids that templates use, and those that the transform gave.
@@ -167,7 +211,7 @@ mod tests {
         made.refer("Api", "Stage", "ApiProdStage");
         made.refer("F", "Alias", "FAliaslive");
         made.rename("Layer", "Layer0123456789");
-        let (_, references) = made.finish();
+        let references = made.finish(Refusals::default()).references;
         let mut value = json!({
             "a": {"Ref": "Api.Stage"}, "b": [{"Ref": "Layer"}, {"Ref": "Api"}], "c": {"Fn::GetAtt": ["F.Alias", "Name"]},
             "d": {"Fn::GetAtt": ["F", "Alias.Name"]}, "e": {"Fn::Sub": "${Api.Stage}/${Layer}/${F.Arn}/${!Layer}/${"},

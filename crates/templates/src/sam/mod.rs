@@ -4,6 +4,7 @@
 //! Resources whose conditions do not hold are gone before: the transform has no conditions to carry along.
 
 mod apis;
+mod authorizer;
 mod capacity_provider;
 mod document;
 mod domain;
@@ -29,14 +30,14 @@ use serde_json::{Map, Value, json};
 use crate::{Known, Refusals};
 use apis::Apis;
 use made::Made;
-pub(crate) use made::References;
+pub(crate) use made::Transformation;
 
 /// Replaces every `AWS::Serverless::…` resource. What cannot be transformed is left out and complained about.
 pub(crate) fn transform(
     resources: Map<String, Value>,
     globals: Option<&Map<String, Value>>,
     known: &Known,
-) -> (Map<String, Value>, References, Refusals) {
+) -> Transformation {
     let mut work =
         Work { made: Made::default(), apis: Apis::new(globals, known), refusals: Refusals::default(), known };
     globals::check(globals, &mut work.refusals);
@@ -71,8 +72,7 @@ pub(crate) fn transform(
     }
     let Work { mut made, apis, mut refusals, .. } = work;
     apis.make(&mut made, &mut refusals);
-    let (resources, references) = made.finish();
-    (resources, references, refusals)
+    made.finish(refusals)
 }
 
 /// The transform under way.
@@ -129,6 +129,9 @@ impl ApiKind {
 
 /// Attributes of a serverless resource that the one made of it has.
 const BESIDE: &[&str] = &["Condition", "DeletionPolicy", "DependsOn", "Metadata", "UpdateReplacePolicy"];
+
+/// Properties of serverless resources of all kinds that are maps, or nothing at all would be read of them.
+const MAPS: &[&str] = &["Events", "GatewayResponses", "Models", "Tags"];
 
 fn cloned((name, value): (&String, &Value)) -> (String, Value) {
     (name.clone(), value.clone())
@@ -188,6 +191,13 @@ impl Serverless {
             let place = format!("Resources.{id}.Properties.{name}");
             refusals.add(place, format!("Tule does not apply this property of {kind} yet"));
         }
+        for name in MAPS {
+            let given = self.properties.get(*name).filter(|value| !value.is_null());
+            if given.is_some_and(|value| !value.is_object()) {
+                let place = format!("Resources.{id}.Properties.{name}");
+                refusals.add(place, format!("Property '{name}' should be a map."));
+            }
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -218,6 +228,15 @@ impl Serverless {
         self.get("Tags").filter(|_| self.get("PropagateTags").is_some())
     }
 
+    /// Takes on the tags of a function, to have them go to all that is made of this.
+    fn add_tags(&mut self, tags: &Value) {
+        let all = self.properties.entry("Tags").or_insert_with(|| json!({}));
+        if let (Some(all), Some(tags)) = (all.as_object_mut(), tags.as_object()) {
+            all.extend(tags.clone());
+        }
+        self.properties.insert("PropagateTags".to_owned(), Value::Bool(true));
+    }
+
     /// The resource's tags, behind the one that says who made it.
     fn tags(&self, created_by: &str) -> Value {
         let mut tags = vec![json!({ "Key": created_by, "Value": "SAM" })];
@@ -227,15 +246,20 @@ impl Serverless {
 }
 
 /// Where a document is: in S3, or in a file beside the template, which is read when that is planned.
-fn document_location(given: &Value) -> Value {
+fn document_location(given: &Value, place: &str, refusals: &mut Refusals) -> Value {
     match given.as_str() {
         Some(path) if !path.starts_with("s3://") => Value::from(path),
-        _ => s3_location(given, ["Bucket", "Key", "Version"]),
+        _ => s3_location(given, ["Bucket", "Key", "Version"], place, refusals),
     }
 }
 
-/// An object in S3: `s3://bucket/key?versionId=…`, or a map.
-fn s3_location(given: &Value, [bucket, key, version]: [&str; 3]) -> Value {
+/// An object in S3: `s3://bucket/key?versionId=…`, or a map, which has the version under the name of either.
+fn s3_location(
+    given: &Value,
+    [bucket, key, version]: [&str; 3],
+    place: &str,
+    refusals: &mut Refusals,
+) -> Value {
     let mut location = Map::new();
     let mut set = |name: &str, value: Option<Value>| {
         location.extend(value.map(|value| (name.to_owned(), value)));
@@ -250,9 +274,18 @@ fn s3_location(given: &Value, [bucket, key, version]: [&str; 3]) -> Value {
             set(version, found.map(Value::from));
         }
         None => {
-            set(bucket, given.get("Bucket").cloned());
-            set(key, given.get("Key").cloned());
-            set(version, given.get("Version").cloned());
+            for (name, value) in intrinsic::map_entries(Some(given), place, refusals) {
+                match name.as_str() {
+                    "Bucket" => set(bucket, Some(value.clone())),
+                    "Key" => set(key, Some(value.clone())),
+                    "Version" | "VersionId" => set(version, Some(value.clone())),
+                    _ => refusals
+                        .add(format!("{place}.{name}"), "an object in S3 has a Bucket, a Key and a Version"),
+                }
+            }
+            if location.len() < 2 || !location.contains_key(bucket) || !location.contains_key(key) {
+                refusals.add(place, "this requires Bucket and Key properties to be specified");
+            }
         }
     }
     Value::Object(location)

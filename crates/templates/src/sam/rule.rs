@@ -5,12 +5,21 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Made,
-    intrinsic::{attribute, entries, reference},
+    intrinsic::{attribute, map_entries, reference},
 };
 use crate::Refusals;
 
-const OF_SCHEDULE: &[&str] =
-    &["DeadLetterConfig", "Description", "Enabled", "Input", "Name", "RetryPolicy", "Schedule", "State"];
+const OF_SCHEDULE: &[&str] = &[
+    "DeadLetterConfig",
+    "Description",
+    "Enabled",
+    "Input",
+    "Name",
+    "RetryPolicy",
+    "Schedule",
+    "State",
+    "Target",
+];
 const OF_PATTERN: &[&str] = &[
     "DeadLetterConfig",
     "Enabled",
@@ -66,8 +75,10 @@ pub(super) fn make(
     let known = if kind == "Schedule" { OF_SCHEDULE } else { OF_PATTERN };
     let place = format!("{place}.Properties");
     let given: Map<String, Value> =
-        entries(event.get("Properties")).map(|(name, value)| (name.clone(), value.clone())).collect();
-    for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
+        map_entries(event.get("Properties"), &place, refusals).map(super::cloned).collect();
+    // The role of a state machine's event is read with the target.
+    let is_known = |name: &str| known.contains(&name) || (name == "RoleArn" && target.role.is_some());
+    for name in given.keys().filter(|name| !is_known(name)) {
         let text = format!("Tule does not apply this property of {kind} events yet");
         refusals.add(format!("{place}.{name}"), text);
     }
@@ -76,16 +87,14 @@ pub(super) fn make(
     }
     let mut rule: Map<String, Value> =
         RENAMED.iter().filter_map(|(from, to)| Some(((*to).to_owned(), given.get(*from)?.clone()))).collect();
-    match (given.get("State"), given.get("Enabled")) {
-        (Some(_), Some(_)) => {
-            refusals.add(&place, "State and Enabled Properties cannot both be specified.");
+    rule.extend(state(&given, &place, refusals).map(|state| ("State".to_owned(), state)));
+    for (name, _) in map_entries(given.get("Target"), &format!("{place}.Target"), refusals) {
+        if name != "Id" {
+            refusals.add(
+                format!("{place}.Target.{name}"),
+                format!("Tule does not apply this property of {kind} events yet"),
+            );
         }
-        (Some(state), None) => drop(rule.insert("State".to_owned(), state.clone())),
-        (None, Some(enabled)) => {
-            let state = if super::intrinsic::is_said(enabled) { "ENABLED" } else { "DISABLED" };
-            rule.insert("State".to_owned(), Value::from(state));
-        }
-        (None, None) => {}
     }
     let own_id = given.get("Target").and_then(|target| target.get("Id")).cloned();
     let made_id = || {
@@ -108,6 +117,22 @@ pub(super) fn make(
     }
     rule.insert("Targets".to_owned(), json!([one]));
     made.add(id, "AWS::Events::Rule", rule, beside);
+}
+
+/// Whether the rule is on, if the event says so.
+fn state(given: &Map<String, Value>, place: &str, refusals: &mut Refusals) -> Option<Value> {
+    match (given.get("State"), given.get("Enabled")) {
+        (Some(_), Some(_)) => {
+            refusals.add(place, "State and Enabled Properties cannot both be specified.");
+            None
+        }
+        (Some(state), None) => Some(state.clone()),
+        (None, Some(enabled)) => {
+            let state = if super::intrinsic::is_said(enabled) { "ENABLED" } else { "DISABLED" };
+            Some(Value::from(state))
+        }
+        (None, None) => None,
+    }
 }
 
 /// The ARN of the queue for what cannot be delivered.

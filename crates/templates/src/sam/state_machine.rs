@@ -98,7 +98,12 @@ fn define(found: &Serverless, properties: &mut Map<String, Value>, place: &str, 
             properties.insert("DefinitionUri".to_owned(), Value::from(path.as_str()));
         }
         (None, Some(uri)) => {
-            let location = s3_location(uri, ["Bucket", "Key", "Version"]);
+            let location = s3_location(
+                uri,
+                ["Bucket", "Key", "Version"],
+                &format!("{place}.DefinitionUri"),
+                &mut work.refusals,
+            );
             properties.insert("DefinitionS3Location".to_owned(), location);
         }
         (Some(_), None) => work.refusals.add(format!("{place}.Definition"), "a definition is a map"),
@@ -261,6 +266,13 @@ fn connect(
         return;
     }
     let role = add_role("apigateway.amazonaws.com", &mut work.made);
+    let operation = operation(&event, started, &role);
+    let tags = found.propagated();
+    work.apis.add_rest(&event, &Caller::StateMachine { operation }, tags, place, &mut work.refusals);
+}
+
+/// The operation that starts the state machine.
+fn operation(event: &Event, started: &str, role: &Value) -> Value {
     let template = match event.get("UnescapeMappingTemplate") {
         // What escapes a text for scripts escapes single quotes, too, which JSON does not have.
         Some(_) => format!(
@@ -280,9 +292,7 @@ fn connect(
         "requestTemplates": { "application/json": { "Fn::Sub": template } },
     });
     let responses = json!({ "200": { "description": "OK" }, "400": { "description": "Bad Request" } });
-    let operation = json!({ INTEGRATION: integration, "responses": responses });
-    let tags = found.propagated();
-    work.apis.add_rest(&event, &Caller::StateMachine { operation }, tags, place, &mut work.refusals);
+    json!({ INTEGRATION: integration, "responses": responses })
 }
 
 #[cfg(test)]

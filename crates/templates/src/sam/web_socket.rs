@@ -79,13 +79,41 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     if auth.is_some() && routes.get(CONNECT).is_none() {
         work.refusals.add(&place, "Authorization is only available if there is a $connect route.");
     }
-    let mut made = Vec::new();
+    let mut made: Vec<String> = Vec::new();
     for (key, route) in entries(Some(&routes)) {
         let place = format!("{place}.Routes.{key}");
         let auth = auth.as_ref().filter(|_| key == CONNECT);
-        made.extend(self::route(id, key, route, &stage, auth, found, &place, work));
+        let Some(route) = self::route(id, key, route, &stage, auth, found, &place, work) else { continue };
+        if made.contains(&route) {
+            let text =
+                format!("another route comes to have the same id ({route}): case makes no difference to it");
+            work.refusals.add(place, text);
+        }
+        made.push(route);
     }
     let tags = if found.propagated().is_some() { tags } else { made_by };
+    let stage_id = add_stage(id, stage, &tags, &made, found, work);
+    if let Some(domain) = found.get("Domain").map(|domain| with_parameters(domain, work.known)) {
+        let place = format!("{place}.Domain");
+        if domain.get("MutualTlsAuthentication").is_some_and(is_said) {
+            let text = "Mutual TLS domain name association is not supported for Websocket APIs.";
+            work.refusals.add(&place, text);
+        }
+        let ids = (id, stage_id.as_str());
+        domain::http(ids, &domain, Some(&tags), found, &mut work.made, &place, &mut work.refusals);
+    }
+}
+
+/// The stage of all routes. Gives its id.
+fn add_stage(
+    id: &str,
+    stage: Value,
+    tags: &Map<String, Value>,
+    routes: &[String],
+    found: &Serverless,
+    work: &mut Work<'_>,
+) -> String {
+    let place = format!("Resources.{id}.Properties");
     let stage_id = match stage.as_str() {
         Some(DEFAULT_STAGE) => format!("{id}DefaultStage"),
         name => format!("{id}{}Stage", name.unwrap_or_default()),
@@ -100,7 +128,7 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     let mut beside = found.derived();
     if of_stage.get("RouteSettings").is_some_and(is_said) {
         // They name the routes.
-        beside.insert("DependsOn".to_owned(), Value::from(made));
+        beside.insert("DependsOn".to_owned(), Value::from(routes));
     }
     of_stage.insert("ApiId".to_owned(), reference(id));
     of_stage.insert("StageName".to_owned(), stage);
@@ -108,15 +136,7 @@ pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
     of_stage.insert("Tags".to_owned(), Value::Object(tags.clone()));
     work.made.add(&stage_id, "AWS::ApiGatewayV2::Stage", of_stage, &beside);
     work.made.refer(id, "Stage", &stage_id);
-    if let Some(domain) = found.get("Domain").map(|domain| with_parameters(domain, work.known)) {
-        let place = format!("{place}.Domain");
-        if domain.get("MutualTlsAuthentication").is_some_and(is_said) {
-            let text = "Mutual TLS domain name association is not supported for Websocket APIs.";
-            work.refusals.add(&place, text);
-        }
-        let ids = (id, stage_id.as_str());
-        domain::http(ids, &domain, Some(&tags), found, &mut work.made, &place, &mut work.refusals);
-    }
+    stage_id
 }
 
 /// What `$connect` is told of who may connect: a kind, and an authorizer's id.
@@ -167,12 +187,9 @@ fn authorizer(id: &str, given: &Value, found: &Serverless, place: &str, work: &m
     let beside = found.derived();
     work.made.add(&name, "AWS::ApiGatewayV2::Authorizer", made, &beside);
     if said(given, "InvokeRole").is_none() {
-        let arn =
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = Some(substituted(arn, &json!({ "__ApiId__": reference(id) })));
         let permission = format!("{id}AuthorizerPermission");
-        let principal = "apigateway.amazonaws.com";
-        work.made.add_permission(&permission, function.clone(), principal, source, &beside);
+        let made = &mut work.made;
+        super::authorizer::permit(id, &permission, "${AWS::Partition}", function, &beside, made);
     }
     Some(Auth { kind, authorizer: Some(name) })
 }
@@ -230,13 +247,7 @@ fn route(
     }
     let beside = found.derived();
     work.made.add(&route_id, "AWS::ApiGatewayV2::Route", route, &beside);
-    let uri = format!("{INVOCATION}${{FunctionArn}}/invocations");
-    let mut integration = Map::new();
-    integration.insert("ApiId".to_owned(), reference(id));
-    integration.insert("IntegrationType".to_owned(), Value::from("AWS_PROXY"));
-    let uri = substituted(&uri, &json!({ "FunctionArn": function }));
-    integration.insert("IntegrationUri".to_owned(), uri);
-    integration.extend(given.get("IntegrationTimeout").map(|it| ("TimeoutInMillis".to_owned(), it.clone())));
+    let integration = integration(id, function, given);
     work.made.add(&integration_id, "AWS::ApiGatewayV2::Integration", integration, &beside);
     let arn =
         format!("arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{id}.ApiId}}/");
@@ -248,4 +259,16 @@ fn route(
     let principal = "apigateway.amazonaws.com";
     work.made.add_permission(&permission, function.clone(), principal, Some(source), &beside);
     Some(route_id)
+}
+
+/// What a route is integrated with.
+fn integration(id: &str, function: &Value, given: &Map<String, Value>) -> Map<String, Value> {
+    let uri = format!("{INVOCATION}${{FunctionArn}}/invocations");
+    let mut integration = Map::new();
+    integration.insert("ApiId".to_owned(), reference(id));
+    integration.insert("IntegrationType".to_owned(), Value::from("AWS_PROXY"));
+    let uri = substituted(&uri, &json!({ "FunctionArn": function }));
+    integration.insert("IntegrationUri".to_owned(), uri);
+    integration.extend(given.get("IntegrationTimeout").map(|it| ("TimeoutInMillis".to_owned(), it.clone())));
+    integration
 }

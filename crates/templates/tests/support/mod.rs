@@ -73,3 +73,22 @@ pub fn resources(text: &str) -> Result<Map<String, Value>, String> {
     let made = template.transformed(&pseudo(), &BTreeMap::new()).map_err(|refusals| refusals.to_string())?;
     if made.refusals.0.is_empty() { Ok(made.resources) } else { Err(made.refusals.to_string()) }
 }
+
+/// A SAM template of resources, the first of which is named at the text's beginning.
+pub fn sam(resources: &str) -> String {
+    format!("Transform: AWS::Serverless-2016-10-31\nResources:\n  {resources}")
+}
+
+/// The function `F` with properties beside its code.
+pub fn function(properties: &str) -> String {
+    format!(
+        "F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: x
+      {properties}
+"
+    )
+}

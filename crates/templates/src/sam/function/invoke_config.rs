@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{
     Serverless, Work,
-    intrinsic::{attribute, plain_map, reference, said, with_parameters},
+    intrinsic::{attribute, entries, plain_map, reference, with_parameters},
     role::Role,
 };
 
@@ -29,14 +29,7 @@ pub(super) fn make(
         work.refusals.add(format!("{place}.{name}"), "Tule does not apply this property yet");
     }
     let config_id = format!("{id}EventInvokeConfig");
-    let mut destinations = Map::new();
-    for name in ["OnSuccess", "OnFailure"] {
-        let place = format!("{place}.DestinationConfig.{name}");
-        let Some(one) = said(given, "DestinationConfig").and_then(|it| it.get(name)) else { continue };
-        if let Some(to) = destination(one, &format!("{config_id}{name}"), found, role, &place, work) {
-            destinations.insert(name.to_owned(), json!({ "Destination": to }));
-        }
-    }
+    let destinations = destinations(id, given, found, role, &format!("{place}.DestinationConfig"), work);
     let mut config = Map::new();
     config.insert("FunctionName".to_owned(), reference(id));
     let qualifier = alias.map_or("$LATEST", |(_, name)| name);
@@ -53,15 +46,60 @@ pub(super) fn make(
     work.made.add(&config_id, "AWS::Lambda::EventInvokeConfig", config, &beside);
 }
 
+/// Where what became of an invocation goes, by whether it succeeded.
+fn destinations(
+    id: &str,
+    given: &Map<String, Value>,
+    found: &Serverless,
+    role: &mut Role,
+    place: &str,
+    work: &mut Work<'_>,
+) -> Map<String, Value> {
+    let mut destinations = Map::new();
+    let Some(given) = given.get("DestinationConfig").filter(|given| !given.is_null()) else {
+        return destinations;
+    };
+    let Some(given) = plain_map(given) else {
+        work.refusals.add(place, "Property 'EventInvokeConfig.DestinationConfig' should be a map.");
+        return destinations;
+    };
+    for (name, one) in given {
+        let place = format!("{place}.{name}");
+        if !["OnSuccess", "OnFailure"].contains(&name.as_str()) {
+            work.refusals.add(place, "Tule does not apply this property yet");
+            continue;
+        }
+        if one.is_null() {
+            continue;
+        }
+        if plain_map(one).is_none() {
+            let text = format!("Property 'EventInvokeConfig.DestinationConfig.{name}' should be a map.");
+            work.refusals.add(place, text);
+            continue;
+        }
+        if let Some(to) = destination(id, name, one, found, role, &place, work) {
+            destinations.insert(name.clone(), json!({ "Destination": to }));
+        }
+    }
+    destinations
+}
+
 /// Where it goes: to what the template names, or to a queue or topic made for it.
 fn destination(
+    function: &str,
+    name: &str,
     given: &Value,
-    id: &str,
     found: &Serverless,
     role: &mut Role,
     place: &str,
     work: &mut Work<'_>,
 ) -> Option<Value> {
+    let id = format!("{function}EventInvokeConfig{name}");
+    for (name, _) in
+        entries(Some(given)).filter(|(name, _)| !["Destination", "Type"].contains(&name.as_str()))
+    {
+        work.refusals.add(format!("{place}.{name}"), "Tule does not apply this property yet");
+    }
     let kind = given.get("Type").and_then(Value::as_str).unwrap_or_default();
     let to = given.get("Destination").filter(|to| !to.is_null()).cloned();
     let object = |value: Value| value.as_object().cloned().unwrap_or_default();
@@ -82,8 +120,7 @@ fn destination(
             let made_id = format!("{id}{suffix}");
             work.made.add(&made_id, kind, object(json!({})), &found.derived());
             let part = if suffix == "Queue" { "DestinationQueue" } else { "DestinationTopic" };
-            let function = id.split("EventInvokeConfig").next().unwrap_or(id).to_owned();
-            work.made.refer(&function, part, &made_id);
+            work.made.refer(function, part, &made_id);
             if suffix == "Queue" { attribute(&made_id, "Arn") } else { reference(&made_id) }
         }
         (None, None) => {

@@ -10,7 +10,9 @@ use super::{
     Serverless, Work,
     event::{self, Event},
     event_source::{self, Reader},
-    intrinsic::{attribute, entries, is_said, reference, substituted, tag_list, with_parameters},
+    intrinsic::{
+        attribute, entries, is_said, map_entries, reference, substituted, tag_list, with_parameters,
+    },
     logical_id,
     rest::Caller,
     role::{Role, managed_arn, trust},
@@ -201,10 +203,12 @@ fn properties(found: &Serverless, place: &str, work: &mut Work<'_>) -> Map<Strin
 
 /// What is run: a text, a local path, an object in S3, or a container image.
 fn code(found: &Serverless, place: &str, refusals: &mut Refusals) -> Value {
+    const NAMES: [&str; 3] = ["S3Bucket", "S3Key", "S3ObjectVersion"];
     let mut code = match found.text("PackageType").unwrap_or("Zip") {
         "Image" => match found.get("ImageUri") {
             Some(Value::Object(object)) if object.contains_key("Bucket") => {
-                s3_location(&Value::Object(object.clone()), ["S3Bucket", "S3Key", "S3ObjectVersion"])
+                let given = Value::Object(object.clone());
+                s3_location(&given, NAMES, &format!("{place}.ImageUri"), refusals)
             }
             Some(image) => json!({ "ImageUri": image }),
             None => {
@@ -215,7 +219,7 @@ fn code(found: &Serverless, place: &str, refusals: &mut Refusals) -> Value {
         "Zip" => match (found.get("InlineCode"), found.get("CodeUri")) {
             (Some(text), _) => json!({ "ZipFile": text }),
             (None, Some(Value::String(path))) if !path.starts_with("s3://") => Value::from(path.as_str()),
-            (None, Some(code)) => s3_location(code, ["S3Bucket", "S3Key", "S3ObjectVersion"]),
+            (None, Some(code)) => s3_location(code, NAMES, &format!("{place}.CodeUri"), refusals),
             // As SAM's own tools have it: the template's folder.
             (None, None) => Value::from("."),
         },
@@ -224,8 +228,14 @@ fn code(found: &Serverless, place: &str, refusals: &mut Refusals) -> Value {
             Value::Null
         }
     };
-    if let (Some(key), Some(code)) = (found.get("SourceKMSKeyArn"), code.as_object_mut()) {
-        code.insert("SourceKMSKeyArn".to_owned(), key.clone());
+    if let Some(key) = found.get("SourceKMSKeyArn") {
+        match code.as_object_mut().filter(|code| code.contains_key("S3Bucket")) {
+            Some(code) => drop(code.insert("SourceKMSKeyArn".to_owned(), key.clone())),
+            None => refusals.add(
+                format!("{place}.SourceKMSKeyArn"),
+                "this is the key of code in S3; code in a local path or in the template has none",
+            ),
+        }
     }
     code
 }
@@ -239,7 +249,7 @@ fn instances(given: &Value, place: &str, refusals: &mut Refusals) -> Value {
     ];
     let place = format!("{place}.CapacityProviderConfig");
     let mut made = Map::new();
-    for (name, value) in entries(Some(given)) {
+    for (name, value) in map_entries(Some(given), &place, refusals) {
         match NAMES.iter().find(|(known, _)| known == name) {
             Some((_, member)) => drop(made.insert((*member).to_owned(), value.clone())),
             None => refusals.add(format!("{place}.{name}"), "Tule does not apply this property yet"),
@@ -330,16 +340,21 @@ fn connect(
             ("${AWS::Partition}", api, String::new())
         }
     };
-    let arn = format!(
-        "arn:{partition}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{__ApiId__}}/${{__Stage__}}/{}",
-        event.in_arn()
-    );
-    let named = event.api.clone().unwrap_or_else(|| reference(&api));
-    let source = substituted(&arn, &json!({ "__ApiId__": named, "__Stage__": "*" }));
+    let source = source(&event, partition, &api);
     let permission = match suffix.chars().all(|it| it.is_ascii_alphanumeric()) {
         true => format!("{permission}{suffix}"),
         false => logical_id::hashed(&permission, &Value::from(suffix)),
     };
     let principal = "apigateway.amazonaws.com";
     work.made.add_permission(&permission, invoked.function.clone(), principal, Some(source), &beside);
+}
+
+/// The ARN of an event's method, in every stage.
+fn source(event: &Event, partition: &str, api: &str) -> Value {
+    let arn = format!(
+        "arn:{partition}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{__ApiId__}}/${{__Stage__}}/{}",
+        event.in_arn()
+    );
+    let named = event.api.clone().unwrap_or_else(|| reference(api));
+    substituted(&arn, &json!({ "__ApiId__": named, "__Stage__": "*" }))
 }

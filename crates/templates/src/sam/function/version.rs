@@ -36,14 +36,7 @@ pub(super) fn make(
     };
     let code = found.get("AutoPublishCodeSha256").map(|code| with_parameters(code, work.known));
     if let Some(code) = &code {
-        // The function is another one, even where its code has the same place as before.
-        let text = function.get("Description").map(|text| with_parameters(text, work.known));
-        let text = match text {
-            Some(Value::String(text)) => Value::from(format!("{text} {}", code.as_str().unwrap_or_default())),
-            Some(text) => json!({ "Fn::Join": [" ", [text, code]] }),
-            None => code.clone(),
-        };
-        function.insert("Description".to_owned(), text);
+        describe(function, code, work);
     }
     let version = version_id(id, found, function, code.as_ref(), work);
     let mut properties = Map::new();
@@ -69,6 +62,18 @@ pub(super) fn make(
     work.made.refer(id, "Version", &version);
     work.made.refer(id, "Alias", &alias_id);
     Some((alias_id, alias.to_owned()))
+}
+
+/// Puts what is said of the code into the function's description.
+fn describe(function: &mut Map<String, Value>, code: &Value, work: &Work<'_>) {
+    // The function is another one, even where its code has the same place as before.
+    let text = function.get("Description").map(|text| with_parameters(text, work.known));
+    let text = match text {
+        Some(Value::String(text)) => Value::from(format!("{text} {}", code.as_str().unwrap_or_default())),
+        Some(text) => json!({ "Fn::Join": [" ", [text, code]] }),
+        None => code.clone(),
+    };
+    function.insert("Description".to_owned(), text);
 }
 
 /// Another id for another code, environment or memory; or for all that is another, where that is asked for.

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::intrinsic::{is_said, plain_map, said, substituted};
+use super::super::{
+    authorizer::{OF_DOCUMENT, invocation, sources},
+    intrinsic::{plain_map, said},
+};
 use super::refuse;
 use crate::Refusals;
-
-pub(super) const OF_DOCUMENT: &str = "x-amazon-apigateway-authorizer";
 
 const OF_TOKENS: &[&str] = &["AuthorizationScopes", "IdentitySource", "JwtConfiguration"];
 const OF_FUNCTION: &[&str] = &[
@@ -25,13 +26,6 @@ const SOURCES: [(&str, &str); 4] = [
     ("StageVariables", "$stageVariables."),
     ("Context", "$context."),
 ];
-
-/// Signature version 4, under the name `AWS_IAM`.
-pub(super) fn iam() -> Value {
-    json!({
-        "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
-    })
-}
 
 /// One authorizer's scheme, or what is wrong with it.
 pub(super) fn scheme(given: &Value, place: &str, refusals: &mut Refusals) -> Option<Value> {
@@ -86,10 +80,8 @@ fn of_function(given: &Map<String, Value>, place: &str, refusals: &mut Refusals)
         );
         return None;
     };
-    let uri =
-        "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
     let mut made = json!({
-        "type": "request", "authorizerUri": substituted(uri, &json!({ "__FunctionArn__": function })),
+        "type": "request", "authorizerUri": invocation(function),
         "authorizerPayloadFormatVersion": format,
     });
     if let Some(role) = said(given, "FunctionInvokeRole").filter(|role| *role != "NONE") {
@@ -109,19 +101,7 @@ fn of_function(given: &Map<String, Value>, place: &str, refusals: &mut Refusals)
         if let Some(seconds) = identity.get("ReauthorizeEvery").filter(|seconds| !seconds.is_null()) {
             made["authorizerResultTtlInSeconds"] = seconds.clone();
         }
-        let mut sources = Vec::new();
-        for (name, prefix) in SOURCES {
-            let listed = identity.get(name).filter(|listed| is_said(listed));
-            for item in listed.and_then(Value::as_array).into_iter().flatten() {
-                sources.extend(item.as_str().map(|item| format!("{prefix}{item}")));
-            }
-            let is_texts =
-                |listed: &Value| listed.as_array().is_some_and(|listed| listed.iter().all(Value::is_string));
-            if listed.is_some_and(|listed| !is_texts(listed)) {
-                refusals.add(format!("{place}.{name}"), "this is a list of texts");
-            }
-        }
-        made["identitySource"] = Value::from(sources);
+        made["identitySource"] = Value::from(sources(identity, &SOURCES, &place, refusals));
     }
     Some(json!({ "type": "apiKey", "name": "Unused", "in": "header", OF_DOCUMENT: made }))
 }

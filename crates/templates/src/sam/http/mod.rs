@@ -11,7 +11,7 @@ use super::{
     document::{self, INTEGRATION, at_method, has_integration},
     domain,
     event::{ANY, Event},
-    intrinsic::{entries, is_said, plain_map, put, reference, said, slot, substituted, with_parameters},
+    intrinsic::{entries, is_said, plain_map, put, reference, said, slot, with_parameters},
     logical_id,
 };
 use crate::{Known, Refusals};
@@ -28,6 +28,7 @@ const KNOWN: &[&str] = &[
     "Domain",
     "FailOnWarnings",
     "Name",
+    // Holds anyway: the API's tags go to its stage and its domain, as the real transform gives them.
     "PropagateTags",
     "RouteSettings",
     "StageName",
@@ -54,6 +55,8 @@ pub(super) struct HttpApi {
     found: Serverless,
     document: Option<Value>,
     is_managed: bool,
+    /// What of its events has no effect.
+    notices: Refusals,
 }
 
 fn refuse(refusals: &mut Refusals, place: &str, name: &str) {
@@ -83,26 +86,19 @@ impl HttpApi {
             json!({ "openapi": "3.0.1", "info": info, "paths": {} })
         };
         let document = if is_managed { Some(skeleton()) } else { given };
-        Self { id: id.to_owned(), found, document, is_managed }
+        Self { id: id.to_owned(), found, document, is_managed, notices: Refusals::default() }
     }
 
     /// Keeps the place of an event's path.
     pub(super) fn reserve(&mut self, event: &Event) {
         if let Some(document) = self.document.as_mut().filter(|_| self.is_managed) {
-            let item = slot(document, &["paths", &event.path]);
-            if item.is_null() {
-                *item = json!({});
-            }
+            document::reserve(document, &event.path);
         }
     }
 
     /// Tags of a function whose event made this API.
     pub(super) fn add_tags(&mut self, tags: &Value) {
-        let all = self.found.properties.entry("Tags").or_insert_with(|| json!({}));
-        if let (Some(all), Some(tags)) = (all.as_object_mut(), tags.as_object()) {
-            all.extend(tags.clone());
-        }
-        self.found.properties.insert("PropagateTags".to_owned(), Value::Bool(true));
+        self.found.add_tags(tags);
     }
 
     /// Whether the route that takes what no other does leads to this function: then one permission is enough.
@@ -119,6 +115,12 @@ impl HttpApi {
     /// Writes an event's method where the document has none for it. `arn` is the function's in an integration's text.
     pub(super) fn add(&mut self, event: &Event, arn: &str, place: &str, refusals: &mut Refusals) {
         self.add_route_settings(event, place, refusals);
+        let heeded: &[&str] = match self.document {
+            Some(_) => &["Auth", "PayloadFormatVersion", "RouteSettings", "TimeoutInMillis"],
+            None => &["RouteSettings"],
+        };
+        let why = "the API's document is elsewhere (DefinitionUri), and has to say it itself";
+        event.unheeded(heeded, why, place, &mut self.notices);
         let auth = self.found.properties.get("Auth");
         let Some(document) = &mut self.document else { return };
         if !document.is_object() {
@@ -212,28 +214,9 @@ impl HttpApi {
         }
         write_tags(&tags, document);
         if let Some(is_disabled) = given.get("DisableExecuteApiEndpoint").filter(|it| !it.is_null()) {
-            let servers = slot(document, &["servers"]);
-            if servers.as_array().is_none_or(Vec::is_empty) {
-                *servers = json!([{}]);
-            }
-            for server in servers.as_array_mut().into_iter().flatten() {
-                let path = ["x-amazon-apigateway-endpoint-configuration", "disableExecuteApiEndpoint"];
-                put(server, &path, is_disabled.clone());
-            }
+            document::disable_servers(document, is_disabled);
         }
-        for (property, member) in [("Name", "title"), ("Description", "description")] {
-            let Some(value) = said(given, property) else { continue };
-            let before = document.get("info").and_then(|info| info.get(member));
-            match before.is_none_or(|it| !is_said(it) || (member == "title" && *it == default_title())) {
-                true => put(document, &["info", member], value.clone()),
-                false => {
-                    let text = format!(
-                        "Unable to set {property} because it is already defined within inline OpenAPI"
-                    );
-                    refusals.add(format!("{place}.{property}"), text);
-                }
-            }
-        }
+        write_info(given, document, &place, refusals);
         if said(given, "FailOnWarnings").is_some()
             && let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut)
             && let Some(route) = paths.shift_remove(DEFAULT)
@@ -252,7 +235,9 @@ impl HttpApi {
         let mut properties = Map::new();
         match (said(given, "DefinitionUri"), self.document) {
             (Some(uri), _) => {
-                properties.insert("BodyS3Location".to_owned(), super::document_location(uri));
+                let place = format!("{place}.DefinitionUri");
+                let location = super::document_location(uri, &place, refusals);
+                properties.insert("BodyS3Location".to_owned(), location);
             }
             (None, document) => {
                 properties.insert("Body".to_owned(), document.unwrap_or_default());
@@ -287,6 +272,23 @@ impl HttpApi {
             let ids = (self.id.as_str(), stage.as_str());
             domain::http(ids, domain, tags.as_ref(), &self.found, made, &place, refusals);
         }
+        made.notice(self.notices);
+    }
+}
+
+/// The API's name and description, where its document has none.
+fn write_info(given: &Map<String, Value>, document: &mut Value, place: &str, refusals: &mut Refusals) {
+    for (property, member) in [("Name", "title"), ("Description", "description")] {
+        let Some(value) = said(given, property) else { continue };
+        let before = document.get("info").and_then(|info| info.get(member));
+        match before.is_none_or(|it| !is_said(it) || (member == "title" && *it == default_title())) {
+            true => put(document, &["info", member], value.clone()),
+            false => {
+                let text =
+                    format!("Unable to set {property} because it is already defined within inline OpenAPI");
+                refusals.add(format!("{place}.{property}"), text);
+            }
+        }
     }
 }
 
@@ -298,17 +300,8 @@ fn permissions(api: &str, found: &Serverless, made: &mut Made) {
         if authorizer.get("EnableFunctionDefaultPermissions") != Some(&Value::Bool(true)) {
             continue;
         }
-        let arn =
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = substituted(arn, &json!({ "__ApiId__": reference(api) }));
         let id = format!("{api}{name}AuthorizerPermission");
-        made.add_permission(
-            &id,
-            function.clone(),
-            "apigateway.amazonaws.com",
-            Some(source),
-            &found.derived(),
-        );
+        super::authorizer::permit(api, &id, "${AWS::Partition}", function, &found.derived(), made);
     }
 }
 

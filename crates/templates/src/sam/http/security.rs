@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::{
+    authorizer::{IAM, NONE, iam, scopes, wrong},
     document::{INTEGRATION, at_method, contents, paths},
     event::Event,
     intrinsic::{entries, is_said, plain_map, put, said},
@@ -10,8 +11,6 @@ use super::super::{
 use super::{authorizer, refuse};
 use crate::Refusals;
 
-const IAM: &str = "AWS_IAM";
-const NONE: &str = "NONE";
 const KNOWN: &[&str] = &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"];
 const OF_EVENT: &[&str] = &["AuthorizationScopes", "Authorizer"];
 
@@ -24,7 +23,7 @@ pub(super) fn write(auth: &Map<String, Value>, document: &mut Value, place: &str
     }
     let mut schemes = Map::new();
     if auth.get("EnableIamAuthorizer") == Some(&Value::Bool(true)) {
-        schemes.insert(IAM.to_owned(), authorizer::iam());
+        schemes.insert(IAM.to_owned(), iam());
     }
     for (name, given) in entries(given) {
         let place = format!("{place}.Authorizers.{name}");
@@ -47,10 +46,6 @@ pub(super) fn write(auth: &Map<String, Value>, document: &mut Value, place: &str
             "the default authorizer is the name of one of the API's Authorizers, or AWS_IAM where that is enabled",
         ),
     }
-}
-
-fn scopes(authorizers: Option<&Value>, name: &str) -> Option<Value> {
-    authorizers?.get(name)?.get("AuthorizationScopes").filter(|scopes| !scopes.is_null()).cloned()
 }
 
 fn write_default(document: &mut Value, default: &str, scopes: &Value) {
@@ -92,19 +87,9 @@ pub(super) fn write_event(
         return;
     };
     let authorizers = api.and_then(|api| api.get("Authorizers"));
-    let is_there = authorizers.and_then(|all| all.get(name)).is_some_and(is_said);
     let by_signature = api.and_then(|api| api.get("EnableIamAuthorizer")) == Some(&Value::Bool(true));
-    match name {
-        NONE if default.is_none() => refusals.add(
-            format!("{place}.Authorizer"),
-            "'NONE' is only a valid value when a DefaultAuthorizer on the API is specified",
-        ),
-        NONE => {}
-        IAM if by_signature => {}
-        _ if !is_there => {
-            refusals.add(format!("{place}.Authorizer"), "the API's Authorizers have none of this name");
-        }
-        _ => {}
+    if let Some(wrong) = wrong(name, api, by_signature) {
+        refusals.add(format!("{place}.Authorizer"), wrong);
     }
     let own = said(auth, "AuthorizationScopes");
     if own.is_some_and(|scopes| !scopes.is_array()) {

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::intrinsic::{is_said, plain_map, said, substituted};
+use super::super::{
+    authorizer::{OF_DOCUMENT, invocation, sources},
+    intrinsic::{plain_map, said},
+};
 use super::refuse;
 use crate::Refusals;
-
-pub(super) const OF_DOCUMENT: &str = "x-amazon-apigateway-authorizer";
 
 /// The first and the fourth mean something for HTTP APIs only; the real transform takes them here as well.
 const KNOWN: &[&str] = &[
@@ -36,13 +37,6 @@ const SOURCES: [(&str, &str); 4] = [
     ("StageVariables", "stageVariables."),
     ("Context", "context."),
 ];
-
-/// Signature version 4, under the name `AWS_IAM`.
-pub(super) fn iam() -> Value {
-    json!({
-        "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
-    })
-}
 
 /// One authorizer's scheme, or what is wrong with it.
 pub(super) fn scheme(given: &Value, place: &str, refusals: &mut Refusals) -> Option<Value> {
@@ -104,9 +98,7 @@ fn function(
         refusals.add(place, "an authorizer has a UserPoolArn or a FunctionArn");
         return None;
     };
-    let uri =
-        "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations";
-    let mut made = json!({ "authorizerUri": substituted(uri, &json!({ "__FunctionArn__": function })) });
+    let mut made = json!({ "authorizerUri": invocation(function) });
     if let Some(seconds) = identity.get("ReauthorizeEvery").filter(|seconds| !seconds.is_null()) {
         made["authorizerResultTtlInSeconds"] = seconds.clone();
     }
@@ -117,7 +109,7 @@ fn function(
         Some("TOKEN") => made["type"] = Value::from("token"),
         Some("REQUEST") => {
             made["type"] = Value::from("request");
-            let sources = sources(identity, place, refusals);
+            let sources = sources(identity, &SOURCES, &format!("{place}.Identity"), refusals);
             let forgets = identity.get("ReauthorizeEvery").and_then(seconds).is_some_and(|it| it <= 0);
             match sources.is_empty() {
                 false => made["identitySource"] = Value::from(sources.join(", ")),
@@ -139,24 +131,4 @@ fn function(
 
 fn seconds(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn sources(identity: &Map<String, Value>, place: &str, refusals: &mut Refusals) -> Vec<String> {
-    let mut sources = Vec::new();
-    for (name, prefix) in SOURCES {
-        let place = format!("{place}.Identity.{name}");
-        match identity.get(name).filter(|listed| is_said(listed)) {
-            None => {}
-            Some(Value::Array(listed)) => {
-                for item in listed {
-                    match item.as_str() {
-                        Some(item) => sources.push(format!("{prefix}{item}")),
-                        None => refusals.add(&place, "this is a list of texts"),
-                    }
-                }
-            }
-            Some(_) => refusals.add(place, "this is a list of texts"),
-        }
-    }
-    sources
 }

@@ -23,7 +23,13 @@ const HEADERS: [(&str, &str, &str); 5] = [
 const EVERY: &str = "'DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT'";
 const ANYONE: &str = "'*'";
 
-pub(super) fn write(cors: &Value, document: &mut Value, place: &str, refusals: &mut Refusals) {
+pub(super) fn write(
+    cors: &Value,
+    document: &mut Value,
+    place: &str,
+    refusals: &mut Refusals,
+    notices: &mut Refusals,
+) {
     let mut headers: Map<String, Value> = Map::new();
     let map = plain_map(cors);
     if map.is_none() && !cors.is_string() && !cors.is_object() {
@@ -32,7 +38,12 @@ pub(super) fn write(cors: &Value, document: &mut Value, place: &str, refusals: &
     }
     let origin = map.map_or(Some(cors), |map| map.get("AllowOrigin")).cloned();
     let origin = origin.unwrap_or_else(|| Value::from(ANYONE));
-    let with_credentials = map.and_then(|map| map.get("AllowCredentials")) == Some(&Value::Bool(true));
+    let credentials = map.and_then(|map| map.get("AllowCredentials"));
+    let with_credentials = credentials == Some(&Value::Bool(true));
+    if !credentials.is_none_or(|it| it.is_null() || it.is_boolean()) {
+        let text = "this has no effect, here as on AWS: only `true` has, no text and no function";
+        notices.add(format!("{place}.AllowCredentials"), text);
+    }
     if with_credentials && origin == ANYONE {
         refusals.add(place, "'AllowCredentials' can not be true when 'AllowOrigin' is \"'*'\" or not set");
     }

@@ -23,6 +23,7 @@ use crate::{Known, Refusals};
 
 const KNOWN: &[&str] = &[
     "AccessLogSetting",
+    // Holds anyway: a deployment of the template makes a deployment of the API, whatever has changed.
     "AlwaysDeploy",
     "ApiKeySourceType",
     "Auth",
@@ -63,7 +64,21 @@ pub(super) struct RestApi {
     document: Option<Value>,
     /// Events write into the document: it is the transform's own.
     is_managed: bool,
+    /// What of its events has no effect.
+    notices: Refusals,
 }
+
+/// What the events of a function or a state machine may say of a method that the transform writes.
+const OF_METHOD: &[&str] = &[
+    "Auth",
+    "RequestModel",
+    "RequestParameters",
+    "ResponseTransferMode",
+    "TimeoutInMillis",
+    "UnescapeMappingTemplate",
+];
+/// Why an event writes nothing into a document.
+const OWN_DOCUMENT: &str = "the API has a document of its own, which has to say it itself";
 
 /// Who answers an event's method.
 pub(super) enum Caller {
@@ -104,7 +119,7 @@ impl RestApi {
         let is_managed = given.is_none() && !elsewhere;
         let version = said(&found.properties, "OpenApiVersion");
         let document = if is_managed { Some(skeleton(version)) } else { given };
-        Self { id: id.to_owned(), found, document, is_managed }
+        Self { id: id.to_owned(), found, document, is_managed, notices: Refusals::default() }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -119,20 +134,13 @@ impl RestApi {
     /// Keeps the place of an event's path.
     pub(super) fn reserve(&mut self, event: &Event) {
         if let Some(document) = self.document.as_mut().filter(|_| self.is_managed) {
-            let item = slot(document, &["paths", &event.path]);
-            if item.is_null() {
-                *item = json!({});
-            }
+            document::reserve(document, &event.path);
         }
     }
 
     /// Tags of a function whose event made this API.
     pub(super) fn add_tags(&mut self, tags: &Value) {
-        let all = self.found.properties.entry("Tags").or_insert_with(|| json!({}));
-        if let (Some(all), Some(tags)) = (all.as_object_mut(), tags.as_object()) {
-            all.extend(tags.clone());
-        }
-        self.found.properties.insert("PropagateTags".to_owned(), Value::Bool(true));
+        self.found.add_tags(tags);
     }
 
     /// Writes an event's method, where the document is the transform's to write.
@@ -140,19 +148,31 @@ impl RestApi {
         let auth = self.found.properties.get("Auth");
         let models = self.found.properties.get("Models");
         let stage = Value::from(self.stage_suffix());
+        let merges = self.found.properties.get("MergeDefinitions") == Some(&Value::Bool(true))
+            && matches!(caller, Caller::Function { .. });
+        let overrides = event.get("Auth").and_then(|auth| auth.get("OverrideApiAuth")).is_some_and(is_said);
+        let heeded = match &self.document {
+            Some(_) if self.is_managed || merges => OF_METHOD,
+            Some(_) if overrides => &["Auth"],
+            _ => &[],
+        };
+        event.unheeded(heeded, OWN_DOCUMENT, place, &mut self.notices);
         let Some(document) = &mut self.document else { return };
-        let merges = self.found.properties.get("MergeDefinitions") == Some(&Value::Bool(true));
         if self.is_managed {
             write(event, caller, auth, models, &stage, document, place, refusals);
-        } else if merges && matches!(caller, Caller::Function { .. }) {
+        } else if merges {
             let mut own = skeleton(None);
             write(event, caller, auth, models, &stage, &mut own, place, refusals);
+            if own.get(policy::POLICY).is_some() {
+                let text = "this has no effect, here as on AWS: a definition takes over the event's method, and no policy";
+                self.notices.add(format!("{place}.Properties.Auth.ResourcePolicy"), text);
+            }
             let written = own["paths"][event.path.as_str()][event.method.as_str()].take();
             let place = slot(document, &["paths", &event.path, &event.method]);
             let mut merged = place.take().as_object().cloned().unwrap_or_default();
             merged.extend(written.as_object().cloned().unwrap_or_default());
             *place = Value::Object(merged);
-        } else if event.get("Auth").and_then(|auth| auth.get("OverrideApiAuth")).is_some_and(is_said) {
+        } else if overrides {
             let own = event.get("Auth").and_then(Value::as_object);
             let wanted = ["Authorizer", "ApiKeyRequired", "ResourcePolicy"];
             if !own.is_some_and(|own| wanted.iter().any(|name| said(own, name).is_some())) {
@@ -180,7 +200,7 @@ impl RestApi {
         };
         let given = &self.found.properties;
         if let Some(cors) = said(given, "Cors") {
-            cors::write(cors, document, &format!("{place}.Cors"), refusals);
+            cors::write(cors, document, &format!("{place}.Cors"), refusals, &mut self.notices);
         }
         match said(given, "Auth").map(plain_map) {
             None => {}
@@ -220,6 +240,7 @@ impl RestApi {
     pub(super) fn make(mut self, made: &mut Made, refusals: &mut Refusals) {
         self.write_document(refusals);
         resources::make(&self, made, refusals);
+        made.notice(self.notices);
     }
 }
 
@@ -236,17 +257,9 @@ fn plain_types(types: &Value) -> Value {
 }
 
 fn disable_endpoint(document: &mut Value, is_disabled: &Value) {
-    const PATH: [&str; 2] = ["x-amazon-apigateway-endpoint-configuration", "disableExecuteApiEndpoint"];
-    if !document.get("openapi").is_some_and(document::is_version_3) {
-        put(document, &PATH, is_disabled.clone());
-        return;
-    }
-    let servers = slot(document, &["servers"]);
-    if servers.as_array().is_none_or(Vec::is_empty) {
-        *servers = json!([{}]);
-    }
-    for server in servers.as_array_mut().into_iter().flatten() {
-        put(server, &PATH, is_disabled.clone());
+    match document.get("openapi").is_some_and(document::is_version_3) {
+        true => document::disable_servers(document, is_disabled),
+        false => put(document, &document::DISABLED, is_disabled.clone()),
     }
 }
 

@@ -82,6 +82,17 @@ fn write_model(
             method.insert("requestBody".to_owned(), body);
         }
     });
+    write_validator(event, given, document, place, refusals);
+}
+
+/// What of a request is looked at before it is passed on.
+fn write_validator(
+    event: &Event,
+    given: &Map<String, Value>,
+    document: &mut Value,
+    place: &str,
+    refusals: &mut Refusals,
+) {
     let [of_body, of_parameters] = ["ValidateBody", "ValidateParameters"]
         .map(|name| given.get(name).filter(|value| !value.is_null()).map(Value::as_bool));
     if of_body.is_none() && of_parameters.is_none() {

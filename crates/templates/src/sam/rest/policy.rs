@@ -12,7 +12,7 @@ use super::super::{
 use super::refuse;
 use crate::Refusals;
 
-const POLICY: &str = "x-amazon-apigateway-policy";
+pub(super) const POLICY: &str = "x-amazon-apigateway-policy";
 const KNOWN: &[&str] = &[
     "AwsAccountBlacklist",
     "AwsAccountWhitelist",
@@ -135,7 +135,10 @@ fn of_networks(
             match item.as_str() {
                 Some(text) if text.starts_with("vpce-") => endpoints.push(item),
                 Some(text) if text.starts_with("vpc-") => networks.push(item),
-                Some(_) => {}
+                Some(text) => refusals.add(
+                    format!("{place}.SourceVpc{list}"),
+                    format!("{text} is no network's id (vpc-...) and no endpoint's (vpce-...)"),
+                ),
                 None => refusals.add(
                     format!("{place}.SourceVpc{list}"),
                     format!("this is a list of texts; IntrinsicVpc{list} takes functions"),

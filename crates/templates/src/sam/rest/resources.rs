@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::{
-    Made, domain,
-    intrinsic::{entries, plain_map, put, reference, said, substituted, tag_list},
+    Made, authorizer, domain,
+    intrinsic::{entries, map_entries, plain_map, put, reference, said, tag_list},
     logical_id,
 };
 use super::{RestApi, document, refuse, usage_plan};
@@ -107,7 +107,7 @@ fn definition(
     if api.get("DefinitionBody").is_some() {
         refusals.add(place, "Specify either 'DefinitionUri' or 'DefinitionBody' property and not both.");
     }
-    let location = super::super::document_location(uri);
+    let location = super::super::document_location(uri, &format!("{place}.DefinitionUri"), refusals);
     properties.insert("BodyS3Location".to_owned(), location.clone());
     location
 }
@@ -147,16 +147,8 @@ fn permissions(api: &RestApi, made: &mut Made) {
         if is_pool || is_disabled {
             continue;
         }
-        let arn = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*";
-        let source = substituted(arn, &json!({ "__ApiId__": reference(&api.id) }));
         let id = format!("{}{name}AuthorizerPermission", api.id);
-        made.add_permission(
-            &id,
-            function.clone(),
-            "apigateway.amazonaws.com",
-            Some(source),
-            &api.found.derived(),
-        );
+        authorizer::permit(&api.id, &id, "aws", function, &api.found.derived(), made);
     }
 }
 
@@ -188,17 +180,18 @@ pub(super) fn write_gateway_responses(
                 }
                 "ResponseTemplates" => out["responseTemplates"] = value.clone(),
                 "ResponseParameters" => {
-                    for (group, values) in entries(Some(value)) {
+                    let place = format!("{place}.ResponseParameters");
+                    for (group, values) in map_entries(Some(value), &place, refusals) {
                         let part = match group.as_str() {
                             "Headers" => "header",
                             "Paths" => "path",
                             "QueryStrings" => "querystring",
                             other => {
-                                refuse(refusals, &format!("{place}.ResponseParameters"), other);
+                                refuse(refusals, &place, other);
                                 continue;
                             }
                         };
-                        let named = entries(Some(values));
+                        let named = map_entries(Some(values), &format!("{place}.{group}"), refusals);
                         parameters.extend(
                             named.map(|(it, to)| (format!("gatewayresponse.{part}.{it}"), to.clone())),
                         );

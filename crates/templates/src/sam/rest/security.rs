@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::{
+    authorizer::{IAM, NONE, iam, scopes, wrong},
     document::{at_method, each_method},
     event::Event,
     intrinsic::{entries, is_said, plain_map, put, said},
@@ -13,8 +14,6 @@ use super::super::{
 use super::{authorizer, refuse};
 use crate::Refusals;
 
-pub(super) const IAM: &str = "AWS_IAM";
-const NONE: &str = "NONE";
 const API_KEY: &str = "api_key";
 const NO_API_KEY: &str = "api_key_false";
 
@@ -43,7 +42,7 @@ pub(super) fn write(auth: &Map<String, Value>, document: &mut Value, place: &str
     let default = said(auth, "DefaultAuthorizer");
     let mut schemes = Map::new();
     if default.is_some_and(|default| default == IAM) {
-        schemes.insert(IAM.to_owned(), authorizer::iam());
+        schemes.insert(IAM.to_owned(), iam());
     }
     let given = said(auth, "Authorizers");
     if given.is_some_and(|given| plain_map(given).is_none()) {
@@ -74,11 +73,6 @@ pub(super) fn write(auth: &Map<String, Value>, document: &mut Value, place: &str
         let in_preflights = auth.get("AddApiKeyRequiredToCorsPreflight") != Some(&Value::Bool(false));
         write_default_api_key(document, in_preflights);
     }
-}
-
-/// An authorizer's own scopes.
-fn scopes(authorizers: Option<&Value>, name: &str) -> Option<Value> {
-    authorizers?.get(name)?.get("AuthorizationScopes").filter(|scopes| !scopes.is_null()).cloned()
 }
 
 fn write_default_authorizer(
@@ -137,7 +131,7 @@ fn security_of(method: &Map<String, Value>) -> Vec<Value> {
 
 fn add_iam(document: &mut Value) {
     if document.pointer("/securityDefinitions/AWS_IAM").is_none() {
-        put(document, &["securityDefinitions", IAM], authorizer::iam());
+        put(document, &["securityDefinitions", IAM], iam());
     }
 }
 
@@ -164,49 +158,9 @@ pub(super) fn write_event(
     };
     let unknown = auth.keys().filter(|name| !OF_EVENT.contains(&name.as_str()));
     unknown.for_each(|name| refuse(refusals, &place, name));
-    let authorizers = api.and_then(|api| api.get("Authorizers"));
     let mut security = Vec::new();
-    match said(auth, "Authorizer").map(|name| name.as_str().unwrap_or_default()) {
-        None => {
-            if said(auth, "AuthorizationScopes").is_some() {
-                let place = format!("{place}.AuthorizationScopes");
-                refusals.add(place, "AuthorizationScopes works only when Authorizer is set");
-            }
-        }
-        Some(name) => {
-            let has_default = api.and_then(|api| api.get("DefaultAuthorizer")).is_some_and(is_said);
-            let is_there = authorizers.and_then(|all| all.get(name)).is_some_and(is_said);
-            let wrong = match name {
-                IAM => None,
-                NONE if !has_default => {
-                    Some("'NONE' is only a valid value when a DefaultAuthorizer on the API is specified")
-                }
-                NONE => None,
-                _ if !is_there => Some("the API's Authorizers have none of this name"),
-                _ => None,
-            };
-            if let Some(wrong) = wrong {
-                refusals.add(format!("{place}.Authorizer"), wrong);
-            }
-            let own = auth.get("AuthorizationScopes").filter(|scopes| !scopes.is_null());
-            let scopes = own.filter(|_| is_there).cloned().or_else(|| scopes(authorizers, name));
-            security.push(json!({ name: scopes.unwrap_or_else(|| json!([])) }));
-        }
-    }
-    match auth.get("ApiKeyRequired").filter(|required| !required.is_null()) {
-        None => {}
-        Some(required) if is_said(required) => {
-            security.push(json!({ API_KEY: [] }));
-            add_api_key(document);
-        }
-        Some(_) => {
-            if !api.and_then(|api| api.get("ApiKeyRequired")).is_some_and(is_said) {
-                let text = "a method is without a key only where the API asks for one (Auth.ApiKeyRequired)";
-                refusals.add(format!("{place}.ApiKeyRequired"), text);
-            }
-            security.push(json!({ NO_API_KEY: [] }));
-        }
-    }
+    security.extend(authorizer_of_event(auth, api, &place, refusals));
+    security.extend(key_of_event(auth, api, document, &place, refusals));
     if security.is_empty() {
         return;
     }
@@ -220,6 +174,48 @@ pub(super) fn write_event(
     if by_signature {
         add_iam(document);
     }
+}
+
+fn authorizer_of_event(
+    auth: &Map<String, Value>,
+    api: Option<&Value>,
+    place: &str,
+    refusals: &mut Refusals,
+) -> Option<Value> {
+    let Some(name) = said(auth, "Authorizer").map(|name| name.as_str().unwrap_or_default()) else {
+        if said(auth, "AuthorizationScopes").is_some() {
+            let place = format!("{place}.AuthorizationScopes");
+            refusals.add(place, "AuthorizationScopes works only when Authorizer is set");
+        }
+        return None;
+    };
+    if let Some(wrong) = wrong(name, api, true) {
+        refusals.add(format!("{place}.Authorizer"), wrong);
+    }
+    let authorizers = api.and_then(|api| api.get("Authorizers"));
+    let is_there = authorizers.and_then(|all| all.get(name)).is_some_and(is_said);
+    let own = auth.get("AuthorizationScopes").filter(|scopes| !scopes.is_null());
+    let scopes = own.filter(|_| is_there).cloned().or_else(|| scopes(authorizers, name));
+    Some(json!({ name: scopes.unwrap_or_else(|| json!([])) }))
+}
+
+fn key_of_event(
+    auth: &Map<String, Value>,
+    api: Option<&Value>,
+    document: &mut Value,
+    place: &str,
+    refusals: &mut Refusals,
+) -> Option<Value> {
+    let required = auth.get("ApiKeyRequired").filter(|required| !required.is_null())?;
+    if is_said(required) {
+        add_api_key(document);
+        return Some(json!({ API_KEY: [] }));
+    }
+    if !api.and_then(|api| api.get("ApiKeyRequired")).is_some_and(is_said) {
+        let text = "a method is without a key only where the API asks for one (Auth.ApiKeyRequired)";
+        refusals.add(format!("{place}.ApiKeyRequired"), text);
+    }
+    Some(json!({ NO_API_KEY: [] }))
 }
 
 /// The credentials with which a method that is called by signature calls its integration: the caller's own, unless a

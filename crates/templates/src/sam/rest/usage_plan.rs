@@ -29,16 +29,7 @@ pub(super) fn make(
     };
     let known = |name: &str| name == "CreateUsagePlan" || OF_PLAN.contains(&name);
     given.keys().filter(|name| !known(name)).for_each(|name| refuse(refusals, place, name));
-    let own = (format!("{api}UsagePlan"), format!("{api}ApiKey"), format!("{api}UsagePlanKey"));
-    let (plan, key, link) = match given.get("CreateUsagePlan").and_then(Value::as_str) {
-        Some("NONE") => return,
-        Some("PER_API") => own,
-        Some("SHARED") => (SHARED.0.to_owned(), SHARED.1.to_owned(), SHARED.2.to_owned()),
-        _ => {
-            refusals.add(format!("{place}.CreateUsagePlan"), "this is one of SHARED, PER_API and NONE");
-            return;
-        }
-    };
+    let Some((plan, key, link)) = ids(api, given, place, refusals) else { return };
     let in_plan = json!({ "ApiId": reference(api), "Stage": reference(stage) });
     let of_key = json!({ "RestApiId": reference(api), "StageName": reference(stage) });
     // What an API before this one shares already.
@@ -64,13 +55,36 @@ pub(super) fn make(
         })
         .collect();
     properties.insert("ApiStages".to_owned(), Value::Array(stages));
+    let is_shared = plan == SHARED.0;
     let mut insert = |id: &str, kind: &str, depends_on: Value, properties: Value| {
         let resource = json!({ "Type": kind, "DependsOn": depends_on, "Properties": properties });
-        made.insert(id.to_owned(), resource);
+        match is_shared {
+            true => made.replace(id.to_owned(), resource),
+            false => made.insert(id.to_owned(), resource),
+        }
     };
     insert(&plan, "AWS::ApiGateway::UsagePlan", Value::Array(apis), Value::Object(properties));
     let of_key = json!({ "Enabled": true, "StageKeys": keys });
     insert(&key, "AWS::ApiGateway::ApiKey", json!([plan]), of_key);
     let of_link = json!({ "KeyId": reference(&key), "KeyType": "API_KEY", "UsagePlanId": reference(&plan) });
     insert(&link, "AWS::ApiGateway::UsagePlanKey", json!([key]), of_link);
+}
+
+/// The ids of the plan, its key, and the link of the two, where there is to be a plan.
+fn ids(
+    api: &str,
+    given: &Map<String, Value>,
+    place: &str,
+    refusals: &mut Refusals,
+) -> Option<(String, String, String)> {
+    let own = (format!("{api}UsagePlan"), format!("{api}ApiKey"), format!("{api}UsagePlanKey"));
+    match given.get("CreateUsagePlan").and_then(Value::as_str) {
+        Some("NONE") => None,
+        Some("PER_API") => Some(own),
+        Some("SHARED") => Some((SHARED.0.to_owned(), SHARED.1.to_owned(), SHARED.2.to_owned())),
+        _ => {
+            refusals.add(format!("{place}.CreateUsagePlan"), "this is one of SHARED, PER_API and NONE");
+            None
+        }
+    }
 }
