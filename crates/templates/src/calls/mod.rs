@@ -28,6 +28,7 @@ mod version;
 use serde_json::{Map, Value};
 
 use crate::{Known, Refusals, plan::Resource};
+pub(crate) use function::PROPERTIES as OF_FUNCTION;
 pub use reply::Reply;
 pub(crate) use reply::reply;
 
