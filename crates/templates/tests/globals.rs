@@ -4,29 +4,12 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{call, planned};
+use support::{call, function, planned, sam};
 
 /// The members of the call that makes the implicit REST API, or what is refused.
 fn create(globals: &str) -> Result<Value, String> {
-    let text = format!(
-        "Transform: AWS::Serverless-2016-10-31
-Globals:
-  Api:
-    {globals}
-Resources:
-  Worker:
-    Type: AWS::Serverless::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      InlineCode: x
-      Events:
-        Get:
-          Type: Api
-          Properties: {{ Path: /, Method: get }}
-"
-    );
-    let made = planned(&text)?;
+    let worker = function("Events: { Get: { Type: Api, Properties: { Path: /, Method: get } } }");
+    let made = planned(&format!("{}Globals: {{ Api: {{ {globals} }} }}\n", sam(&worker)))?;
     Ok(call(&made, "CreateRestApi").members.clone())
 }
 

@@ -5,35 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, Code, Named, tag_map};
 use crate::Refusals;
 
-/// Properties that are members of CreateFunction by the same name.
-const SAME: &[&str] = &[
-    "Architectures",
-    "CapacityProviderConfig",
-    "CodeSigningConfigArn",
-    "DeadLetterConfig",
-    "Description",
-    "DurableConfig",
-    "Environment",
-    "EphemeralStorage",
-    "FileSystemConfigs",
-    "Handler",
-    "ImageConfig",
-    "Layers",
-    "LoggingConfig",
-    "MemorySize",
-    "PackageType",
-    "Role",
-    "Runtime",
-    "SnapStart",
-    "TenancyConfig",
-    "Timeout",
-    "TracingConfig",
-    "VpcConfig",
-];
-/// Those that a function has for good, or that are changed by themselves.
-const OF_CREATION: &[&str] = &["Architectures", "CodeSigningConfigArn", "PackageType", "TenancyConfig"];
-
-pub(super) const PROPERTIES: &[&str] = &[
+pub(crate) const PROPERTIES: &[&str] = &[
     "Architectures",
     "CapacityProviderConfig",
     "Code",
@@ -66,6 +38,20 @@ pub(super) const PROPERTIES: &[&str] = &[
     "TracingConfig",
     "VpcConfig",
 ];
+/// Those that are no members of CreateFunction by the same name.
+const OF_THEIR_OWN: &[&str] = &[
+    "Code",
+    "FunctionName",
+    "FunctionScalingConfig",
+    "KmsKeyArn",
+    "PublishToLatestPublished",
+    "RecursiveLoop",
+    "ReservedConcurrentExecutions",
+    "RuntimeManagementConfig",
+    "Tags",
+];
+/// Those that a function has for good, or that are changed by themselves.
+const OF_CREATION: &[&str] = &["Architectures", "CodeSigningConfigArn", "PackageType", "TenancyConfig"];
 
 /// The qualifier of the newest published version of a function on managed instances.
 const NEWEST: &str = "$LATEST.PUBLISHED";
@@ -121,7 +107,8 @@ pub(super) fn calls(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {
 
 /// What is told of a function when it is made, and again when it is changed.
 fn configuration(resource: Named<'_>) -> Map<String, Value> {
-    let mut members = resource.members(SAME);
+    let same = PROPERTIES.iter().copied().filter(|name| !OF_THEIR_OWN.contains(name));
+    let mut members = resource.members(&same.collect::<Vec<_>>());
     members.extend(resource.get("KmsKeyArn").map(|key| ("KMSKeyArn".to_owned(), key.clone())));
     // Templates may write numbers as text.
     for name in ["MemorySize", "Timeout"] {

@@ -36,6 +36,7 @@ use serde_json::{Map, Value};
 
 use crate::{Known, Refusals, plan::Resource};
 pub use call::{Call, Code, Follow};
+pub(crate) use function::PROPERTIES as OF_FUNCTION;
 pub use reply::Reply;
 pub(crate) use reply::reply;
 

@@ -92,3 +92,9 @@ pub fn function(properties: &str) -> String {
 "
     )
 }
+
+/// That a template is refused, and where.
+pub fn refused(text: &str, place: &str) {
+    let found = planned(text).expect_err(&format!("{place} is refused in {text}"));
+    assert!(found.contains(&format!("{place}: ")), "{place}: {found}");
+}

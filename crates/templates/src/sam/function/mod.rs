@@ -19,91 +19,43 @@ use super::{
     rule::{self, Target},
     s3_location, topic,
 };
-use crate::Refusals;
+use crate::{Refusals, calls};
 
-const KNOWN: &[&str] = &[
-    "Architectures",
+/// Properties that are read here; every other is the function's own, under the same name.
+const OF_SAM: &[&str] = &[
     "AssumeRolePolicyDocument",
     "AutoPublishAlias",
     "AutoPublishAliasAllProperties",
     "AutoPublishCodeSha256",
     "CapacityProviderConfig",
-    "CodeSigningConfigArn",
     "CodeUri",
     "DeadLetterQueue",
     "DeploymentPreference",
-    "Description",
-    "DurableConfig",
-    "Environment",
-    "EphemeralStorage",
     "EventInvokeConfig",
     "Events",
-    "FileSystemConfigs",
-    "FunctionName",
-    "FunctionScalingConfig",
     "FunctionUrlConfig",
-    "Handler",
-    "ImageConfig",
     "ImageUri",
     "InlineCode",
-    "KmsKeyArn",
-    "Layers",
-    "LoggingConfig",
-    "MemorySize",
-    "PackageType",
     "PermissionsBoundary",
     "Policies",
     "PropagateTags",
     "ProvisionedConcurrencyConfig",
-    "PublishToLatestPublished",
-    "RecursiveLoop",
-    "ReservedConcurrentExecutions",
-    "Role",
     "RolePath",
-    "Runtime",
-    "RuntimeManagementConfig",
-    "SnapStart",
     "SourceKMSKeyArn",
     "Tags",
-    "TenancyConfig",
-    "Timeout",
     "Tracing",
     "VersionDeletionPolicy",
     "VersionDescription",
-    "VpcConfig",
 ];
-
-/// Properties that go over as they are.
-const SAME: &[&str] = &[
-    "Architectures",
-    "CodeSigningConfigArn",
-    "Description",
-    "DurableConfig",
-    "Environment",
-    "EphemeralStorage",
-    "FileSystemConfigs",
-    "FunctionName",
-    "FunctionScalingConfig",
-    "Handler",
-    "ImageConfig",
-    "KmsKeyArn",
-    "Layers",
-    "LoggingConfig",
-    "MemorySize",
-    "PackageType",
-    "PublishToLatestPublished",
-    "RecursiveLoop",
-    "ReservedConcurrentExecutions",
-    "Role",
-    "Runtime",
-    "RuntimeManagementConfig",
-    "SnapStart",
-    "TenancyConfig",
-    "Timeout",
-    "VpcConfig",
-];
+/// Properties of the function that are made of those of SAM.
+const MADE: &[&str] = &["CapacityProviderConfig", "Code", "DeadLetterConfig", "Tags", "TracingConfig"];
 
 const CREATED_BY: &str = "lambda:createdBy";
+
+/// Properties that go over as they are.
+fn same() -> impl Iterator<Item = &'static str> {
+    calls::OF_FUNCTION.iter().copied().filter(|name| !MADE.contains(name))
+}
 
 /// What events lead to: the function, or its alias.
 struct Invoked {
@@ -117,7 +69,8 @@ struct Invoked {
 }
 
 pub(super) fn transform(id: &str, found: &Serverless, work: &mut Work<'_>) {
-    found.check(id, KNOWN, "AWS::Serverless::Function", &mut work.refusals);
+    let known: Vec<&str> = OF_SAM.iter().copied().chain(same()).collect();
+    found.check(id, &known, "AWS::Serverless::Function", &mut work.refusals);
     let place = format!("Resources.{id}.Properties");
     let mut properties = properties(found, &place, work);
     let mut role = role(id, found, work);
@@ -175,7 +128,7 @@ fn is_traced(found: &Serverless, work: &Work<'_>) -> bool {
 
 fn properties(found: &Serverless, place: &str, work: &mut Work<'_>) -> Map<String, Value> {
     let given = &found.properties;
-    let mut properties = found.same(SAME);
+    let mut properties = found.same(&same().collect::<Vec<_>>());
     properties.insert("Code".to_owned(), code(found, place, &mut work.refusals));
     if let Some(mode) = given.get("Tracing").filter(|_| is_traced(found, work)) {
         properties.insert("TracingConfig".to_owned(), json!({ "Mode": mode }));
