@@ -1,6 +1,6 @@
 //! Services that another endpoint serves: `--delegate dynamodb=http://127.0.0.1:8000`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_model::{Operation, Protocol, ServiceModel};
 use aws_wire::ServiceError;
@@ -21,6 +21,11 @@ use crate::{
 
 /// An answer of a delegate larger than this is refused.
 const LARGEST_ANSWER: usize = 16 << 20;
+
+/// An answer takes no longer, as an SDK waits by default: whoever asks may have others wait for the change it makes.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same of a workflow that is waited for.
+const PATIENCE_WITH_STATES: Duration = Duration::from_secs(6 * 60);
 
 /// Which services are delegated, and the client that reaches them.
 pub(crate) struct Delegates {
@@ -96,18 +101,19 @@ impl Delegates {
         let members = Value::Object(input.members);
         let is_dynamodb = matches!(model.name, "dynamodb" | "dynamodbstreams");
         if !is_dynamodb {
-            return self.send(endpoint, ask(&members)?, |_, _| ()).await;
+            let patience = if model.name == "states" { PATIENCE_WITH_STATES } else { PATIENCE };
+            return self.send(endpoint, ask(&members)?, patience, |_, _| ()).await;
         }
         let heard = |body: &Bytes, answer: &mut Value| self.local.answered(body, answer, &ctx.scope);
         let asked = self.local.asked(&members);
-        let answer = self.send(endpoint, ask(asked.as_ref().unwrap_or(&members))?, heard).await;
+        let answer = self.send(endpoint, ask(asked.as_ref().unwrap_or(&members))?, PATIENCE, heard).await;
         let guess = match &answer {
             Err(error) if error.status == 400 => self.local.guess(&members),
             _ => None,
         };
         match guess {
             // A stream that was mapped before this process began.
-            Some(guess) => self.send(endpoint, ask(&guess)?, heard).await.or(answer),
+            Some(guess) => self.send(endpoint, ask(&guess)?, PATIENCE, heard).await.or(answer),
             None => answer,
         }
     }
@@ -117,17 +123,24 @@ impl Delegates {
         &self,
         endpoint: &Uri,
         request: Request<HttpBody>,
+        patience: Duration,
         heard: impl Fn(&Bytes, &mut Value),
     ) -> Result<Output, ServiceError> {
-        let answer = self.client.request(request).await.map_err(|error| {
-            // As an SDK fails that reaches no endpoint: the call is one that Tule makes as a client.
-            let mut error = unreachable(endpoint, &error);
+        // As an SDK fails that gets no answer: the call is one that Tule makes as a client.
+        let failed = |error: &dyn std::fmt::Display| {
+            let mut error = unreachable(endpoint, error);
             error.code = "SdkClientException".into();
             error
-        })?;
-        let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
-        let body = body.map_err(|error| ServiceError::internal(format!("{endpoint}: {error}")))?.to_bytes();
+        };
+        let answered = tokio::time::timeout(patience, async {
+            let answer = self.client.request(request).await.map_err(|error| failed(&error))?;
+            let status = answer.status().as_u16();
+            let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
+            let body = body.map_err(|error| ServiceError::internal(format!("{endpoint}: {error}")))?;
+            Ok::<_, ServiceError>((status, body.to_bytes()))
+        });
+        let late = format!("no answer within {} seconds", patience.as_secs_f32());
+        let (status, body) = answered.await.map_err(|_| failed(&late))??;
         let mut value: Value = serde_json::from_slice(&body).unwrap_or_default();
         heard(&body, &mut value);
         read_answer(status, value)
@@ -151,7 +164,7 @@ fn join(endpoint: &Uri, path: &str) -> Result<Uri, ServiceError> {
     joined.parse().map_err(|_| ServiceError::internal(format!("{joined} is no URL")))
 }
 
-fn unreachable(endpoint: &Uri, error: &hyper_util::client::legacy::Error) -> ServiceError {
+fn unreachable(endpoint: &Uri, error: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(
         "ServiceUnavailable",
         503,
@@ -173,5 +186,17 @@ mod tests {
         endpoints.insert("dynamodbstreams".to_owned(), at("http://127.0.0.1:8001"));
         let delegates = Delegates::new(endpoints);
         assert_ne!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_never_answers_is_one_that_cannot_be_reached() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint: Uri = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let request = Request::post(endpoint.clone()).body(to_http(Body::Empty)).unwrap();
+        let delegates = Delegates::new(BTreeMap::new());
+        let refused = delegates.send(&endpoint, request, Duration::from_millis(20), |_, _| ()).await;
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.status, &*refused.code), (503, "SdkClientException"));
+        assert!(refused.message.ends_with("no answer within 0.02 seconds"), "{}", refused.message);
     }
 }

@@ -1,8 +1,6 @@
 //! Mutual TLS of custom domain names: the truststore, read from S3 when it is set, and whether a request has come from
 //! one of those it trusts. The handshake itself is the listener's.
 
-use std::time::Duration;
-
 use aws_wire::ServiceError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::request::Parts;
@@ -19,8 +17,6 @@ use crate::{State, error::bad_request};
 
 /// Larger truststores are refused.
 const MOST_BYTES: usize = 1 << 20;
-/// Reading one takes no longer: other changes of domains wait for it.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whose certificates clients of a domain must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,12 +85,9 @@ pub(crate) async fn read(
     let unreadable = |reason: &dyn std::fmt::Display| {
         bad_request(format!("The truststore {uri} cannot be read: {reason}"))
     };
-    let text = tokio::time::timeout(PATIENCE, async {
-        let output = state.router.call(&ctx, "s3", "GetObject", input).await;
-        let body = output.map_err(|error| unreadable(&error.message))?.body;
-        body.read(MOST_BYTES).await.map_err(|error| unreadable(&error))
-    });
-    let text = text.await.map_err(|_| unreadable(&"S3 does not answer"))??;
+    let output = state.router.call(&ctx, "s3", "GetObject", input).await;
+    let body = output.map_err(|error| unreadable(&error.message))?.body;
+    let text = body.read(MOST_BYTES).await.map_err(|error| unreadable(&error))?;
     let (certificates, warnings) = parse(&text, state.clock.now().millis() / 1000);
     if certificates.is_empty() {
         let reasons: String = warnings.iter().map(|warning| format!(" {warning}.")).collect();

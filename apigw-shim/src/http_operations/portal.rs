@@ -138,10 +138,24 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Re
 }
 
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
+    let change = |portal: &mut Portal| {
+        portal.members.extend(given(state, ctx, &input)?);
+        Ok(())
+    };
+    Ok(answer(render(&ctx.scope, &*changed(state, ctx, &input, change).await?)))
+}
+
+/// Changes the portal that the input names.
+async fn changed(
+    state: &State,
+    ctx: &CallContext,
+    input: &Members,
+    change: impl FnOnce(&mut Portal) -> Result<(), ServiceError>,
+) -> Result<Arc<Portal>, ServiceError> {
     let _changing = state.portals.changing.lock().await;
-    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
-    portal.members.extend(given(state, ctx, &input)?);
-    Ok(answer(render(&ctx.scope, &*put(state, &ctx.scope, portal).await?)))
+    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(input, "PortalId"))?);
+    change(&mut portal)?;
+    put(state, &ctx.scope, portal).await
 }
 
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
@@ -185,11 +199,12 @@ pub(super) async fn publish(
     ctx: &CallContext,
     input: Members,
 ) -> Result<Output, ServiceError> {
-    let _changing = state.portals.changing.lock().await;
-    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
-    portal.published = Some(freeze(state, ctx, &portal, text(&input, "Description"))?);
-    portal.status = PublishStatus::Published;
-    put(state, &ctx.scope, portal).await?;
+    let publish = |portal: &mut Portal| {
+        portal.published = Some(freeze(state, ctx, portal, text(&input, "Description"))?);
+        portal.status = PublishStatus::Published;
+        Ok(())
+    };
+    changed(state, ctx, &input, publish).await?;
     Ok(Output::empty())
 }
 
@@ -199,10 +214,11 @@ pub(super) async fn preview(
     ctx: &CallContext,
     input: Members,
 ) -> Result<Output, ServiceError> {
-    let _changing = state.portals.changing.lock().await;
-    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
-    portal.preview = Some(freeze(state, ctx, &portal, None)?);
-    put(state, &ctx.scope, portal).await?;
+    let preview = |portal: &mut Portal| {
+        portal.preview = Some(freeze(state, ctx, portal, None)?);
+        Ok(())
+    };
+    changed(state, ctx, &input, preview).await?;
     Ok(Output::empty())
 }
 
@@ -212,12 +228,13 @@ pub(super) async fn disable(
     ctx: &CallContext,
     input: Members,
 ) -> Result<Output, ServiceError> {
-    let _changing = state.portals.changing.lock().await;
-    let mut portal = Portal::clone(&*find(state, &ctx.scope, &required(&input, "PortalId"))?);
-    if portal.status != PublishStatus::Published {
-        return Err(conflict("The portal is not published"));
-    }
-    portal.status = PublishStatus::Disabled;
-    put(state, &ctx.scope, portal).await?;
+    let disable = |portal: &mut Portal| {
+        if portal.status != PublishStatus::Published {
+            return Err(conflict("The portal is not published"));
+        }
+        portal.status = PublishStatus::Disabled;
+        Ok(())
+    };
+    changed(state, ctx, &input, disable).await?;
     Ok(Output::empty())
 }

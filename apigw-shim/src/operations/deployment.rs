@@ -7,7 +7,7 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, listing, page, rest_api, stage};
+use super::{ListOfApi, api, listing, page, rest_api, stage};
 use crate::{
     State,
     apis::Live,
@@ -50,14 +50,6 @@ struct OfDeployment {
     embed: Vec<String>,
     #[serde(default)]
     patch_operations: Vec<Patch>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
 }
 
 fn render(deployment: &Deployment, with_summary: bool) -> Value {
@@ -189,7 +181,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
 }
 
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
+    let input: ListOfApi = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let all = state.apis.rest_deployments.page(&live.prefix(), None, usize::MAX);
     let (found, position) = page(all, input.limit, input.position.as_deref(), |deployment| &deployment.id);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    api, listing, page,
+    ListOfApi, api, listing, page,
     part::{self, Part},
     rest_api, undocumented,
 };
@@ -24,14 +24,6 @@ struct Create {
     rest_api_id: String,
     location: Location,
     properties: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
 }
 
 impl Part for DocumentationPart {
@@ -84,7 +76,7 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Resu
         return part::list::<DocumentationPart>(state, ctx, input).await;
     }
     let given = input.members.clone();
-    let input: List = members::read(input)?;
+    let input: ListOfApi = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let record = rest_api::record(state, &live)?;
     let resources = state.apis.resources.page(&live.prefix(), None, usize::MAX);

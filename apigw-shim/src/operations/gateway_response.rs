@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api, integration::check_templates, listing, page, rest_api};
+use super::{ListOfApi, api, integration::check_templates, listing, page, rest_api};
 use crate::{
     State,
     error::invalid,
@@ -26,14 +26,6 @@ struct OfResponse {
     response_templates: Option<Texts>,
     #[serde(default)]
     patch_operations: Vec<Patch>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
 }
 
 fn default_templates() -> Texts {
@@ -86,7 +78,7 @@ pub(super) async fn get(state: &State, ctx: &CallContext, input: Input) -> Resul
 }
 
 pub(super) async fn list(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let input: List = members::read(input)?;
+    let input: ListOfApi = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let record = rest_api::record(state, &live)?;
     let all =

@@ -245,6 +245,15 @@ fn limit(limit: Option<i64>) -> usize {
 }
 
 /// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
+/// A page of what an API has.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListOfApi {
+    rest_api_id: String,
+    position: Option<String>,
+    limit: Option<i64>,
+}
+
 fn page<T>(
     all: Vec<T>,
     limit: Option<i64>,

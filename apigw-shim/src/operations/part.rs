@@ -10,7 +10,7 @@ use runtime::{CallContext, Input, Output, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{api, listing, page, rest_api};
+use super::{ListOfApi, api, listing, page, rest_api};
 use crate::{State, apis::Live, members, patch::Patch, rest_api::record::RestApi};
 
 /// A kind of thing that an API's record has a list of.
@@ -62,14 +62,6 @@ struct OfPart {
     patch_operations: Vec<Patch>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    rest_api_id: String,
-    position: Option<String>,
-    limit: Option<i64>,
-}
-
 /// The one of that id.
 pub(super) fn find<'r, P: Part + 'r>(record: &'r RestApi, id: &str) -> Result<&'r P, ServiceError> {
     P::all(record).iter().find(|part| part.key() == id).ok_or_else(|| P::missing(id))
@@ -102,7 +94,7 @@ pub(super) async fn list<P: Part>(
     input: Input,
 ) -> Result<Output, ServiceError> {
     let given = input.members.clone();
-    let input: List = members::read(input)?;
+    let input: ListOfApi = members::read(input)?;
     let live = api(state, &ctx.scope, &input.rest_api_id)?;
     let record = rest_api::record(state, &live)?;
     let all: Vec<&P> = P::all(&record).iter().filter(|part| part.is_wanted(&given)).collect();

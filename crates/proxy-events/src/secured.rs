@@ -15,7 +15,8 @@ pub struct Secured {
 }
 
 impl Secured {
-    /// Takes the client's certificate from what is known of a request: it was asked for by a name of another's.
+    /// Takes the client's certificate from what is known of a request: the custom domain name that has asked for it is not
+    /// the request's.
     pub fn forget_client(parts: &mut Parts) {
         if let Some(secured) = parts.extensions.get_mut::<Self>() {
             secured.client = None;

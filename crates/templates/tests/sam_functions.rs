@@ -8,19 +8,8 @@ use support::{call, calls, planned, resources};
 
 /// A template with one function of these properties.
 fn function(properties: &str) -> String {
-    format!(
-        "Transform: AWS::Serverless-2016-10-31
-Resources:
-  F:
-    Type: AWS::Serverless::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      InlineCode: x
-{properties}
-Outputs: {{ Alias: {{ Value: !Ref F.Alias }} }}
-"
-    )
+    let function = support::function(properties.trim_start());
+    format!("{}Outputs: {{ Alias: {{ Value: !Ref F.Alias }} }}\n", support::sam(&function))
 }
 
 #[test]

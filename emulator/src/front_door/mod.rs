@@ -169,7 +169,6 @@ impl FrontDoor {
                 })
             }
             Destination::Api { id, stage, path_and_query } => {
-                // A certificate that a custom domain name has asked for is for that name's requests alone.
                 Secured::forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 let asked = std::mem::replace(&mut parts.uri, uri);
@@ -189,7 +188,6 @@ impl FrontDoor {
                 ask_api(world, addressed, parts, incoming, peer).await
             }
             Destination::FunctionUrl { id, path_and_query } => {
-                // A certificate that a custom domain name has asked for is for that name's requests alone.
                 Secured::forget_client(&mut parts);
                 let Ok(uri) = path_and_query.parse() else { return malformed_path() };
                 parts.uri = uri;

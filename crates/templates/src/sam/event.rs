@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{ApiKind, intrinsic::map_entries};
+use super::{
+    ApiKind,
+    intrinsic::{map_entries, plain_map},
+};
 use crate::Refusals;
 
 /// The method of a document that stands for all.
@@ -29,6 +32,16 @@ pub(super) struct Event {
 }
 
 impl Event {
+    /// What it asks of whoever calls it; what is no map is refused.
+    pub(super) fn auth(&self, place: &str, refusals: &mut Refusals) -> Option<&Map<String, Value>> {
+        let auth = self.get("Auth")?;
+        let map = plain_map(auth);
+        if map.is_none() {
+            refusals.add(place, "Auth is a map");
+        }
+        map
+    }
+
     /// Reads an event; another type or property is refused by name.
     pub(super) fn read(event: &Value, more: &[&str], place: &str, refusals: &mut Refusals) -> Option<Self> {
         let name = event.get("Type").and_then(Value::as_str).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -46,7 +46,7 @@ pub(crate) struct ProcessExecutor {
     /// Whether functions can be shown their folders where Lambda has them.
     has_views: bool,
     /// What all functions' processes are in, where they can be.
-    processes: Mutex<Option<Arc<ProcessNamespace>>>,
+    processes: Arc<LazyLock<Namespace>>,
     /// Counts addresses that were given to environments.
     addresses: AtomicU32,
     interpreters: Interpreters,
@@ -62,10 +62,14 @@ impl ProcessExecutor {
     pub(crate) fn new(options: &Options, why: &str) -> Result<Self, String> {
         let packages = Packages::open(options.cache.as_deref(), options.store.blobs().clone())
             .map_err(|error| format!("no folder for functions' packages could be made: {error}"))?;
+        let processes = Arc::new(LazyLock::new(make_namespace as fn() -> Namespace));
+        // Made and tried by processes, beside the rest of the start.
+        let made = Arc::clone(&processes);
+        std::thread::spawn(move || drop(LazyLock::force(&made).lock()));
         Ok(Self {
             why: why.to_owned(),
             has_views: view::is_possible(packages.own()),
-            processes: Mutex::new(ProcessNamespace::open().map(Arc::new)),
+            processes,
             addresses: AtomicU32::new(0),
             interpreters: Interpreters::default(),
             packages,
@@ -147,6 +151,13 @@ impl ProcessExecutor {
         });
         Ok(Box::new(running))
     }
+}
+
+/// None where this machine or its user has none.
+type Namespace = Mutex<Option<Arc<ProcessNamespace>>>;
+
+fn make_namespace() -> Namespace {
+    Mutex::new(ProcessNamespace::open().map(Arc::new))
 }
 
 /// What an environment is made of, as it stands on this machine.

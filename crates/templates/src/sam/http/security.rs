@@ -68,12 +68,8 @@ pub(super) fn write_event(
     place: &str,
     refusals: &mut Refusals,
 ) {
-    let Some(auth) = event.get("Auth") else { return };
     let place = format!("{place}.Properties.Auth");
-    let Some(auth) = plain_map(auth) else {
-        refusals.add(place, "Auth is a map");
-        return;
-    };
+    let Some(auth) = event.auth(&place, refusals) else { return };
     let unknown = auth.keys().filter(|name| !OF_EVENT.contains(&name.as_str()));
     unknown.for_each(|name| refuse(refusals, &place, name));
     let default = api.and_then(|api| api.get("DefaultAuthorizer")).filter(|default| is_said(default));
