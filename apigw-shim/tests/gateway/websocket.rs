@@ -740,3 +740,43 @@ async fn vpc_links_are_those_of_rest_apis() {
         );
     }
 }
+
+#[tokio::test]
+async fn models_are_validated_when_they_are_deployed_unless_the_api_says_not() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let of = json!({"ApiId": api});
+    let mock = integration(&rig, &api, json!({"IntegrationType": "MOCK"})).await;
+    route(&rig, &api, "$default", &mock).await;
+    let stage = with(&of, json!({"StageName": "dev"}));
+    let before = rig.http("GetStage", stage.clone()).await;
+    let broken =
+        json!({"Name": "Note", "Schema": r##"{"properties": {"a": {"$ref": "#/definitions/none"}}}"##});
+    let model = rig.http("CreateModel", with(&of, broken)).await;
+
+    let error = rig.http_refuses("CreateDeployment", of.clone()).await;
+    assert_eq!(error.code, "BadRequestException");
+    assert!(
+        error.message.starts_with("Unable to deploy API because the model Note is invalid: "),
+        "{error:?}"
+    );
+    let now = rig.http("GetStage", stage.clone()).await;
+    assert_eq!(now["DeploymentId"], before["DeploymentId"]);
+    let message = text(&now, "LastDeploymentStatusMessage");
+    assert!(message.starts_with("Deployment attempt failed: Unable to deploy API because "), "{message}");
+
+    let changed = rig.http("UpdateApi", with(&of, json!({"DisableSchemaValidation": true}))).await;
+    assert_eq!(changed["DisableSchemaValidation"], true);
+    assert_eq!(rig.http("CreateDeployment", of.clone()).await["DeploymentStatus"], "DEPLOYED");
+
+    rig.http("UpdateApi", with(&of, json!({"DisableSchemaValidation": false}))).await;
+    let id = with(&of, json!({"ModelId": model["ModelId"]}));
+    rig.http("UpdateModel", with(&id, json!({"Schema": r#"{"type": "object"}"#}))).await;
+    let now = rig.http("GetStage", stage).await;
+    assert_ne!(now["DeploymentId"], before["DeploymentId"]);
+    assert_eq!(now["LastDeploymentStatusMessage"], Value::Null);
+
+    let plain = json!({"Name": "http", "ProtocolType": "HTTP", "DisableSchemaValidation": true});
+    let error = rig.http_refuses("CreateApi", plain).await;
+    assert_eq!(error.message, "DisableSchemaValidation is supported for WEBSOCKET APIs only");
+}
