@@ -67,9 +67,22 @@ pub(crate) enum Authorization {
 
 /// What stands behind a route.
 pub(crate) enum Kind {
-    Lambda { function: String, payload: PayloadVersion },
-    Http { uri: String, method: String },
-    Service { subtype: &'static Subtype, parameters: Vec<(String, String)> },
+    Lambda {
+        function: String,
+        payload: PayloadVersion,
+    },
+    Http {
+        uri: String,
+        method: String,
+        /// Whether it has a `TlsConfig`, so that nothing is sent in the clear.
+        is_secure: bool,
+        /// The name that the server's certificate must have, where it is not the address's.
+        server_name: Option<String>,
+    },
+    Service {
+        subtype: &'static Subtype,
+        parameters: Vec<(String, String)>,
+    },
 }
 
 /// A route found, with its path's variables.
@@ -196,6 +209,8 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
         Some("HTTP_PROXY") => Kind::Http {
             uri: uri.to_owned(),
             method: text(members, "IntegrationMethod").unwrap_or("ANY").to_owned(),
+            is_secure: members.contains_key("TlsConfig"),
+            server_name: members.get("TlsConfig").and_then(server_name).map(str::to_owned),
         },
         other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
     };
@@ -208,6 +223,11 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
         response.insert(status, changes.collect::<Result<_, _>>()?);
     }
     Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout), request, response })
+}
+
+/// The name in a `TlsConfig`.
+pub(crate) fn server_name(config: &Value) -> Option<&str> {
+    config.get("ServerNameToVerify")?.as_str().filter(|name| !name.is_empty())
 }
 
 fn texts(value: Option<&Value>) -> Vec<(String, String)> {

@@ -1,6 +1,7 @@
 //! The way of a request through an HTTP API, on one screen.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use outbound::Outbound;
 use runtime::{Body, Invocation};
 
 use super::{
@@ -13,7 +14,10 @@ use super::{
 use crate::{
     State,
     addressed::{not_found, plain},
-    integrate::{call_context, http_endpoint},
+    integrate::{
+        call_context,
+        http_endpoint::{self, Security},
+    },
     mapping::interpolate,
 };
 use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_framing};
@@ -115,7 +119,7 @@ async fn send(
             let function = interpolate(function, variables);
             invoke(state, stage, request, matched, caller, &function, *payload).await
         }
-        Kind::Http { uri, method } => {
+        Kind::Http { uri, method, is_secure, server_name } => {
             let mut uri = interpolate(uri, variables);
             for (name, value) in &matched.parameters {
                 uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
@@ -127,11 +131,19 @@ async fn send(
                 uri.push(if uri.contains('?') { '&' } else { '?' });
                 uri.push_str(&request.query);
             }
+            if *is_secure && !uri.starts_with("https://") {
+                let reason = format!("the integration has a TlsConfig, so {uri} must begin with https://");
+                return internal(stage, request, matched, &reason);
+            }
             let method = match method.as_str() {
                 "ANY" => request.method.clone(),
                 name => Method::from_bytes(name.as_bytes()).unwrap_or_else(|_| request.method.clone()),
             };
-            proxy(state, stage, request, matched, method, &uri).await
+            let security = Security { server_name: server_name.as_deref(), ..Security::default() };
+            match http_endpoint::client(state, &stage.scope, &security) {
+                Ok(client) => proxy(&client, stage, request, matched, method, &uri).await,
+                Err(reason) => internal(stage, request, matched, &reason),
+            }
         }
     };
     let Some(changes) = integration.response.get(&response.status().as_u16()) else { return response };
@@ -183,7 +195,7 @@ async fn invoke(
 }
 
 async fn proxy(
-    state: &State,
+    client: &Outbound,
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
@@ -203,7 +215,7 @@ async fn proxy(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    match http_endpoint::send(&state.outbound, method, uri, headers, request.body.clone()).await {
+    match http_endpoint::send(client, method, uri, headers, request.body.clone()).await {
         Ok((status, headers, body)) => {
             let mut response = Response::new(Body::Bytes(body));
             *response.status_mut() = status;

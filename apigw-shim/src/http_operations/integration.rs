@@ -28,9 +28,9 @@ const KEPT: &[&str] = &[
     "TimeoutInMillis",
 ];
 /// What HTTP APIs have beyond [`KEPT`].
-const HTTP_KEPT: &[&str] = &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters"];
-const REFUSED: &[&str] =
-    &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression", "TlsConfig"];
+const HTTP_KEPT: &[&str] =
+    &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters", "TlsConfig"];
+const REFUSED: &[&str] = &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression"];
 
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
@@ -134,6 +134,22 @@ fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Res
     Ok(())
 }
 
+/// Integrations behind a link may speak TLS, and say by which name they know the server.
+fn check_tls(members: &Members, uri: &str) -> Result<(), ServiceError> {
+    let Some(config) = members.get("TlsConfig") else { return Ok(()) };
+    if text(members, "ConnectionType").as_deref() != Some("VPC_LINK") {
+        return Err(bad_request("TlsConfig is supported for VPC_LINK connections only"));
+    }
+    if let Some(name) = compiled::server_name(config).filter(|name| !outbound::is_server_name(name)) {
+        return Err(bad_request(format!("Invalid serverNameToVerify specified: {name}")));
+    }
+    // AWS knows no addresses here, so it has no words for one that contradicts the rest.
+    if uri.starts_with("http://") {
+        return Err(bad_request("TlsConfig needs an integration URI that begins with https://"));
+    }
+    Ok(())
+}
+
 /// Checks an integration as it is to be kept.
 fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
     match text(members, "ConnectionType").as_deref() {
@@ -154,10 +170,11 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
         }
         _ => {}
     }
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    check_tls(members, &uri)?;
     if let Some(name) = text(members, "IntegrationSubtype") {
         return check_subtype(members, &name);
     }
-    let uri = text(members, "IntegrationUri").unwrap_or_default();
     match text(members, "IntegrationType").as_deref() {
         Some("AWS_PROXY") => {
             if !is_function(&uri) && !uri.contains("${stageVariables.") {

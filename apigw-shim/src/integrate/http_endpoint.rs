@@ -8,24 +8,31 @@ use runtime::Scope;
 use crate::{State, apis::scope_key};
 use proxy_events::is_framing;
 
+/// What an integration and its stage say of connections to a server.
+#[derive(Default)]
+pub(crate) struct Security<'a> {
+    /// Whether any issuer of the server's certificate is good enough.
+    pub any_issuer: bool,
+    /// The client certificate that the server is shown.
+    pub certificate: Option<&'a str>,
+    /// The name that the server's certificate must have, where it is not the address's.
+    pub server_name: Option<&'a str>,
+}
+
 /// The client that speaks to a server as an integration and its stage say.
-pub(super) fn client(
-    state: &State,
-    scope: &Scope,
-    any_issuer: bool,
-    certificate: Option<&str>,
-) -> Result<Outbound, String> {
-    if !any_issuer && certificate.is_none() {
+pub(crate) fn client(state: &State, scope: &Scope, security: &Security<'_>) -> Result<Outbound, String> {
+    if !security.any_issuer && security.certificate.is_none() && security.server_name.is_none() {
         return Ok(state.outbound.clone());
     }
-    let identity = match certificate {
+    let identity = match security.certificate {
         None => None,
         Some(id) => {
             let found = state.apis.client_certificates.get(&scope_key(scope).text(id));
             Some(found.and_then(|found| found.identity()).ok_or("the client certificate is gone")?)
         }
     };
-    let tls = Tls { any_issuer, identity };
+    let server_name = security.server_name.map(str::to_owned);
+    let tls = Tls { any_issuer: security.any_issuer, identity, server_name };
     if let Some(known) = state.special_outbound.get(&tls) {
         return Ok(known.clone());
     }

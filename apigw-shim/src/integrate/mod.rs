@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+use http_endpoint::Security;
 use stream::Patience;
 
 /// What came of an integration's request.
@@ -36,15 +37,6 @@ pub(crate) enum Selector {
     Text(String),
     /// Nothing: the default response is meant.
     Default,
-}
-
-/// The client that shows servers a stage's certificate, if it has one.
-pub(crate) fn http_client(
-    state: &State,
-    scope: &Scope,
-    certificate: Option<&str>,
-) -> Result<outbound::Outbound, String> {
-    http_endpoint::client(state, scope, false, certificate)
 }
 
 /// A call that the gateway makes on behalf of a request.
@@ -83,13 +75,13 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 }
                 let request_headers = request.headers.clone();
                 let stage = prepared.exchange.stage;
-                let client = http_endpoint::client(
-                    state,
-                    &stage.scope,
-                    integration.any_issuer,
-                    stage.client_certificate.as_deref(),
-                )
-                .map_err(GatewayError::failure)?;
+                let security = Security {
+                    any_issuer: integration.any_issuer,
+                    certificate: stage.client_certificate.as_deref(),
+                    server_name: None,
+                };
+                let client = http_endpoint::client(state, &stage.scope, &security);
+                let client = client.map_err(GatewayError::failure)?;
                 if integration.streams {
                     let patience = Patience::new(prepared, integration.timeout);
                     let request =

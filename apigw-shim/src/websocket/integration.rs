@@ -16,7 +16,11 @@ use super::{
 };
 use crate::{
     State,
-    integrate::{call_context, http_client, http_endpoint, service},
+    integrate::{
+        call_context,
+        http_endpoint::{self, Security},
+        service,
+    },
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
         compiled::{Kind, ServiceCall},
@@ -306,8 +310,9 @@ impl Call<'_> {
         }
         self.log.sending(&sent.uri, &sent.headers, &sent.body);
         let started = self.state.clock.now();
-        let certificate = self.stage.client_certificate.as_deref();
-        let client = http_client(self.state, &self.stage.scope, certificate).map_err(broken)?;
+        let security =
+            Security { certificate: self.stage.client_certificate.as_deref(), ..Security::default() };
+        let client = http_endpoint::client(self.state, &self.stage.scope, &security).map_err(broken)?;
         let answer = http_endpoint::send(&client, sent.method, &sent.uri, sent.headers, sent.body).await;
         let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
         self.log.received(status.as_u16(), self.since(started), &head, &body);

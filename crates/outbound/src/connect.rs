@@ -27,6 +27,8 @@ use crate::{OutboundError, address, tls};
 #[derive(Clone)]
 pub(crate) struct Connect {
     tls: Arc<OnceLock<TlsConnector>>,
+    /// The name of every server, where it is not the address's.
+    server_name: Option<ServerName<'static>>,
 }
 
 /// An open connection.
@@ -36,8 +38,8 @@ pub(crate) enum Stream {
 }
 
 impl Connect {
-    pub fn new(tls: Arc<OnceLock<TlsConnector>>) -> Self {
-        Self { tls }
+    pub fn new(tls: Arc<OnceLock<TlsConnector>>, server_name: Option<ServerName<'static>>) -> Self {
+        Self { tls, server_name }
     }
 
     async fn open(self, uri: Uri) -> Result<Stream, OutboundError> {
@@ -54,8 +56,10 @@ impl Connect {
             return Ok(Stream::Plain(TokioIo::new(stream)));
         }
         let connector = self.tls.get_or_init(tls::platform);
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(name).map_err(|_| OutboundError::NoAddress(uri.to_string()))?;
+        let name = self
+            .server_name
+            .or_else(|| tls::server_name(host.trim_start_matches('[').trim_end_matches(']')))
+            .ok_or_else(|| OutboundError::NoAddress(uri.to_string()))?;
         let stream = connector.connect(name, stream).await;
         let stream =
             stream.map_err(|error| OutboundError::Tls(format!("TLS with {host}:{port} failed: {error}")))?;

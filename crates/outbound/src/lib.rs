@@ -28,10 +28,10 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use connect::Connect;
-pub use tls::Tls;
+pub use tls::{Tls, is_server_name};
 
 /// The most that an answer read whole may have.
 const MOST_ANSWER: usize = 10 * 1024 * 1024;
@@ -79,16 +79,19 @@ impl Outbound {
     /// A client that keeps off the admin routes of the Tule at `own_endpoint` (`http://127.0.0.1:4566`).
     pub fn new(own_endpoint: &str) -> Self {
         let own: Option<Uri> = own_endpoint.parse().ok();
-        Self::of_port(own.as_ref().and_then(Uri::port_u16).unwrap_or(80))
+        Self::of_port(own.as_ref().and_then(Uri::port_u16).unwrap_or(80), Arc::default(), None)
     }
 
-    fn of_port(own_port: u16) -> Self {
-        let tls = Arc::new(OnceLock::new());
+    fn of_port(
+        own_port: u16,
+        tls: Arc<OnceLock<TlsConnector>>,
+        server_name: Option<ServerName<'static>>,
+    ) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
-            .build(Connect::new(Arc::clone(&tls)));
+            .build(Connect::new(Arc::clone(&tls), server_name));
         Self(Arc::new(Inner { own_port, tls, client }))
     }
 
@@ -102,11 +105,18 @@ impl Outbound {
 
     /// A client of its own, whose connections are as `tls` says.
     pub fn special(&self, tls: &Tls) -> Result<Self, OutboundError> {
-        let made = Self::of_port(self.0.own_port);
-        let connector = tls::special(tls).map_err(|error| OutboundError::Tls(error.to_string()))?;
-        // It is new: nobody has set it.
-        let _ = made.0.tls.set(connector);
-        Ok(made)
+        let name = tls.server_name.as_deref().map(|name| {
+            let no_name = || OutboundError::Tls(format!("{name} is no name that a certificate can have"));
+            tls::server_name(name).ok_or_else(no_name)
+        });
+        // Where only the name is special, the same issuers are trusted.
+        let connector = if tls.any_issuer || tls.identity.is_some() {
+            let made = tls::special(tls).map_err(|error| OutboundError::Tls(error.to_string()))?;
+            Arc::new(OnceLock::from(made))
+        } else {
+            Arc::clone(&self.0.tls)
+        };
+        Ok(Self::of_port(self.0.own_port, connector, name.transpose()?))
     }
 
     /// Sends a request to the absolute address in it; the answer is read whole.

@@ -23,6 +23,18 @@ pub struct Tls {
     pub any_issuer: bool,
     /// Who connects: a certificate, and its key as PKCS #8, both DER.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The name that the server is asked for and its certificate must have, where it is not the address's.
+    pub server_name: Option<String>,
+}
+
+/// A name that a certificate can have.
+pub(crate) fn server_name(name: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(name.to_owned()).ok()
+}
+
+/// Whether [`Tls::server_name`] can be this.
+pub fn is_server_name(name: &str) -> bool {
+    server_name(name).is_some()
 }
 
 /// Trusts the platform's certificates. Where there are none, every server is refused, and the error says so.

@@ -169,12 +169,27 @@ async fn a_streamed_answer_is_read_as_it_comes() {
 async fn any_issuer_may_do_but_not_any_name() {
     let (acceptor, _) = certificate();
     let (address, _requests) = server("secret", Some(acceptor)).await;
-    let tls = Tls { any_issuer: true, identity: None };
+    let tls = Tls { any_issuer: true, ..Tls::default() };
     let client = Outbound::new(OWN).special(&tls).unwrap();
     let answer = client.send(get(&format!("https://localhost:{}/", address.port()))).await.unwrap();
     assert_eq!(&answer.body()[..], b"secret");
     let refused = client.send(get(&format!("https://127.0.0.1:{}/", address.port()))).await;
     assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_held_against_the_name_that_is_asked_for() {
+    let (acceptor, der) = certificate();
+    let (address, _requests) = server("secret", Some(acceptor)).await;
+    let client = Outbound::trusting(OWN, vec![der]);
+    let uri = format!("https://127.0.0.1:{}/", address.port());
+    assert!(matches!(client.send(get(&uri)).await, Err(OutboundError::Tls(_))));
+    let named = |name: &str| Tls { server_name: Some(String::from(name)), ..Tls::default() };
+    let answer = client.special(&named("localhost")).unwrap().send(get(&uri)).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    let refused = client.special(&named("other.test")).unwrap().send(get(&uri)).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+    assert!(matches!(client.special(&named("no name")), Err(OutboundError::Tls(_))));
 }
 
 #[tokio::test]
@@ -184,7 +199,7 @@ async fn servers_may_ask_who_connects() {
     let (acceptor, _) = acceptor(Some(&certificate));
     let (address, _requests) = server("secret", Some(acceptor)).await;
     let uri = format!("https://localhost:{}/", address.port());
-    let nobody = Tls { any_issuer: true, identity: None };
+    let nobody = Tls { any_issuer: true, ..Tls::default() };
     assert!(Outbound::new(OWN).special(&nobody).unwrap().send(get(&uri)).await.is_err());
     let somebody = Tls { identity: Some((certificate, made.signing_key.serialize_der())), ..nobody.clone() };
     let answer = Outbound::new(OWN).special(&somebody).unwrap().send(get(&uri)).await.unwrap();
