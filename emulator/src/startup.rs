@@ -192,6 +192,7 @@ impl Setup {
             apigw_shim::Options {
                 endpoint: endpoint.clone(),
                 verify_signatures: self.config.verify_signatures,
+                vpc_link_targets: Arc::new(self.config.vpc_link_targets.clone()),
             },
             store.clone(),
             clock.clone(),

@@ -67,22 +67,20 @@ pub(crate) enum Authorization {
 
 /// What stands behind a route.
 pub(crate) enum Kind {
-    Lambda {
-        function: String,
-        payload: PayloadVersion,
-    },
-    Http {
-        uri: String,
-        method: String,
-        /// Whether it has a `TlsConfig`, so that nothing is sent in the clear.
-        is_secure: bool,
-        /// The name that the server's certificate must have, where it is not the address's.
-        server_name: Option<String>,
-    },
-    Service {
-        subtype: &'static Subtype,
-        parameters: Vec<(String, String)>,
-    },
+    Lambda { function: String, payload: PayloadVersion },
+    Http(Target),
+    Service { subtype: &'static Subtype, parameters: Vec<(String, String)> },
+}
+
+/// A server.
+pub(crate) struct Target {
+    /// Its address, or the ARN of what is behind a VPC link.
+    pub uri: String,
+    pub method: String,
+    /// Whether it has a `TlsConfig`, so that nothing is sent in the clear.
+    pub is_secure: bool,
+    /// The name that its certificate must have, where it is not the address's.
+    pub server_name: Option<String>,
 }
 
 /// A route found, with its path's variables.
@@ -206,12 +204,12 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
                 _ => PayloadVersion::V1,
             },
         },
-        Some("HTTP_PROXY") => Kind::Http {
+        Some("HTTP_PROXY") => Kind::Http(Target {
             uri: uri.to_owned(),
             method: text(members, "IntegrationMethod").unwrap_or("ANY").to_owned(),
             is_secure: members.contains_key("TlsConfig"),
             server_name: members.get("TlsConfig").and_then(server_name).map(str::to_owned),
-        },
+        }),
         other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
     };
     let mut response = HashMap::new();

@@ -18,8 +18,8 @@ use crate::{
     State,
     integrate::{
         call_context,
-        http_endpoint::{self, Security},
-        service,
+        http_endpoint::{self, Towards},
+        service, vpc_link,
     },
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
@@ -310,9 +310,17 @@ impl Call<'_> {
         }
         self.log.sending(&sent.uri, &sent.headers, &sent.body);
         let started = self.state.clock.now();
-        let security =
-            Security { certificate: self.stage.client_certificate.as_deref(), ..Security::default() };
-        let client = http_endpoint::client(self.state, &self.stage.scope, &security).map_err(broken)?;
+        let link = integration.link.as_ref();
+        let towards = Towards {
+            certificate: self.stage.client_certificate.as_deref(),
+            stand_in: link
+                .and_then(|link| link.stand_in(self.state, &self.stage.scope, Some(&self.stage.variables))),
+            ..Towards::default()
+        };
+        if let Some(stand_in) = towards.stand_in {
+            sent.uri = vpc_link::towards(stand_in, &sent.uri);
+        }
+        let client = http_endpoint::client(self.state, &self.stage.scope, &towards).map_err(broken)?;
         let answer = http_endpoint::send(&client, sent.method, &sent.uri, sent.headers, sent.body).await;
         let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
         self.log.received(status.as_u16(), self.since(started), &head, &body);
