@@ -691,6 +691,42 @@ async fn payloads_become_binary_and_text() {
 }
 
 #[tokio::test]
+async fn what_templates_write_becomes_binary_and_what_they_read_is_text() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let converting = json!({
+        "IntegrationType": "AWS", "IntegrationUri": crate::rig::lambda("chat"), "IntegrationMethod": "POST",
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+        "RequestTemplates": {"$default": "$input.path('$.data')"},
+    });
+    let function = integration(&rig, &api, converting).await;
+    answering(&rig, &api, "$default", &function).await;
+    let response = json!({
+        "ApiId": api, "IntegrationId": function, "IntegrationResponseKey": "$default",
+        "ContentHandlingStrategy": "CONVERT_TO_TEXT", "ResponseTemplates": {"$default": r#"{"data": "$input.body"}"#},
+    });
+    let made = rig.http("CreateIntegrationResponse", response).await;
+    rig.function_returns(json!({"seen": true}));
+    let mut client = connect(&rig, &api).await;
+    let message = json!({"data": STANDARD.encode(r#"{"picture": 1}"#)}).to_string();
+    client.send(Message::text(message.clone())).await.unwrap();
+    assert_eq!(next_json(&mut client).await, json!({"data": STANDARD.encode(r#"{"seen":true}"#)}));
+    assert_eq!(rig.last_event(), json!({"picture": 1}));
+
+    let of = json!({"ApiId": api, "IntegrationId": function});
+    let id = json!({"IntegrationResponseId": made["IntegrationResponseId"]});
+    let to_binary = json!({
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY", "ResponseTemplates": {"$default": "$input.path('$.data')"},
+    });
+    rig.http("UpdateIntegrationResponse", with(&with(&of, id), to_binary)).await;
+    rig.function_returns(json!({"data": STANDARD.encode("plain words")}));
+    client.send(Message::text(message)).await.unwrap();
+    assert_eq!(next(&mut client).await.to_text().unwrap(), "plain words");
+}
+
+#[tokio::test]
 async fn stages_name_client_certificates() {
     let rig = Rig::new();
     let api = api(&rig).await;
