@@ -113,6 +113,8 @@ impl Work<'_> {
                 Value::Bool(flag) => flag.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => return Err(wrong()),
             };
+            // Whatever is made of it: a loop around this one resolves the collection each time.
+            self.take(16 + item.len(), place)?;
             let mut fragment = Map::new();
             for (key, value) in output {
                 let key = self.replaced(key, &placeholder, &item, place)?;

@@ -135,6 +135,17 @@ fn loops_that_cannot_be_are_refused() {
     });
     let found = planned(&extended(&format!("Resources: {deep}\n"))).unwrap_err();
     assert!(found.contains("loops make more than"), "{found}");
+    // What is gone through counts, though nothing comes of it.
+    let many = vec!["x"; 100_000].join(",");
+    let idle = format!(
+        "Parameters: {{P: {{Type: String, Default: '{many}'}}}}
+Resources:
+  Q: {queue}
+  Fn::ForEach::A: [N, !Split [',', !Ref P], {{'Fn::ForEach::B': [M, !Split [',', !Ref P], {{}}]}}]
+"
+    );
+    let found = planned(&extended(&idle)).unwrap_err();
+    assert!(found.contains("loops make more than"), "{found}");
 }
 
 #[test]
