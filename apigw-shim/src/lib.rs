@@ -29,11 +29,11 @@ mod schema;
 mod summary;
 mod websocket;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
 use dashmap::DashMap;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use outbound::Outbound;
 use runtime::{
     Body, BoxFuture, CallContext, Clock, FunctionInvoker, Input, LogSink, Output, Service, ServiceRouter,
@@ -61,6 +61,8 @@ pub struct Options {
     pub endpoint: Arc<str>,
     /// Whether signatures of methods with `AWS_IAM` are checked, and not only there.
     pub verify_signatures: bool,
+    /// The addresses that stand for what VPC links lead to, by the ARNs of load balancers, listeners and services.
+    pub vpc_link_targets: Arc<BTreeMap<String, Uri>>,
 }
 
 /// API Gateway. Cheap to clone.
@@ -88,8 +90,8 @@ pub(crate) struct State {
     pub connections: Connections,
     /// The way to HTTP servers of the user's.
     pub outbound: Outbound,
-    /// The same to those that want something special of TLS.
-    pub special_outbound: DashMap<outbound::Tls, Outbound>,
+    /// The same to those whose connections are special.
+    pub special_outbound: DashMap<outbound::Special, Outbound>,
 }
 
 impl ApiGateway {

@@ -50,6 +50,10 @@ pub(crate) struct Flags {
     /// Serve a service from another endpoint: SERVICE=URL; may be given more than once.
     #[arg(long, env = "TULE_DELEGATE", value_name = "SERVICE=URL", value_delimiter = ',', value_parser = delegate)]
     delegate: Vec<(String, Uri)>,
+    /// The address that stands for what a VPC link leads to, a load balancer's listener, say: ARN=URL; may be given more
+    /// than once.
+    #[arg(long, env = "TULE_VPC_LINK_TARGET", value_name = "ARN=URL", value_delimiter = ',', value_parser = vpc_link_target)]
+    vpc_link_target: Vec<(String, Uri)>,
     /// Region of requests that name none.
     #[arg(long, env = "TULE_REGION")]
     region: Option<String>,
@@ -115,6 +119,19 @@ fn delegate(text: &str) -> Result<(String, Uri), String> {
     Ok((service.to_owned(), url))
 }
 
+fn vpc_link_target(text: &str) -> Result<(String, Uri), String> {
+    let (arn, url) =
+        text.rsplit_once('=').filter(|(arn, _)| arn.starts_with("arn:")).ok_or("give it as ARN=URL")?;
+    let url: Uri = url.parse().map_err(|_| format!("{url} is no URL"))?;
+    let is_server = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.authority().is_some_and(|authority| !authority.host().is_empty());
+    // The path is the request's own.
+    if !is_server || url.path() != "/" || url.query().is_some() {
+        return Err(format!("{url} must be http:// or https:// and a host, without a path"));
+    }
+    Ok((arn.to_owned(), url))
+}
+
 /// `tule.toml`. Unknown keys are errors, so that a misspelt one is not ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -125,6 +142,7 @@ struct File {
     data_dir: Option<PathBuf>,
     executor: Option<Executor>,
     delegate: BTreeMap<String, String>,
+    vpc_link_target: BTreeMap<String, String>,
     region: Option<String>,
     allowed_host: Vec<String>,
     allowed_origin: Vec<String>,
@@ -146,6 +164,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) executor: Executor,
     pub(crate) delegates: BTreeMap<String, Uri>,
+    /// What stands for what VPC links lead to, by ARN.
+    pub(crate) vpc_link_targets: BTreeMap<String, Uri>,
     pub(crate) region: String,
     pub(crate) allowed: Allowed,
     pub(crate) verify_signatures: bool,
@@ -168,13 +188,8 @@ impl Config {
     /// Brings flags, file and defaults together.
     pub(crate) fn load(flags: Flags) -> Result<Self, String> {
         let file = read_file(flags.config.as_deref())?;
-        let mut delegates = BTreeMap::new();
-        for (service, url) in &file.delegate {
-            let (service, url) =
-                delegate(&format!("{service}={url}")).map_err(|error| format!("{FILE}: {error}"))?;
-            delegates.insert(service, url);
-        }
-        delegates.extend(flags.delegate);
+        let delegates = urls(&file.delegate, delegate, flags.delegate)?;
+        let vpc_link_targets = urls(&file.vpc_link_target, vpc_link_target, flags.vpc_link_target)?;
         let either = |flags: Vec<String>, file: Vec<String>| if flags.is_empty() { file } else { flags };
         Ok(Self {
             port: flags.port.or(file.port).unwrap_or(PORT),
@@ -183,6 +198,7 @@ impl Config {
             data_dir: flags.data_dir.or(file.data_dir),
             executor: flags.executor.or(file.executor).unwrap_or(Executor::Auto),
             delegates,
+            vpc_link_targets,
             region: flags.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned()),
             allowed: Allowed {
                 hosts: either(flags.allowed_host, file.allowed_host),
@@ -204,6 +220,20 @@ impl Config {
             images: file.images,
         })
     }
+}
+
+/// What stands for names: of the file, and of flags, which win.
+fn urls(
+    file: &BTreeMap<String, String>,
+    parse: impl Fn(&str) -> Result<(String, Uri), String>,
+    flags: Vec<(String, Uri)>,
+) -> Result<BTreeMap<String, Uri>, String> {
+    let of_file = file
+        .iter()
+        .map(|(name, url)| parse(&format!("{name}={url}")).map_err(|error| format!("{FILE}: {error}")));
+    let mut all = of_file.collect::<Result<BTreeMap<_, _>, _>>()?;
+    all.extend(flags);
+    Ok(all)
 }
 
 fn read_file(given: Option<&Path>) -> Result<File, String> {
@@ -239,6 +269,22 @@ mod tests {
         std::fs::write(&path, "prot = 1\n").unwrap();
         let misspelt = Config::load(Flags { config: Some(path), ..Flags::default() }).unwrap_err();
         assert!(misspelt.contains("prot"), "{misspelt}");
+    }
+
+    #[test]
+    fn targets_of_links_are_checked() {
+        let service = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1?stage=prod";
+        let (arn, url) = vpc_link_target(&format!("{service}=http://127.0.0.1:3000")).unwrap();
+        assert_eq!((arn.as_str(), url.port_u16()), (service, Some(3000)));
+        for wrong in
+            ["arn:aws:x", "a=http://a", "arn:a=ftp://a", "arn:a=/x", "arn:a=http://a/path", "arn:a=b"]
+        {
+            assert!(vpc_link_target(wrong).is_err(), "{wrong}");
+        }
+        let given = BTreeMap::from([(service.to_owned(), "http://a".to_owned())]);
+        let flags = vec![(service.to_owned(), Uri::from_static("http://b"))];
+        assert_eq!(urls(&given, vpc_link_target, flags).unwrap()[service], "http://b/");
+        assert!(urls(&BTreeMap::from([("x".to_owned(), "y".to_owned())]), delegate, Vec::new()).is_err());
     }
 
     #[test]

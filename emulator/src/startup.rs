@@ -192,6 +192,7 @@ impl Setup {
             apigw_shim::Options {
                 endpoint: endpoint.clone(),
                 verify_signatures: self.config.verify_signatures,
+                vpc_link_targets: Arc::new(self.config.vpc_link_targets.clone()),
             },
             store.clone(),
             clock.clone(),
@@ -217,7 +218,7 @@ impl Setup {
             Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
             Arc::new(lambda.clone()),
             Arc::new(logs),
-            Arc::new(S3::new(store, clock.clone()).map_err(stored)?),
+            Arc::new(S3::new(store, clock.clone(), router.clone()).map_err(stored)?),
             Arc::new(SecretsManager::new(store, clock.clone()).map_err(stored)?),
             Arc::new(Sns::new(store, clock.clone(), router.clone(), outbound).map_err(stored)?),
             Arc::new(Sqs::new(store, clock.clone()).map_err(stored)?),

@@ -68,8 +68,19 @@ pub(crate) enum Authorization {
 /// What stands behind a route.
 pub(crate) enum Kind {
     Lambda { function: String, payload: PayloadVersion },
-    Http { uri: String, method: String },
+    Http(Target),
     Service { subtype: &'static Subtype, parameters: Vec<(String, String)> },
+}
+
+/// A server.
+pub(crate) struct Target {
+    /// Its address, or the ARN of what is behind a VPC link.
+    pub uri: String,
+    pub method: String,
+    /// Whether it has a `TlsConfig`, so that nothing is sent in the clear.
+    pub is_secure: bool,
+    /// The name that its certificate must have, where it is not the address's.
+    pub server_name: Option<String>,
 }
 
 /// A route found, with its path's variables.
@@ -193,10 +204,12 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
                 _ => PayloadVersion::V1,
             },
         },
-        Some("HTTP_PROXY") => Kind::Http {
+        Some("HTTP_PROXY") => Kind::Http(Target {
             uri: uri.to_owned(),
             method: text(members, "IntegrationMethod").unwrap_or("ANY").to_owned(),
-        },
+            is_secure: members.contains_key("TlsConfig"),
+            server_name: members.get("TlsConfig").and_then(server_name).map(str::to_owned),
+        }),
         other => return Err(format!("there is no integration of type {}", other.unwrap_or_default())),
     };
     let mut response = HashMap::new();
@@ -208,6 +221,11 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
         response.insert(status, changes.collect::<Result<_, _>>()?);
     }
     Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout), request, response })
+}
+
+/// The name in a `TlsConfig`.
+pub(crate) fn server_name(config: &Value) -> Option<&str> {
+    config.get("ServerNameToVerify")?.as_str().filter(|name| !name.is_empty())
 }
 
 fn texts(value: Option<&Value>) -> Vec<(String, String)> {

@@ -1,19 +1,24 @@
 //! The way of a request through an HTTP API, on one screen.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use outbound::Outbound;
 use runtime::{Body, Invocation};
 
 use super::{
     access::{self, Trail},
     authorize::{self, Caller},
-    compiled::{CompiledIntegration, HttpStage, Kind, Matched},
+    compiled::{CompiledIntegration, HttpStage, Kind, Matched, Target},
     event,
     parameters::{self, View},
 };
 use crate::{
     State,
     addressed::{not_found, plain},
-    integrate::{call_context, http_endpoint},
+    integrate::{
+        call_context,
+        http_endpoint::{self, Towards},
+        vpc_link,
+    },
     mapping::interpolate,
 };
 use proxy_events::{Cors, Incoming, MOST_BODY, PayloadVersion, encode_path, is_framing};
@@ -115,23 +120,14 @@ async fn send(
             let function = interpolate(function, variables);
             invoke(state, stage, request, matched, caller, &function, *payload).await
         }
-        Kind::Http { uri, method } => {
-            let mut uri = interpolate(uri, variables);
-            for (name, value) in &matched.parameters {
-                uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+        Kind::Http(target) => {
+            let sent = address(state, stage, request, matched, target, path.as_deref());
+            let towards = Towards { server_name: target.server_name.as_deref(), ..Towards::default() };
+            let sent = sent.and_then(|uri| Ok((uri, http_endpoint::client(state, &stage.scope, &towards)?)));
+            match sent {
+                Ok((uri, client)) => proxy(&client, stage, request, matched, target, &uri).await,
+                Err(reason) => internal(stage, request, matched, &reason),
             }
-            if let Some(path) = path {
-                uri = with_path(&uri, &path);
-            }
-            if !request.query.is_empty() {
-                uri.push(if uri.contains('?') { '&' } else { '?' });
-                uri.push_str(&request.query);
-            }
-            let method = match method.as_str() {
-                "ANY" => request.method.clone(),
-                name => Method::from_bytes(name.as_bytes()).unwrap_or_else(|_| request.method.clone()),
-            };
-            proxy(state, stage, request, matched, method, &uri).await
         }
     };
     let Some(changes) = integration.response.get(&response.status().as_u16()) else { return response };
@@ -143,6 +139,41 @@ async fn send(
     let mut response = Response::from_parts(parts.clone(), Body::Bytes(body.clone()));
     parameters::change_response(changes, &view, &mut response);
     response
+}
+
+/// Where a request to a server goes; why nowhere, if it cannot.
+fn address(
+    state: &State,
+    stage: &HttpStage,
+    request: &Incoming,
+    matched: &Matched,
+    target: &Target,
+    path: Option<&str>,
+) -> Result<String, String> {
+    let mut uri = interpolate(&target.uri, Some(&stage.variables));
+    if uri.starts_with("arn:") {
+        let stand_in = vpc_link::of_target(state, &uri)
+            .ok_or_else(|| format!("nothing stands for {uri}; {}", vpc_link::how_to_say(&uri)))?;
+        // What is behind a link is asked the path as the client asked it: a stage's name is part of that.
+        let stage = if stage.name == "$default" { String::new() } else { format!("/{}", stage.name) };
+        let base = stand_in.to_string();
+        uri = format!("{}{stage}{}", base.trim_end_matches('/'), request.path);
+    } else {
+        for (name, value) in &matched.parameters {
+            uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+        }
+    }
+    if let Some(path) = path {
+        uri = with_path(&uri, path);
+    }
+    if !request.query.is_empty() {
+        uri.push(if uri.contains('?') { '&' } else { '?' });
+        uri.push_str(&request.query);
+    }
+    if target.is_secure && !uri.starts_with("https://") {
+        return Err(format!("the integration has a TlsConfig, so {uri} must begin with https://"));
+    }
+    Ok(uri)
 }
 
 /// An address with another path.
@@ -183,13 +214,17 @@ async fn invoke(
 }
 
 async fn proxy(
-    state: &State,
+    client: &Outbound,
     stage: &HttpStage,
     request: &Incoming,
     matched: &Matched,
-    method: Method,
+    target: &Target,
     uri: &str,
 ) -> Response<Body> {
+    let method = match target.method.as_str() {
+        "ANY" => request.method.clone(),
+        name => Method::from_bytes(name.as_bytes()).unwrap_or_else(|_| request.method.clone()),
+    };
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
     for (name, value) in &request.headers {
         if !is_framing(name) && *name != header::HOST {
@@ -203,7 +238,7 @@ async fn proxy(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    match http_endpoint::send(&state.outbound, method, uri, headers, request.body.clone()).await {
+    match http_endpoint::send(client, method, uri, headers, request.body.clone()).await {
         Ok((status, headers, body)) => {
             let mut response = Response::new(Body::Bytes(body));
             *response.status_mut() = status;

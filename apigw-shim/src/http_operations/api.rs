@@ -7,8 +7,8 @@ use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
 use super::{
-    Members, answer, child, deployment, http_api, integration, is_socket, keep, now, page, refuse, required,
-    route, stage, text, texts,
+    Members, answer, child, deployment, http_api, integration, is_socket, keep, now, page, required, route,
+    stage, text, texts,
 };
 use crate::{
     State,
@@ -31,6 +31,7 @@ const KEPT: &[&str] = &[
     "CorsConfiguration",
     "Description",
     "DisableExecuteApiEndpoint",
+    "DisableSchemaValidation",
     "IpAddressType",
     "Name",
     "RouteSelectionExpression",
@@ -62,7 +63,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if text(&input, "ProtocolType").as_deref() == Some("WEBSOCKET") {
         return create_socket(state, ctx, input).await;
     }
-    refuse(&input, &["DisableSchemaValidation"])?;
+    check_schema_validation(&input)?;
     check_selection(&input)?;
     let target = text(&input, "Target");
     if let Some(target) = &target {
@@ -88,7 +89,6 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
 
 /// A WebSocket API is nothing without the expression that chooses routes.
 async fn create_socket(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
-    refuse(&input, &["DisableSchemaValidation"])?;
     if let Some(name) = HTTP_ONLY.iter().find(|name| input.get(**name).is_some_and(|value| !value.is_null()))
     {
         return Err(bad_request(format!("{name} is not supported for WEBSOCKET APIs")));
@@ -182,6 +182,14 @@ async fn quick_create(
     stage::quick(state, live).await
 }
 
+/// HTTP APIs have no models, so nothing that could go without validation.
+fn check_schema_validation(input: &Members) -> Result<(), ServiceError> {
+    if input.get("DisableSchemaValidation") == Some(&Value::Bool(true)) {
+        return Err(bad_request("DisableSchemaValidation is supported for WEBSOCKET APIs only"));
+    }
+    Ok(())
+}
+
 fn check_selection(input: &Members) -> Result<(), ServiceError> {
     let expression = text(input, "RouteSelectionExpression");
     let usual = |expression: &str| {
@@ -209,7 +217,6 @@ pub(super) async fn list(state: &State, ctx: &CallContext, input: Members) -> Re
 pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
-    refuse(&input, &["DisableSchemaValidation"])?;
     if is_socket(&live) {
         if input.get("CorsConfiguration").is_some_and(|value| !value.is_null()) {
             return Err(bad_request("CorsConfiguration is not supported for WEBSOCKET APIs"));
@@ -223,6 +230,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
             check_expression(&expression)?;
         }
     } else {
+        check_schema_validation(&input)?;
         check_selection(&input)?;
         change_quick(state, &live, &input).await?;
     }

@@ -7,13 +7,14 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
-use super::{Members, answer, http_api, keep, now, page, required, stage, text};
+use super::{Members, answer, api, http_api, keep, now, page, required, stage, text};
 use crate::{
     State,
     apis::Live,
     error::{bad_request, not_found, storage},
     http_api::record::{Deployment, Stage},
     id,
+    websocket::admission,
 };
 
 fn render(deployment: &Deployment) -> Members {
@@ -36,6 +37,21 @@ pub(super) fn now_there(state: &State, live: &Live, nothing: bool) -> Deployment
         integration_responses: apis.integration_responses.page(&prefix, None, most),
         route_responses: apis.route_responses.page(&prefix, None, most),
         models: apis.models.page(&prefix, None, most),
+    }
+}
+
+/// The models of a WebSocket API must be schemas when it is deployed, and what they refer to must be there, unless the
+/// API says that nobody is to look.
+fn check_models(state: &State, live: &Live) -> Result<(), ServiceError> {
+    let api = api::record(state, live)?;
+    if api.members.get("DisableSchemaValidation") == Some(&Value::Bool(true)) {
+        return Ok(());
+    }
+    match admission::broken_model(&state.apis.models.page(&live.prefix(), None, usize::MAX)) {
+        None => Ok(()),
+        Some((name, reason)) => {
+            Err(bad_request(format!("Unable to deploy API because the model {name} is invalid: {reason}")))
+        }
     }
 }
 
@@ -64,11 +80,21 @@ pub(super) async fn remove(state: &State, live: &Live, deployment: &Deployment) 
     state.apis.http_deployments.remove(&key).await.map(drop).map_err(storage)
 }
 
-/// Deploys to all stages that want it. What they had before, unless somebody asked for it, goes away.
+/// Deploys to all stages that want it. What they had before, unless somebody asked for it, goes away. Where it cannot be,
+/// they keep what they have, and say why.
 pub(super) async fn automatically(state: &State, live: &Live) -> Result<(), ServiceError> {
     let stages = state.apis.http_stages.page(&live.prefix(), None, usize::MAX);
     let wanting: Vec<_> = stages.iter().filter(|stage| stage.auto_deploy).collect();
     if wanting.is_empty() {
+        return Ok(());
+    }
+    if let Err(error) = check_models(state, live) {
+        let message = json!(format!("Deployment attempt failed: {}", error.message));
+        for stage in wanting {
+            let mut changed = Stage::clone(stage);
+            changed.members.insert(String::from("LastDeploymentStatusMessage"), message.clone());
+            stage::put(state, live, changed).await?;
+        }
         return Ok(());
     }
     let deployment = deploy(
@@ -79,7 +105,8 @@ pub(super) async fn automatically(state: &State, live: &Live) -> Result<(), Serv
     )
     .await?;
     for stage in wanting {
-        let changed = Stage { deployment_id: Some(deployment.id.clone()), ..Stage::clone(stage) };
+        let mut changed = Stage { deployment_id: Some(deployment.id.clone()), ..Stage::clone(stage) };
+        changed.members.remove("LastDeploymentStatusMessage");
         stage::put(state, live, changed).await?;
     }
     let stages = state.apis.http_stages.page(&live.prefix(), None, usize::MAX);
@@ -108,6 +135,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     if target.as_ref().is_some_and(|stage| stage.auto_deploy) {
         return Err(bad_request("Deployment ID cannot be set on a stage with auto deploy"));
     }
+    check_models(state, &live)?;
     let deployment = deploy(state, &live, text(&input, "Description"), false).await?;
     if let Some(target) = target {
         let changed = Stage { deployment_id: Some(deployment.id.clone()), ..Stage::clone(&target) };

@@ -15,6 +15,7 @@ use crate::{
     error::{bad_request, conflict, not_found, not_yet, storage},
     http_api::{compiled, record::Integration, subtype},
     id,
+    integrate::vpc_link as link_target,
 };
 
 const KEPT: &[&str] = &[
@@ -28,9 +29,9 @@ const KEPT: &[&str] = &[
     "TimeoutInMillis",
 ];
 /// What HTTP APIs have beyond [`KEPT`].
-const HTTP_KEPT: &[&str] = &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters"];
-const REFUSED: &[&str] =
-    &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression", "TlsConfig"];
+const HTTP_KEPT: &[&str] =
+    &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters", "TlsConfig"];
+const REFUSED: &[&str] = &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression"];
 
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
@@ -134,6 +135,39 @@ fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Res
     Ok(())
 }
 
+/// Load balancers and services are not emulated, so something must stand for one.
+fn check_target_behind_link(state: &State, uri: &str, is_secure: bool) -> Result<(), ServiceError> {
+    if !link_target::is_target(uri) {
+        return Ok(());
+    }
+    match link_target::of_target(state, uri) {
+        Some(stand_in) if is_secure && stand_in.scheme_str() != Some("https") => Err(bad_request(format!(
+            "The integration has a TlsConfig, so what stands for {uri} must be an https:// address; it is {stand_in}"
+        ))),
+        Some(_) => Ok(()),
+        None => Err(not_yet(&format!(
+            "load balancers and Cloud Map, which IntegrationUri names; give an address, or {}",
+            link_target::how_to_say(uri)
+        ))),
+    }
+}
+
+/// Integrations behind a link may speak TLS, and say by which name they know the server.
+fn check_tls(members: &Members, uri: &str) -> Result<(), ServiceError> {
+    let Some(config) = members.get("TlsConfig") else { return Ok(()) };
+    if text(members, "ConnectionType").as_deref() != Some("VPC_LINK") {
+        return Err(bad_request("TlsConfig is supported for VPC_LINK connections only"));
+    }
+    if let Some(name) = compiled::server_name(config).filter(|name| !outbound::is_server_name(name)) {
+        return Err(bad_request(format!("Invalid serverNameToVerify specified: {name}")));
+    }
+    // AWS knows no addresses here, so it has no words for one that contradicts the rest.
+    if uri.starts_with("http://") {
+        return Err(bad_request("TlsConfig needs an integration URI that begins with https://"));
+    }
+    Ok(())
+}
+
 /// Checks an integration as it is to be kept.
 fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
     match text(members, "ConnectionType").as_deref() {
@@ -142,22 +176,18 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
                 .ok_or_else(|| bad_request("ConnectionId is required for VPC_LINK connections"))?;
             vpc_link::find(state, scope, &id)?;
             let uri = text(members, "IntegrationUri").unwrap_or_default();
-            if uri.starts_with("arn:") {
-                // Load balancers are not emulated, so nothing could answer there.
-                return Err(not_yet(
-                    "an IntegrationUri that is a load balancer's ARN; give the address itself",
-                ));
-            }
+            check_target_behind_link(state, &uri, members.contains_key("TlsConfig"))?;
         }
         _ if members.contains_key("ConnectionId") => {
             return Err(bad_request("ConnectionId is supported for VPC_LINK connections only"));
         }
         _ => {}
     }
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
+    check_tls(members, &uri)?;
     if let Some(name) = text(members, "IntegrationSubtype") {
         return check_subtype(members, &name);
     }
-    let uri = text(members, "IntegrationUri").unwrap_or_default();
     match text(members, "IntegrationType").as_deref() {
         Some("AWS_PROXY") => {
             if !is_function(&uri) && !uri.contains("${stageVariables.") {
@@ -171,7 +201,10 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
             }
         }
         Some("HTTP_PROXY") => {
-            check_url(&uri)?;
+            let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
+            if !(is_linked && link_target::is_target(&uri)) {
+                check_url(&uri)?;
+            }
             if text(members, "IntegrationMethod").is_none() {
                 return Err(bad_request("HttpMethod must be specified for HTTP_PROXY integrations"));
             }

@@ -1,36 +1,56 @@
 //! Requests to HTTP servers of the user's, through the client that all services share: its rules say where they may go.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
-use outbound::{Outbound, Tls};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use outbound::{Outbound, Special};
 use runtime::Scope;
 
+use super::vpc_link;
 use crate::{State, apis::scope_key};
 use proxy_events::is_framing;
 
+/// What an integration and its stage say of connections to its server.
+#[derive(Default)]
+pub(crate) struct Towards<'a> {
+    /// Whether any issuer of the server's certificate is good enough.
+    pub any_issuer: bool,
+    /// The client certificate that the server is shown.
+    pub certificate: Option<&'a str>,
+    /// The name that the server's certificate must have, where it is not the address's.
+    pub server_name: Option<&'a str>,
+    /// What stands for what a VPC link leads to: requests go there, whatever their addresses say.
+    pub stand_in: Option<&'a Uri>,
+}
+
+impl Towards<'_> {
+    fn is_usual(&self) -> bool {
+        !self.any_issuer
+            && self.certificate.is_none()
+            && self.server_name.is_none()
+            && self.stand_in.is_none()
+    }
+}
+
 /// The client that speaks to a server as an integration and its stage say.
-pub(super) fn client(
-    state: &State,
-    scope: &Scope,
-    any_issuer: bool,
-    certificate: Option<&str>,
-) -> Result<Outbound, String> {
-    if !any_issuer && certificate.is_none() {
+pub(crate) fn client(state: &State, scope: &Scope, towards: &Towards<'_>) -> Result<Outbound, String> {
+    if towards.is_usual() {
         return Ok(state.outbound.clone());
     }
-    let identity = match certificate {
+    let identity = match towards.certificate {
         None => None,
         Some(id) => {
             let found = state.apis.client_certificates.get(&scope_key(scope).text(id));
             Some(found.and_then(|found| found.identity()).ok_or("the client certificate is gone")?)
         }
     };
-    let tls = Tls { any_issuer, identity };
-    if let Some(known) = state.special_outbound.get(&tls) {
+    let server_name = towards.server_name.map(str::to_owned);
+    let at = towards.stand_in.and_then(vpc_link::host_and_port);
+    let special = Special { any_issuer: towards.any_issuer, identity, server_name, at };
+    if let Some(known) = state.special_outbound.get(&special) {
         return Ok(known.clone());
     }
-    let made = state.outbound.special(&tls).map_err(|error| error.to_string())?;
-    state.special_outbound.insert(tls, made.clone());
+    let made = state.outbound.special(&special).map_err(|error| error.to_string())?;
+    state.special_outbound.insert(special, made.clone());
     Ok(made)
 }
 

@@ -5,6 +5,9 @@ pub(crate) mod lambda_proxy;
 mod notes;
 pub(crate) mod service;
 mod stream;
+pub(crate) mod vpc_link;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -14,12 +17,14 @@ use serde_json::Value;
 use crate::{
     State,
     rest_api::{
+        compiled::CompiledIntegration,
         gateway_response::GatewayError,
-        integration_request::{Outgoing, Prepared},
+        integration_request::{Outgoing, Prepared, Sent},
         integration_response::Answer,
     },
 };
 
+use http_endpoint::Towards;
 use stream::Patience;
 
 /// What came of an integration's request.
@@ -36,15 +41,6 @@ pub(crate) enum Selector {
     Text(String),
     /// Nothing: the default response is meant.
     Default,
-}
-
-/// The client that shows servers a stage's certificate, if it has one.
-pub(crate) fn http_client(
-    state: &State,
-    scope: &Scope,
-    certificate: Option<&str>,
-) -> Result<outbound::Outbound, String> {
-    http_endpoint::client(state, scope, false, certificate)
 }
 
 /// A call that the gateway makes on behalf of a request.
@@ -77,41 +73,7 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
                 service::call(state, prepared, service, region, action.as_deref(), request).await
             }
             Outgoing::Http { request, is_proxy } => {
-                let address: Option<http::Uri> = request.uri.parse().ok();
-                if address.is_none_or(|address| address.host().is_none_or(str::is_empty)) {
-                    return Err(GatewayError::configuration("Invalid endpoint address"));
-                }
-                let request_headers = request.headers.clone();
-                let stage = prepared.exchange.stage;
-                let client = http_endpoint::client(
-                    state,
-                    &stage.scope,
-                    integration.any_issuer,
-                    stage.client_certificate.as_deref(),
-                )
-                .map_err(GatewayError::failure)?;
-                if integration.streams {
-                    let patience = Patience::new(prepared, integration.timeout);
-                    let request =
-                        (request.method.clone(), request.uri.as_str(), request_headers, request.body.clone());
-                    return stream::server(&client, request, patience).await.map(Reply::Proxied);
-                }
-                let (status, headers, body) = http_endpoint::send(
-                    &client,
-                    request.method.clone(),
-                    &request.uri,
-                    request_headers,
-                    request.body.clone(),
-                )
-                .await
-                .map_err(GatewayError::failure)?;
-                Ok(if *is_proxy {
-                    let headers = http_endpoint::forwardable(&headers);
-                    let (status, body) = (status.as_u16(), Body::Bytes(body));
-                    Reply::Proxied(Answer { status, headers, body, names: None })
-                } else {
-                    Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }
-                })
+                http(state, prepared, integration, request, *is_proxy).await
             }
         }
     };
@@ -127,6 +89,46 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
     let _ = trail.integration.set((notes::status(&reply), started.elapsed()));
     notes::received(state, trail, &reply);
     reply
+}
+
+/// Asks a server of the user's.
+async fn http(
+    state: &State,
+    prepared: &Prepared<'_>,
+    integration: &CompiledIntegration,
+    request: &Sent,
+    is_proxy: bool,
+) -> Result<Reply, GatewayError> {
+    let address: Option<http::Uri> = request.uri.parse().ok();
+    if address.is_none_or(|address| address.host().is_none_or(str::is_empty)) {
+        return Err(GatewayError::configuration("Invalid endpoint address"));
+    }
+    let stage = prepared.exchange.stage;
+    let link = integration.link.as_ref();
+    let towards = Towards {
+        any_issuer: integration.any_issuer,
+        certificate: stage.client_certificate.as_deref(),
+        server_name: None,
+        stand_in: link.and_then(|link| link.stand_in(state, &stage.scope, stage.variables.as_ref())),
+    };
+    let uri = match towards.stand_in {
+        Some(stand_in) => Cow::Owned(vpc_link::towards(stand_in, &request.uri)),
+        None => Cow::Borrowed(request.uri.as_str()),
+    };
+    let client = http_endpoint::client(state, &stage.scope, &towards).map_err(GatewayError::failure)?;
+    let (method, headers, body) = (request.method.clone(), request.headers.clone(), request.body.clone());
+    if integration.streams {
+        let patience = Patience::new(prepared, integration.timeout);
+        return stream::server(&client, (method, &uri, headers, body), patience).await.map(Reply::Proxied);
+    }
+    let answer = http_endpoint::send(&client, method, &uri, headers, body).await;
+    let (status, headers, body) = answer.map_err(GatewayError::failure)?;
+    Ok(if is_proxy {
+        let headers = http_endpoint::forwardable(&headers);
+        Reply::Proxied(Answer { status: status.as_u16(), headers, body: Body::Bytes(body), names: None })
+    } else {
+        Reply::Mapped { selector: Selector::Text(status.as_u16().to_string()), headers, body }
+    })
 }
 
 async fn invoke(

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     apis::Live,
+    integrate::vpc_link::Link,
     mapping::parameters::{Mapping, Source},
     policy::Policy,
     schema::{self, Schema},
@@ -117,6 +118,8 @@ pub(crate) struct CompiledIntegration {
     pub streams: bool,
     /// Whether any issuer of the server's certificate is good enough.
     pub any_issuer: bool,
+    /// The VPC link that it goes through.
+    pub link: Option<Link>,
     pub cache_namespace: String,
     /// The parameters that tell requests to the cache apart.
     pub cache_key: Vec<Source>,
@@ -389,10 +392,17 @@ fn compile_integration(integration: &Integration) -> Result<CompiledIntegration,
         timeout: Duration::from_millis(integration.timeout_in_millis),
         streams: integration.response_transfer_mode.as_deref() == Some("STREAM"),
         any_issuer: integration.tls_config.as_ref().is_some_and(|tls| tls.insecure_skip_verification),
+        link: link(integration),
         cache_namespace: integration.cache_namespace.clone(),
         cache_key: cache_key(integration)?,
         responses: responses.map(compile_response).collect::<Result<_, _>>()?,
     })
+}
+
+fn link(integration: &Integration) -> Option<Link> {
+    let id = integration.connection_id.clone()?;
+    let is_linked = integration.connection_type.as_deref() == Some("VPC_LINK");
+    is_linked.then(|| Link { id, target: integration.integration_target.clone() })
 }
 
 /// The sources of the cache's key: parameters of the method, or of the integration as they are mapped to.

@@ -252,7 +252,7 @@ pub(crate) struct Integration {
     pub connection_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
-    /// The load balancer behind a VPC link. Here the address alone says where requests go.
+    /// The load balancer's listener behind a VPC link. The address says where requests go, unless another stands for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integration_target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Whether a connection or a message may use its route, apart from authorizers: API keys, parameters, models.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proxy_events::Incoming;
 use runtime::Timestamp;
@@ -10,7 +10,12 @@ use super::{
     compiled::{SocketRoute, SocketStage},
     selection::{self, View},
 };
-use crate::{State, http_api::record::Child, metering::Refusal, schema::Schema};
+use crate::{
+    State,
+    http_api::record::{Child, text},
+    metering::Refusal,
+    schema::Schema,
+};
 
 /// Why a route is not to be used, as the client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,21 +108,32 @@ pub(crate) struct Models {
     by_key: Vec<(String, Result<Schema, String>)>,
 }
 
+/// The schemas of models by their names.
+fn schemas(models: &[Arc<Child>]) -> BTreeMap<String, Value> {
+    let schema = |model: &Arc<Child>| {
+        let schema = serde_json::from_str(text(&model.members, "Schema")?).ok()?;
+        Some((text(&model.members, "Name")?.to_owned(), schema))
+    };
+    models.iter().filter_map(schema).collect()
+}
+
+/// The first of an API's models that nothing could be held against: its name, and why.
+pub(crate) fn broken_model(models: &[Arc<Child>]) -> Option<(String, String)> {
+    let all = schemas(models);
+    all.keys().find_map(|name| Some((name.clone(), crate::schema::compile(name, &all).err()?)))
+}
+
 impl Models {
     /// From a route's members and the models of its API.
     pub fn new(route: &Map<String, Value>, models: &[Arc<Child>]) -> Self {
-        let text = |members: &Map<String, Value>, name: &str| {
-            members.get(name).and_then(Value::as_str).map(str::to_owned)
-        };
-        let all = models.iter().filter_map(|model| {
-            let schema = serde_json::from_str(&text(&model.members, "Schema")?).ok()?;
-            Some((text(&model.members, "Name")?, schema))
-        });
-        let all = all.collect();
+        let all = schemas(models);
         let named = route.get("RequestModels").and_then(Value::as_object).into_iter().flatten();
         let by_key =
             named.filter_map(|(key, name)| Some((key.clone(), crate::schema::compile(name.as_str()?, &all))));
-        Self { selection: text(route, "ModelSelectionExpression"), by_key: by_key.collect() }
+        Self {
+            selection: text(route, "ModelSelectionExpression").map(str::to_owned),
+            by_key: by_key.collect(),
+        }
     }
 
     /// Whether a message fits the model that is chosen for it; where none is, it does.

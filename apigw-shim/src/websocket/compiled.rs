@@ -22,6 +22,7 @@ use crate::{
         record::{Api, Child, Deployment, Integration, Route, Stage, text},
         throttle::Bucket,
     },
+    integrate::vpc_link::Link,
     rest_api::{
         access_log::AccessLog,
         compiled::{Kind, aws_kind},
@@ -76,6 +77,8 @@ pub(crate) struct SocketIntegration {
     pub kind: Kind,
     pub method: Option<String>,
     pub timeout: Duration,
+    /// The VPC link that it goes through.
+    pub link: Option<Link>,
     pub templates: Templates,
     pub passthrough: String,
     /// What becomes of the message before it is sent.
@@ -233,6 +236,7 @@ fn compile_integration(integration: &Integration, responses: &[&Child]) -> Resul
         kind,
         method: text(members, "IntegrationMethod").map(str::to_owned),
         timeout: Duration::from_millis(timeout),
+        link: text(members, "ConnectionId").map(|id| Link { id: id.to_owned(), target: None }),
         templates: templates(members, "RequestTemplates")?,
         handling: ContentHandling::of(members),
         passthrough: text(members, "PassthroughBehavior").unwrap_or("WHEN_NO_MATCH").to_owned(),

@@ -16,7 +16,11 @@ use super::{
 };
 use crate::{
     State,
-    integrate::{call_context, http_client, http_endpoint, service},
+    integrate::{
+        call_context,
+        http_endpoint::{self, Towards},
+        service, vpc_link,
+    },
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
         compiled::{Kind, ServiceCall},
@@ -58,18 +62,22 @@ fn malformed(reason: impl Into<String>) -> Failure {
     Failure { status: 502, reason: reason.into() }
 }
 
-/// A payload as its handling makes it.
-fn handled(handling: Option<ContentHandling>, body: Bytes) -> Result<Bytes, Failure> {
+/// A payload as base64, where that is wanted. Templates see it so: they know texts alone.
+fn to_text(handling: Option<ContentHandling>, body: Bytes) -> Bytes {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-    match handling {
-        None => Ok(body),
-        Some(ContentHandling::ToText) => Ok(STANDARD.encode(body).into()),
-        Some(ContentHandling::ToBinary) => {
-            let decoded = STANDARD.decode(body.trim_ascii());
-            decoded.map(Bytes::from).map_err(|_| broken("the payload is no base64, so cannot become binary"))
-        }
+    if handling == Some(ContentHandling::ToText) { STANDARD.encode(body).into() } else { body }
+}
+
+/// What base64 stands for, where that is wanted. What a template wrote becomes binary when it is written.
+fn to_binary(handling: Option<ContentHandling>, body: Bytes) -> Result<Bytes, Failure> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    if handling != Some(ContentHandling::ToBinary) {
+        return Ok(body);
     }
+    let decoded = STANDARD.decode(body.trim_ascii());
+    decoded.map(Bytes::from).map_err(|_| broken("the payload is no base64, so cannot become binary"))
 }
 
 impl Call<'_> {
@@ -182,23 +190,22 @@ impl Call<'_> {
         Ok(Outcome { status, body })
     }
 
-    /// What the integration gets: a template's text, or the message itself.
+    /// What the integration gets: a template's text, or the message itself, which is text as it comes; either becomes
+    /// binary where the integration wants that.
     fn body(&self, integration: &SocketIntegration) -> Result<Bytes, Failure> {
         let message = self.message();
         let parsed = serde_json::from_str(message).ok();
-        match self.template(&integration.templates, parsed.as_ref(), None) {
-            Some(template) => self.render(template, message),
+        let body = match self.template(&integration.templates, parsed.as_ref(), None) {
+            Some(template) => self.render(template, message)?,
             None => match integration.passthrough.as_str() {
-                "NEVER" => Err(broken("no template takes the message")),
+                "NEVER" => return Err(broken("no template takes the message")),
                 "WHEN_NO_TEMPLATES" if !integration.templates.by_key.is_empty() => {
-                    Err(broken("no template takes the message"))
+                    return Err(broken("no template takes the message"));
                 }
-                _ => {
-                    let to_binary = integration.handling.filter(|it| *it == ContentHandling::ToBinary);
-                    handled(to_binary, Bytes::copy_from_slice(message.as_bytes()))
-                }
+                _ => Bytes::copy_from_slice(message.as_bytes()),
             },
-        }
+        };
+        to_binary(integration.handling, body)
     }
 
     fn template<'t>(
@@ -259,11 +266,12 @@ impl Call<'_> {
         let Some(response) = found else {
             return Err(broken("no integration response takes the answer"));
         };
-        let body = handled(response.handling, body)?;
-        match self.template(&response.templates, parsed.as_ref(), Some(status)) {
-            Some(template) => self.render(template, &String::from_utf8_lossy(&body)),
-            None => Ok(body),
-        }
+        let body = to_text(response.handling, body);
+        let body = match self.template(&response.templates, parsed.as_ref(), Some(status)) {
+            Some(template) => self.render(template, &String::from_utf8_lossy(&body))?,
+            None => body,
+        };
+        to_binary(response.handling, body)
     }
 
     async fn service(
@@ -306,8 +314,17 @@ impl Call<'_> {
         }
         self.log.sending(&sent.uri, &sent.headers, &sent.body);
         let started = self.state.clock.now();
-        let certificate = self.stage.client_certificate.as_deref();
-        let client = http_client(self.state, &self.stage.scope, certificate).map_err(broken)?;
+        let link = integration.link.as_ref();
+        let towards = Towards {
+            certificate: self.stage.client_certificate.as_deref(),
+            stand_in: link
+                .and_then(|link| link.stand_in(self.state, &self.stage.scope, Some(&self.stage.variables))),
+            ..Towards::default()
+        };
+        if let Some(stand_in) = towards.stand_in {
+            sent.uri = vpc_link::towards(stand_in, &sent.uri);
+        }
+        let client = http_endpoint::client(self.state, &self.stage.scope, &towards).map_err(broken)?;
         let answer = http_endpoint::send(&client, sent.method, &sent.uri, sent.headers, sent.body).await;
         let (status, head, body) = answer.map_err(|reason| Failure { status: 504, reason })?;
         self.log.received(status.as_u16(), self.since(started), &head, &body);

@@ -152,7 +152,7 @@ impl Rig {
 }
 
 /// A server for one request after another; answers with the request it got.
-async fn echo() -> SocketAddr {
+pub async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -161,8 +161,9 @@ async fn echo() -> SocketAddr {
             let count = connection.read(&mut request).await.unwrap();
             let text = String::from_utf8_lossy(&request[..count]).into_owned();
             let answer = format!(
-                "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: {}\r\nX-Echo: yes\r\n\r\n{text}",
-                text.len()
+                "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: {}\r\nX-Echo: yes\r\nX-Port: {}\r\n\r\n{text}",
+                text.len(),
+                address.port()
             );
             connection.write_all(answer.as_bytes()).await.unwrap();
         }

@@ -17,4 +17,5 @@ mod rest_api;
 mod rig;
 mod stages;
 mod transfer;
+mod vpc_links;
 mod websocket;

@@ -1,13 +1,14 @@
 //! API Gateway over a store in memory, with a scripted Lambda and scripted services.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex},
 };
 
 use apigw_shim::{Addressed, ApiGateway, Options};
 use aws_wire::ServiceError;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 use proxy_events::Secured;
 use runtime::{
     Body, BoxFuture, CallContext, Clock, Event, FunctionInvoker, Input, Invocation, InvocationOutcome,
@@ -138,18 +139,26 @@ impl Rig {
             stream: Mutex::default(),
         });
         let store = Store::memory();
-        Self { gateway: gateway(&store, &script, &clock, false), script, clock, store }
+        Self { gateway: gateway(&store, &script, &clock, false, Arc::default()), script, clock, store }
     }
 
     /// The same, with signatures checked.
     pub fn verifying(self) -> Self {
-        let gateway = gateway(&self.store, &self.script, &self.clock, true);
+        let gateway = gateway(&self.store, &self.script, &self.clock, true, Arc::default());
         Self { gateway, ..self }
     }
 
     /// API Gateway anew, from what the store holds.
     pub fn restarted(self) -> Self {
-        let gateway = gateway(&self.store, &self.script, &self.clock, false);
+        let gateway = gateway(&self.store, &self.script, &self.clock, false, Arc::default());
+        Self { gateway, ..self }
+    }
+
+    /// The same, started with addresses that stand for what VPC links lead to.
+    pub fn with_targets(self, targets: &[(&str, String)]) -> Self {
+        let targets = targets.iter().map(|(arn, url)| ((*arn).to_owned(), url.parse().unwrap()));
+        let targets = Arc::new(targets.collect());
+        let gateway = gateway(&self.store, &self.script, &self.clock, false, targets);
         Self { gateway, ..self }
     }
 
@@ -386,9 +395,11 @@ fn gateway(
     script: &Arc<Script>,
     clock: &Arc<VirtualClock>,
     verify_signatures: bool,
+    targets: Arc<BTreeMap<String, Uri>>,
 ) -> ApiGateway {
     let clock = Clock::Virtual(Arc::clone(clock));
-    let options = Options { endpoint: "http://127.0.0.1:4566".into(), verify_signatures };
+    let options =
+        Options { endpoint: "http://127.0.0.1:4566".into(), verify_signatures, vpc_link_targets: targets };
     let router: Arc<dyn ServiceRouter> = script.clone();
     let invoker: Arc<dyn FunctionInvoker> = script.clone();
     ApiGateway::new(options, store.clone(), clock, router, invoker, script.clone()).unwrap()

@@ -691,6 +691,42 @@ async fn payloads_become_binary_and_text() {
 }
 
 #[tokio::test]
+async fn what_templates_write_becomes_binary_and_what_they_read_is_text() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let converting = json!({
+        "IntegrationType": "AWS", "IntegrationUri": crate::rig::lambda("chat"), "IntegrationMethod": "POST",
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+        "RequestTemplates": {"$default": "$input.path('$.data')"},
+    });
+    let function = integration(&rig, &api, converting).await;
+    answering(&rig, &api, "$default", &function).await;
+    let response = json!({
+        "ApiId": api, "IntegrationId": function, "IntegrationResponseKey": "$default",
+        "ContentHandlingStrategy": "CONVERT_TO_TEXT", "ResponseTemplates": {"$default": r#"{"data": "$input.body"}"#},
+    });
+    let made = rig.http("CreateIntegrationResponse", response).await;
+    rig.function_returns(json!({"seen": true}));
+    let mut client = connect(&rig, &api).await;
+    let message = json!({"data": STANDARD.encode(r#"{"picture": 1}"#)}).to_string();
+    client.send(Message::text(message.clone())).await.unwrap();
+    assert_eq!(next_json(&mut client).await, json!({"data": STANDARD.encode(r#"{"seen":true}"#)}));
+    assert_eq!(rig.last_event(), json!({"picture": 1}));
+
+    let of = json!({"ApiId": api, "IntegrationId": function});
+    let id = json!({"IntegrationResponseId": made["IntegrationResponseId"]});
+    let to_binary = json!({
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY", "ResponseTemplates": {"$default": "$input.path('$.data')"},
+    });
+    rig.http("UpdateIntegrationResponse", with(&with(&of, id), to_binary)).await;
+    rig.function_returns(json!({"data": STANDARD.encode("plain words")}));
+    client.send(Message::text(message)).await.unwrap();
+    assert_eq!(next(&mut client).await.to_text().unwrap(), "plain words");
+}
+
+#[tokio::test]
 async fn stages_name_client_certificates() {
     let rig = Rig::new();
     let api = api(&rig).await;
@@ -739,4 +775,44 @@ async fn vpc_links_are_those_of_rest_apis() {
             "{wrong}"
         );
     }
+}
+
+#[tokio::test]
+async fn models_are_validated_when_they_are_deployed_unless_the_api_says_not() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let of = json!({"ApiId": api});
+    let mock = integration(&rig, &api, json!({"IntegrationType": "MOCK"})).await;
+    route(&rig, &api, "$default", &mock).await;
+    let stage = with(&of, json!({"StageName": "dev"}));
+    let before = rig.http("GetStage", stage.clone()).await;
+    let broken =
+        json!({"Name": "Note", "Schema": r##"{"properties": {"a": {"$ref": "#/definitions/none"}}}"##});
+    let model = rig.http("CreateModel", with(&of, broken)).await;
+
+    let error = rig.http_refuses("CreateDeployment", of.clone()).await;
+    assert_eq!(error.code, "BadRequestException");
+    assert!(
+        error.message.starts_with("Unable to deploy API because the model Note is invalid: "),
+        "{error:?}"
+    );
+    let now = rig.http("GetStage", stage.clone()).await;
+    assert_eq!(now["DeploymentId"], before["DeploymentId"]);
+    let message = text(&now, "LastDeploymentStatusMessage");
+    assert!(message.starts_with("Deployment attempt failed: Unable to deploy API because "), "{message}");
+
+    let changed = rig.http("UpdateApi", with(&of, json!({"DisableSchemaValidation": true}))).await;
+    assert_eq!(changed["DisableSchemaValidation"], true);
+    assert_eq!(rig.http("CreateDeployment", of.clone()).await["DeploymentStatus"], "DEPLOYED");
+
+    rig.http("UpdateApi", with(&of, json!({"DisableSchemaValidation": false}))).await;
+    let id = with(&of, json!({"ModelId": model["ModelId"]}));
+    rig.http("UpdateModel", with(&id, json!({"Schema": r#"{"type": "object"}"#}))).await;
+    let now = rig.http("GetStage", stage).await;
+    assert_ne!(now["DeploymentId"], before["DeploymentId"]);
+    assert_eq!(now["LastDeploymentStatusMessage"], Value::Null);
+
+    let plain = json!({"Name": "http", "ProtocolType": "HTTP", "DisableSchemaValidation": true});
+    let error = rig.http_refuses("CreateApi", plain).await;
+    assert_eq!(error.message, "DisableSchemaValidation is supported for WEBSOCKET APIs only");
 }

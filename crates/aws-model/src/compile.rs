@@ -82,6 +82,7 @@ fn operation(operation: raw::Operation, names: &Names<'_>) -> Result<Operation, 
         output,
         result_wrapper: operation.output.and_then(|it| it.result_wrapper),
         host_prefix: operation.endpoint.and_then(|it| it.host_prefix),
+        is_deprecated: operation.deprecated,
     })
 }
 

@@ -86,6 +86,8 @@ pub struct Operation {
     pub result_wrapper: Option<String>,
     /// `sync-`, `{ModelledBucket}.` …
     pub host_prefix: Option<String>,
+    /// Whether another operation has taken its place.
+    pub is_deprecated: bool,
 }
 
 impl ServiceModel {

@@ -29,6 +29,8 @@ pub(crate) struct Metadata {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Operation {
     pub name: String,
+    #[serde(default)]
+    pub deprecated: bool,
     pub http: Http,
     pub input: Option<Reference>,
     pub output: Option<Reference>,

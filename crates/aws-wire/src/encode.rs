@@ -225,6 +225,7 @@ fn root_element<'o>(operation: &'o Operation, payload: Option<&'o str>) -> &'o s
         "CompleteMultipartUpload" => "CompleteMultipartUploadResult",
         "DeleteObjects" => "DeleteResult",
         "GetBucketLocation" => "LocationConstraint",
+        "GetBucketNotificationConfiguration" => "NotificationConfiguration",
         "GetBucketVersioning" => "VersioningConfiguration",
         "GetBucketTagging" | "GetObjectTagging" => "Tagging",
         "GetBucketCors" => "CORSConfiguration",

@@ -279,6 +279,8 @@ mod tests {
         assert_eq!(get("apigateway", "/v2/apis"), "apigatewayv2.GetApis");
         assert_eq!(get("s3", "/bucket?list-type=2"), "s3.ListObjectsV2");
         assert_eq!(get("s3", "/bucket/"), "s3.ListObjects");
+        let renamed = "s3.GetBucketNotificationConfiguration";
+        assert_eq!(get("s3", "/bucket?notification"), renamed, "not the one that is deprecated");
         assert_eq!(get("s3", "/bucket//"), "s3.GetObject");
         assert_eq!(get("s3", "/bucket/a//b?x-id=GetObject"), "s3.GetObject");
         assert_eq!(get("s3", "/"), "s3.ListBuckets");

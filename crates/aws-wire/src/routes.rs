@@ -71,7 +71,9 @@ pub(crate) fn find(model: &'static ServiceModel, parts: &Parts, path: &str) -> O
 
 fn build(model: &'static ServiceModel) -> Table {
     let mut table = Table::new();
-    for operation in &model.operations {
+    // Of operations that have all alike the first is found: S3 keeps an address when it gives an operation a new name.
+    let (old, new): (Vec<_>, Vec<_>) = model.operations.iter().partition(|operation| operation.is_deprecated);
+    for operation in new.into_iter().chain(old) {
         let (path, query) = operation.uri.split_once('?').unwrap_or((&operation.uri, ""));
         let mut greedy = false;
         let segments = path

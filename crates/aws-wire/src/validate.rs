@@ -28,7 +28,7 @@ pub fn validate(
         return validate_ec2::validate(model, input, members);
     }
     let mut found = Complaints { model, count: 0, texts: Vec::new() };
-    for (index, field) in input.fields.iter().enumerate() {
+    for (index, field) in in_order(model, input) {
         // The payload is not among the members.
         if input.payload == Some(index) && !members.contains_key(&field.name) && is_blob(model, field) {
             continue;
@@ -37,6 +37,17 @@ pub fn validate(
         found.field(field, members.get(&field.name), &path, true);
     }
     if found.count == 0 { Ok(()) } else { Err(refusal(model, found.count, &found.texts)) }
+}
+
+/// The fields in the order in which AWS complains of them: the model's, but API Gateway's first API tells what is wrong
+/// in the body before what is wrong in the address (recorded of UpdateMethodResponse).
+fn in_order<'m>(model: &ServiceModel, input: &'m StructureShape) -> impl Iterator<Item = (usize, &'m Field)> {
+    let body_first = model.name == "apigateway";
+    let in_pass = move |first: bool| {
+        let fields = input.fields.iter().enumerate();
+        fields.filter(move |(_, field)| (!body_first || field.location == Location::Body) == first)
+    };
+    in_pass(true).chain(in_pass(false))
 }
 
 fn is_blob(model: &ServiceModel, field: &Field) -> bool {
@@ -425,6 +436,19 @@ mod tests {
         let fine =
             json!({"LayerName": "l", "Content": {}, "CompatibleRuntimes": ["go1.x", "java8", "python3.14"]});
         assert_eq!(complaint("lambda", "PublishLayerVersion", fine), "fine");
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_body_is_told_before_the_address() {
+        let members = json!({"restApiId": "a", "resourceId": "b", "httpMethod": "GET", "statusCode": "wrong",
+            "patchOperations": [{"op": "wrong_op", "path": "/x"}]});
+        let said = complaint("apigateway", "UpdateMethodResponse", members);
+        let places: Vec<_> = said.split(" at '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+        assert_eq!(places, ["updateMethodResponseInput.patchOperations.1.member.op", "statusCode"], "{said}");
+        // The second API keeps the model's order, in which addresses may stand first.
+        let said = complaint("apigatewayv2", "CreateRoute", json!({}));
+        let places: Vec<_> = said.split(" at '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+        assert_eq!(places, ["apiId", "routeKey"], "{said}");
     }
 
     #[test]

@@ -27,6 +27,10 @@ use crate::{OutboundError, address, tls};
 #[derive(Clone)]
 pub(crate) struct Connect {
     tls: Arc<OnceLock<TlsConnector>>,
+    /// The name of every server, where it is not the address's.
+    server_name: Option<ServerName<'static>>,
+    /// Where every connection goes, where that is not what the address says.
+    at: Option<(String, u16)>,
 }
 
 /// An open connection.
@@ -36,14 +40,21 @@ pub(crate) enum Stream {
 }
 
 impl Connect {
-    pub fn new(tls: Arc<OnceLock<TlsConnector>>) -> Self {
-        Self { tls }
+    pub fn new(
+        tls: Arc<OnceLock<TlsConnector>>,
+        server_name: Option<ServerName<'static>>,
+        at: Option<(String, u16)>,
+    ) -> Self {
+        Self { tls, server_name, at }
     }
 
     async fn open(self, uri: Uri) -> Result<Stream, OutboundError> {
-        let host = uri.host().ok_or_else(|| OutboundError::NoAddress(uri.to_string()))?;
+        let asked = uri.host().ok_or_else(|| OutboundError::NoAddress(uri.to_string()))?;
         let is_secure = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let (host, port) = match &self.at {
+            Some((host, port)) => (host.as_str(), *port),
+            None => (asked, uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 })),
+        };
         let address = address::resolve(host, port).await?;
         let stream = TcpStream::connect(address).await.map_err(|error| {
             OutboundError::Unreachable(format!("{host}:{port} cannot be reached: {error}"))
@@ -54,8 +65,10 @@ impl Connect {
             return Ok(Stream::Plain(TokioIo::new(stream)));
         }
         let connector = self.tls.get_or_init(tls::platform);
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(name).map_err(|_| OutboundError::NoAddress(uri.to_string()))?;
+        let name = self
+            .server_name
+            .or_else(|| tls::server_name(asked.trim_start_matches('[').trim_end_matches(']')))
+            .ok_or_else(|| OutboundError::NoAddress(uri.to_string()))?;
         let stream = connector.connect(name, stream).await;
         let stream =
             stream.map_err(|error| OutboundError::Tls(format!("TLS with {host}:{port} failed: {error}")))?;

@@ -28,10 +28,10 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use connect::Connect;
-pub use tls::Tls;
+pub use tls::{Special, is_server_name};
 
 /// The most that an answer read whole may have.
 const MOST_ANSWER: usize = 10 * 1024 * 1024;
@@ -47,6 +47,8 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     /// The port that Tule itself listens on.
     own_port: u16,
+    /// The port that all connections go to, where that is not what addresses say.
+    port: Option<u16>,
     /// Made when it is first needed: reading the platform's certificates takes some milliseconds.
     tls: Arc<OnceLock<TlsConnector>>,
     client: Client<Connect, Full<Bytes>>,
@@ -79,17 +81,22 @@ impl Outbound {
     /// A client that keeps off the admin routes of the Tule at `own_endpoint` (`http://127.0.0.1:4566`).
     pub fn new(own_endpoint: &str) -> Self {
         let own: Option<Uri> = own_endpoint.parse().ok();
-        Self::of_port(own.as_ref().and_then(Uri::port_u16).unwrap_or(80))
+        Self::of_port(own.as_ref().and_then(Uri::port_u16).unwrap_or(80), Arc::default(), None, None)
     }
 
-    fn of_port(own_port: u16) -> Self {
-        let tls = Arc::new(OnceLock::new());
+    fn of_port(
+        own_port: u16,
+        tls: Arc<OnceLock<TlsConnector>>,
+        server_name: Option<ServerName<'static>>,
+        at: Option<(String, u16)>,
+    ) -> Self {
+        let port = at.as_ref().map(|(_, port)| *port);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
-            .build(Connect::new(Arc::clone(&tls)));
-        Self(Arc::new(Inner { own_port, tls, client }))
+            .build(Connect::new(Arc::clone(&tls), server_name, at));
+        Self(Arc::new(Inner { own_port, port, tls, client }))
     }
 
     /// The same, trusting only the given certificates (DER); for tests.
@@ -100,13 +107,20 @@ impl Outbound {
         made
     }
 
-    /// A client of its own, whose connections are as `tls` says.
-    pub fn special(&self, tls: &Tls) -> Result<Self, OutboundError> {
-        let made = Self::of_port(self.0.own_port);
-        let connector = tls::special(tls).map_err(|error| OutboundError::Tls(error.to_string()))?;
-        // It is new: nobody has set it.
-        let _ = made.0.tls.set(connector);
-        Ok(made)
+    /// A client of its own, whose connections are as `special` says.
+    pub fn special(&self, special: &Special) -> Result<Self, OutboundError> {
+        let name = special.server_name.as_deref().map(|name| {
+            let no_name = || OutboundError::Tls(format!("{name} is no name that a certificate can have"));
+            tls::server_name(name).ok_or_else(no_name)
+        });
+        // Where only the name is special, the same issuers are trusted.
+        let connector = if special.any_issuer || special.identity.is_some() {
+            let made = tls::special(special).map_err(|error| OutboundError::Tls(error.to_string()))?;
+            Arc::new(OnceLock::from(made))
+        } else {
+            Arc::clone(&self.0.tls)
+        };
+        Ok(Self::of_port(self.0.own_port, connector, name.transpose()?, special.at.clone()))
     }
 
     /// Sends a request to the absolute address in it; the answer is read whole.
@@ -148,7 +162,7 @@ impl Outbound {
         };
         let authority = uri.authority().filter(|authority| !authority.host().is_empty());
         let authority = authority.ok_or_else(no_address)?;
-        let port = authority.port_u16().unwrap_or(default_port);
+        let port = self.0.port.or(authority.port_u16()).unwrap_or(default_port);
         let at = format!("{}:{port}", authority.host());
         address::refuse_own_admin(self.0.own_port, port, uri)?;
         if let Ok(value) = HeaderValue::from_str(authority.as_str().rsplit('@').next().unwrap_or_default()) {

@@ -16,13 +16,27 @@ use tokio_rustls::{
     },
 };
 
-/// What is special about a connection.
+/// What is special about connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Tls {
+pub struct Special {
     /// Whoever issued the server's certificate is trusted; its names and its time are checked all the same.
     pub any_issuer: bool,
     /// Who connects: a certificate, and its key as PKCS #8, both DER.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The name that the server is asked for and its certificate must have, where it is not the address's.
+    pub server_name: Option<String>,
+    /// The host and port that they go to, whatever addresses say.
+    pub at: Option<(String, u16)>,
+}
+
+/// A name that a certificate can have.
+pub(crate) fn server_name(name: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(name.to_owned()).ok()
+}
+
+/// Whether [`Special::server_name`] can be this.
+pub fn is_server_name(name: &str) -> bool {
+    server_name(name).is_some()
 }
 
 /// Trusts the platform's certificates. Where there are none, every server is refused, and the error says so.
@@ -36,8 +50,8 @@ pub(crate) fn connector<'c>(roots: impl Iterator<Item = CertificateDer<'c>>) -> 
     TlsConnector::from(Arc::new(builder.with_no_client_auth()))
 }
 
-/// As [`Tls`] says. An identity that is none is told.
-pub(crate) fn special(tls: &Tls) -> Result<TlsConnector, rustls::Error> {
+/// As [`Special`] says. An identity that is none is told.
+pub(crate) fn special(tls: &Special) -> Result<TlsConnector, rustls::Error> {
     let builder = builder();
     let builder = if tls.any_issuer {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyIssuer(ring::default_provider())))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{Request, header};
 use outbound::{
-    Outbound, OutboundError, Tls,
+    Outbound, OutboundError, Special,
     connection::{Authorization, Connection, Parameters},
 };
 use tokio::{
@@ -169,12 +169,43 @@ async fn a_streamed_answer_is_read_as_it_comes() {
 async fn any_issuer_may_do_but_not_any_name() {
     let (acceptor, _) = certificate();
     let (address, _requests) = server("secret", Some(acceptor)).await;
-    let tls = Tls { any_issuer: true, identity: None };
+    let tls = Special { any_issuer: true, ..Special::default() };
     let client = Outbound::new(OWN).special(&tls).unwrap();
     let answer = client.send(get(&format!("https://localhost:{}/", address.port()))).await.unwrap();
     assert_eq!(&answer.body()[..], b"secret");
     let refused = client.send(get(&format!("https://127.0.0.1:{}/", address.port()))).await;
     assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_held_against_the_name_that_is_asked_for() {
+    let (acceptor, der) = certificate();
+    let (address, _requests) = server("secret", Some(acceptor)).await;
+    let client = Outbound::trusting(OWN, vec![der]);
+    let uri = format!("https://127.0.0.1:{}/", address.port());
+    assert!(matches!(client.send(get(&uri)).await, Err(OutboundError::Tls(_))));
+    let named = |name: &str| Special { server_name: Some(String::from(name)), ..Special::default() };
+    let answer = client.special(&named("localhost")).unwrap().send(get(&uri)).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    let refused = client.special(&named("other.test")).unwrap().send(get(&uri)).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+    assert!(matches!(client.special(&named("no name")), Err(OutboundError::Tls(_))));
+}
+
+#[tokio::test]
+async fn connections_may_go_elsewhere_under_the_address_s_name() {
+    let (acceptor, der) = certificate();
+    let (address, mut requests) = server("secret", Some(acceptor)).await;
+    let client = Outbound::trusting(OWN, vec![der]);
+    let at = |port: u16| Special { at: Some((String::from("127.0.0.1"), port)), ..Special::default() };
+    let elsewhere = client.special(&at(address.port())).unwrap();
+    let answer = elsewhere.send(get("https://localhost:1/path")).await.unwrap();
+    assert_eq!(&answer.body()[..], b"secret");
+    assert!(requests.recv().await.unwrap().contains("host: localhost:1\r\n"));
+    let refused = elsewhere.send(get("https://other.test/")).await;
+    assert!(matches!(refused, Err(OutboundError::Tls(_))), "{refused:?}");
+    let refused = client.special(&at(4566)).unwrap().send(get("http://other.test/_tule/reset")).await;
+    assert!(matches!(refused, Err(OutboundError::Refused(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -184,12 +215,13 @@ async fn servers_may_ask_who_connects() {
     let (acceptor, _) = acceptor(Some(&certificate));
     let (address, _requests) = server("secret", Some(acceptor)).await;
     let uri = format!("https://localhost:{}/", address.port());
-    let nobody = Tls { any_issuer: true, identity: None };
+    let nobody = Special { any_issuer: true, ..Special::default() };
     assert!(Outbound::new(OWN).special(&nobody).unwrap().send(get(&uri)).await.is_err());
-    let somebody = Tls { identity: Some((certificate, made.signing_key.serialize_der())), ..nobody.clone() };
+    let somebody =
+        Special { identity: Some((certificate, made.signing_key.serialize_der())), ..nobody.clone() };
     let answer = Outbound::new(OWN).special(&somebody).unwrap().send(get(&uri)).await.unwrap();
     assert_eq!(&answer.body()[..], b"secret");
-    let nonsense = Tls { identity: Some((vec![1], vec![2])), ..nobody };
+    let nonsense = Special { identity: Some((vec![1], vec![2])), ..nobody };
     assert!(matches!(Outbound::new(OWN).special(&nonsense), Err(OutboundError::Tls(_))));
 }
 

@@ -22,7 +22,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn transform(case: &Value) -> Value {
     let region = case.get("region").and_then(Value::as_str).unwrap_or("us-east-1").to_owned();
-    let pseudo = PseudoParameters { account: "123456789012".into(), region, stack: "stack".into() };
+    let pseudo = PseudoParameters {
+        account: "123456789012".into(),
+        region,
+        stack: "stack".into(),
+        zones: |region| vec![format!("{region}a"), format!("{region}b")],
+    };
     let given = case.get("parameters").and_then(Value::as_object).into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let parameters: BTreeMap<String, String> =

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use crate::Refusals;
+use crate::{Refusals, cidr};
 
 /// The longest text that functions may make. What they make grows with every function around it, so that a short
 /// template could otherwise fill the memory.
@@ -20,6 +20,8 @@ pub struct PseudoParameters {
     pub region: String,
     /// The stack's name.
     pub stack: String,
+    /// The names of a region's Availability Zones, sorted.
+    pub zones: fn(&str) -> Vec<String>,
 }
 
 /// What can be referred to: pseudo parameters, parameters, conditions, and what resources gave.
@@ -29,11 +31,14 @@ pub struct Known {
     pub(crate) attributes: BTreeMap<(String, String), Value>,
     pub(crate) conditions: BTreeMap<String, bool>,
     pub(crate) mappings: Map<String, Value>,
+    /// Whether the template has the transform `AWS::LanguageExtensions`.
+    pub(crate) is_extended: bool,
+    zones: fn(&str) -> Vec<String>,
 }
 
 impl Known {
     pub(crate) fn new(pseudo: &PseudoParameters) -> Self {
-        let PseudoParameters { account, region, stack } = pseudo;
+        let PseudoParameters { account, region, stack, zones } = pseudo;
         let values = [
             ("AWS::AccountId", account.clone()),
             ("AWS::Region", region.clone()),
@@ -47,6 +52,8 @@ impl Known {
             attributes: BTreeMap::new(),
             conditions: BTreeMap::new(),
             mappings: Map::new(),
+            is_extended: false,
+            zones: *zones,
         }
     }
 
@@ -141,17 +148,28 @@ impl Known {
                 let chosen = self.condition(parts[0].as_str().ok_or_else(wrong)?, place)?;
                 self.resolve(&parts[if chosen { 1 } else { 2 }], place)
             }
-            "Fn::FindInMap" => {
+            "Fn::FindInMap" => self.find_in_map(argument, place),
+            "Fn::GetAZs" => {
+                let given = self.resolve(argument, place)?;
+                let region = match given.as_str().ok_or_else(wrong)? {
+                    "" => self.values.get("AWS::Region").and_then(Value::as_str).unwrap_or_default(),
+                    named => named,
+                };
+                Ok(Value::from((self.zones)(region)))
+            }
+            "Fn::Cidr" => {
                 let parts = self.arguments(argument, 3, name, place)?;
-                let mut found = Some(&Value::Null);
-                let mut names = parts.iter().map(Value::as_str);
-                if let Some(Some(map)) = names.next() {
-                    found = self.mappings.get(map);
-                }
-                for name in names {
-                    found = found.and_then(|found| found.get(name?));
-                }
-                found.cloned().ok_or_else(|| Refusals::one(place, "Fn::FindInMap finds no such entry"))
+                let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+                let block = parts[0].as_str().ok_or_else(wrong)?;
+                let (count, bits) =
+                    (number(&parts[1]).ok_or_else(wrong)?, number(&parts[2]).ok_or_else(wrong)?);
+                let made = cidr::split(block, count, bits);
+                made.map(Value::from).map_err(|reason| Refusals::one(place, format!("Fn::Cidr: {reason}")))
+            }
+            "Fn::Length" => {
+                self.check_extended(name, place)?;
+                let list = self.resolve(argument, place)?;
+                list.as_array().map(|items| Value::from(items.len())).ok_or_else(wrong)
             }
             "Fn::Base64" => {
                 let inner = self.resolve(argument, place)?;
@@ -160,6 +178,7 @@ impl Known {
                 Ok(Value::String(encoded))
             }
             "Fn::ToJsonString" => {
+                self.check_extended(name, place)?;
                 let json = self.resolve(argument, place)?.to_string();
                 check_length(json.len(), place)?;
                 Ok(Value::String(json))
@@ -168,6 +187,37 @@ impl Known {
                 self.decide(name, argument, place).map(Value::Bool)
             }
             other => Err(Refusals::one(place, format!("Tule does not evaluate {other} yet"))),
+        }
+    }
+
+    /// What only templates with the transform have.
+    fn check_extended(&self, name: &str, place: &str) -> Result<(), Refusals> {
+        if self.is_extended {
+            return Ok(());
+        }
+        Err(Refusals::one(place, format!("{name} needs the transform AWS::LanguageExtensions")))
+    }
+
+    /// A map's name and two keys; with the transform also what is meant where there is no such entry.
+    fn find_in_map(&self, argument: &Value, place: &str) -> Result<Value, Refusals> {
+        let wrong = || Refusals::one(place, "Fn::FindInMap takes a map's name and two keys");
+        let parts = argument.as_array().ok_or_else(wrong)?;
+        let (names, default) = match parts.as_slice() {
+            names @ [_, _, _] => (names, None),
+            [names @ .., Value::Object(default)] if names.len() == 3 && default.len() == 1 => {
+                self.check_extended("the DefaultValue of Fn::FindInMap", place)?;
+                (names, Some(default.get("DefaultValue").ok_or_else(wrong)?))
+            }
+            _ => return Err(wrong()),
+        };
+        let mut names = names.iter().map(|name| self.resolve(name, place));
+        let mut name = || names.next().transpose()?.as_ref().and_then(text).ok_or_else(wrong);
+        let (map, first, second) = (name()?, name()?, name()?);
+        let found = self.mappings.get(&map).and_then(|map| map.get(&first)?.get(&second));
+        match (found, default) {
+            (Some(found), _) => Ok(found.clone()),
+            (None, Some(default)) => self.resolve(default, place),
+            (None, None) => Err(Refusals::one(place, "Fn::FindInMap finds no such entry")),
         }
     }
 
@@ -347,11 +397,14 @@ mod tests {
             account: "1".repeat(12),
             region: "eu-west-1".to_owned(),
             stack: "shop".to_owned(),
+            zones: |region| vec![format!("{region}a"), format!("{region}b")],
         };
         let mut known = Known::new(&pseudo);
         known.set_ref("Bucket", "orders");
         known.set_attribute("F", "Arn", "arn:f");
         known.conditions.insert("Prod".to_owned(), true);
+        let sizes = json!({"eu-west-1": {"size": "small"}});
+        known.mappings.insert("Sizes".to_owned(), sizes);
         known
     }
 
@@ -378,6 +431,43 @@ mod tests {
         );
         assert_eq!(resolved(json!({"Fn::Base64": "hello"})), "aGVsbG8=");
         assert_eq!(resolved(json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "Bucket"}, "x"]}]})), true);
+    }
+
+    #[test]
+    fn networks_are_divided_and_zones_named() {
+        assert_eq!(resolved(json!({"Fn::GetAZs": ""})), json!(["eu-west-1a", "eu-west-1b"]));
+        assert_eq!(
+            resolved(json!({"Fn::Select": [1, {"Fn::GetAZs": {"Fn::Sub": "us-east-1"}}]})),
+            "us-east-1b"
+        );
+        assert_eq!(
+            resolved(json!({"Fn::Select": [2, {"Fn::Cidr": ["192.168.0.0/24", "6", "5"]}]})),
+            "192.168.0.64/27"
+        );
+        assert_eq!(
+            resolved(json!({"Fn::Cidr": ["10.0.0.0/24", 3, 7]})),
+            "here: Fn::Cidr: 10.0.0.0/24 has no room for 3 blocks of 7 bits"
+        );
+        assert_eq!(resolved(json!({"Fn::Cidr": ["10.0.0.0/24", 3]})), "here: Fn::Cidr takes a list of 3");
+    }
+
+    #[test]
+    fn extensions_need_their_transform() {
+        let region = json!({"Ref": "AWS::Region"});
+        assert_eq!(resolved(json!({"Fn::FindInMap": ["Sizes", region, "size"]})), "small");
+        let default =
+            json!({"Fn::FindInMap": ["Sizes", "nowhere", "size", {"DefaultValue": {"Ref": "Bucket"}}]});
+        for (function, value) in [
+            (json!({"Fn::Length": {"Fn::GetAZs": ""}}), json!(2)),
+            (json!({"Fn::ToJsonString": {"a": {"Ref": "Bucket"}}}), json!(r#"{"a":"orders"}"#)),
+            (default, json!("orders")),
+        ] {
+            let refused = resolved(function.clone());
+            let refused = refused.as_str().unwrap();
+            assert!(refused.ends_with("needs the transform AWS::LanguageExtensions"), "{refused}");
+            let extended = Known { is_extended: true, ..known() };
+            assert_eq!(extended.resolve(&function, "here").unwrap(), value);
+        }
     }
 
     #[test]

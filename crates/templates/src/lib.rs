@@ -5,8 +5,10 @@
 //! [`Template::plan`], then for each [`Step`] [`Step::calls`] with what the earlier ones gave.
 
 mod calls;
+mod cidr;
 mod document;
 mod intrinsics;
+mod language_extensions;
 mod plan;
 mod refusal;
 mod sam;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Known, Plan, PseudoParameters, Refusal, Refusals, document, plan, sam};
+use crate::{Known, Plan, PseudoParameters, Refusal, Refusals, document, language_extensions, plan, sam};
 
 /// A template's document.
 #[derive(Debug, Clone)]
 pub struct Template {
     document: Map<String, Value>,
+    /// Values of Systems Manager's parameters by their names there.
+    stored: BTreeMap<String, String>,
 }
 
 /// A template behind its transform.
@@ -44,6 +46,9 @@ const SECTIONS: &[&str] = &[
 /// CloudFormation's limit.
 const MOST_RESOURCES: usize = 500;
 const SAM: &str = "AWS::Serverless-2016-10-31";
+const EXTENSIONS: &str = "AWS::LanguageExtensions";
+/// Before the type of what Systems Manager keeps under a parameter's value.
+const STORED: &str = "AWS::SSM::Parameter::Value<";
 
 /// Every template of CDK's asks how new the stack is that its own deployments need. A deployment here needs none.
 const BOOTSTRAP: &str = "BootstrapVersion";
@@ -73,12 +78,27 @@ impl Template {
         for rule in rules.into_iter().flat_map(Map::keys).filter(|rule| *rule != BOOTSTRAP_RULE) {
             refusals.add(format!("Rules.{rule}"), "Tule does not check the rules of templates yet");
         }
-        match document.get("Resources").and_then(Value::as_object).map_or(0, Map::len) {
-            0 => refusals.add("Resources", "the template has no resources"),
-            1..=MOST_RESOURCES => {}
-            _ => refusals.add("Resources", format!("a template has at most {MOST_RESOURCES} resources")),
-        }
-        refusals.into_result(Self { document })
+        check_count(&document, &mut refusals);
+        refusals.into_result(Self { document, stored: BTreeMap::new() })
+    }
+
+    /// The names of what the template wants read from Systems Manager, as `given` and defaults have them.
+    pub fn wants_stored(&self, given: &BTreeMap<String, String>) -> Vec<String> {
+        let declared = self.section("Parameters").into_iter().flatten();
+        let wanted = declared.filter_map(|(name, parameter)| {
+            let kind = parameter.get("Type")?.as_str()?;
+            let default = || parameter.get("Default").and_then(Value::as_str).map(str::to_owned);
+            let value = given.get(name).cloned().or_else(default)?;
+            let is_bootstrap = name == BOOTSTRAP && is_bootstrap(&Value::from(value.as_str()));
+            (kind.starts_with(STORED) && !is_bootstrap).then_some(value)
+        });
+        wanted.collect()
+    }
+
+    /// The template with what [`Template::wants_stored`] named.
+    #[must_use]
+    pub fn with_stored(self, stored: BTreeMap<String, String>) -> Self {
+        Self { stored, ..self }
     }
 
     /// Plans the calls that make this template's resources. `parameters` are the values given; `read` gives the text
@@ -105,25 +125,41 @@ impl Template {
         let mut known = Known::new(pseudo);
         known.mappings = self.section("Mappings").cloned().unwrap_or_default();
         self.parameters(&mut known, parameters)?;
-        self.conditions(&mut known)?;
-        let resources = self.wanted(&known)?;
-        let mut outputs = Value::Object(self.section("Outputs").cloned().unwrap_or_default());
-        let (resources, refusals, notices) = match self.document.get("Transform") {
-            None => (resources, Refusals::default(), Vec::new()),
-            Some(transform) if is_sam(transform) => {
-                let made = sam::transform(resources, self.section("Globals"), &known);
-                made.references.apply(&mut outputs);
-                (made.resources, made.refusals, made.notices)
-            }
-            Some(other) => {
-                return Err(Refusals::one(
-                    "Transform",
-                    format!("Tule does not apply the transform {other} yet"),
-                ));
-            }
+        let transforms = Transforms::of(self.document.get("Transform"))?;
+        known.is_extended = transforms.are_extensions;
+        let extended = self.extended(&known)?;
+        let whole = extended.as_ref().unwrap_or(self);
+        whole.conditions(&mut known)?;
+        let resources = whole.wanted(&known)?;
+        let mut outputs = Value::Object(whole.section("Outputs").cloned().unwrap_or_default());
+        let (resources, refusals, notices) = if transforms.is_sam {
+            let made = sam::transform(resources, whole.section("Globals"), &known);
+            made.references.apply(&mut outputs);
+            (made.resources, made.refusals, made.notices)
+        } else {
+            (resources, Refusals::default(), Vec::new())
         };
         let outputs = outputs.as_object().cloned().unwrap_or_default();
         Ok(Transformed { known, resources, outputs, refusals, notices })
+    }
+
+    /// The template behind the language's extensions, if it asks for them.
+    fn extended(&self, known: &Known) -> Result<Option<Self>, Refusals> {
+        if !known.is_extended {
+            let sections = ["Conditions", "Outputs", "Resources"].iter();
+            let found = sections.filter_map(|name| Some((*name, self.document.get(*name)?)));
+            let found = found.map(|(name, section)| language_extensions::find_loop(section, name));
+            return match found.flatten().next() {
+                Some(place) => {
+                    Err(Refusals::one(place, format!("Fn::ForEach needs the transform {EXTENSIONS}")))
+                }
+                None => Ok(None),
+            };
+        }
+        let document = language_extensions::applied(&self.document, known)?;
+        let mut refusals = Refusals::default();
+        check_count(&document, &mut refusals);
+        refusals.into_result(Some(Self { document, stored: BTreeMap::new() }))
     }
 
     /// The template with the files that it includes (`AWS::Include`), if it includes any.
@@ -134,7 +170,7 @@ impl Template {
         let count = include(&mut included, "Resources", read, &mut refusals);
         let mut document = self.document.clone();
         document.insert("Resources".to_owned(), included);
-        refusals.into_result((count > 0).then_some(Self { document }))
+        refusals.into_result((count > 0).then_some(Self { document, stored: self.stored.clone() }))
     }
 
     fn section(&self, name: &str) -> Option<&Map<String, Value>> {
@@ -152,10 +188,6 @@ impl Template {
                 // Only the rule asks for it; whatever else does hears that there is no such parameter.
                 continue;
             }
-            if kind.starts_with("AWS::SSM::") {
-                refusals.add(format!("Parameters.{name}"), "Tule does not read parameters from SSM yet");
-                continue;
-            }
             let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
             match value {
                 None => refusals
@@ -164,11 +196,19 @@ impl Template {
                     refusals
                         .add(format!("Parameters.{name}"), format!("{value} is none of the allowed values"));
                 }
-                Some(Value::String(list)) if kind.starts_with("List<") || kind == "CommaDelimitedList" => {
-                    let items: Vec<&str> = list.split(',').map(str::trim).collect();
-                    known.values.insert(name.clone(), Value::from(items));
-                }
-                Some(value) => drop(known.values.insert(name.clone(), value)),
+                Some(value) => match kind.strip_prefix(STORED).and_then(|kind| kind.strip_suffix('>')) {
+                    None => drop(known.values.insert(name.clone(), typed(kind, value))),
+                    Some(kind) => match value.as_str().and_then(|name| self.stored.get(name)) {
+                        Some(stored) => {
+                            known.values.insert(name.clone(), typed(kind, Value::from(stored.as_str())));
+                        }
+                        None => refusals.add(
+                            format!("Parameters.{name}"),
+                            "Tule has no Systems Manager of its own: name an endpoint that has, with --delegate \
+                             ssm=URL, or give the parameter another type",
+                        ),
+                    },
+                },
             }
         }
         for name in given.keys().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name)))
@@ -259,11 +299,55 @@ fn include(
     }
 }
 
-fn is_sam(transform: &Value) -> bool {
-    match transform {
-        Value::String(transform) => transform == SAM,
-        Value::Array(all) => all.iter().all(|transform| transform == SAM),
-        _ => false,
+/// A parameter's value as its type has it.
+fn typed(kind: &str, value: Value) -> Value {
+    match value {
+        Value::String(list) if kind.starts_with("List<") || kind == "CommaDelimitedList" => {
+            list.split(',').map(str::trim).collect()
+        }
+        value => value,
+    }
+}
+
+fn check_count(document: &Map<String, Value>, refusals: &mut Refusals) {
+    match document.get("Resources").and_then(Value::as_object).map_or(0, Map::len) {
+        0 => refusals.add("Resources", "the template has no resources"),
+        1..=MOST_RESOURCES => {}
+        _ => refusals.add("Resources", format!("a template has at most {MOST_RESOURCES} resources")),
+    }
+}
+
+/// Which transforms a template asks for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Transforms {
+    are_extensions: bool,
+    is_sam: bool,
+}
+
+impl Transforms {
+    fn of(section: Option<&Value>) -> Result<Self, Refusals> {
+        let names = match section {
+            None => return Ok(Self::default()),
+            Some(Value::Array(names)) => names.iter().collect(),
+            Some(name) => vec![name],
+        };
+        let mut transforms = Self::default();
+        for name in names {
+            match name.as_str() {
+                Some(SAM) => transforms.is_sam = true,
+                Some(EXTENSIONS) if transforms.is_sam => {
+                    let text =
+                        format!("list {EXTENSIONS} before {SAM}, as AWS wants it: that one knows no loops");
+                    return Err(Refusals::one("Transform", text));
+                }
+                Some(EXTENSIONS) => transforms.are_extensions = true,
+                _ => {
+                    let text = format!("Tule does not apply the transform {name} yet");
+                    return Err(Refusals::one("Transform", text));
+                }
+            }
+        }
+        Ok(transforms)
     }
 }
 

@@ -187,7 +187,7 @@ fn settings_of_buckets_act_or_are_told_or_are_refused() {
     assert!(bucket("{ VersioningConfiguration: { Status: Suspended } }").unwrap().notices.is_empty());
     for (name, value) in [
         ("VersioningConfiguration", "{ Status: Enabled }"),
-        ("NotificationConfiguration", "{ QueueConfigurations: [] }"),
+        ("NotificationConfiguration", "{ EventBridgeConfiguration: {} }"),
         ("LifecycleConfiguration", "{ Rules: [] }"),
         ("CorsConfiguration", "{ CorsRules: [] }"),
         ("WebsiteConfiguration", "{}"),

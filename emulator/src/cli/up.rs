@@ -1,6 +1,6 @@
 //! `tule up`: deploys the template in a folder, serves, and says what there is.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use runtime::Scope;
@@ -8,7 +8,9 @@ use runtime::Scope;
 use super::{start, style::Style};
 use crate::{
     config::{Config, Executor, Flags},
+    delegate::Delegates,
     deploy::{self, Deployed, Deployment, install},
+    registry::Registry,
     startup::{self, FunctionSdks, Tule},
 };
 
@@ -38,7 +40,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let deployment = match deploy::find_template(&arguments.path)? {
         Some(template) => {
             let delegated = |service: &str| config.delegates.contains_key(service);
-            Some(Deployment::read(&template, scope, &parameters, &delegated)?)
+            // Nothing is served yet, so only other endpoints answer.
+            let registry = Registry::new(Arc::new(Delegates::new(config.delegates.clone())));
+            Some(Deployment::read(&template, scope, &parameters, &delegated, &registry).await?)
         }
         None => None,
     };

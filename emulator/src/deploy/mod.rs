@@ -3,13 +3,14 @@
 mod call;
 pub(crate) mod install;
 mod package;
+mod stored;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use runtime::{CallContext, Scope};
+use runtime::{CallContext, Scope, ServiceRouter};
 use serde_json::Value;
 use templates::{Plan, PseudoParameters, Template};
 
@@ -57,32 +58,48 @@ pub(crate) fn find_template(path: &Path) -> Result<Option<PathBuf>, String> {
 
 impl Deployment {
     /// Reads and plans a template. All that Tule cannot do in it is told at once; `delegated` says which services other
-    /// endpoints do.
-    pub(crate) fn read(
-        template: &Path,
+    /// endpoints do, and `router` reaches those.
+    pub(crate) async fn read(
+        path: &Path,
         scope: Scope,
         parameters: &BTreeMap<String, String>,
         delegated: &dyn Fn(&str) -> bool,
+        router: &dyn ServiceRouter,
     ) -> Result<Self, String> {
-        let text =
-            std::fs::read_to_string(template).map_err(|error| format!("{}: {error}", template.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let refused = |refusals: templates::Refusals| {
+            let lines = refusals.to_string().replace('\n', "\n  ");
+            format!("{} cannot be deployed:\n  {lines}", path.display())
+        };
+        let mut template = Template::parse(&text).map_err(refused)?;
+        if delegated("ssm") {
+            let ctx = CallContext::internal(scope.clone(), "".into());
+            let stored = stored::read(router, &ctx, template.wants_stored(parameters)).await;
+            template = template.with_stored(stored.map_err(|error| format!("{}: {error}", path.display()))?);
+        }
+        Self::plan(path, scope, &template, parameters, delegated).map_err(refused)
+    }
+
+    fn plan(
+        template: &Path,
+        scope: Scope,
+        parsed: &Template,
+        parameters: &BTreeMap<String, String>,
+        delegated: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, templates::Refusals> {
         let folder =
             template.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let pseudo = PseudoParameters {
             account: scope.account.to_string(),
             region: scope.region.to_string(),
             stack: stack_name(&folder),
+            zones: ec2::zones,
         };
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let plan =
-            Template::parse(&text).and_then(|template| template.plan(&pseudo, parameters, &read, delegated));
-        let plan = plan.map_err(|refusals| {
-            let lines = refusals.to_string().replace('\n', "\n  ");
-            format!("{} cannot be deployed:\n  {lines}", template.display())
-        })?;
+        let plan = parsed.plan(&pseudo, parameters, &read, delegated)?;
         for notice in &plan.notices {
             tracing::warn!("{}: {}", notice.place, notice.message);
         }
@@ -152,12 +169,18 @@ fn stack_name(folder: &Path) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_sample_backend_is_planned_whole() {
+    fn nobody() -> crate::registry::Registry {
+        let delegates = crate::delegate::Delegates::new(BTreeMap::new());
+        crate::registry::Registry::new(std::sync::Arc::new(delegates))
+    }
+
+    #[tokio::test]
+    async fn the_sample_backend_is_planned_whole() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/apps/orders");
         let template = find_template(&folder).unwrap().unwrap();
         let scope = Scope::new("000000000000", "us-east-1");
-        let deployment = Deployment::read(&template, scope, &BTreeMap::new(), &|_| false).unwrap();
+        let deployment =
+            Deployment::read(&template, scope, &BTreeMap::new(), &|_| false, &nobody()).await.unwrap();
         let kinds: Vec<_> = deployment.plan.steps.iter().map(|step| step.kind.as_str()).collect();
         let count = |kind: &str| kinds.iter().filter(|it| **it == kind).count();
         assert_eq!(count("AWS::Lambda::Function"), 9);
@@ -168,23 +191,23 @@ mod tests {
         assert!(at("AWS::StepFunctions::StateMachine") < at("AWS::ApiGateway::RestApi"));
     }
 
-    #[test]
-    fn what_tule_cannot_deploy_is_told_by_name_all_at_once() {
+    #[tokio::test]
+    async fn what_tule_cannot_deploy_is_told_by_name_all_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("template.yaml");
         let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
                     Properties: {Odd: {}, Events: {Q: {Type: AlexaSkill}}}\n  T:\n    Type: AWS::DynamoDB::Table\n";
         std::fs::write(&template, text).unwrap();
-        let read = |delegated: &dyn Fn(&str) -> bool| {
+        let read = async |delegated: &dyn Fn(&str) -> bool| {
             let scope = Scope::new("000000000000", "us-east-1");
-            Deployment::read(&template, scope, &BTreeMap::new(), delegated).err().unwrap()
+            Deployment::read(&template, scope, &BTreeMap::new(), delegated, &nobody()).await.err().unwrap()
         };
-        let refused = read(&|_| false);
+        let refused = read(&|_| false).await;
         let table = "Resources.T: Tule has no DynamoDB of its own: name an endpoint that has, with --delegate dynamodb=URL";
         for part in ["Resources.F.Properties.Odd", "events of type AlexaSkill", table] {
             assert!(refused.contains(part), "{refused}");
         }
-        let refused = read(&|service| service == "dynamodb");
+        let refused = read(&|service| service == "dynamodb").await;
         assert!(
             refused.contains("Resources.F.Properties.Odd") && !refused.contains("Resources.T"),
             "{refused}"

@@ -22,6 +22,8 @@ mod tests;
 mod vpc;
 mod zones;
 
+pub use zones::names as zones;
+
 use std::sync::Arc;
 
 use aws_wire::ServiceError;

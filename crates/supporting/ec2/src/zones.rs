@@ -36,6 +36,11 @@ pub(crate) fn of(region: &str) -> Vec<Zone> {
     letters.iter().zip(1..).map(zone).collect()
 }
 
+/// The names of all zones of a region, sorted.
+pub fn names(region: &str) -> Vec<String> {
+    of(region).into_iter().map(|zone| zone.name).collect()
+}
+
 /// `use1` of `us-east-1`, `apne1` of `ap-northeast-1`.
 fn short(region: &str) -> String {
     let mut out = String::new();

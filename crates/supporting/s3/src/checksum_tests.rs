@@ -1,12 +1,14 @@
 //! What a client says of its content holds, or nothing is kept.
 
+use std::sync::Arc;
+
 use aws_wire::aws_chunked::Broken;
 use futures::stream;
 use runtime::{Body, CallContext, Clock, Input, Output, Scope, Service as _};
 use serde_json::{Value, json};
 use store::Store;
 
-use crate::S3;
+use crate::{S3, tests::Nobody};
 
 async fn call(s3: &S3, operation: &str, members: Value, body: Body) -> Result<Output, String> {
     let Value::Object(members) = members else { panic!("members are an object") };
@@ -23,7 +25,7 @@ fn bytes(text: &'static str) -> Body {
 }
 
 async fn bucket() -> S3 {
-    let s3 = S3::new(&Store::memory(), Clock::Real).unwrap();
+    let s3 = S3::new(&Store::memory(), Clock::Real, Arc::new(Nobody)).unwrap();
     call(&s3, "CreateBucket", json!({"Bucket": "bucket"}), Body::Empty).await.unwrap();
     s3
 }

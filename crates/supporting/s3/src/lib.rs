@@ -1,19 +1,23 @@
-//! S3, as far as backends and deploy tools keep objects in it: buckets, objects, listings, multipart uploads.
+//! S3, as far as backends and deploy tools keep objects in it: buckets, objects, listings, multipart uploads,
+//! notifications.
 //!
-//! Owns buckets and objects; knows no other service. Objects live in the store, contents as blobs, so an object's size
+//! Owns buckets and objects; reaches queues, topics and functions through the router (`notify`). Objects live in the store, contents as blobs, so an object's size
 //! costs no memory on disk-backed stores. Start at [`S3`].
 
 #[cfg(test)]
 mod checksum_tests;
+#[cfg(test)]
+mod notification_tests;
+mod notify;
 mod operations;
 mod record;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use aws_wire::ServiceError;
-use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service};
+use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service, ServiceRouter};
 use store::{Collection, Key, Lanes, Store, StoreError, Table};
 
 use record::{Bucket, Object, Part, Upload};
@@ -31,6 +35,9 @@ pub struct S3(Arc<State>);
 struct State {
     store: Store,
     clock: Clock,
+    router: Arc<dyn ServiceRouter>,
+    /// How many events there have been.
+    events: AtomicU64,
     buckets: Collection<Bucket>,
     uploads: Collection<Upload>,
     parts: Collection<Part>,
@@ -44,14 +51,24 @@ struct State {
 
 impl S3 {
     /// Loads what the store holds.
-    pub fn new(store: &Store, clock: Clock) -> Result<Self, StoreError> {
+    pub fn new(store: &Store, clock: Clock, router: Arc<dyn ServiceRouter>) -> Result<Self, StoreError> {
         let buckets = Collection::load(store, BUCKETS, VERSION)?;
         let parts = Collection::load(store, PARTS, VERSION)?;
         let uploads = Collection::load(store, UPLOADS, VERSION)?;
         let (keys, uploading) = (Lanes::default(), Lanes::default());
         let emptying = tokio::sync::RwLock::default();
-        let store = store.clone();
-        Ok(Self(Arc::new(State { store, clock, buckets, uploads, parts, keys, emptying, uploading })))
+        Ok(Self(Arc::new(State {
+            store: store.clone(),
+            clock,
+            router,
+            events: AtomicU64::new(0),
+            buckets,
+            uploads,
+            parts,
+            keys,
+            emptying,
+            uploading,
+        })))
     }
 }
 

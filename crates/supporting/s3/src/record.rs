@@ -4,6 +4,8 @@ use runtime::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::notify::Rule;
+
 /// A bucket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Bucket {
@@ -11,6 +13,9 @@ pub(crate) struct Bucket {
     pub(crate) account: String,
     pub(crate) region: String,
     pub(crate) created: Timestamp,
+    /// Buckets of older stores have none.
+    #[serde(default)]
+    pub(crate) notifications: Vec<Rule>,
 }
 
 /// An object: what its head says, and where its content is.

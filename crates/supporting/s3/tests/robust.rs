@@ -2,13 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use aws_wire::ServiceError;
 use proptest::prelude::*;
-use runtime::{Body, CallContext, Clock, Input, Output, Scope, Service as _};
+use runtime::{Body, BoxFuture, CallContext, Clock, Input, Output, Scope, Service as _, ServiceRouter};
 use s3::S3;
 use serde_json::{Value, json};
 use store::Store;
+
+/// No other service is there.
+struct Nobody;
+
+impl ServiceRouter for Nobody {
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        service: &'a str,
+        _: &'a str,
+        _: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        Box::pin(async move { Err(ServiceError::not_implemented(format!("{service} is not there"))) })
+    }
+}
 
 struct Client {
     s3: S3,
@@ -19,7 +35,7 @@ impl Client {
     fn new() -> Self {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
-        Self { s3: S3::new(&Store::memory(), Clock::Real).unwrap(), ctx }
+        Self { s3: S3::new(&Store::memory(), Clock::Real, Arc::new(Nobody)).unwrap(), ctx }
     }
 
     async fn call(&self, operation: &str, members: Value, body: &[u8]) -> Result<Output, String> {

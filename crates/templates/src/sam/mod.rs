@@ -5,6 +5,7 @@
 
 mod apis;
 mod authorizer;
+mod bucket;
 mod capacity_provider;
 mod document;
 mod domain;
@@ -38,8 +39,13 @@ pub(crate) fn transform(
     globals: Option<&Map<String, Value>>,
     known: &Known,
 ) -> Transformation {
-    let mut work =
-        Work { made: Made::default(), apis: Apis::new(globals, known), refusals: Refusals::default(), known };
+    let mut work = Work {
+        made: Made::default(),
+        apis: Apis::new(globals, known),
+        refusals: Refusals::default(),
+        notified: Vec::new(),
+        known,
+    };
     globals::check(globals, &mut work.refusals);
     for (id, resource) in &resources {
         if let Some(kind) = ApiKind::of(resource) {
@@ -70,8 +76,9 @@ pub(crate) fn transform(
         let found = serverless(&id, &resource, globals, &mut work.refusals);
         transform(&id, &found, &mut work);
     }
-    let Work { mut made, apis, mut refusals, .. } = work;
+    let Work { mut made, apis, mut refusals, notified, .. } = work;
     apis.make(&mut made, &mut refusals);
+    bucket::finish(notified, &mut made.resources, &mut refusals);
     made.finish(refusals)
 }
 
@@ -80,6 +87,8 @@ struct Work<'g> {
     made: Made,
     apis: Apis<'g>,
     refusals: Refusals,
+    /// What buckets are to tell functions.
+    notified: Vec<bucket::Notified>,
     known: &'g Known,
 }
 

@@ -8,7 +8,12 @@ use templates::{Call, Plan, PseudoParameters, Template};
 
 /// The stack `s` of the account of zeros in us-east-1.
 pub fn pseudo() -> PseudoParameters {
-    PseudoParameters { account: "000000000000".into(), region: "us-east-1".into(), stack: "s".into() }
+    PseudoParameters {
+        account: "000000000000".into(),
+        region: "us-east-1".into(),
+        stack: "s".into(),
+        zones: |region| vec![format!("{region}a"), format!("{region}b")],
+    }
 }
 
 /// The files that lie beside every template.

@@ -41,6 +41,7 @@ pub(super) async fn create(
         account: ctx.scope.account.to_string(),
         region: region.to_owned(),
         created: state.clock.now(),
+        notifications: Vec::new(),
     };
     state.buckets.put(Key::new().text(name), bucket).await.map_err(storage)?;
     Ok(located(name))

@@ -3,6 +3,7 @@
 mod bucket;
 mod list;
 mod multipart;
+mod notification;
 mod object;
 mod read;
 mod upload;
@@ -26,6 +27,7 @@ pub(crate) const NAMES: &[&str] = &[
     "DeleteObject",
     "DeleteObjects",
     "GetBucketLocation",
+    "GetBucketNotificationConfiguration",
     "GetObject",
     "HeadBucket",
     "HeadObject",
@@ -33,6 +35,7 @@ pub(crate) const NAMES: &[&str] = &[
     "ListObjects",
     "ListObjectsV2",
     "ListParts",
+    "PutBucketNotificationConfiguration",
     "PutObject",
     "UploadPart",
 ];
@@ -47,13 +50,14 @@ pub(crate) async fn call(
     match operation {
         "AbortMultipartUpload" => multipart::abort(state, &members).await,
         "CompleteMultipartUpload" => multipart::complete(state, ctx, &members).await,
-        "CopyObject" => object::copy(state, &members).await,
+        "CopyObject" => object::copy(state, ctx, &members).await,
         "CreateBucket" => bucket::create(state, ctx, &members).await,
         "CreateMultipartUpload" => multipart::create(state, &members).await,
         "DeleteBucket" => bucket::delete(state, &members).await,
-        "DeleteObject" => object::delete(state, &members).await,
-        "DeleteObjects" => object::delete_many(state, &members).await,
+        "DeleteObject" => object::delete(state, ctx, &members).await,
+        "DeleteObjects" => object::delete_many(state, ctx, &members).await,
         "GetBucketLocation" => bucket::location(state, &members),
+        "GetBucketNotificationConfiguration" => notification::get(state, &members),
         "GetObject" => read::get(state, &members).await,
         "HeadBucket" => bucket::head(state, &members),
         "HeadObject" => read::head(state, &members),
@@ -61,7 +65,8 @@ pub(crate) async fn call(
         "ListObjects" => list::first(state, &members),
         "ListObjectsV2" => list::second(state, &members),
         "ListParts" => multipart::list_parts(state, &members),
-        "PutObject" => object::put(state, &members, body).await,
+        "PutBucketNotificationConfiguration" => notification::put(state, ctx, &members).await,
+        "PutObject" => object::put(state, ctx, &members, body).await,
         "UploadPart" => multipart::upload_part(state, &members, body).await,
         other => Err(ServiceError::not_implemented(format!("Tule does not implement {other} of s3 yet"))),
     }

@@ -238,7 +238,8 @@ pub(super) async fn complete(
     let whole = checksum_of_whole(state, &upload, &parts, &object).await?;
     check_whole(members, &whole, object.size)?;
     object.checksum = Some(whole);
-    object::save(state, members, &upload.bucket, &upload.key, &object).await?;
+    let put = (upload.bucket.as_str(), upload.key.as_str(), "ObjectCreated:CompleteMultipartUpload");
+    object::save(state, ctx, members, put, &object).await?;
     forget(state, members, &parts).await?;
     let location = format!("{}/{}/{}", ctx.endpoint, upload.bucket, upload.key);
     let out = json!({ "Bucket": upload.bucket, "Key": upload.key, "ETag": etag, "Location": location });

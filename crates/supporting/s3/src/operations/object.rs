@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{Body, Output};
+use runtime::{Body, CallContext, Output};
 use serde_json::{Map, Value, json};
 use store::{Batch, BlobId};
 
 use super::{encryption, kept, read, text, upload};
-use crate::{OBJECTS, State, object_key, record::Object, storage};
+use crate::{
+    OBJECTS, State,
+    notify::{self, Happened},
+    object_key,
+    record::Object,
+    storage,
+};
 
 pub(super) async fn put(
     state: &Arc<State>,
+    ctx: &CallContext,
     members: &Map<String, Value>,
     body: Body,
 ) -> Result<Output, ServiceError> {
@@ -32,7 +39,7 @@ pub(super) async fn put(
         headers: kept(members),
         checksum: Some(stored.checksum),
     };
-    if let Err(error) = save(state, members, bucket, key, &object).await {
+    if let Err(error) = save(state, ctx, members, (bucket, key, "ObjectCreated:Put"), &object).await {
         drop_content(state, Some(object), &[]).await;
         return Err(error);
     }
@@ -72,14 +79,28 @@ fn check_conditions(state: &Arc<State>, members: &Map<String, Value>) -> Result<
     Err(read::precondition_failed())
 }
 
-/// Makes an object visible, if the request's conditions still hold, and removes the content of what it replaces.
+/// Makes an object visible, if the request's conditions still hold, and tells those who want to know of it.
 pub(super) async fn save(
+    state: &Arc<State>,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+    (bucket, key, event): (&str, &str, &'static str),
+    object: &Object,
+) -> Result<(), ServiceError> {
+    let sequencer = replace(state, members, bucket, key, object).await?;
+    let happened = Happened { event, key, object: Some((object.size, &object.etag)), sequencer };
+    notify::tell(state, ctx, bucket, &happened).await;
+    Ok(())
+}
+
+/// Puts an object in the place of what was there, whose content is removed. Gives the event's sequencer.
+async fn replace(
     state: &Arc<State>,
     members: &Map<String, Value>,
     bucket: &str,
     key: &str,
     object: &Object,
-) -> Result<(), ServiceError> {
+) -> Result<String, ServiceError> {
     // The bucket stays while an object is put into it.
     let _there = state.emptying.read().await;
     state.bucket(bucket)?;
@@ -91,7 +112,7 @@ pub(super) async fn save(
     batch.put(OBJECTS, object_key(bucket, key), record);
     state.store.commit(batch).await.map_err(storage)?;
     drop_content(state, replaced, &object.blobs).await;
-    Ok(())
+    Ok(notify::sequencer(state))
 }
 
 /// Removes an object's content, but for what is `kept` in another.
@@ -105,7 +126,11 @@ async fn drop_content(state: &Arc<State>, object: Option<Object>, kept: &[(Strin
     }
 }
 
-pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+pub(super) async fn copy(
+    state: &Arc<State>,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<Output, ServiceError> {
     super::refuse_settings(
         members,
         &[
@@ -142,7 +167,7 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
         headers: if replaces { kept(members) } else { found.headers.clone() },
         ..found
     };
-    if let Err(error) = save(state, members, bucket, key, &object).await {
+    if let Err(error) = save(state, ctx, members, (bucket, key, "ObjectCreated:Copy"), &object).await {
         drop_content(state, Some(object), &[]).await;
         return Err(error);
     }
@@ -155,14 +180,18 @@ pub(super) async fn copy(state: &Arc<State>, members: &Map<String, Value>) -> Re
     Ok(output)
 }
 
-pub(super) async fn delete(state: &Arc<State>, members: &Map<String, Value>) -> Result<Output, ServiceError> {
+pub(super) async fn delete(
+    state: &Arc<State>,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<Output, ServiceError> {
     super::refuse_settings(
         members,
         &["BypassGovernanceRetention", "IfMatchLastModifiedTime", "IfMatchSize", "MFA"],
     )?;
     check_version(members.get("VersionId"))?;
     let etag = members.get("IfMatch").and_then(Value::as_str);
-    remove(state, text(members, "Bucket"), text(members, "Key"), etag).await?;
+    remove(state, ctx, text(members, "Bucket"), text(members, "Key"), etag).await?;
     Ok(Output { status: Some(204), ..Output::default() })
 }
 
@@ -176,12 +205,33 @@ fn check_version(version: Option<&Value>) -> Result<(), ServiceError> {
     }
 }
 
-/// Removes an object, if it has the tag that is asked for; one that is not there is no error unless a tag is.
-async fn remove(state: &Arc<State>, bucket: &str, key: &str, etag: Option<&str>) -> Result<(), ServiceError> {
+/// Removes an object, if it has the tag that is asked for, and tells those who want to know of it; one that is not there
+/// is no error unless a tag is.
+async fn remove(
+    state: &Arc<State>,
+    ctx: &CallContext,
+    bucket: &str,
+    key: &str,
+    etag: Option<&str>,
+) -> Result<(), ServiceError> {
+    if let Some(sequencer) = take_away(state, bucket, key, etag).await? {
+        let happened = Happened { event: "ObjectRemoved:Delete", key, object: None, sequencer };
+        notify::tell(state, ctx, bucket, &happened).await;
+    }
+    Ok(())
+}
+
+/// Removes an object. Gives the event's sequencer, if there was one.
+async fn take_away(
+    state: &Arc<State>,
+    bucket: &str,
+    key: &str,
+    etag: Option<&str>,
+) -> Result<Option<String>, ServiceError> {
     let _turn = state.keys.turn(&object_key(bucket, key)).await;
     let found = match state.object(bucket, key) {
         Ok(found) => found,
-        Err(error) if error.code == "NoSuchKey" && etag.is_none() => return Ok(()),
+        Err(error) if error.code == "NoSuchKey" && etag.is_none() => return Ok(None),
         Err(error) => return Err(error),
     };
     if etag.is_some_and(|etag| etag != "*" && etag.trim_matches('"') != found.etag.trim_matches('"')) {
@@ -191,11 +241,12 @@ async fn remove(state: &Arc<State>, bucket: &str, key: &str, etag: Option<&str>)
     batch.delete(OBJECTS, object_key(bucket, key));
     state.store.commit(batch).await.map_err(storage)?;
     drop_content(state, Some(found), &[]).await;
-    Ok(())
+    Ok(Some(notify::sequencer(state)))
 }
 
 pub(super) async fn delete_many(
     state: &Arc<State>,
+    ctx: &CallContext,
     members: &Map<String, Value>,
 ) -> Result<Output, ServiceError> {
     super::refuse_settings(members, &["BypassGovernanceRetention", "MFA"])?;
@@ -212,7 +263,7 @@ pub(super) async fn delete_many(
     let (mut deleted, mut failed) = (Vec::new(), Vec::new());
     for object in objects {
         let key = object.get("Key").and_then(Value::as_str).unwrap_or_default();
-        match remove_listed(state, bucket, key, object).await {
+        match remove_listed(state, ctx, bucket, key, object).await {
             Ok(()) => deleted.push(json!({ "Key": key, "VersionId": object.get("VersionId") })),
             Err(error) if error.status >= 500 && error.code != "NotImplemented" => return Err(error),
             Err(error) => failed.push(json!({
@@ -233,6 +284,7 @@ pub(super) async fn delete_many(
 /// Removes one object of a list, under the conditions that stand beside it.
 async fn remove_listed(
     state: &Arc<State>,
+    ctx: &CallContext,
     bucket: &str,
     key: &str,
     object: &Value,
@@ -241,5 +293,5 @@ async fn remove_listed(
         super::refuse_settings(object, &["LastModifiedTime", "Size"])?;
     }
     check_version(object.get("VersionId"))?;
-    remove(state, bucket, key, object.get("ETag").and_then(Value::as_str)).await
+    remove(state, ctx, bucket, key, object.get("ETag").and_then(Value::as_str)).await
 }

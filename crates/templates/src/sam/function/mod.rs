@@ -7,7 +7,7 @@ mod version;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Serverless, Work,
+    Serverless, Work, bucket,
     event::{self, Event},
     event_source::{self, Reader},
     intrinsic::{
@@ -262,6 +262,11 @@ fn connect(
         return;
     }
     let permission = format!("{id}Permission");
+    if bucket::is_bucket(event) {
+        let of = (invoked.function.clone(), invoked.arn.clone());
+        bucket::make(permission, event, of, &beside, place, work);
+        return;
+    }
     if rule::is_rule(event) {
         let target = Target { arn: invoked.arn.clone(), role: None, suffix: "LambdaTarget" };
         rule::make(&id, event, target, &mut work.made, &beside, place, &mut work.refusals);
