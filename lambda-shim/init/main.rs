@@ -4,7 +4,8 @@
 //! Compiled by the build script into a static program of its own; the wire is described in `executor/docker/wire.rs`.
 //! It never allocates by what the function says beyond the windows, and ends with everything when Tule goes silent.
 //!
-//! Arguments: the port to offer Tule's endpoint at (0: none), then the program to run.
+//! Arguments: the port to offer Tule's endpoint at (0: none), how many MB of memory the function has (0: as many as the
+//! container), then the program to run.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -101,6 +102,9 @@ struct Init {
     extensions: Vec<(i32, u32)>,
     heard: Instant,
     measured: Option<Instant>,
+    /// How many bytes of memory the function may use; files in `/tmp` are none.
+    memory: Option<u64>,
+    watched: Instant,
 }
 
 /// A pipe that the function or an extension writes to.
@@ -113,7 +117,7 @@ struct Output {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some((port, program)) = arguments.split_first() else { exit(127) };
+    let [port, memory, program @ ..] = &arguments[..] else { exit(127) };
     become_lambdas_user();
     // What the function could read of this process would be the way to Tule.
     // SAFETY: PR_SET_DUMPABLE (4) takes plain numbers.
@@ -136,6 +140,8 @@ fn main() {
         extensions: Vec::new(),
         heard: Instant::now(),
         measured: None,
+        memory: memory.parse().ok().filter(|memory| *memory > 0).map(|memory: u64| memory << 20),
+        watched: Instant::now(),
     };
     // With extensions the runtime waits until Tule says START.
     if !init.start_extensions() {
@@ -293,6 +299,7 @@ impl Init {
         }
         self.carry();
         self.read_log(false);
+        self.watch_memory();
         self.reap();
         self.flush();
         if self.heard.elapsed() > SILENCE {
@@ -501,6 +508,25 @@ impl Init {
         }
     }
 
+    /// Kills the runtime when the processes in here use more memory than the function has.
+    fn watch_memory(&mut self) {
+        const EVERY: Duration = Duration::from_millis(50);
+        let (Some(memory), Some(child)) = (self.memory, self.child) else { return };
+        if self.watched.elapsed() < EVERY {
+            return;
+        }
+        self.watched = Instant::now();
+        let all = ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"];
+        let all = all.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+        // Files count there as well: only what is anybody's own memory is the function's.
+        if all.is_some_and(|all| all > memory) && own_memory().is_some_and(|own| own > memory) {
+            self.measured = None;
+            self.measure();
+            // SAFETY: kill takes plain numbers; the group is the runtime's own.
+            unsafe { kill(-child, 9) };
+        }
+    }
+
     /// Buries the dead; the container ends with the last of the runtime and its extensions.
     fn reap(&mut self) {
         loop {
@@ -577,6 +603,15 @@ impl Init {
         unsafe { kill(-1, 9) };
         exit(0);
     }
+}
+
+/// What the processes in here have in memory that is no file.
+fn own_memory() -> Option<u64> {
+    let stats = [("/sys/fs/cgroup/memory.stat", "anon "), ("/sys/fs/cgroup/memory/memory.stat", "total_rss ")];
+    stats.iter().find_map(|(path, name)| {
+        let stat = std::fs::read_to_string(path).ok()?;
+        stat.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+    })
 }
 
 /// The first whole frame, and what stands behind it.

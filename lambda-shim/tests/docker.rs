@@ -146,19 +146,6 @@ async fn an_image_that_is_not_here_is_pulled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn memory_is_limited() {
-    let Some(rig) = rig().await else { return };
-    rig.python("f", "def handler(event, context):\n    return len(bytearray(event << 20))\n").await;
-    assert_eq!(support::value(&rig.invoke("f", serde_json::json!(64)).await), 64 << 20);
-    let error = support::value(&rig.invoke("f", serde_json::json!(900)).await);
-    assert!(
-        error["errorMessage"].as_str().unwrap().ends_with("Runtime exited with error: signal: killed"),
-        "{error}"
-    );
-    rig.lambda.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crash_left_is_swept_and_what_lives_is_not() {
     let Some(rig) = rig().await else { return };
     let mut gone = std::process::Command::new("true").spawn().unwrap();

@@ -76,6 +76,8 @@ pub(crate) struct Deployment {
     /// The user's variables.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) logging: Logging,
+    /// Its invocations are sampled for traces.
+    pub(crate) is_traced: bool,
     /// Its environments are made of a snapshot.
     pub(crate) snapshot: bool,
     /// How many invocations an environment works on at once, where it is one of a managed instance.
@@ -155,6 +157,10 @@ impl Deployment {
                 .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
                 .collect(),
             logging: configuration.logging.clone(),
+            is_traced: configuration
+                .echoed
+                .get("TracingConfig")
+                .is_some_and(|config| config["Mode"] == "Active"),
             snapshot: configuration.has_snapshot(),
             concurrency: configuration.capacity.as_ref().map(|capacity| capacity.concurrency),
             code: configuration.code.clone(),

@@ -11,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use runtime::Timestamp;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, watch},
+    time::error::Elapsed,
+};
 
 use super::{
     deployment::{Deployment, Initialization},
@@ -30,6 +33,8 @@ use crate::{
 
 /// How long the end of an environment whose connections have ended may take to be reported.
 pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
+/// How often the memory of a function is looked at that is at work.
+pub(super) const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(crate) struct Environment {
@@ -188,10 +193,11 @@ impl Environment {
             restore,
             ended: Ended::Success,
         };
-        let answer = match tokio::time::timeout_at(end, answer).await {
+        let answer = match self.within_memory(end, answer).await {
             Ok(Ok(Answer::Stream(stream))) => {
                 answered.response = Some((began.0.elapsed(), Duration::ZERO));
-                match tokio::time::timeout_at(end, forward(stream, sink, &mut answered.produced)).await {
+                let forwarded = forward(stream, sink, &mut answered.produced);
+                match self.within_memory(end, forwarded).await {
                     Ok(Some(answer)) => Some(answer),
                     Ok(None) => None,
                     Err(_) => Some(self.out_of_time(&mut answered)),
@@ -201,6 +207,8 @@ impl Environment {
             Ok(Err(_)) => None,
             Err(_) => Some(self.out_of_time(&mut answered)),
         };
+        // It would not have come to its answer.
+        let answer = answer.filter(|_| answered.ended == Ended::Timeout || !self.is_out_of_memory());
         let payload = match answer {
             Some(Answer::Response(payload)) => payload,
             Some(Answer::Error(payload)) => {
@@ -216,7 +224,9 @@ impl Environment {
             }
             None => {
                 let (kind, message) = self.why_it_ended().await;
-                answered.ended = Ended::Error(kind);
+                self.running.drain();
+                self.lines().broke_off(&answered.request_id, (kind, &message));
+                answered.ended = Ended::Error(kind.into());
                 failure(&answered.request_id, kind, &message)
             }
         };
@@ -247,6 +257,27 @@ impl Environment {
         Ok(Completion { payload, failed, tail })
     }
 
+    /// Waits for what its runtime does until `end`, and has an eye on its memory.
+    async fn within_memory<F: Future>(
+        &self,
+        end: tokio::time::Instant,
+        work: F,
+    ) -> Result<F::Output, Elapsed> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let look = end.min(tokio::time::Instant::now() + MEMORY_LOOK);
+            match tokio::time::timeout_at(look, work.as_mut()).await {
+                Err(_) if look < end => drop(self.is_out_of_memory()),
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether it has used more memory than it has; then it is being killed. A debugger needs some of its own.
+    fn is_out_of_memory(&self) -> bool {
+        self.deployment.debug.is_none() && self.running.kill_over(self.deployment.memory)
+    }
+
     /// The time is over; nothing of a function may go on working after it. What works on other requests besides goes on
     /// (AWS, "Understanding the Lambda Managed Instances execution environment").
     fn out_of_time(&self, answered: &mut Answered) -> Answer {
@@ -273,7 +304,7 @@ impl Environment {
             let since = me.log.now();
             let ended = match tokio::time::timeout_at(end, done).await {
                 Ok(Ok(())) => None,
-                Ok(Err(_)) => Some(Ended::Error(me.why_it_ended().await.0)),
+                Ok(Err(_)) => Some(Ended::Error(me.why_it_ended().await.0.into())),
                 Err(_) => Some(Ended::Timeout),
             };
             me.running.drain();
@@ -308,11 +339,16 @@ impl Environment {
             duration: runtime + overhead.map_or(Duration::ZERO, |(_, overhead)| overhead),
             init: answered.init,
             restore: answered.restore,
-            max_memory: self.running.max_memory().unwrap_or_default(),
+            max_memory: self.max_memory(),
             ended: ended.clone(),
             overhead,
             trace_id,
         });
+    }
+
+    /// In MB, as it is reported: what lies in `/tmp` may count beside a container's own.
+    fn max_memory(&self) -> u32 {
+        self.running.max_memory().unwrap_or_default().min(self.deployment.memory)
     }
 
     /// What becomes of the environment after an invocation that is reported.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use super::{
     deployment::Initialization,
     log::EnvironmentLog,
     pool::Pool,
-    running::{EXIT_LIMIT, Environment, wait_for_exit},
+    running::{EXIT_LIMIT, Environment, MEMORY_LOOK, wait_for_exit},
     system_lines::{InitStatus, SystemLines},
 };
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct StartFailure {
     /// Where the failed environment wrote to, for the invocation's own lines.
     pub(crate) log: Option<Arc<EnvironmentLog>>,
     pub(crate) duration: Duration,
+    /// The most memory that it used, in MB, where that is known.
+    pub(crate) max_memory: u32,
 }
 
 /// What went wrong in a start.
@@ -55,15 +57,17 @@ pub(crate) enum StartProblem {
 }
 
 impl StartProblem {
+    /// The type of an error that a runtime has reported.
+    pub(crate) fn error_type(payload: &[u8]) -> String {
+        let error: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        error["errorType"].as_str().unwrap_or("Runtime.Unknown").to_owned()
+    }
+
     /// How a start that did happen ended, for its report.
     fn init_status(&self) -> Option<InitStatus> {
         match self {
-            Self::Init(payload) => {
-                let error: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-                let kind = error["errorType"].as_str().unwrap_or("Runtime.Unknown");
-                Some(InitStatus::Error(kind.to_owned()))
-            }
-            Self::Exited(Exit::NotStarted(_)) => {
+            Self::Init(payload) => Some(InitStatus::Error(Self::error_type(payload))),
+            Self::Exited(Exit::NotStarted(_)) | Self::Executor(ExecutorError::Entrypoint(_)) => {
                 Some(InitStatus::Error("Runtime.InvalidEntrypoint".to_owned()))
             }
             Self::Exited(_) => Some(InitStatus::Error("Runtime.ExitError".to_owned())),
@@ -81,7 +85,7 @@ impl StartFailure {
 
     /// Nothing was started.
     pub(super) fn without_start(why: StartProblem) -> Self {
-        Self { why, log: None, duration: Duration::ZERO }
+        Self { why, log: None, duration: Duration::ZERO, max_memory: 0 }
     }
 }
 
@@ -104,7 +108,7 @@ impl Environment {
         log.begin_tail("");
         // What is made of a snapshot tells of its restoration alone; the start was told of when the snapshot was made.
         let told = initialization != Initialization::SnapStart;
-        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told };
+        let attempt = Attempt::of(pool, (&stream, &log), initialization, told);
         let timeout = deployment.timeout;
         let mut began = Instant::now();
         let mut started = attempt.make("init", deployment.start_limit(initialization), &mut turn).await;
@@ -117,12 +121,12 @@ impl Environment {
         if let (Ok(started), true) = (&mut started, initialization == Initialization::SnapStart)
             && let Err(why) = attempt.restore(started).await
         {
-            return Err(failure(pool, why, log, began.elapsed()));
+            return Err(failure(&attempt, why, began.elapsed()));
         }
         log.telemetry.close();
         match started {
             Ok(started) => Ok(started.into_environment(pool, log, place, initialization)),
-            Err(why) => Err(failure(pool, why, log, began.elapsed())),
+            Err(why) => Err(failure(&attempt, why, began.elapsed())),
         }
     }
 
@@ -134,16 +138,18 @@ impl Environment {
         let deployment = &pool.deployment;
         let sink = pool.host.sink.stream(&deployment.scope, &deployment.logging.group, &stream);
         let log = Arc::new(EnvironmentLog::new(sink, pool.host.clock.clone(), &deployment.logging));
-        let attempt = Attempt { pool, stream: &stream, log: &log, initialization, told: true };
+        let attempt = Attempt::of(pool, (&stream, &log), initialization, true);
         let started = attempt.make("init", deployment.start_limit(initialization), &mut None).await?;
         Self::abandon(started.session, started.running, &log.telemetry, Reason::Spindown).await;
         Ok(())
     }
 }
 
-fn failure(pool: &Pool, why: StartProblem, log: Arc<EnvironmentLog>, duration: Duration) -> StartFailure {
-    tracing::warn!(function = pool.deployment.function, ?why, "an execution environment did not start");
-    StartFailure { why, log: Some(log), duration }
+fn failure(attempt: &Attempt<'_>, why: StartProblem, duration: Duration) -> StartFailure {
+    let function = &attempt.pool.deployment.function;
+    tracing::warn!(function, ?why, "an execution environment did not start");
+    let (log, max_memory) = (Some(Arc::clone(attempt.log)), attempt.max_memory.load(Ordering::Relaxed));
+    StartFailure { why, log, duration, max_memory }
 }
 
 /// One try to start.
@@ -154,9 +160,20 @@ struct Attempt<'a> {
     initialization: Initialization,
     /// Lines tell of it.
     told: bool,
+    /// The most memory that failed tries have used, in MB.
+    max_memory: AtomicU32,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    fn of(
+        pool: &'a Arc<Pool>,
+        (stream, log): (&'a str, &'a Arc<EnvironmentLog>),
+        initialization: Initialization,
+        told: bool,
+    ) -> Self {
+        Self { pool, stream, log, initialization, told, max_memory: AtomicU32::new(0) }
+    }
+
     /// `turn` is over when the executor has done its part: what a function does at its start may take its time.
     async fn make(
         &self,
@@ -164,7 +181,7 @@ impl Attempt<'_> {
         limit: Duration,
         turn: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Started, StartProblem> {
-        let Self { pool, log, initialization, .. } = *self;
+        let Self { pool, log, .. } = *self;
         let deployment = &pool.deployment;
         log.telemetry.begin();
         let about = About {
@@ -175,23 +192,23 @@ impl Attempt<'_> {
         };
         let (session, start) = Session::new(about, Arc::clone(&log.telemetry), deployment.at_once());
         let session = Arc::new(session);
-        let request = StartRequest {
-            deployment: Arc::clone(deployment),
-            initialization,
-            stream: self.stream.to_owned(),
-            session: Arc::clone(&session),
-            log: Arc::clone(log),
-        };
-        let lines = SystemLines { deployment, log };
         if self.told {
-            lines.init_start((initialization, phase));
+            self.lines().init_start((self.initialization, phase));
         }
-        let executor = &pool.host.executor;
-        executor.prepare(deployment).await.map_err(StartProblem::Executor)?;
-        let running = executor.start(request).await.map_err(StartProblem::Executor)?;
+        let running = match self.launch(&session).await {
+            Ok(running) => running,
+            Err(problem) => {
+                let why = StartProblem::Executor(problem);
+                if let Some(status) = why.init_status() {
+                    self.tell(phase, &session, &status, Duration::ZERO);
+                }
+                return Err(why);
+            }
+        };
         drop(turn.take());
         let began = Instant::now();
-        let result = come_up(start, &*running, limit).await;
+        let memory = deployment.debug.is_none().then_some(deployment.memory);
+        let result = come_up(start, &*running, limit, memory).await;
         let duration = began.elapsed();
         let why = result.as_ref().err();
         let why = why.map(|why| match session.reported_failure() {
@@ -200,35 +217,61 @@ impl Attempt<'_> {
             _ => why.init_status().unwrap_or(InitStatus::Success),
         });
         let status = why.unwrap_or(InitStatus::Success);
-        if status != InitStatus::Success {
-            running.drain();
-        }
-        if self.told || status != InitStatus::Success {
-            lines.init_runtime_done((initialization, phase), &status);
-            for subscribed in log.telemetry.take_subscribed() {
-                lines.subscription(&subscribed);
-            }
-            for extension in session.shown_extensions() {
-                lines.extension(&extension);
-            }
-            lines.init_report((initialization, phase), &status, duration);
-        }
+        // What it has written by now comes before the lines of its first invocation.
+        running.drain();
+        self.tell(phase, &session, &status, duration);
         match result {
             Ok(()) => Ok(Started { session, running, init: duration, restore: None }),
             Err(why) => {
+                let used = running.max_memory().unwrap_or_default().min(deployment.memory);
+                self.max_memory.fetch_max(used, Ordering::Relaxed);
                 Environment::abandon(session, running, &log.telemetry, reason(&why)).await;
                 Err(why)
             }
         }
     }
 
+    async fn launch(&self, session: &Arc<Session>) -> Result<Box<dyn Running>, ExecutorError> {
+        let deployment = &self.pool.deployment;
+        let executor = &self.pool.host.executor;
+        executor.prepare(deployment).await?;
+        let request = StartRequest {
+            deployment: Arc::clone(deployment),
+            initialization: self.initialization,
+            stream: self.stream.to_owned(),
+            session: Arc::clone(session),
+            log: Arc::clone(self.log),
+        };
+        executor.start(request).await
+    }
+
+    fn lines(&self) -> SystemLines<'_> {
+        SystemLines { deployment: &self.pool.deployment, log: self.log }
+    }
+
+    /// Writes the lines that end a start.
+    fn tell(&self, phase: &str, session: &Session, status: &InitStatus, duration: Duration) {
+        if !self.told && *status == InitStatus::Success {
+            return;
+        }
+        let lines = self.lines();
+        lines.init_runtime_done((self.initialization, phase), status);
+        for subscribed in self.log.telemetry.take_subscribed() {
+            lines.subscription(&subscribed);
+        }
+        for extension in session.shown_extensions() {
+            lines.extension(&extension);
+        }
+        lines.init_report((self.initialization, phase), status, duration);
+    }
+
     /// Makes the environment one that comes out of a snapshot: the hooks of its runtime run.
     async fn restore(&self, started: &mut Started) -> Result<(), StartProblem> {
-        let lines = SystemLines { deployment: &self.pool.deployment, log: self.log };
+        let lines = self.lines();
         lines.restore_start();
         let began = Instant::now();
         let result = match started.session.restore() {
-            Some(restored) => come_up(restored, &*started.running, RESTORE_LIMIT).await,
+            Some(restored) => come_up(restored, &*started.running, RESTORE_LIMIT, None).await,
             None => Ok(()),
         };
         let duration = began.elapsed();
@@ -248,19 +291,32 @@ impl Attempt<'_> {
     }
 }
 
-/// Waits until an environment is ready for work.
+/// Waits until an environment is ready for work; `memory` is how much it may use, in MB.
 async fn come_up(
     start: oneshot::Receiver<Start>,
     running: &dyn Running,
     limit: Duration,
+    memory: Option<u32>,
 ) -> Result<(), StartProblem> {
+    let is_over = || memory.is_some_and(|memory| running.kill_over(memory));
+    let over = async {
+        while !is_over() {
+            tokio::time::sleep(MEMORY_LOOK).await;
+        }
+        std::future::pending::<()>().await;
+    };
     let ended = tokio::select! {
         biased;
         start = start => Ok(start),
         exit = wait_for_exit(running.exit(), Duration::MAX) => Err(StartProblem::Exited(exit)),
         () = tokio::time::sleep(limit) => Err(StartProblem::TimedOut),
+        // What is killed has an exit.
+        () = over => Err(StartProblem::TimedOut),
     };
     match ended? {
+        Ok(Start::Ready) if is_over() => {
+            Err(StartProblem::Exited(wait_for_exit(running.exit(), EXIT_LIMIT).await))
+        }
         Ok(Start::Ready) => Ok(()),
         Ok(Start::Failed(payload)) => Err(StartProblem::Init(payload)),
         Ok(Start::Fault(fault)) => Err(StartProblem::Extension(fault)),

@@ -3,7 +3,7 @@
 //!
 //! The levels are those of AWS's "System log level event mapping".
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use runtime::Timestamp;
 use serde_json::{Value, json};
@@ -25,13 +25,13 @@ pub(crate) enum Ended {
     /// The function answered with an error.
     Failed,
     Timeout,
-    /// The environment ended; the error's type.
-    Error(&'static str),
+    /// The environment ended, or never came to be; the error's type.
+    Error(Cow<'static, str>),
 }
 
 impl Ended {
     /// `status` and `errorType` of a record.
-    fn status(&self) -> (&'static str, Option<&'static str>) {
+    fn status(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Success => ("success", None),
             Self::Failed => ("error", None),
@@ -307,6 +307,13 @@ impl SystemLines<'_> {
         }
     }
 
+    /// When its environment failed. JSON has no line of this kind.
+    pub(crate) fn broke_off(&self, request_id: &str, (kind, message): (&str, &str)) {
+        if !self.deployment.logging.json {
+            self.log.platform(format!("RequestId: {request_id} Error: {message}\n{kind}\n"));
+        }
+    }
+
     /// After an invocation. JSON has no line of this kind.
     pub(crate) fn end(&self, request_id: &str) {
         if !self.deployment.logging.json {
@@ -348,6 +355,7 @@ impl SystemLines<'_> {
                 Ended::Error(kind) => line.push_str(&format!("Status: error\tError Type: {kind}")),
             }
             line.push('\n');
+            line.extend(x_ray(report.trace_id));
             Some(line)
         };
         let level = Level::of(report.ended == Ended::Success, Level::Info);
@@ -423,12 +431,27 @@ fn status_text((status, kind): (&str, Option<&str>)) -> String {
     }
 }
 
+/// A part of a trace header.
+fn trace_part<'a>(trace_id: &'a str, name: &str) -> Option<&'a str> {
+    trace_id.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+fn is_sampled(trace_id: &str) -> bool {
+    trace_part(trace_id, "Sampled") == Some("1")
+}
+
+/// The line below a report that names the trace it belongs to, if that is kept anywhere.
+fn x_ray(trace_id: &str) -> Option<String> {
+    let root = trace_part(trace_id, "Root").filter(|_| is_sampled(trace_id))?;
+    let segment = trace_part(trace_id, "Parent").unwrap_or_default();
+    Some(format!("XRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t\n"))
+}
+
 /// The record with the trace it belongs to, if that is kept anywhere.
 fn traced(mut record: Value, trace_id: &str) -> Value {
-    if trace_id.split(';').any(|part| part.trim() == "Sampled=1") {
-        let parent = trace_id.split(';').find_map(|part| part.trim().strip_prefix("Parent="));
+    if is_sampled(trace_id) {
         record["tracing"] = json!({"type": "X-Amzn-Trace-Id", "value": trace_id});
-        if let Some(parent) = parent {
+        if let Some(parent) = trace_part(trace_id, "Parent") {
             record["tracing"]["spanId"] = json!(parent);
         }
     }

@@ -74,6 +74,12 @@ pub(crate) trait Running: Send + Sync {
 
     /// The most memory it has used, in MB, where that is known.
     fn max_memory(&self) -> Option<u32>;
+
+    /// Kills its runtime if it has used more memory than this, in MB, and says whether it has. Where something else sees
+    /// to that, it never has.
+    fn kill_over(&self, _megabytes: u32) -> bool {
+        false
+    }
 }
 
 /// What a runtime is signalled.

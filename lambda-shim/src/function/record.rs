@@ -137,9 +137,10 @@ pub(crate) struct Configuration {
     pub(crate) last_update: Option<Update>,
 }
 
-/// Settings without a local effect. They are stored and shown again as they were given, because a template that sets
-/// them must deploy, and there is nothing here that they could act on: no private networks, no keys, no traces,
-/// no code signing. What `VpcConfig` names has to be there all the same: see [`super::network`]. `SnapStart` acts on published versions: see [`Configuration::has_snapshot`].
+/// Settings that are stored and shown again as they were given. Of those without a local effect, because a template
+/// that sets them must deploy, and there is nothing here that they could act on: no private networks, no keys. What
+/// `VpcConfig` names has to be there all the same: see [`super::network`]. `TracingConfig` decides what the trace header
+/// says, and `SnapStart` acts on published versions: see [`Configuration::has_snapshot`].
 pub(crate) const ECHOED: [&str; 4] = ["VpcConfig", "KMSKeyArn", "TracingConfig", "SnapStart"];
 
 /// Where a version's code is.

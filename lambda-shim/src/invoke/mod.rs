@@ -12,3 +12,4 @@ pub(crate) mod synchronous;
 pub(crate) mod target;
 pub(crate) mod tenant;
 mod to_the_end;
+mod trace;

@@ -17,6 +17,7 @@ use super::{
     target::{Slot, Target},
     tenant,
     to_the_end::{BrokenOff, ToTheEnd},
+    trace,
 };
 use crate::{
     code::folder,
@@ -51,7 +52,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(ctx: &CallContext, payload: Bytes, client_context: Option<String>, tail: bool) -> Self {
-        let trace_id = ctx.trace_id.as_deref().map_or_else(new_trace_id, str::to_owned);
+        let trace_id = ctx.trace_id.as_deref().map_or_else(trace::new_header, str::to_owned);
         Self {
             request_id: ctx.request_id.to_string(),
             payload,
@@ -89,6 +90,7 @@ async fn run_to_the_end(
         None => pool(inner, &target.entry, &target.version, &function)?,
     };
     let allow = function.recursive_loop.as_deref().is_some_and(|says| says != lineage::TERMINATE);
+    let trace_id = trace::decided(&trace_id, pool.deployment.is_traced);
     let trace_id = lineage::follow(&trace_id, &target.entry.lineage, allow)?;
     let mut event = Event {
         request_id,
@@ -148,20 +150,30 @@ fn not_started(
 ) -> Result<InvocationOutcome, ServiceError> {
     let request_id = &event.request_id;
     let timeout = pool.deployment.timeout;
+    let mut broke_off = None;
     let (payload, ended) = match failure.why {
-        StartProblem::Init(payload) => (payload, Ended::Failed),
+        StartProblem::Init(payload) => {
+            let kind = StartProblem::error_type(&payload);
+            (payload, Ended::Error(kind.into()))
+        }
         StartProblem::Executor(ExecutorError::Entrypoint(text))
         | StartProblem::Exited(Exit::NotStarted(text)) => {
             let message = format!("RequestId: {request_id} Error: {text}");
             let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
-            (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint"))
+            broke_off = Some(text);
+            (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint".into()))
         }
         StartProblem::Exited(exit) => {
             let kind = "Runtime.ExitError";
-            (running::failure(request_id, kind, &exit.to_string()), Ended::Error(kind))
+            let text = exit.to_string();
+            let payload = running::failure(request_id, kind, &text);
+            broke_off = Some(text);
+            (payload, Ended::Error(kind.into()))
         }
         StartProblem::Extension(fault) => {
-            (running::failure(request_id, fault.kind, &fault.message), Ended::Error(fault.kind))
+            let payload = running::failure(request_id, fault.kind, &fault.message);
+            broke_off = Some(fault.message);
+            (payload, Ended::Error(fault.kind.into()))
         }
         StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
         StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
@@ -174,7 +186,8 @@ fn not_started(
         StartProblem::Saturated => return Err(error::throttled("ConcurrentInvocationLimitExceeded")),
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
-    let log = failure.log.map(|log| report(pool, &log, event, failure.duration, ended)).filter(|_| tail);
+    let used = (failure.duration, failure.max_memory);
+    let log = failure.log.map(|log| report(pool, &log, event, used, (ended, broke_off))).filter(|_| tail);
     Ok(outcome(target, payload, true, log.flatten()))
 }
 
@@ -183,8 +196,8 @@ fn report(
     pool: &Pool,
     log: &EnvironmentLog,
     event: &Event,
-    duration: Duration,
-    ended: Ended,
+    (duration, max_memory): (Duration, u32),
+    (ended, broke_off): (Ended, Option<String>),
 ) -> Option<String> {
     let lines = SystemLines { deployment: &pool.deployment, log };
     let (request_id, trace_id) = (&*event.request_id, &*event.trace_id);
@@ -192,13 +205,16 @@ fn report(
     if ended == Ended::Timeout {
         lines.timed_out(request_id);
     }
+    if let (Ended::Error(kind), Some(message)) = (&ended, &broke_off) {
+        lines.broke_off(request_id, (kind, message));
+    }
     lines.end(request_id);
     lines.report(&Report {
         request_id,
         duration,
         init: None,
         restore: None,
-        max_memory: 0,
+        max_memory,
         ended,
         overhead: None,
         trace_id,
@@ -220,12 +236,4 @@ fn outcome(target: &Target, payload: Bytes, failed: bool, tail: Option<String>) 
 fn deadline(timeout: Duration) -> u64 {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A trace header that is not sampled: there is nothing here that collects traces.
-fn new_trace_id() -> String {
-    let random = uuid::Uuid::new_v4().simple().to_string();
-    let parent = uuid::Uuid::new_v4().simple().to_string();
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &parent[..16])
 }

@@ -530,6 +530,38 @@ pub async fn managed_environments_work_on_several_requests(rig: &Rig) {
     assert_eq!((ids.len(), rig.lines.streams("m")), (8, 3), "as many are ready as on AWS, and no more");
 }
 
+pub async fn memory_beyond_a_functions_own_is_not_had(rig: &Rig) {
+    if rig.lambda.describe().contains("without a limit of memory") {
+        return;
+    }
+    let source = "import time\ndef handler(event, context):\n    mine = bytearray(event << 20)\n    time.sleep(1)\n    \
+                  return len(mine)\n";
+    rig.python("f", source).await;
+    assert_eq!(value(&rig.invoke("f", json!(64)).await), 64 << 20);
+    let error = value(&rig.invoke("f", json!(200)).await);
+    assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.ends_with("Error: Runtime exited with error: signal: killed"), "{error}");
+    let log = rig.lines.of("f");
+    assert!(log.contains(&format!("{message}\nRuntime.ExitError\n")), "{log}");
+    assert!(log.contains("Memory Size: 128 MB\tMax Memory Used: 128 MB\tStatus: error"), "{log}");
+    assert_eq!(value(&rig.invoke("f", json!(1)).await), 1 << 20, "another environment takes over");
+}
+
+pub async fn files_have_their_place_and_its_limit(rig: &Rig) {
+    if rig.lambda.describe().contains("without /var/task") {
+        return;
+    }
+    let source = "import errno\ndef attempt(name, size):\n    try:\n        with open(name, 'wb') as file:\n            \
+                  for _ in range(size):\n                file.write(bytes(1 << 20))\n    except OSError as error:\n        \
+                  return errno.errorcode[error.errno]\ndef handler(event, context):\n    return [attempt(name, size) for \
+                  name, size in event]\n";
+    rig.python("f", source).await;
+    let tried =
+        rig.invoke("f", json!([["/tmp/a", 500], ["/tmp/b", 20], ["/a", 0], ["/var/task/a", 0]])).await;
+    assert_eq!(value(&tried), json!([null, "ENOSPC", "EROFS", "EROFS"]));
+}
+
 /// Runs every test of the contract with the executor that `rig` starts.
 #[macro_export]
 macro_rules! contract {
@@ -564,6 +596,8 @@ macro_rules! contract {
             callers_that_go_away_do_not_break_the_environment,
             wrappers_start_the_runtime,
             functions_see_lambdas_folders,
+            memory_beyond_a_functions_own_is_not_had,
+            files_have_their_place_and_its_limit,
             what_a_function_leaves_behind_ends_with_it,
             managed_environments_work_on_several_requests,
         }

@@ -333,7 +333,8 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
     };
     // Podman knows no owner of a tmpfs: there the init gives it to Lambda's user, and becomes that.
     let owner = if is_podman { "mode=1777" } else { "mode=0700,uid=993,gid=990" };
-    let mut ulimits = vec![limit("nofile", 1024), limit("core", 0)];
+    // As recorded on Lambda, but for the number of processes: a user's is counted over all containers.
+    let mut ulimits = vec![limit("nofile", 1024), limit("core", 10_737_418_240), limit("memlock", 65_536)];
     if is_podman {
         // Its own default is more than some kernels let it set.
         ulimits.push(limit("nproc", 16_384));

@@ -167,6 +167,14 @@ impl DockerExecutor {
                 own.uri, facts.arch, self.engine.arch, self.engine.arch
             )));
         }
+        let declared = if deployment.architecture == "arm64" { "arm64" } else { "amd64" };
+        if !facts.arch.is_empty() && facts.arch != declared {
+            return Err(ExecutorError::Unsupported(format!(
+                "The image {} is for {}, and the function's Architectures says {}. Build it for linux/{declared}, or set \
+                 Architectures to what the image is for.",
+                own.uri, facts.arch, deployment.architecture
+            )));
+        }
         let mut words = own.entry_point.clone().unwrap_or(facts.entry_point);
         words.extend(own.command.clone().unwrap_or(facts.command));
         if words.is_empty() {
@@ -230,15 +238,20 @@ impl DockerExecutor {
         labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
         let wanted = Wanted {
             image,
-            entrypoint: [INIT_PROGRAM.to_owned(), self.endpoint.unwrap_or(0).to_string()]
-                .into_iter()
-                .chain(program.words)
-                .collect(),
+            entrypoint: [
+                INIT_PROGRAM.to_owned(),
+                self.endpoint.unwrap_or(0).to_string(),
+                // A debugger needs some of its own.
+                if deployment.debug.is_some() { 0 } else { deployment.memory }.to_string(),
+            ]
+            .into_iter()
+            .chain(program.words)
+            .collect(),
             working_directory: program.folder,
             environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
             labels,
             volumes,
-            // What lies in /tmp counts as memory of a container, and not of a function.
+            // What lies in /tmp counts as memory of a container, and not of a function; the init has an eye on the rest.
             memory: u64::from(deployment.memory + deployment.storage) << 20,
             storage: deployment.storage,
             network: self.network.clone(),

@@ -28,7 +28,7 @@ pub(crate) struct Child {
     pid: i32,
     output: Arc<Output>,
     exit: watch::Receiver<Option<Exit>>,
-    memory: Memory,
+    memory: Arc<Memory>,
 }
 
 /// What it says when the program is there and cannot be started.
@@ -105,7 +105,8 @@ pub(crate) fn spawn(
     let started = program.start(input, (writer, second)).map_err(NotStarted)?;
     let pid = started.pid();
     let namespace = system::Namespace::of(pid);
-    let output = Arc::new(Output { reader, source, log, turn: Mutex::new(()) });
+    let memory = Arc::new(Memory::of(pid));
+    let output = Arc::new(Output { reader, source, log, memory: Arc::clone(&memory), turn: Mutex::new(()) });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
     let rest = Arc::clone(&output);
@@ -117,7 +118,7 @@ pub(crate) fn spawn(
         rest.drain();
         let _ = sender.send(Some(status.map_or_else(|error| Exit::Lost(error.to_string()), exit_of)));
     });
-    Ok(Child { pid, output, exit, memory: Memory::new() })
+    Ok(Child { pid, output, exit, memory })
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
@@ -153,7 +154,7 @@ impl Child {
 
     /// The most memory it has used, in MB.
     pub(crate) fn max_memory(&self) -> Option<u32> {
-        self.memory.peak(self.pid)
+        self.memory.peak()
     }
 }
 
@@ -168,6 +169,7 @@ struct Output {
     reader: pipe::Receiver,
     source: Source,
     log: Arc<EnvironmentLog>,
+    memory: Arc<Memory>,
     /// One takes over output at a time: what was read first is logged first, and who is done has seen it logged.
     turn: Mutex<()>,
 }
@@ -179,6 +181,8 @@ impl Output {
             if self.drain() {
                 return;
             }
+            // What it has said may be the last of it.
+            self.memory.peak();
         }
     }
 
@@ -199,25 +203,26 @@ impl Output {
     }
 }
 
-/// The most memory used, looked up ten times a second at most.
+/// The most memory used, looked up twenty times a second at most.
 struct Memory {
+    pid: i32,
     began: Instant,
     next_look: AtomicU64,
     peak: AtomicU32,
 }
 
 impl Memory {
-    fn new() -> Self {
-        Self { began: Instant::now(), next_look: AtomicU64::new(0), peak: AtomicU32::new(0) }
+    fn of(pid: i32) -> Self {
+        Self { pid, began: Instant::now(), next_look: AtomicU64::new(0), peak: AtomicU32::new(0) }
     }
 
-    fn peak(&self, pid: i32) -> Option<u32> {
+    fn peak(&self) -> Option<u32> {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let due = self.next_look.load(Ordering::Relaxed);
         if now >= due
-            && self.next_look.compare_exchange(due, now + 100, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && self.next_look.compare_exchange(due, now + 50, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
-            self.peak.fetch_max(system::peak_memory(pid).unwrap_or_default(), Ordering::Relaxed);
+            self.peak.fetch_max(system::peak_memory(self.pid).unwrap_or_default(), Ordering::Relaxed);
         }
         Some(self.peak.load(Ordering::Relaxed)).filter(|peak| *peak > 0)
     }

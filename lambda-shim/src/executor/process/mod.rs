@@ -100,8 +100,12 @@ impl ProcessExecutor {
             interpreter: interpreter.as_deref(),
         };
         let processes = self.processes();
-        let mapped =
-            self.mapped(&standing, processes.is_some()).map_err(failed("arrange the function's folders"))?;
+        let extensions = sandbox::external_extensions(layers.as_deref());
+        // Extensions have the same `/tmp`.
+        let storage = extensions.is_empty().then_some(deployment.storage);
+        let mapped = self
+            .mapped(&standing, processes.is_some(), storage)
+            .map_err(failed("arrange the function's folders"))?;
         // Without a view of its own a process would find this machine's in /proc, under numbers that are not its.
         let processes = processes.filter(|_| mapped.view.is_some());
         if let Some(port) = deployment.debug {
@@ -119,8 +123,8 @@ impl ProcessExecutor {
             endpoint: &self.endpoint,
         };
         let program = |command| Program { command, view: mapped.view.clone(), processes: processes.clone() };
-        let extensions = sandbox::external_extensions(layers.as_deref()).into_iter().map(|path| {
-            let (name, command) = command::extension(deployment, &site, &path);
+        let extensions = extensions.iter().map(|path| {
+            let (name, command) = command::extension(deployment, &site, path);
             (name, program(command))
         });
         let extensions = extensions.collect();
@@ -210,7 +214,12 @@ impl ProcessExecutor {
     }
 
     /// Arranges what an environment sees, as Lambda has it where that is possible.
-    fn mapped(&self, standing: &Standing<'_>, has_processes: bool) -> io::Result<Mapped> {
+    fn mapped(
+        &self,
+        standing: &Standing<'_>,
+        has_processes: bool,
+        storage: Option<u32>,
+    ) -> io::Result<Mapped> {
         let here = Mapped { view: None, places: Vec::new(), address: Ipv4Addr::LOCALHOST };
         if !self.has_views || standing.interpreter.is_some_and(|python| view::hides(&python.path)) {
             return Ok(here);
@@ -228,6 +237,7 @@ impl ProcessExecutor {
             package: standing.package,
             layers: standing.layers,
             scratch: standing.scratch,
+            storage,
             runtime: self.packages.bootstraps(),
             ours: &ours,
             kept: standing.deployment.code.folders.get(1..).unwrap_or_default(),
@@ -295,12 +305,16 @@ impl ProcessExecutor {
 
 impl Executor for ProcessExecutor {
     fn describe(&self) -> String {
-        let lacks = match (self.has_views, self.processes().is_some()) {
-            (false, _) => ", without /var/task, /opt and a /tmp of their own",
-            (true, false) => ", without a namespace of processes",
-            (true, true) => "",
-        };
-        format!("process ({}{lacks})", self.why)
+        let mut lacks = vec!["a network of their own"];
+        match (self.has_views, self.processes().is_some()) {
+            (false, _) => lacks.push("/var/task, /opt and a /tmp of their own, limited by EphemeralStorage"),
+            (true, false) => lacks.push("a namespace of processes"),
+            (true, true) => {}
+        }
+        if cfg!(not(target_os = "linux")) {
+            lacks.push("a limit of memory");
+        }
+        format!("process ({}; without {})", self.why, lacks.join(", without "))
     }
 
     fn prepare<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<(), ExecutorError>> {

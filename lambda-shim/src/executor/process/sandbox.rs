@@ -250,6 +250,14 @@ impl Running for Sandbox {
         let used = stage.runtime.iter().chain(&stage.extensions).filter_map(Child::max_memory);
         used.reduce(|sum, one| sum + one)
     }
+
+    fn kill_over(&self, megabytes: u32) -> bool {
+        let is_over = self.max_memory().is_some_and(|used| used > megabytes);
+        if is_over {
+            self.signal(Signal::Kill);
+        }
+        is_over
+    }
 }
 
 impl Drop for Sandbox {

@@ -92,6 +92,8 @@ fn show(view: &View) -> std::io::Result<()> {
         libc::rmdir(c"/.old".as_ptr());
         check(libc::chdir(view.folder.as_ptr()))?;
     }
+    // What holds the folders is no place for files. Where that cannot be said they are the function's own loss.
+    let _ = mount(None, c"/", None, libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY);
     Ok(())
 }
 
@@ -106,7 +108,11 @@ pub(super) fn write_maps((user, group): &UserMaps) -> std::io::Result<()> {
 #[cfg(target_os = "linux")]
 fn take(step: &Step) -> std::io::Result<()> {
     match step {
-        Step::Empty(at) => mount(Some(c"tmpfs"), at, Some(c"tmpfs"), 0),
+        Step::Empty { at, options } => {
+            let (kind, options) = (c"tmpfs".as_ptr(), options.as_ptr());
+            // SAFETY: each is a text that ends with a zero byte.
+            check(unsafe { libc::mount(kind, at.as_ptr(), kind, 0, options.cast()) })
+        }
         Step::Folder(at) => {
             // SAFETY: the text ends with a zero byte. A folder that is there already will do.
             unsafe { libc::mkdir(at.as_ptr(), 0o755) };

@@ -29,8 +29,11 @@ const HIDDEN: [&str; 6] = [TASK, OPT, TMP, RUNTIME, OURS, NODE_PACKAGES];
 /// One thing to do between fork and exec. Everything is allocated before.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// An empty file system.
-    Empty(CString),
+    /// An empty file system in memory.
+    Empty {
+        at: CString,
+        options: CString,
+    },
     Folder(CString),
     Link {
         target: CString,
@@ -68,6 +71,8 @@ pub(super) struct Shown<'a> {
     pub(super) package: &'a Path,
     pub(super) layers: Option<&'a Path>,
     pub(super) scratch: &'a Path,
+    /// How many MB its `/tmp` takes, which then is nobody else's; `None` where it is `scratch`.
+    pub(super) storage: Option<u32>,
     /// The folder of our bootstraps.
     pub(super) runtime: &'a Path,
     /// Folders below [`OURS`], by their names there, or at paths of their own; they may be written to.
@@ -98,6 +103,7 @@ pub(super) fn is_possible(folder: &Path) -> bool {
         package: &scratch,
         layers: None,
         scratch: &scratch,
+        storage: None,
         runtime: &scratch,
         ours: &[],
         kept: &[],
@@ -126,7 +132,7 @@ fn tempfile_folder(folder: &Path, name: &str) -> io::Result<PathBuf> {
 
 impl View {
     pub(super) fn of(shown: &Shown<'_>) -> io::Result<Self> {
-        let mut steps = vec![Step::Empty(text(shown.root)?)];
+        let mut steps = vec![Step::Empty { at: text(shown.root)?, options: c"mode=0755".to_owned() }];
         let inside = |path: &str| shown.root.join(path.trim_start_matches('/'));
         let but: &[&str] =
             if shown.has_processes { &["var", "tmp", "opt", "proc"] } else { &["var", "tmp", "opt"] };
@@ -145,13 +151,17 @@ impl View {
         for (from, to, read_only) in [
             (Some(shown.package), TASK, true),
             (shown.layers, OPT, true),
-            (Some(shown.scratch), TMP, false),
+            (Some(shown.scratch).filter(|_| shown.storage.is_none()), TMP, false),
             (Some(shown.runtime), RUNTIME, true),
         ] {
             folder(&inside(to), &mut steps)?;
             if let Some(from) = from {
                 steps.push(Step::Bind { from: text(from)?, to: text(&inside(to))?, read_only });
             }
+        }
+        if let Some(storage) = shown.storage {
+            let options = CString::new(format!("mode=0700,size={storage}m")).map_err(io::Error::other)?;
+            steps.push(Step::Empty { at: text(&inside(TMP))?, options });
         }
         folder(&inside(OURS), &mut steps)?;
         for (name, from) in shown.ours {
@@ -198,8 +208,11 @@ fn machine(from: &Path, to: &Path, but: &[&str], steps: &mut Vec<Step>) -> io::R
 fn keep(shown: &Shown<'_>, steps: &mut Vec<Step>) -> io::Result<()> {
     for path in shown.kept.iter().filter(|path| hides(path)) {
         let Ok(below) = path.strip_prefix(TMP) else { continue };
-        fs::create_dir_all(shown.scratch.join(below))?;
-        let to = shown.root.join("tmp").join(below);
+        let mut to = shown.root.join("tmp");
+        for name in below {
+            to.push(name);
+            folder(&to, steps)?;
+        }
         steps.push(Step::Bind { from: text(path)?, to: text(&to)?, read_only: false });
     }
     Ok(())
