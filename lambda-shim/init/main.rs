@@ -508,18 +508,16 @@ impl Init {
         }
     }
 
-    /// Kills the runtime when the processes in here use more memory than the function has.
+    /// Kills the runtime when the processes in here use more memory than the function has. The container's own limit is
+    /// for files in `/tmp` besides, and not every engine can set one.
     fn watch_memory(&mut self) {
-        const EVERY: Duration = Duration::from_millis(50);
+        const EVERY: Duration = Duration::from_millis(100);
         let (Some(memory), Some(child)) = (self.memory, self.child) else { return };
         if self.watched.elapsed() < EVERY {
             return;
         }
         self.watched = Instant::now();
-        let all = ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"];
-        let all = all.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-        // Files count there as well: only what is anybody's own memory is the function's.
-        if all.is_some_and(|all| all > memory) && own_memory().is_some_and(|own| own > memory) {
+        if used_memory() > memory {
             self.measured = None;
             self.measure();
             // SAFETY: kill takes plain numbers; the group is the runtime's own.
@@ -605,13 +603,18 @@ impl Init {
     }
 }
 
-/// What the processes in here have in memory that is no file.
-fn own_memory() -> Option<u64> {
-    let stats = [("/sys/fs/cgroup/memory.stat", "anon "), ("/sys/fs/cgroup/memory/memory.stat", "total_rss ")];
-    stats.iter().find_map(|(path, name)| {
-        let stat = std::fs::read_to_string(path).ok()?;
-        stat.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
-    })
+/// How many bytes the processes in here have in memory that are no file's.
+fn used_memory() -> u64 {
+    const PAGE: u64 = 4096;
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = processes.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
+    let pages = processes.filter_map(|process| {
+        let sizes = std::fs::read_to_string(process.path().join("statm")).ok()?;
+        let mut sizes = sizes.split(' ').skip(1).map_while(|size| size.parse::<u64>().ok());
+        let (resident, files) = (sizes.next()?, sizes.next()?);
+        Some(resident.saturating_sub(files))
+    });
+    pages.sum::<u64>() * PAGE
 }
 
 /// The first whole frame, and what stands behind it.

@@ -16,7 +16,7 @@ use super::{
     deployment::Deployment,
     host::Host,
     running::Environment,
-    start::{StartFailure, StartProblem},
+    start::{StartFailure, StartProblem, Turn},
 };
 
 /// How long a request waits for a warm environment before another one is started, at least. A start takes tens of
@@ -324,7 +324,9 @@ impl Pool {
     }
 
     async fn start_one(self: Arc<Self>) {
-        let turn = self.host.turn_to_start().await;
+        // A pull may take its time, which is nobody else's.
+        let prepared = Some(self.host.executor.prepare(&self.deployment).await);
+        let turn = Turn { _permit: self.host.turn_to_start().await, prepared };
         {
             let mut state = self.lock();
             // Requests may have got a warm one meanwhile.

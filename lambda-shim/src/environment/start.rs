@@ -29,6 +29,13 @@ use crate::{
 /// How long hooks may take that run when an environment is made of a snapshot.
 const RESTORE_LIMIT: Duration = Duration::from_secs(10);
 
+/// What a start has that waits for its turn.
+pub(crate) struct Turn {
+    pub(super) _permit: OwnedSemaphorePermit,
+    /// What came of the executor's preparations, which were made before.
+    pub(super) prepared: Option<Result<(), ExecutorError>>,
+}
+
 /// Why there is no environment.
 #[derive(Clone)]
 pub(crate) struct StartFailure {
@@ -98,7 +105,7 @@ impl Environment {
     /// It keeps its place for as long as it lives, and its turn until its processes are there.
     pub(crate) async fn start(
         pool: &Arc<Pool>,
-        (place, mut turn): (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+        (place, mut turn): (OwnedSemaphorePermit, Option<Turn>),
         initialization: Initialization,
     ) -> Result<Arc<Self>, StartFailure> {
         let stream = stream_name(pool);
@@ -179,7 +186,7 @@ impl<'a> Attempt<'a> {
         &self,
         phase: &str,
         limit: Duration,
-        turn: &mut Option<OwnedSemaphorePermit>,
+        turn: &mut Option<Turn>,
     ) -> Result<Started, StartProblem> {
         let Self { pool, log, .. } = *self;
         let deployment = &pool.deployment;
@@ -195,7 +202,7 @@ impl<'a> Attempt<'a> {
         if self.told {
             self.lines().init_start((self.initialization, phase));
         }
-        let running = match self.launch(&session).await {
+        let running = match self.launch(&session, turn).await {
             Ok(running) => running,
             Err(problem) => {
                 let why = StartProblem::Executor(problem);
@@ -231,10 +238,17 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn launch(&self, session: &Arc<Session>) -> Result<Box<dyn Running>, ExecutorError> {
+    async fn launch(
+        &self,
+        session: &Arc<Session>,
+        turn: &mut Option<Turn>,
+    ) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &self.pool.deployment;
         let executor = &self.pool.host.executor;
-        executor.prepare(deployment).await?;
+        match turn.as_mut().and_then(|turn| turn.prepared.take()) {
+            Some(prepared) => prepared?,
+            None => executor.prepare(deployment).await?,
+        }
         let request = StartRequest {
             deployment: Arc::clone(deployment),
             initialization: self.initialization,
