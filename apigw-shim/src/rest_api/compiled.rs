@@ -460,7 +460,8 @@ pub(crate) fn streamed_function(resource: &str) -> Option<&str> {
     resource.strip_prefix("path/2021-11-15/functions/")?.strip_suffix("/response-streaming-invocations")
 }
 
-/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` or `…:path/PATH`; a function's path names the function.
+/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` (with parameters after it, `action/NAME&Key=…`) or `…:path/PATH`; a
+/// function's path names the function.
 pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
     let mut parts = uri.splitn(6, ':').skip(3);
     let (Some(region), Some(service), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
@@ -480,5 +481,24 @@ pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
         Some(("path", path)) => ServiceCall::Path(format!("/{path}")),
         _ => return Err(format!("{uri} names neither an action nor a path")),
     };
+    let (service, call) = below_subdomain(service, call);
     Ok(Kind::Service { service: service.to_owned(), region: region.to_owned(), call })
+}
+
+/// What `SUBDOMAIN.SERVICE` means: a bucket of S3, or an API whose connections are meant. The service has the same at
+/// addresses without it.
+fn below_subdomain(service: &str, call: ServiceCall) -> (&str, ServiceCall) {
+    match (service.rsplit_once('.'), call) {
+        (Some((bucket, "s3")), ServiceCall::Path(path)) => {
+            ("s3", ServiceCall::Path(format!("/{bucket}{path}")))
+        }
+        (Some((bucket, "s3")), ServiceCall::Action(action)) => {
+            ("s3", ServiceCall::Action(format!("{action}&Bucket={bucket}")))
+        }
+        (Some((_, "execute-api")), ServiceCall::Path(path)) => {
+            let below = path.find("/@connections/").map_or(path.as_str(), |at| &path[at..]);
+            ("execute-api", ServiceCall::Path(below.to_owned()))
+        }
+        (_, call) => (service, call),
+    }
 }

@@ -15,6 +15,7 @@ mod openapi_malformed;
 mod portals;
 mod rest_api;
 mod rig;
+mod services;
 mod stages;
 mod transfer;
 mod websocket;
