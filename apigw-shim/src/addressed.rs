@@ -38,9 +38,13 @@ pub struct AskedUri(pub http::Uri);
 const SECRET: &str = "test";
 
 /// Why a request's signature is none, where signatures are checked.
-fn bad_signature(state: &State, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
+fn bad_signature(state: &State, region: &str, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
     if !state.options.verify_signatures {
         return None;
+    }
+    let wrong = aws_wire::incomplete_signature(&parts.headers);
+    if let Some(error) = wrong.or_else(|| sigv4::check_scope(parts, "execute-api", region).err()) {
+        return Some(error);
     }
     let mut asked = parts.clone();
     if let Some(AskedUri(uri)) = parts.extensions.get::<AskedUri>() {
@@ -98,7 +102,7 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let signature = bad_signature(state, &parts, &body);
+            let signature = bad_signature(state, &live.scope.region, &parts, &body);
             let mut incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             let unseen = incoming.headers.keys().filter(|name| UNSEEN.contains(&name.as_str()));
             for name in unseen.cloned().collect::<Vec<HeaderName>>() {
@@ -133,7 +137,7 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let is_forged = bad_signature(state, &parts, &body).is_some();
+            let is_forged = bad_signature(state, &live.scope.region, &parts, &body).is_some();
             let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             http_api::pipeline::answer(state, &stage, &incoming, is_forged).await
         }

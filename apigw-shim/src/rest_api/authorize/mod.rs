@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     exchange::Exchange,
-    gateway_response::{GatewayError, ResponseType, missing_authentication_token},
+    gateway_response::{GatewayError, ResponseType, bad_signature, missing_authentication_token},
     record::{Authorizer, JwtIssuer},
 };
 use crate::{
@@ -236,11 +236,9 @@ fn access_key(exchange: &Exchange<'_>) -> Option<String> {
 }
 
 fn sign(exchange: &Exchange<'_>) -> Result<(), GatewayError> {
-    let key = access_key(exchange).ok_or_else(missing_authentication_token)?;
+    let key = access_key(exchange).ok_or_else(|| missing_authentication_token(&exchange.request.headers))?;
     if let Some(bad) = &exchange.trail.bad_signature {
-        let mut error = GatewayError::new(ResponseType::InvalidSignature, "");
-        error.message = bad.message.clone().into();
-        return Err(error);
+        return Err(bad_signature(bad));
     }
     let _ = exchange.trail.access_key.set(key);
     Ok(())
