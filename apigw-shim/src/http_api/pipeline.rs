@@ -1,5 +1,7 @@
 //! The way of a request through an HTTP API, on one screen.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use runtime::{Body, Invocation};
 
@@ -107,10 +109,12 @@ async fn send(
     };
     let request = changed.as_ref().unwrap_or(request);
     let response = match &integration.kind {
-        Kind::Service { subtype, parameters } => match subtype.call(state, parameters, &view).await {
-            Ok(response) => response,
-            Err(reason) => internal(stage, request, matched, &reason),
-        },
+        Kind::Service { subtype, parameters } => {
+            match subtype.call(state, parameters, &view, &matched.endpoint_request).await {
+                Ok(response) => response,
+                Err(reason) => internal(stage, request, matched, &reason),
+            }
+        }
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
             invoke(state, stage, request, matched, caller, &function, *payload).await
@@ -168,6 +172,7 @@ async fn invoke(
         PayloadVersion::V2 => event::version_2(stage, request, matched, caller.version_2()),
     };
     let ctx = call_context(state, &stage.scope, &request.trace_id);
+    let _ = matched.endpoint_request.set(Arc::clone(&ctx.request_id));
     let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {
         Ok(outcome) => outcome,
         Err(error) => {

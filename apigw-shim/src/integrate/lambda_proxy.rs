@@ -35,7 +35,7 @@ pub(crate) fn event(exchange: &Exchange<'_>) -> Bytes {
 pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value> {
     let request = exchange.request;
     let stage = exchange.stage;
-    let headers = request.header_pairs();
+    let headers = exchange.header_pairs();
     let host = request.host();
     let mut event = json!({
         "resource": exchange.resource.path,
@@ -62,11 +62,13 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
             "requestId": &*request.request_id,
             "identity": identity(request),
             "domainName": host,
-            "deploymentId": stage.deployment_id,
             "apiId": stage.api_id,
         },
     });
     let context = &mut event["requestContext"];
+    if !stage.is_test() {
+        context["deploymentId"] = json!(stage.deployment_id);
+    }
     if let Some(admission) = exchange.trail.authorizer.get() {
         context["authorizer"] = Value::Object(admission.context.clone());
     }
@@ -127,7 +129,7 @@ pub(crate) fn answer(exchange: &Exchange<'_>, payload: &[u8]) -> Result<Answer, 
     let status = status(members.get("statusCode")).ok_or_else(malformed)?;
     let mut headers = headers(&members).map(joined).ok_or_else(malformed)?;
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
+    if let Ok(value) = HeaderValue::from_str(exchange.trace_header()) {
         headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
     }
     let text = match members.get("body") {

@@ -4,11 +4,13 @@
 
 mod operation;
 
+use std::sync::Arc;
+
 use aws_model::ServiceModel;
 use aws_wire::{Encoded, ServiceError};
 use bytes::Bytes;
 use http::HeaderMap;
-use runtime::Scope;
+use runtime::{CallContext, Scope};
 
 use super::{Reply, Selector, call_context};
 use crate::{
@@ -32,8 +34,9 @@ pub(super) async fn call(
     sent: &Sent,
 ) -> Result<Reply, GatewayError> {
     let scope = Scope::new(&prepared.exchange.stage.scope.account, region);
-    let trace_id = &prepared.exchange.request.trace_id;
-    let (status, headers, body) = perform(state, &scope, trace_id, service, action, sent).await?;
+    let ctx = call_context(state, &scope, prepared.exchange.trace_header());
+    let _ = prepared.exchange.trail.endpoint_request.set(Arc::clone(&ctx.request_id));
+    let (status, headers, body) = perform_as(state, &ctx, service, action, sent).await?;
     Ok(Reply::Mapped { selector: Selector::Text(status.to_string()), headers, body })
 }
 
@@ -46,13 +49,22 @@ pub(crate) async fn perform(
     action: Option<&str>,
     sent: &Sent,
 ) -> Result<Answered, GatewayError> {
-    let Asked { model, dialect, found } = operation::find(state, scope, service, action, sent)?;
-    let ctx = call_context(state, scope, trace_id);
+    perform_as(state, &call_context(state, scope, trace_id), service, action, sent).await
+}
+
+async fn perform_as(
+    state: &State,
+    ctx: &CallContext,
+    service: &str,
+    action: Option<&str>,
+    sent: &Sent,
+) -> Result<Answered, GatewayError> {
+    let Asked { model, dialect, found } = operation::find(state, &ctx.scope, service, action, sent)?;
     let (operation, input) = match found {
         Ok(found) => found,
         Err(error) => return Ok(refused(model, dialect, &error, &ctx.request_id)),
     };
-    let output = match state.router.call(&ctx, model.name, &operation.name, input).await {
+    let output = match state.router.call(ctx, model.name, &operation.name, input).await {
         Ok(output) => output,
         Err(error) => return Ok(refused(model, dialect, &error, &ctx.request_id)),
     };

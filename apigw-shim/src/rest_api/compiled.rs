@@ -43,6 +43,8 @@ pub(crate) struct RestStage {
     pub is_canary: bool,
     /// Whether clients reach the API through edge locations.
     pub is_edge: bool,
+    /// Whether integrations are told that the request is traced.
+    pub is_traced: bool,
     /// The certificate that servers behind the stage are shown.
     pub client_certificate: Option<String>,
     /// What the stage keeps of answers, where it does.
@@ -226,6 +228,7 @@ impl RestStage {
             minimum_compression_size: api.minimum_compression_size,
             is_canary: false,
             is_edge: api.endpoint_type == "EDGE",
+            is_traced: stage.tracing_enabled,
             client_certificate: stage.client_certificate_id.clone(),
             cache: stage.cache_cluster_enabled.then(Arc::default),
             canary: None,
@@ -244,6 +247,11 @@ impl RestStage {
         #[expect(clippy::cast_precision_loss, reason = "hundredths of percents are enough")]
         let drawn = (std::hash::Hasher::finish(&random) % 10_000) as f64 / 100.0;
         Arc::clone(if drawn < canary.percent { &canary.stage } else { self })
+    }
+
+    /// Whether this is the stage of one try, which nobody has deployed.
+    pub fn is_test(&self) -> bool {
+        self.deployment_id.is_empty()
     }
 
     /// Whether the stage's settings let one more request to the method in now.

@@ -228,7 +228,7 @@ fn add(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 fn add_ids(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     add(headers, "x-amzn-apigateway-api-id", &exchange.stage.api_id);
-    add(headers, "x-amzn-trace-id", &exchange.request.trace_id);
+    add(headers, "x-amzn-trace-id", exchange.trace_header());
 }
 
 /// A request with its parameters mapped and overridden.

@@ -8,6 +8,7 @@ mod control;
 mod domains;
 mod http_api;
 mod integrations;
+mod logs;
 mod mutual_tls;
 mod openapi;
 mod openapi_http;
