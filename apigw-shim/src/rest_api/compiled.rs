@@ -80,9 +80,11 @@ pub(crate) struct CompiledResource {
 }
 
 impl CompiledResource {
-    /// The method of that name, or the one for any.
+    /// The method of that name, or the one for any that API Gateway has.
     pub fn method(&self, name: &str) -> Option<&Arc<CompiledMethod>> {
-        self.methods.get(name).or_else(|| self.methods.get("ANY"))
+        const ANY: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+        let any = || self.methods.get("ANY").filter(|_| ANY.contains(&name));
+        self.methods.get(name).or_else(any)
     }
 }
 
