@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     State,
-    addressed::{not_found, plain},
+    addressed::{not_found, of_http_api},
     integrate::{call_context, http_endpoint},
     mapping::interpolate,
 };
@@ -53,12 +53,12 @@ async fn run(
     trail: &mut Trail,
 ) -> Response<Body> {
     if stage.is_disabled && request.custom_domain.is_none() {
-        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
+        return of_http_api(StatusCode::FORBIDDEN, "Forbidden");
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
     let matched = trail.matched.insert(matched);
     if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
-        return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
+        return of_http_api(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
     }
     let caller = match authorize::check(state, stage, request, matched, is_forged).await {
         Ok(caller) => trail.caller.insert(caller),
@@ -79,14 +79,14 @@ async fn run(
 
 fn unavailable(matched: &Matched, reason: String) -> Response<Body> {
     let _ = matched.failure.set(reason);
-    plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None)
+    of_http_api(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
 }
 
 /// The one text that HTTP APIs have for whatever is wrong behind them.
 fn internal(stage: &HttpStage, request: &Incoming, matched: &Matched, reason: &str) -> Response<Body> {
     let _ = matched.failure.set(reason.to_owned());
     tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
+    of_http_api(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 async fn send(
