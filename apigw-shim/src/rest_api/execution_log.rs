@@ -131,8 +131,10 @@ pub(crate) fn text(body: &[u8]) -> String {
 
 /// `content-type` as `Content-Type`.
 pub(crate) fn title(name: &str) -> String {
-    if name == "x-amzn-errortype" {
-        return String::from("x-amzn-ErrorType");
+    match name {
+        "x-amzn-errortype" => return String::from("x-amzn-ErrorType"),
+        "x-amzn-apigateway-api-id" => return name.to_owned(),
+        _ => {}
     }
     let part = |part: &str| {
         let mut letters = part.chars();
