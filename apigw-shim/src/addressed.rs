@@ -245,7 +245,8 @@ pub(crate) fn of_http_api(status: StatusCode, message: &str) -> Response<Body> {
 }
 
 fn bare(status: StatusCode, message: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{{\"message\":\"{message}\"}}").into_bytes()));
+    let message = serde_json::Value::from(message);
+    let mut response = Response::new(Body::from(format!("{{\"message\":{message}}}").into_bytes()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

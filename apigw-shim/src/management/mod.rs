@@ -96,6 +96,9 @@ pub(crate) async fn over_http(
 ) -> Response<Body> {
     let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !authorization.is_some_and(|value| value.starts_with("AWS4-")) {
+        if let Some(incomplete) = aws_wire::incomplete_signature(&parts.headers) {
+            return plain(StatusCode::FORBIDDEN, &incomplete.message, Some("IncompleteSignatureException"));
+        }
         let error_type = Some("MissingAuthenticationTokenException");
         return plain(StatusCode::FORBIDDEN, "Missing Authentication Token", error_type);
     }
