@@ -62,12 +62,13 @@ pub(crate) fn members(exchange: &Exchange<'_>) -> serde_json::Map<String, Value>
             "requestId": &*request.request_id,
             "identity": identity(request),
             "domainName": host,
+            "deploymentId": stage.deployment_id,
             "apiId": stage.api_id,
         },
     });
     let context = &mut event["requestContext"];
-    if !stage.is_test() {
-        context["deploymentId"] = json!(stage.deployment_id);
+    if let Some(members) = context.as_object_mut().filter(|_| stage.is_test()) {
+        members.shift_remove("deploymentId");
     }
     if let Some(admission) = exchange.trail.authorizer.get() {
         context["authorizer"] = Value::Object(admission.context.clone());
