@@ -38,9 +38,13 @@ pub struct AskedUri(pub http::Uri);
 const SECRET: &str = "test";
 
 /// Why a request's signature is none, where signatures are checked.
-fn bad_signature(state: &State, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
+fn bad_signature(state: &State, region: &str, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
     if !state.options.verify_signatures {
         return None;
+    }
+    let wrong = aws_wire::incomplete_signature(&parts.headers);
+    if let Some(error) = wrong.or_else(|| sigv4::check_scope(parts, "execute-api", region).err()) {
+        return Some(error);
     }
     let mut asked = parts.clone();
     if let Some(AskedUri(uri)) = parts.extensions.get::<AskedUri>() {
@@ -98,7 +102,7 @@ pub(crate) async fn execute(
                     return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
                 }
             };
-            let signature = bad_signature(state, &parts, &body);
+            let signature = bad_signature(state, &live.scope.region, &parts, &body);
             let mut incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             let unseen = incoming.headers.keys().filter(|name| UNSEEN.contains(&name.as_str()));
             for name in unseen.cloned().collect::<Vec<HeaderName>>() {
@@ -127,13 +131,13 @@ pub(crate) async fn execute(
             let body = match read {
                 Ok(body) => body,
                 Err(BodyError::TooLarge { .. }) => {
-                    return plain(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", None);
+                    return of_http_api(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
                 }
                 Err(BodyError::Io(_) | BodyError::Events) => {
-                    return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
+                    return of_http_api(StatusCode::BAD_REQUEST, "Bad Request");
                 }
             };
-            let is_forged = bad_signature(state, &parts, &body).is_some();
+            let is_forged = bad_signature(state, &live.scope.region, &parts, &body).is_some();
             let incoming = Incoming::new(state.clock.now(), parts, path, body, peer);
             http_api::pipeline::answer(state, &stage, &incoming, is_forged).await
         }
@@ -228,15 +232,30 @@ pub(crate) fn forbidden() -> Response<Body> {
 }
 
 pub(crate) fn not_found() -> Response<Body> {
-    plain(StatusCode::NOT_FOUND, "Not Found", None)
+    of_http_api(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// An answer of an HTTP API itself: such have the one id in the one header.
+pub(crate) fn of_http_api(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = bare(status, message);
+    if let Ok(id) = HeaderValue::from_str(&format!("{}=", proxy_events::random_id(15))) {
+        response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), id);
+    }
+    response
+}
+
+fn bare(status: StatusCode, message: &str) -> Response<Body> {
+    let message = serde_json::Value::from(message);
+    let mut response = Response::new(Body::from(format!("{{\"message\":{message}}}").into_bytes()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// An answer in the words that AWS has for what belongs to no stage.
 pub(crate) fn plain(status: StatusCode, message: &str, error_type: Option<&'static str>) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{{\"message\":\"{message}\"}}").into_bytes()));
-    *response.status_mut() = status;
+    let mut response = bare(status, message);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(error_type) = error_type {
         headers.insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(error_type));
     }

@@ -16,6 +16,7 @@ use crate::{
     front_door::{
         Caller, FrontDoor,
         framing::{Heads, Strict},
+        patient::{Patient, SILENCE},
     },
     spoken::Spoken,
     tls::Tls,
@@ -65,7 +66,10 @@ impl Server {
             let closes = request.headers().get(header::CONNECTION);
             let stays_open = closes.is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"close"));
             async move {
-                let mut response = door.handle(request, caller).await?;
+                let (parts, body) = request.into_parts();
+                let (body, stalled) = Patient::new(body, SILENCE);
+                let response = door.handle(Request::from_parts(parts, body), caller).await?;
+                let mut response = stalled.instead(response);
                 spoken.write(&mut response, stays_open);
                 Ok::<_, Infallible>(response)
             }

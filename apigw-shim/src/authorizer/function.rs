@@ -12,8 +12,8 @@ pub(crate) enum NoAnswer {
     Unauthorized,
     /// It could not be asked.
     Unreachable(String),
-    /// It was asked, and failed.
-    Failed(String),
+    /// It was asked, and failed with that.
+    Failed { reason: String, answer: Value },
 }
 
 /// What a function says of a request. The answer is null if it is no JSON.
@@ -35,5 +35,6 @@ pub(crate) async fn ask(
     if message == "Unauthorized" {
         return Err(NoAnswer::Unauthorized);
     }
-    Err(NoAnswer::Failed(format!("the authorizer {function} failed ({error}): {message}")))
+    let reason = format!("the authorizer {function} failed ({error}): {message}");
+    Err(NoAnswer::Failed { reason, answer })
 }

@@ -143,7 +143,7 @@ impl Authorizer {
                         answer
                     }
                     Err(NoAnswer::Unauthorized) => return Decision::Unauthorized,
-                    Err(NoAnswer::Unreachable(reason) | NoAnswer::Failed(reason)) => {
+                    Err(NoAnswer::Unreachable(reason) | NoAnswer::Failed { reason, .. }) => {
                         return Decision::Failed(reason);
                     }
                 }

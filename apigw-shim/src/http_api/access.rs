@@ -56,6 +56,8 @@ fn context(
     if let (None, Some(reason)) = (&trail.caller, failure) {
         put("authorizer", json!({"error": reason}));
     }
+    let endpoint_request = trail.matched.as_ref().and_then(|matched| matched.endpoint_request.get());
+    put("awsEndpointRequestId", json!(endpoint_request));
     if let Some((status, latency)) = trail.integrated {
         let is_function = trail.matched.as_ref().is_some_and(
             |matched| matches!(&matched.route.integration, Ok(it) if matches!(it.kind, Kind::Lambda { .. })),
@@ -72,6 +74,7 @@ fn context(
                 "error": failure,
                 "integrationStatus": service,
                 "latency": latency.as_millis(),
+                "requestId": endpoint_request,
                 "status": own,
             }),
         );

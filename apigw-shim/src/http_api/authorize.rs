@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     State,
-    addressed::plain,
+    addressed::of_http_api,
     authorizer::{
         Asked, Authorizer, Decision, Kind, is_signed,
         token::{TokenError, Verifier},
@@ -254,11 +254,11 @@ async fn ask(
 }
 
 fn forbidden() -> Response<Body> {
-    plain(StatusCode::FORBIDDEN, "Forbidden", None)
+    of_http_api(StatusCode::FORBIDDEN, "Forbidden")
 }
 
 fn unauthorized() -> Response<Body> {
-    plain(StatusCode::UNAUTHORIZED, "Unauthorized", None)
+    of_http_api(StatusCode::UNAUTHORIZED, "Unauthorized")
 }
 
 fn challenge(mut response: Response<Body>, text: &str) -> Response<Body> {
@@ -271,5 +271,5 @@ fn challenge(mut response: Response<Body>, text: &str) -> Response<Body> {
 fn failed(stage: &HttpStage, request: &Incoming, matched: &Matched, reason: &str) -> Response<Body> {
     let _ = matched.failure.set(reason.to_owned());
     tracing::warn!(api = stage.api_id, path = request.path, "the authorizer failed: {reason}");
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
+    of_http_api(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }

@@ -89,6 +89,8 @@ pub(crate) struct Matched {
     pub parameters: Vec<(String, String)>,
     /// What went wrong behind the route, for logs.
     pub failure: OnceLock<String>,
+    /// The id that Lambda, or another service, gave the integration's request.
+    pub endpoint_request: OnceLock<Arc<str>>,
 }
 
 impl HttpStage {
@@ -150,13 +152,19 @@ impl HttpStage {
         };
         let found = self.routes.find(path, takes).and_then(|found| {
             let route = found.value.get(method).or_else(|| found.value.get("ANY"))?;
-            Some(Matched { route: Arc::clone(route), parameters: found.parameters, failure: OnceLock::new() })
+            Some(Matched {
+                route: Arc::clone(route),
+                parameters: found.parameters,
+                failure: OnceLock::new(),
+                endpoint_request: OnceLock::new(),
+            })
         });
         found.or_else(|| {
             Some(Matched {
                 route: Arc::clone(self.default.as_ref()?),
                 parameters: Vec::new(),
                 failure: OnceLock::new(),
+                endpoint_request: OnceLock::new(),
             })
         })
     }

@@ -1,5 +1,7 @@
 //! The way of a request through an HTTP API, on one screen.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use outbound::Outbound;
 use runtime::{Body, Invocation};
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     State,
-    addressed::{not_found, plain},
+    addressed::{not_found, of_http_api},
     integrate::{
         call_context,
         http_endpoint::{self, Towards},
@@ -56,12 +58,12 @@ async fn run(
     trail: &mut Trail,
 ) -> Response<Body> {
     if stage.is_disabled && request.custom_domain.is_none() {
-        return plain(StatusCode::FORBIDDEN, "Forbidden", None);
+        return of_http_api(StatusCode::FORBIDDEN, "Forbidden");
     }
     let Some(matched) = stage.find(request.method.as_str(), &request.path) else { return not_found() };
     let matched = trail.matched.insert(matched);
     if matched.route.limits.as_ref().is_some_and(|limits| !limits.take(state.clock.now())) {
-        return plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", None);
+        return of_http_api(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
     }
     let caller = match authorize::check(state, stage, request, matched, is_forged).await {
         Ok(caller) => trail.caller.insert(caller),
@@ -82,14 +84,14 @@ async fn run(
 
 fn unavailable(matched: &Matched, reason: String) -> Response<Body> {
     let _ = matched.failure.set(reason);
-    plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", None)
+    of_http_api(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
 }
 
 /// The one text that HTTP APIs have for whatever is wrong behind them.
 fn internal(stage: &HttpStage, request: &Incoming, matched: &Matched, reason: &str) -> Response<Body> {
     let _ = matched.failure.set(reason.to_owned());
     tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
+    of_http_api(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 async fn send(
@@ -112,10 +114,12 @@ async fn send(
     };
     let request = changed.as_ref().unwrap_or(request);
     let response = match &integration.kind {
-        Kind::Service { subtype, parameters } => match subtype.call(state, parameters, &view).await {
-            Ok(response) => response,
-            Err(reason) => internal(stage, request, matched, &reason),
-        },
+        Kind::Service { subtype, parameters } => {
+            match subtype.call(state, parameters, &view, &matched.endpoint_request).await {
+                Ok(response) => response,
+                Err(reason) => internal(stage, request, matched, &reason),
+            }
+        }
         Kind::Lambda { function, payload } => {
             let function = interpolate(function, variables);
             invoke(state, stage, request, matched, caller, &function, *payload).await
@@ -199,6 +203,7 @@ async fn invoke(
         PayloadVersion::V2 => event::version_2(stage, request, matched, caller.version_2()),
     };
     let ctx = call_context(state, &stage.scope, &request.trace_id);
+    let _ = matched.endpoint_request.set(Arc::clone(&ctx.request_id));
     let outcome = match state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await {
         Ok(outcome) => outcome,
         Err(error) => {

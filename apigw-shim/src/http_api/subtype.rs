@@ -1,5 +1,7 @@
 //! Integrations by subtype: an operation of a service, whose members parameters are mapped to.
 
+use std::sync::{Arc, OnceLock};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Response, StatusCode};
 use runtime::{Body, Input, Scope};
@@ -115,6 +117,7 @@ impl Subtype {
         state: &State,
         parameters: &[(String, String)],
         view: &View<'_>,
+        request_id: &OnceLock<Arc<str>>,
     ) -> Result<Response<Body>, String> {
         let mut members = Map::new();
         let mut region = view.stage.scope.region.to_string();
@@ -133,6 +136,7 @@ impl Subtype {
         let operation = model.operation(self.operation).ok_or("there is no such operation")?;
         let scope = Scope::new(&view.stage.scope.account, &region);
         let ctx = call_context(state, &scope, &view.request.trace_id);
+        let _ = request_id.set(Arc::clone(&ctx.request_id));
         let input = Input { members, body: Body::Empty };
         let encoded = match state.router.call(&ctx, self.service, self.operation, input).await {
             Ok(output) => {

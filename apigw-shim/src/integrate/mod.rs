@@ -2,12 +2,14 @@
 
 pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
-mod notes;
+pub(crate) mod notes;
 pub(crate) mod service;
 mod stream;
 pub(crate) mod vpc_link;
 
 use std::borrow::Cow;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -82,7 +84,7 @@ pub(crate) async fn send(state: &State, prepared: &Prepared<'_>) -> Result<Reply
         return reply.await;
     }
     let trail = prepared.exchange.trail;
-    notes::sending(state, trail, &prepared.outgoing);
+    notes::sending(state, prepared);
     let started = std::time::Instant::now();
     let reply = tokio::time::timeout(integration.timeout, reply).await;
     let reply = reply.unwrap_or_else(|_| Err(GatewayError::timeout()));
@@ -139,7 +141,8 @@ async fn invoke(
     is_proxy: bool,
 ) -> Result<Reply, GatewayError> {
     let exchange = &prepared.exchange;
-    let ctx = call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
+    let ctx = call_context(state, &exchange.stage.scope, exchange.trace_header());
+    let _ = exchange.trail.endpoint_request.set(Arc::clone(&ctx.request_id));
     let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
     let outcome = state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await;
     let outcome = outcome

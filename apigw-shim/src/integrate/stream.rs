@@ -85,7 +85,8 @@ pub(super) async fn function(
     patience: Patience,
 ) -> Result<Answer, GatewayError> {
     let exchange = &prepared.exchange;
-    let ctx = call_context(state, &exchange.stage.scope, &exchange.request.trace_id);
+    let ctx = call_context(state, &exchange.stage.scope, exchange.trace_header());
+    let _ = exchange.trail.endpoint_request.set(std::sync::Arc::clone(&ctx.request_id));
     let members = json!({"FunctionName": function});
     let input =
         Input { members: members.as_object().cloned().unwrap_or_default(), body: Body::Bytes(payload) };
@@ -109,7 +110,7 @@ pub(super) async fn function(
     };
     let headers = &mut prelude.headers;
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    if let Ok(value) = HeaderValue::from_str(&exchange.request.trace_id) {
+    if let Ok(value) = HeaderValue::from_str(exchange.trace_header()) {
         headers.insert(HeaderName::from_static("x-amzn-trace-id"), value);
     }
     let first = (!read.is_empty()).then_some(Ok(read.freeze()));

@@ -3,6 +3,7 @@
 //! Clients find it below a stage's URL, so operations come in over [`over_http`]; other services call them as any.
 
 use aws_wire::{BodyNeed, ServiceError};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 use runtime::{Body, Input, Output};
@@ -11,6 +12,7 @@ use serde_json::json;
 use crate::{
     State,
     addressed::plain,
+    error::bad_request,
     websocket::{connection::SendError, session::DELETED},
 };
 
@@ -34,6 +36,9 @@ pub(crate) async fn call(
     input: Input,
 ) -> Result<Output, ServiceError> {
     let id = input.members.get("ConnectionId").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if !URL_SAFE.decode(id).is_ok_and(|bytes| !bytes.is_empty()) {
+        return Err(bad_request(format!("Invalid connectionId: {id}")));
+    }
     let gone = || ServiceError::new("GoneException", 410, "");
     let connection = state.connections.get(id).filter(|connection| {
         below.is_none_or(|below| connection.live.id == below.api_id && *connection.stage == *below.stage)
@@ -91,6 +96,9 @@ pub(crate) async fn over_http(
 ) -> Response<Body> {
     let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !authorization.is_some_and(|value| value.starts_with("AWS4-")) {
+        if let Some(incomplete) = aws_wire::incomplete_signature(&parts.headers) {
+            return plain(StatusCode::FORBIDDEN, &incomplete.message, Some("IncompleteSignatureException"));
+        }
         let error_type = Some("MissingAuthenticationTokenException");
         return plain(StatusCode::FORBIDDEN, "Missing Authentication Token", error_type);
     }

@@ -121,7 +121,7 @@ pub(crate) fn render_for(
         body: &body,
         path: &exchange.path_parameters,
         query: &exchange.query,
-        headers: &|| owned(exchange.request.header_pairs()),
+        headers: &|| owned(exchange.header_pairs()),
         context: &|| context_values(exchange.stage, exchange.request, exchange.trail, None),
         variables: exchange.stage.variables.as_ref(),
         overrides: exchange.overrides(),

@@ -51,14 +51,14 @@ pub(crate) use vpc_link::VpcLink;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_wire::ServiceError;
+use aws_wire::{PageToken, ServiceError};
 use runtime::{CallContext, Input, Output, Scope};
 use serde_json::Value;
 
 use crate::{
     State,
     apis::{Kind, Live},
-    error::{invalid, not_found},
+    error::{bad_request, invalid, not_found},
     rest_api::record::{
         Authorizer, DocumentationPart, DocumentationVersion, Method, Model, RequestValidator, Resource,
     },
@@ -69,8 +69,7 @@ macro_rules! operations {
         /// All operations there are.
         pub(crate) const NAMES: &[&str] = &[$($name),*];
 
-        /// Does one of [`NAMES`].
-        pub(crate) async fn call(
+        async fn done(
             state: &State,
             ctx: &CallContext,
             operation: &str,
@@ -82,6 +81,25 @@ macro_rules! operations {
             }
         }
     };
+}
+
+/// Does one of [`NAMES`]. The position of a page is a token to clients: what is none of the listing's is refused.
+pub(crate) async fn call(
+    state: &State,
+    ctx: &CallContext,
+    operation: &str,
+    mut input: Input,
+) -> Result<Output, ServiceError> {
+    if let Some(Value::String(token)) = input.members.remove("position").filter(|token| token != "") {
+        let position = PageToken::decode(operation, &token);
+        let position = position.ok_or_else(|| bad_request("Invalid position specified"))?;
+        input.members.insert(String::from("position"), position.after.into());
+    }
+    let mut output = done(state, ctx, operation, input).await?;
+    if let Some(Value::String(position)) = output.members.get_mut("position") {
+        *position = PageToken::encode(operation, position);
+    }
+    Ok(output)
 }
 
 operations! {
@@ -244,7 +262,6 @@ fn limit(limit: Option<i64>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0).unwrap_or(25).min(500)
 }
 
-/// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
 /// A page of what an API has.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -254,6 +271,7 @@ struct ListOfApi {
     limit: Option<i64>,
 }
 
+/// A page of a listing by `limit` and `position`. Pages go on behind the id that the position names.
 fn page<T>(
     all: Vec<T>,
     limit: Option<i64>,
@@ -261,8 +279,11 @@ fn page<T>(
     id: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Option<String>) {
     let limit = self::limit(limit);
-    let start =
-        position.and_then(|position| all.iter().position(|item| id(item) == position)).map_or(0, |at| at + 1);
+    // What the position names may be gone since.
+    let start = position.map_or(0, |position| match all.iter().position(|item| id(item) == position) {
+        Some(at) => at + 1,
+        None => all.iter().position(|item| id(item) > position).unwrap_or(all.len()),
+    });
     let more = all.len() > start + limit;
     let items: Vec<T> = all.into_iter().skip(start).take(limit).collect();
     let position = if more { items.last().map(|item| id(item).to_owned()) } else { None };

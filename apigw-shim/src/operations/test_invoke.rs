@@ -10,7 +10,7 @@ use std::{
 
 use aws_wire::ServiceError;
 use http::{HeaderMap, Request};
-use proxy_events::Incoming;
+use proxy_events::{Incoming, WrittenNames};
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -86,14 +86,39 @@ fn incoming(state: &State, test: &Test, path: &str, query: &str) -> Result<Incom
     let verb = if verb == "ANY" { "GET" } else { verb };
     let mut request = Request::builder().method(verb).uri(format!("http://test-invoke/?{query}"));
     let many = test.multi_value_headers.iter().flat_map(|(name, all)| all.iter().map(move |it| (name, it)));
+    let mut names = String::new();
     for (name, value) in test.headers.iter().chain(many) {
         request = request.header(name, value);
+        names.push_str(&format!("{name}\n"));
     }
+    let request = request.extension(WrittenNames::lines(&names));
     let request = request.body(()).map_err(|error| bad_request(format!("Invalid request: {error}")))?;
     let (parts, ()) = request.into_parts();
     let body = test.body.clone().into_bytes().into();
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     Ok(Incoming::new(state.clock.now(), parts, path.to_owned(), body, peer))
+}
+
+/// What `$context` and events have of a request that came over no network.
+fn context_of_test(ctx: &CallContext, path: &str) -> Texts {
+    let account = &*ctx.scope.account;
+    let user = format!("arn:aws:iam::{account}:root");
+    let mut values = vec![
+        ("path", path),
+        ("domainName", "testPrefix.testDomainName"),
+        ("domainPrefix", "testPrefix"),
+        ("identity.apiKey", "test-invoke-api-key"),
+        ("identity.apiKeyId", "test-invoke-api-key-id"),
+        ("identity.sourceIp", "test-invoke-source-ip"),
+        ("identity.accountId", account),
+        ("identity.caller", account),
+        ("identity.user", account),
+        ("identity.userArn", &user),
+    ];
+    if let Some(access_key) = &ctx.access_key {
+        values.push(("identity.accessKey", access_key));
+    }
+    values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Path and query of the request; without one the resource's own path stands for it.
@@ -143,7 +168,8 @@ pub(super) async fn method(state: &State, ctx: &CallContext, input: Input) -> Re
     let compiled = compiled.ok_or_else(|| crate::error::invalid("Resource identifier"))?;
     let compiled_method = compiled.method(&test.http_method).cloned();
     let compiled_method = compiled_method.ok_or_else(|| crate::error::invalid("Method identifier"))?;
-    let trail = Trail::default();
+    let trail = Trail { additional: context_of_test(ctx, &found.path), ..Trail::default() };
+    let _ = trail.log.set(Mutex::default());
     let _ = trail.resource.set(Arc::clone(&compiled));
     let exchange = Exchange {
         stage: &stage,
@@ -193,7 +219,7 @@ pub(super) async fn authorizer(
     let compiled = CompiledAuthorizer::new(found).map_err(bad_request)?;
     // An authorizer belongs to no method: it is shown the root.
     let root = Resource {
-        id: record.root_resource_id.clone(),
+        id: String::from("test-invoke-resource-id"),
         parent_id: None,
         path_part: None,
         path: String::from("/"),
@@ -202,7 +228,9 @@ pub(super) async fn authorizer(
     let stage = stage_of(state, &live, &record, Some(Arc::new(root)), &test);
     let (path, query) = target(&test, "/");
     let request = incoming(state, &test, path, query)?;
-    let trail = Trail { additional: test.additional_context.clone(), ..Trail::default() };
+    let mut additional = context_of_test(ctx, "/");
+    additional.extend(test.additional_context.clone());
+    let trail = Trail { additional, ..Trail::default() };
     let found = stage.api.routes.find("/", |_| true).map(|found| Arc::clone(found.value));
     let compiled_resource = found.ok_or_else(|| crate::error::invalid("Resource identifier"))?;
     let Some(compiled_method) = compiled_resource.method("GET").cloned() else {
@@ -221,11 +249,9 @@ pub(super) async fn authorizer(
     let started = Instant::now();
     let _ = trail.log.set(Mutex::default());
     let say = |line: String| trail.say(|| state.clock.now(), || line);
-    say(format!("Starting authorizer: {}", compiled.id));
     let mut answer = match authorize::try_out(state, &exchange, &compiled).await {
         Ok(admission) => {
             let claims = admission.context.get("claims").cloned();
-            say(format!("Successfully completed authorizer execution: {}", compiled.name));
             json!({
                 "clientStatus": 0,
                 "principalId": admission.context.get("principalId"),
@@ -234,7 +260,8 @@ pub(super) async fn authorizer(
             })
         }
         Err(error) => {
-            say(execution_log::failed(&error));
+            say(execution_log::failed(&error, &request.request_id));
+            say(authorize::outcome(&error).to_owned());
             json!({"clientStatus": error.status.or(error.response_type.status())})
         }
     };

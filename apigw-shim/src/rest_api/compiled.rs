@@ -44,6 +44,8 @@ pub(crate) struct RestStage {
     pub is_canary: bool,
     /// Whether clients reach the API through edge locations.
     pub is_edge: bool,
+    /// Whether integrations are told that the request is traced.
+    pub is_traced: bool,
     /// The certificate that servers behind the stage are shown.
     pub client_certificate: Option<String>,
     /// What the stage keeps of answers, where it does.
@@ -79,9 +81,11 @@ pub(crate) struct CompiledResource {
 }
 
 impl CompiledResource {
-    /// The method of that name, or the one for any.
+    /// The method of that name, or the one for any that API Gateway has.
     pub fn method(&self, name: &str) -> Option<&Arc<CompiledMethod>> {
-        self.methods.get(name).or_else(|| self.methods.get("ANY"))
+        const ANY: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+        let any = || self.methods.get("ANY").filter(|_| ANY.contains(&name));
+        self.methods.get(name).or_else(any)
     }
 }
 
@@ -229,6 +233,7 @@ impl RestStage {
             minimum_compression_size: api.minimum_compression_size,
             is_canary: false,
             is_edge: api.endpoint_type == "EDGE",
+            is_traced: stage.tracing_enabled,
             client_certificate: stage.client_certificate_id.clone(),
             cache: stage.cache_cluster_enabled.then(Arc::default),
             canary: None,
@@ -247,6 +252,11 @@ impl RestStage {
         #[expect(clippy::cast_precision_loss, reason = "hundredths of percents are enough")]
         let drawn = (std::hash::Hasher::finish(&random) % 10_000) as f64 / 100.0;
         Arc::clone(if drawn < canary.percent { &canary.stage } else { self })
+    }
+
+    /// Whether this is the stage of one try, which nobody has deployed.
+    pub fn is_test(&self) -> bool {
+        self.deployment_id.is_empty()
     }
 
     /// Whether the stage's settings let one more request to the method in now.
@@ -470,7 +480,8 @@ pub(crate) fn streamed_function(resource: &str) -> Option<&str> {
     resource.strip_prefix("path/2021-11-15/functions/")?.strip_suffix("/response-streaming-invocations")
 }
 
-/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` or `…:path/PATH`; a function's path names the function.
+/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` (with parameters after it, `action/NAME&Key=…`) or `…:path/PATH`; a
+/// function's path names the function.
 pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
     let mut parts = uri.splitn(6, ':').skip(3);
     let (Some(region), Some(service), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
@@ -490,5 +501,24 @@ pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
         Some(("path", path)) => ServiceCall::Path(format!("/{path}")),
         _ => return Err(format!("{uri} names neither an action nor a path")),
     };
+    let (service, call) = below_subdomain(service, call);
     Ok(Kind::Service { service: service.to_owned(), region: region.to_owned(), call })
+}
+
+/// What `SUBDOMAIN.SERVICE` means: a bucket of S3, or an API whose connections are meant. The service has the same at
+/// addresses without it.
+fn below_subdomain(service: &str, call: ServiceCall) -> (&str, ServiceCall) {
+    match (service.rsplit_once('.'), call) {
+        (Some((bucket, "s3")), ServiceCall::Path(path)) => {
+            ("s3", ServiceCall::Path(format!("/{bucket}{path}")))
+        }
+        (Some((bucket, "s3")), ServiceCall::Action(action)) => {
+            ("s3", ServiceCall::Action(format!("{action}&Bucket={bucket}")))
+        }
+        (Some((_, "execute-api")), ServiceCall::Path(path)) => {
+            let below = path.find("/@connections/").map_or(path.as_str(), |at| &path[at..]);
+            ("execute-api", ServiceCall::Path(below.to_owned()))
+        }
+        (_, call) => (service, call),
+    }
 }

@@ -1,6 +1,7 @@
 //! A request on its way through a REST API's pipeline: what was asked of which method.
 
 use std::{
+    borrow::Cow,
     cell::LazyCell,
     ops::Deref,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -35,7 +36,11 @@ pub(crate) struct Trail {
     pub access_key: OnceLock<String>,
     /// What the integration answered, and how long that took.
     pub integration: OnceLock<(Option<u16>, Duration)>,
-    /// What TestInvokeAuthorizer puts into `$context`: `identity.sourceIp` and its like, over what is there.
+    /// The id that Lambda, or another service behind the API, gave the integration's request.
+    pub endpoint_request: OnceLock<Arc<str>>,
+    /// The trace header that integrations get, where the stage traces.
+    pub trace: OnceLock<String>,
+    /// What tries put into `$context`: `identity.sourceIp` and its like, over what is there.
     pub additional: Texts,
     /// The execution log, where one is wanted.
     pub log: OnceLock<Mutex<Vec<(Timestamp, String)>>>,
@@ -84,6 +89,32 @@ impl Exchange<'_> {
         LazyCell::new(|| context_values(self.stage, self.request, self.trail, None))
     }
 
+    /// The trace header that integrations get. A stage that traces asks them to, unless the client decided not to.
+    pub fn trace_header(&self) -> &str {
+        let given = &self.request.trace_id;
+        if !self.stage.is_traced || given.split(';').any(|part| part.trim() == "Sampled=0") {
+            return given;
+        }
+        self.trail.trace.get_or_init(|| {
+            let parent: String = runtime::new_request_id().chars().filter(|letter| *letter != '-').collect();
+            format!("Root={};Parent={};Sampled=1", trace_root(given), &parent[..16])
+        })
+    }
+
+    /// The request's headers as functions and templates see them. A try has none but those it was given.
+    pub fn header_pairs(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        let mut pairs = self.request.header_pairs();
+        if self.stage.is_test() {
+            pairs.retain(|(name, _)| self.request.headers.contains_key(&**name));
+            for (name, _) in &mut pairs {
+                if let Some(given) = self.request.names.as_ref().and_then(|names| names.get(name)) {
+                    *name = Cow::Borrowed(given);
+                }
+            }
+        }
+        pairs
+    }
+
     /// What mapping expressions see of the request.
     pub fn view<'v>(&'v self, context: &'v dyn Deref<Target = Map<String, Value>>) -> View<'v> {
         View {
@@ -105,6 +136,11 @@ impl Exchange<'_> {
     pub fn keep_overrides(&self, overrides: Overrides) {
         *self.overrides.lock().unwrap_or_else(PoisonError::into_inner) = overrides;
     }
+}
+
+/// The trace's id in a trace header: `1-5759e988-bd862e3fe1be46a994272793`.
+pub(crate) fn trace_root(header: &str) -> &str {
+    header.split(';').find_map(|part| part.trim().strip_prefix("Root=")).unwrap_or(header)
 }
 
 /// The values of `$context` that are the same for all templates of a request.

@@ -25,19 +25,27 @@ pub(crate) fn open(state: &State, exchange: &Exchange<'_>) {
     if setting.is_none_or(|setting| setting.logging == Logging::Off) {
         return;
     }
-    begin(state, exchange, &exchange.resource.path);
+    let _ = exchange.trail.log.set(Mutex::default());
+    let id = &exchange.request.extended_request_id;
+    exchange.trail.say(|| state.clock.now(), || format!("Extended Request Id: {id}"));
 }
 
-/// Begins the log of a request.
+/// The request that is let in, before anything is done for it.
 pub(crate) fn begin(state: &State, exchange: &Exchange<'_>, path: &str) {
     let (trail, request) = (exchange.trail, exchange.request);
-    let _ = trail.log.set(Mutex::default());
+    if trail.log.get().is_none() {
+        return;
+    }
     let say = |line: String| trail.say(|| state.clock.now(), || line);
     say(format!("Starting execution for request: {}", request.request_id));
     say(format!("HTTP Method: {}, Resource Path: {path}", request.method));
     say(format!("Method request path: {}", pairs(exchange.path_parameters.iter().map(|(n, v)| (n, v)))));
     say(format!("Method request query string: {}", pairs(exchange.query.iter().map(|(n, v)| (n, v)))));
-    say(format!("Method request headers: {}", headers(&request.headers)));
+    let shown = match exchange.stage.is_test() {
+        true => pairs(exchange.header_pairs().into_iter()),
+        false => headers(&request.headers),
+    };
+    say(format!("Method request headers: {shown}"));
     say(format!("Method request body before transformations: {}", text(&request.body)));
 }
 
@@ -49,18 +57,20 @@ pub(crate) fn answered(state: &State, exchange: &Exchange<'_>, answer: &Answer) 
     say(&|| String::from("Successfully completed execution"));
 }
 
-/// Why a request failed.
-pub(crate) fn failed(error: &GatewayError) -> String {
+/// Why a request failed. Who is not let in is told no more than that, and neither is the log.
+pub(crate) fn failed(error: &GatewayError, request_id: &str) -> String {
     let reason = error.reason.as_deref().unwrap_or(&error.message);
     match error.response_type {
-        ResponseType::ApiConfigurationError | ResponseType::AuthorizerConfigurationError => {
+        ResponseType::ApiConfigurationError
+        | ResponseType::AuthorizerConfigurationError
+        | ResponseType::AuthorizerFailure => {
             format!("Execution failed due to configuration error: {reason}")
         }
         ResponseType::IntegrationTimeout => String::from("Execution failed due to a timeout error"),
         ResponseType::IntegrationFailure => {
             format!("Execution failed due to an internal error: {reason}")
         }
-        ResponseType::Unauthorized => format!("Unauthorized request: {reason}"),
+        ResponseType::Unauthorized => format!("Unauthorized request: {request_id}"),
         _ => reason.to_owned(),
     }
 }
@@ -75,6 +85,10 @@ pub(crate) fn close(
     is_error: bool,
 ) {
     let Some(log) = trail.log.get() else { return };
+    if stage.is_traced {
+        let root = super::exchange::trace_root(&request.trace_id);
+        trail.say(|| state.clock.now(), || format!("X-ray Tracing ID : Root={root}"));
+    }
     trail.say(|| state.clock.now(), || format!("Method completed with status: {}", status.as_u16()));
     let method = trail.resource.get().and_then(|resource| resource.method(request.method.as_str()));
     let Some(setting) = method.and_then(|method| stage.settings.of(&method.key)) else { return };
@@ -117,8 +131,10 @@ pub(crate) fn text(body: &[u8]) -> String {
 
 /// `content-type` as `Content-Type`.
 pub(crate) fn title(name: &str) -> String {
-    if name == "x-amzn-errortype" {
-        return String::from("x-amzn-ErrorType");
+    match name {
+        "x-amzn-errortype" => return String::from("x-amzn-ErrorType"),
+        "x-amzn-apigateway-api-id" => return name.to_owned(),
+        _ => {}
     }
     let part = |part: &str| {
         let mut letters = part.chars();

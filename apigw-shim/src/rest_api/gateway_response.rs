@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use http::{HeaderName, HeaderValue, Response, header};
+use aws_wire::ServiceError;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use runtime::Body;
 use serde_json::{Map, Value};
 
@@ -115,6 +116,8 @@ pub(crate) struct GatewayError {
     pub message: Cow<'static, str>,
     /// The status, where it is not the type's own.
     pub status: Option<u16>,
+    /// The type of error in `x-amzn-ErrorType`, where it is not the type's own.
+    pub error_type: Option<&'static str>,
     /// What the log says.
     pub reason: Option<String>,
     /// `$context.error.validationErrorString`.
@@ -129,6 +132,7 @@ impl GatewayError {
             response_type,
             message: Cow::Borrowed(message),
             status: None,
+            error_type: None,
             reason: None,
             validation: None,
             authorizer: None,
@@ -158,8 +162,19 @@ impl GatewayError {
 }
 
 /// The one that is not there: without it nobody could tell a wrong path from a missing signature, and neither does AWS.
-pub(crate) fn missing_authentication_token() -> GatewayError {
-    GatewayError::new(T::MissingAuthenticationToken, "Missing Authentication Token")
+/// An `Authorization` header is taken for a signature, and told what it lacks to be one.
+pub(crate) fn missing_authentication_token(headers: &HeaderMap) -> GatewayError {
+    match aws_wire::incomplete_signature(headers) {
+        Some(incomplete) => bad_signature(&incomplete),
+        None => GatewayError::new(T::MissingAuthenticationToken, "Missing Authentication Token"),
+    }
+}
+
+/// A signature that is not whole, or not right.
+pub(crate) fn bad_signature(error: &ServiceError) -> GatewayError {
+    let error_type = (error.code == "IncompleteSignatureException").then_some("IncompleteSignatureException");
+    let message = Cow::Owned(error.message.clone());
+    GatewayError { message, error_type, ..GatewayError::new(T::InvalidSignature, "") }
 }
 
 /// What the API has made of its gateway responses.
@@ -195,7 +210,7 @@ pub(crate) fn render(
     let headers = response.headers_mut();
     headers.insert(
         HeaderName::from_static("x-amzn-errortype"),
-        HeaderValue::from_static(error.response_type.facts().2),
+        HeaderValue::from_static(error.error_type.unwrap_or(error.response_type.facts().2)),
     );
     if let Ok(value) = HeaderValue::from_str(content_type) {
         headers.insert(header::CONTENT_TYPE, value);

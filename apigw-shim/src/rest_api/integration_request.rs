@@ -69,19 +69,19 @@ pub(crate) fn map<'r>(exchange: Exchange<'r>) -> Result<Prepared<'r>, GatewayErr
         }
         Kind::Mock => Outgoing::Mock { status: mock_status(&body(&exchange, integration)?)? },
         Kind::Service { service, region, call } => {
-            let (action, path) = match call {
-                ServiceCall::Action(name) => (Some(interpolate(name, variables)), "/"),
-                ServiceCall::Path(path) => (None, path.as_str()),
+            let (action, uri) = match call {
+                ServiceCall::Action(action) => {
+                    let action = interpolate(action, variables);
+                    match action.split_once('&') {
+                        Some((name, parameters)) => (Some(name.to_owned()), format!("/?{parameters}")),
+                        None => (Some(action), String::from("/")),
+                    }
+                }
+                ServiceCall::Path(path) => (None, interpolate(path, variables)),
             };
             let body = body(&exchange, integration)?;
-            let request = sent(
-                &exchange,
-                integration,
-                interpolate(path, variables),
-                body,
-                HeaderMap::new(),
-                String::new(),
-            )?;
+            let headers = own_headers(&exchange, &body);
+            let request = sent(&exchange, integration, uri, body, headers, String::new())?;
             Outgoing::Service { service: service.clone(), region: region.clone(), action, request }
         }
         Kind::Http { uri, is_proxy } => {
@@ -192,32 +192,43 @@ fn http_request(
         }
         (exchange.request.body.clone(), exchange.request.query.clone())
     } else {
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Ok(agent) = HeaderValue::from_str(&format!("AmazonAPIGateway_{}", exchange.stage.api_id)) {
-            headers.insert(header::USER_AGENT, agent);
-        }
         let body = body(exchange, integration)?;
-        if !body.is_empty() {
-            let content_type = exchange.request.headers.get(header::CONTENT_TYPE).cloned();
-            headers.insert(
-                header::CONTENT_TYPE,
-                content_type.unwrap_or(HeaderValue::from_static("application/json")),
-            );
-        }
+        headers = own_headers(exchange, &body);
         (body, String::new())
     };
-    let mut add = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    add("x-amzn-apigateway-api-id", &exchange.stage.api_id);
-    add("x-amzn-trace-id", &exchange.request.trace_id);
     if is_proxy {
-        add("x-forwarded-for", &exchange.request.peer.to_string());
-        add("x-forwarded-proto", "http");
+        add_ids(exchange, &mut headers);
+        add(&mut headers, "x-forwarded-for", &exchange.request.peer.to_string());
+        add(&mut headers, "x-forwarded-proto", "http");
     }
     sent(exchange, integration, uri, body, headers, query)
+}
+
+/// What the gateway says of itself, and of the body, to those who do not get the client's own headers.
+fn own_headers(exchange: &Exchange<'_>, body: &Bytes) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if let Ok(agent) = HeaderValue::from_str(&format!("AmazonAPIGateway_{}", exchange.stage.api_id)) {
+        headers.insert(header::USER_AGENT, agent);
+    }
+    if !body.is_empty() {
+        let content_type = exchange.request.headers.get(header::CONTENT_TYPE).cloned();
+        let content_type = content_type.unwrap_or(HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    add_ids(exchange, &mut headers);
+    headers
+}
+
+fn add(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+fn add_ids(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
+    add(headers, "x-amzn-apigateway-api-id", &exchange.stage.api_id);
+    add(headers, "x-amzn-trace-id", exchange.trace_header());
 }
 
 /// A request with its parameters mapped and overridden.

@@ -32,6 +32,7 @@ async fn run(
     let matched = route::resolve(stage, request, trail)?;
     execution_log::open(state, &matched);
     let admitted = authorize::check(state, matched).await?;
+    execution_log::begin(state, &admitted, &admitted.resource.path);
     through(state, admitted).await
 }
 
@@ -106,11 +107,21 @@ fn write_access(
     put("status", json!(response.status().as_u16()));
     put("responseLength", json!(if let Body::Bytes(body) = response.body() { body.len() } else { 0 }));
     put("responseLatency", json!(now.since(request.at).as_millis()));
+    let endpoint_request = trail.endpoint_request.get();
+    put("awsEndpointRequestId", json!(endpoint_request));
+    if stage.is_traced {
+        put("xrayTraceId", json!(exchange::trace_root(&request.trace_id)));
+    }
     if let Some((status, latency)) = trail.integration.get() {
         let latency = latency.as_millis();
         put("integrationLatency", json!(latency));
         put("integrationStatus", json!(status));
-        put("integration", json!({"status": status, "integrationStatus": status, "latency": latency}));
+        put(
+            "integration",
+            json!({
+                "status": status, "integrationStatus": status, "latency": latency, "requestId": endpoint_request,
+            }),
+        );
     }
     log.write(state, now, &context);
 }
@@ -135,7 +146,7 @@ pub(crate) fn render_error(
     if let Some(reason) = error.reason.as_deref() {
         tracing::warn!(api = stage.api_id, path = request.path, "{reason}");
     }
-    trail.say(|| state.clock.now(), || execution_log::failed(error));
+    trail.say(|| state.clock.now(), || execution_log::failed(error, &request.request_id));
     // A request that was refused unread still has a resource for templates.
     let resource = stage.api.routes.find(&request.path, |_| true);
     if let Some(resource) = resource {

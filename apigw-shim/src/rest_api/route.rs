@@ -18,9 +18,10 @@ pub(crate) fn resolve<'r>(
     if stage.is_disabled && request.custom_domain.is_none() {
         return Err(GatewayError::new(ResponseType::AccessDenied, "Forbidden"));
     }
-    let found = stage.api.routes.find(&request.path, |_| true).ok_or_else(missing_authentication_token)?;
+    let nowhere = || missing_authentication_token(&request.headers);
+    let found = stage.api.routes.find(&request.path, |_| true).ok_or_else(nowhere)?;
     let _ = trail.resource.set(std::sync::Arc::clone(found.value));
-    let method = found.value.method(request.method.as_str()).ok_or_else(missing_authentication_token)?;
+    let method = found.value.method(request.method.as_str()).ok_or_else(nowhere)?;
     Ok(Exchange {
         stage,
         request,

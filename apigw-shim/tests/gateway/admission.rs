@@ -319,12 +319,34 @@ async fn signed_requests_are_let_in_by_iam() {
         (&identity["accessKey"], &identity["accountId"]),
         (&json!("AKIDEXAMPLE"), &json!("000000000000"))
     );
+    // What is no signature is told what it lacks, where one is wanted and where there is nothing.
+    for path in ["GET /dev/orders", "GET /dev/nowhere", "PUT /dev/orders"] {
+        let token = rig.send(&api, path, &[("authorization", "Bearer sometoken")], "").await;
+        assert_eq!(
+            (token.status, token.header("x-amzn-errortype")),
+            (403, Some("IncompleteSignatureException"))
+        );
+        assert!(token.text().starts_with("{\"message\":\"Invalid key=value pair (missing equal-sign) in"));
+    }
     let rig = rig.verifying();
-    let refused = rig.send(&api, "GET /dev/orders", &[("authorization", signature)], "").await;
-    assert_eq!(
-        (refused.status, refused.header("x-amzn-errortype")),
-        (403, Some("InvalidSignatureException"))
+    let send = async |credential: &str| {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential=AKID/20261122/{credential}, SignedHeaders=host, Signature=0"
+        );
+        let headers = [("authorization", signature.as_str()), ("x-amz-date", "20261122T000000Z")];
+        let refused = rig.send(&api, "GET /dev/orders", &headers, "").await;
+        assert_eq!(refused.header("x-amzn-errortype"), Some("InvalidSignatureException"));
+        (refused.status, refused.json()["message"].as_str().unwrap().to_owned())
+    };
+    let right = send("us-east-1/execute-api/aws4_request").await;
+    assert!(
+        right.1.starts_with("Signature expired") || right.1.starts_with("Signature not yet"),
+        "{right:?}"
     );
+    let text = "Credential should be scoped to correct service: 'execute-api'. ";
+    assert_eq!(send("us-east-1/lambda/aws4_request").await, (403, text.to_owned()));
+    let text = "Credential should be scoped to a valid region. ";
+    assert_eq!(send("eu-west-1/execute-api/aws4_request").await, (403, text.to_owned()));
 }
 
 const KEY: &str = "a-key-that-is-long-enough";

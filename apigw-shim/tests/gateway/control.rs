@@ -244,3 +244,28 @@ async fn validators_are_kept_while_methods_use_them() {
     let error = rig.rest_refuses("GetRequestValidator", of).await;
     assert_eq!(error.message, "Invalid Request Validator identifier specified");
 }
+
+#[tokio::test]
+async fn a_position_is_a_token_of_its_listing() {
+    let rig = Rig::new();
+    let mut names = Vec::new();
+    for name in ["a", "b", "c"] {
+        rig.rest("CreateRestApi", json!({"name": name})).await;
+    }
+    let mut asked = json!({"limit": 1});
+    loop {
+        let page = rig.rest("GetRestApis", asked.clone()).await;
+        names.extend(page["items"].as_array().unwrap().iter().map(|api| text(api, "name")));
+        // What has been listed may be gone by the time that the next page is asked for.
+        rig.rest("DeleteRestApi", json!({"restApiId": page["items"][0]["id"]})).await;
+        let Some(position) = page["position"].as_str() else { break };
+        asked["position"] = json!(position);
+    }
+    names.sort();
+    assert_eq!(names, ["a", "b", "c"]);
+    let last = asked["position"].clone();
+    for (operation, position) in [("GetRestApis", json!("none")), ("GetApiKeys", last)] {
+        let refused = rig.rest_refuses(operation, json!({"position": position})).await;
+        assert_eq!((&*refused.code, refused.status), ("BadRequestException", 400), "{operation}");
+    }
+}

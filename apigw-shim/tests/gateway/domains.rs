@@ -310,7 +310,7 @@ async fn web_sockets_are_opened_below_a_base_path() {
     assert!(matches!(open("/chat/dev").await, Some(apigw_shim::Opening::Refused(_))));
     assert!(open("/other").await.is_none());
     let signed = [("authorization", "AWS4-HMAC-SHA256 Credential=t/1/r/execute-api/aws4_request")];
-    let gone = rig.send_to("ws.example.com", "GET /chat/@connections/nobody", &signed).await;
+    let gone = rig.send_to("ws.example.com", "GET /chat/@connections/L0SM9cOFvHcCIhw=", &signed).await;
     assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, Some("GoneException")));
 }
 

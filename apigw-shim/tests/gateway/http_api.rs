@@ -333,3 +333,18 @@ async fn what_an_api_was_made_with_can_be_changed() {
     let change = json!({"ApiId": bare["ApiId"], "Target": function("orders")});
     assert_eq!(rig.http_refuses("UpdateApi", change).await.status, 400);
 }
+
+#[tokio::test]
+async fn answers_have_one_id_whether_they_are_errors_or_not() {
+    let rig = Rig::new();
+    let given = json!({
+        "Name": "quick", "ProtocolType": "HTTP", "RouteKey": "GET /a",
+        "Target": "arn:aws:lambda:us-east-1:000000000000:function:orders",
+    });
+    let api = text(&rig.http("CreateApi", given).await, "ApiId");
+    for (path, status) in [("/a", 200), ("/b", 404)] {
+        let answer = rig.get(&api, path).await;
+        assert_eq!((answer.status, answer.header("x-amzn-requestid")), (status, None), "{path}");
+        assert!(answer.header("apigw-requestid").is_some_and(|id| id.len() == 16), "{path}");
+    }
+}

@@ -163,7 +163,8 @@ async fn the_most_exact_resource_answers() {
     }
     rig.get(&api, "/dev/deep/er/path").await;
     assert_eq!(rig.last_event()["pathParameters"], json!({"proxy": "deep/er/path"}));
-    for line in ["GET /dev", "GET /dev/"] {
+    // ANY is any method that API Gateway has.
+    for line in ["GET /dev", "GET /dev/", "TRACE /dev/other", "PURGE /dev/other"] {
         let answer = rig.send(&api, line, &[], "").await;
         let expected = (403, r#"{"message":"Missing Authentication Token"}"#);
         assert_eq!((answer.status, answer.text()), expected, "{line}");

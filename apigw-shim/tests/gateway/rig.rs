@@ -34,10 +34,14 @@ pub struct Script {
     answer: Mutex<Answer>,
     /// What the next function that streams writes.
     stream: Mutex<Option<runtime::EventStream>>,
+    /// The ids and trace headers that functions were invoked with.
+    pub invocations: Mutex<Vec<(String, String)>>,
 }
 
 impl FunctionInvoker for Script {
-    fn invoke<'a>(&'a self, _: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
+    fn invoke<'a>(&'a self, ctx: &'a CallContext, invocation: Invocation) -> BoxFuture<'a, Outcome> {
+        let trace = ctx.trace_id.as_deref().unwrap_or_default().to_owned();
+        self.invocations.lock().unwrap().push((ctx.request_id.to_string(), trace));
         let event = serde_json::from_slice(&invocation.payload).unwrap_or(Value::Null);
         let own = self.own.lock().unwrap().clone();
         let outcome = match own.filter(|(name, _)| invocation.function.ends_with(&format!(":{name}"))) {
@@ -137,6 +141,7 @@ impl Rig {
             own: Mutex::default(),
             answer: Mutex::new(Box::new(|_, _, _| Ok(json!({})))),
             stream: Mutex::default(),
+            invocations: Mutex::default(),
         });
         let store = Store::memory();
         Self { gateway: gateway(&store, &script, &clock, false, Arc::default()), script, clock, store }

@@ -302,7 +302,15 @@ async fn backends_reach_clients() {
     let shown = rig.send(&api, &format!("GET {path}"), &signed, "").await.json();
     assert_eq!(shown["identity"], json!({"sourceIp": "203.0.113.9", "userAgent": "tests"}));
     assert!(shown["connectedAt"].is_string() && shown["lastActiveAt"].is_string());
-    let unknown = rig.send(&api, "GET /dev/@connections/nobody", &signed, "").await;
+    let token = rig.send(&api, &post, &[("authorization", "Bearer \"a\" b=c")], "hello").await;
+    assert_eq!((token.status, token.header("x-amzn-errortype")), (403, Some("IncompleteSignatureException")));
+    assert!(
+        text(&token.json(), "message").starts_with("Authorization header requires 'Credential' parameter.")
+    );
+    let odd = rig.send(&api, "GET /dev/@connections/!!", &signed, "").await;
+    assert_eq!((odd.status, odd.header("x-amzn-errortype")), (400, Some("BadRequestException")));
+    assert_eq!(odd.json(), json!({"message": "Invalid connectionId: !!"}));
+    let unknown = rig.send(&api, "GET /dev/@connections/L0SM9cOFvHcCIhw=", &signed, "").await;
     assert_eq!((unknown.status, unknown.header("x-amzn-errortype")), (410, Some("GoneException")));
     // A connection of another API is not this one's to reach.
     let other = self::api(&rig).await;

@@ -1,6 +1,8 @@
 //! From a request to an operation's members.
 
-use aws_model::{Field, Location, Protocol, ServiceModel, Shape, ShapeKind, StructureShape, TimestampFormat};
+use aws_model::{
+    Field, Location, Protocol, ServiceModel, Shape, ShapeKind, ShapeRef, StructureShape, TimestampFormat,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::request::Parts;
 use serde_json::{Map, Number, Value};
@@ -39,8 +41,16 @@ pub fn decode(target: &Target, parts: &Parts, body: &[u8]) -> Result<Map<String,
 }
 
 pub(crate) fn input_of(target: &Target) -> Option<&'static StructureShape> {
-    match target.operation.input.map(|input| &target.model.shape(input).kind) {
-        Some(ShapeKind::Structure(input)) => Some(input),
+    structure_of(target.model, target.operation.input)
+}
+
+/// The structure that an operation takes or answers.
+pub(crate) fn structure_of(
+    model: &'static ServiceModel,
+    shape: Option<ShapeRef>,
+) -> Option<&'static StructureShape> {
+    match shape.map(|shape| &model.shape(shape).kind) {
+        Some(ShapeKind::Structure(shape)) => Some(shape),
         _ => None,
     }
 }
@@ -131,7 +141,11 @@ fn from_query(model: &ServiceModel, field: &Field, query: &str) -> Result<Option
     }
 }
 
-fn from_header(model: &ServiceModel, field: &Field, parts: &Parts) -> Result<Option<Value>, ServiceError> {
+pub(crate) fn from_header(
+    model: &ServiceModel,
+    field: &Field,
+    parts: &Parts,
+) -> Result<Option<Value>, ServiceError> {
     let mut values =
         parts.headers.get_all(&field.wire_name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     if matches!(model.shape(field.shape).kind, ShapeKind::List { .. }) {
@@ -143,7 +157,7 @@ fn from_header(model: &ServiceModel, field: &Field, parts: &Parts) -> Result<Opt
     values.next().map(|value| scalar(model, field, &value, TimestampFormat::HttpDate)).transpose()
 }
 
-fn prefixed_headers(field: &Field, parts: &Parts) -> Option<Value> {
+pub(crate) fn prefixed_headers(field: &Field, parts: &Parts) -> Option<Value> {
     let prefix = field.wire_name.to_ascii_lowercase();
     let found = parts.headers.iter().filter_map(|(name, value)| {
         let rest = name.as_str().strip_prefix(&prefix)?;
@@ -153,7 +167,7 @@ fn prefixed_headers(field: &Field, parts: &Parts) -> Option<Value> {
     (!found.is_empty()).then_some(Value::Object(found))
 }
 
-fn scalar(
+pub(crate) fn scalar(
     model: &ServiceModel,
     field: &Field,
     text: &str,

@@ -313,9 +313,26 @@ pub fn encode_error(model: &ServiceModel, error: &ServiceError, request_id: &str
     Encoded { status: error.status, headers, body: Some(body.into()) }
 }
 
-/// What the query protocol would have called an error of a service that moved to JSON (SQS).
-fn query_code<'e>(model: &'e ServiceModel, code: &'e str) -> &'e str {
-    model.error(code).and_then(|shape| shape.error_code.as_deref()).unwrap_or(code)
+/// SQS's codes of the query protocol, which its model forgot when it moved to JSON. Clients still know errors by them.
+const SQS_CODES: &[(&str, &str)] = &[
+    ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
+    ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong"),
+    ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
+    ("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId"),
+    ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),
+    ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress"),
+    ("QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"),
+    ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+    ("QueueNameExists", "QueueAlreadyExists"),
+    ("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+    ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
+];
+
+/// What the query protocol calls an error, also that of a service that moved to JSON.
+pub(crate) fn query_code<'e>(model: &'e ServiceModel, code: &'e str) -> &'e str {
+    let known = SQS_CODES.iter().find(|(name, _)| model.name == "sqs" && *name == code);
+    let own = || model.error(code).and_then(|shape| shape.error_code.as_deref());
+    known.map(|(_, code)| *code).or_else(own).unwrap_or(code)
 }
 
 /// The members of an error on JSON: the message by the name its shape gives it (`message`, `Message`), then the rest.

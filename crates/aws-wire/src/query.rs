@@ -45,13 +45,32 @@ fn structure(
 ) -> Result<Map<String, Value>, ServiceError> {
     let mut members = Map::new();
     for field in &shape.fields {
-        if let Some(found) = node.below.get(&*name_of(model, field))
+        if let Some(found) = node_of(model, field, node)
             && let Some(value) = read_shape(model, field.shape, found, &field.name)?
         {
             members.insert(field.name.clone(), value);
         }
     }
     Ok(members)
+}
+
+/// Where a member stands.
+fn node_of<'n>(model: &ServiceModel, field: &Field, node: &'n Node) -> Option<&'n Node> {
+    let found = node.below.get(&*name_of(model, field));
+    if found.is_some() || !model.query_compatible {
+        return found;
+    }
+    // SQS's lists were named after one of their items, or after the item's shape.
+    let item = match &model.shape(field.shape).kind {
+        ShapeKind::List { item, .. } => Some(model.shape(*item).name.as_str()),
+        _ => None,
+    };
+    let one = match field.name.as_str() {
+        "Actions" => String::from("ActionName"),
+        "tags" => String::from("Tag"),
+        name => name.strip_suffix('s').unwrap_or(name).to_owned(),
+    };
+    node.below.get(&one).or_else(|| node.below.get(item?))
 }
 
 /// What a member is called in requests.
@@ -88,6 +107,11 @@ fn read_shape(
                 node.below.get(wrapper).or_else(|| node.below.get("member"))
             };
             let Some(node) = node else { return Ok(Some(Value::Array(Vec::new()))) };
+            // A list of one needs no number.
+            if *flattened && node.below.is_empty() && node.value.is_some() {
+                let only = read_shape(model, *item, node, name)?;
+                return Ok(Some(Value::Array(only.into_iter().collect())));
+            }
             let items =
                 numbered(node).into_iter().filter_map(|it| read_shape(model, *item, it, name).transpose());
             items.collect::<Result<_, _>>().map(|items| Some(Value::Array(items)))
@@ -96,8 +120,13 @@ fn read_shape(
             let node = if *flattened { Some(node) } else { node.below.get("entry") };
             let mut entries = Map::new();
             for entry in node.map(numbered).unwrap_or_default() {
-                let key = entry.below.get(&elements.0).and_then(|key| key.value.clone());
-                let found = entry.below.get(&elements.1);
+                let (key, found) = match model.query_compatible {
+                    true => {
+                        (entry.below.get("Name").or_else(|| entry.below.get("Key")), entry.below.get("Value"))
+                    }
+                    false => (entry.below.get(&elements.0), entry.below.get(&elements.1)),
+                };
+                let key = key.and_then(|key| key.value.clone());
                 if let (Some(key), Some(found)) = (key, found)
                     && let Some(value) = read_shape(model, *value, found, name)?
                 {

@@ -127,6 +127,22 @@ pub fn verify(parts: &Parts, check: &Check<'_>) -> Result<(), ServiceError> {
     mac.verify_slice(&given).map_err(|_| dialect.mismatch())
 }
 
+/// Checks what the credential of a request to a deployed API is for; one without a credential is [`verify`]'s to refuse.
+///
+/// # Errors
+/// AWS's `InvalidSignatureException`, naming all that is not right.
+pub fn check_scope(parts: &Parts, service: &str, region: &str) -> Result<(), ServiceError> {
+    let Some(credential) = crate::Credential::of(parts) else { return Ok(()) };
+    let mut wrong = String::new();
+    if credential.region != region {
+        wrong.push_str("Credential should be scoped to a valid region. ");
+    }
+    if credential.service != service {
+        wrong.push_str(&format!("Credential should be scoped to correct service: '{service}'. "));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Dialect::Json.refused(wrong)) }
+}
+
 /// Seconds that a request's date may be off, by AWS's documentation: five minutes, S3 fifteen.
 const SKEW: i64 = 300;
 const SKEW_S3: i64 = 900;
@@ -366,6 +382,18 @@ mod tests {
         }
         let bare = http::Request::get("/").body(()).unwrap().into_parts().0;
         assert!(told(&bare, SECRET, THEN, Dialect::S3).starts_with("AccessDenied"));
+    }
+
+    #[test]
+    fn a_credential_is_for_a_service_and_a_region() {
+        let told = |service: &str, region: &str| {
+            check_scope(&example(RIGHT), service, region).map_err(|error| error.message).err()
+        };
+        assert_eq!(told("service", "us-east-1"), None);
+        let region = "Credential should be scoped to a valid region. ";
+        assert_eq!(told("service", "eu-west-1").as_deref(), Some(region));
+        let both = format!("{region}Credential should be scoped to correct service: 'execute-api'. ");
+        assert_eq!(told("execute-api", "eu-west-1"), Some(both));
     }
 
     #[test]

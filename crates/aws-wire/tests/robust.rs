@@ -142,6 +142,36 @@ fn request(
     Some((request.body(()).ok()?.into_parts().0, body))
 }
 
+/// The ways in and out that integrations of API Gateway have.
+fn integrate(
+    (model, operation): (&'static aws_model::ServiceModel, &'static aws_model::Operation),
+    noise: &Noise,
+    parts: &Parts,
+    body: &[u8],
+) {
+    use aws_model::Protocol;
+    let query = parts.uri.query().unwrap_or_default();
+    let members = match model.protocol {
+        Protocol::RestJson | Protocol::RestXml => {
+            aws_wire::decode_named(model, operation, parts, body).map(|(members, _)| members)
+        }
+        _ => aws_wire::decode_query(model, operation, query, body),
+    };
+    if let Ok(members) = members {
+        let _ = validate(model, operation, &members);
+    }
+    let _ = aws_wire::incomplete_signature(&parts.headers);
+    let output = operation.output.map(|output| &model.shape(output).kind);
+    if let Some(aws_model::ShapeKind::Structure(output)) = output.filter(|_| model.protocol.is_query()) {
+        let names: Vec<&String> = output.fields.iter().map(|field| &field.name).collect();
+        let values = noise.values.iter().filter(|_| !names.is_empty());
+        let members = values.map(|(index, value)| ((*index.get(&names)).clone(), value.clone())).collect();
+        let encoded = aws_wire::encode_query_output(model, operation, &members, "id");
+        let body = encoded.body.unwrap_or_default();
+        assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|body| body.is_object()));
+    }
+}
+
 /// The whole way in.
 fn take(parts: &Parts, body: &[u8]) {
     let identified = identify(parts);
@@ -160,8 +190,10 @@ proptest! {
     #[test]
     fn any_request_for_any_operation_is_taken_or_refused(at in any::<prop::sample::Index>(), noise in noise()) {
         let operations = operations();
-        if let Some((parts, body)) = request(*at.get(&operations), &noise) {
+        let operation = *at.get(&operations);
+        if let Some((parts, body)) = request(operation, &noise) {
             take(&parts, &body);
+            integrate(operation, &noise, &parts, &body);
         }
     }
 

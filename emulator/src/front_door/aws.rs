@@ -7,12 +7,11 @@ use aws_wire::{BodyNeed, Encoded, Identified, ServiceError, Target, aws_chunked,
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use hyper::body::Incoming;
 use runtime::{Body, BodyError, CallContext, Input, Output, Scope, new_request_id};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    FrontDoor, World,
+    FrontDoor, RequestBody, World,
     body::{HttpBody, from_http, to_http},
 };
 
@@ -29,7 +28,7 @@ pub(super) async fn serve(
     door: &FrontDoor,
     world: &World,
     parts: Parts,
-    incoming: Incoming,
+    incoming: RequestBody,
 ) -> Response<HttpBody> {
     let request_id = new_request_id();
     let identified = aws_wire::identify(&parts);
@@ -55,7 +54,7 @@ async fn call(
     world: &World,
     identified: &Identified,
     mut parts: Parts,
-    incoming: Incoming,
+    incoming: RequestBody,
     request_id: &Arc<str>,
 ) -> Result<(Response<HttpBody>, &'static ServiceModel), Failure> {
     let model = identified.model();

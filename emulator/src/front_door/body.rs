@@ -9,8 +9,7 @@ use std::{
 use aws_wire::aws_chunked::Verifier;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 use runtime::Body;
 
 /// An answer's body, as hyper sends it.
@@ -61,7 +60,11 @@ pub(crate) fn to_http(body: Body) -> HttpBody {
 
 /// A request's body as ours. With a verifier the `aws-chunked` encoding is taken off, and a body that is not what its
 /// headers and its trailer say ends in an error.
-pub(crate) fn from_http(incoming: Incoming, verifier: Option<Verifier>) -> Body {
+pub(crate) fn from_http<B>(incoming: B, verifier: Option<Verifier>) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     if incoming.is_end_stream() && verifier.is_none() {
         return Body::Empty;
     }

@@ -6,6 +6,7 @@ mod aws;
 pub(crate) mod body;
 mod classify;
 pub(crate) mod framing;
+pub(crate) mod patient;
 pub(crate) mod safety;
 
 use std::{
@@ -23,10 +24,17 @@ use runtime::Body;
 use crate::startup::{World, Worlds};
 use body::{HttpBody, from_http, to_http};
 use classify::Destination;
+use patient::Patient;
 use safety::{Allowed, Refusal};
 
 /// More bytes of headers than this are refused, as AWS's front ends do.
 const MOST_HEADER_BYTES: usize = 16 << 10;
+
+/// The body of a request to the listener.
+pub(crate) type RequestBody = Patient<Incoming>;
+
+/// AWS's quota for APIs: the request line and the values of all headers.
+const MOST_API_HEAD: usize = 10_240;
 
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +72,7 @@ impl FrontDoor {
     /// Answers one request.
     pub(crate) async fn handle(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         caller: Caller,
     ) -> Result<Response<HttpBody>, Infallible> {
         let (parts, incoming) = request.into_parts();
@@ -152,9 +160,13 @@ impl FrontDoor {
         world: &World,
         destination: Destination,
         mut parts: Parts,
-        incoming: Incoming,
+        incoming: RequestBody,
         peer: IpAddr,
     ) -> Response<HttpBody> {
+        if matches!(destination, Destination::Api { .. } | Destination::Domain(_)) && is_too_long(&parts) {
+            let message = format!("HTTP header is larger than {MOST_API_HEAD} bytes.");
+            return refuse(&Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message });
+        }
         match destination {
             Destination::Aws => aws::serve(self, world, parts, incoming).await,
             Destination::Admin => {
@@ -198,6 +210,13 @@ impl FrontDoor {
     }
 }
 
+/// Whether a request has a longer head than APIs take.
+fn is_too_long(parts: &Parts) -> bool {
+    let asked = parts.uri.path_and_query().map_or(1, |asked| asked.as_str().len());
+    let line = parts.method.as_str().len() + asked + " HTTP/1.1 ".len();
+    line + parts.headers.values().map(HeaderValue::len).sum::<usize>() > MOST_API_HEAD
+}
+
 /// Whether a name is an API's, a function URL's or a custom domain name.
 fn is_deployed(world: &World, name: &str) -> bool {
     let api = name.split_once(".execute-api.").map_or("", |(id, _)| id);
@@ -212,7 +231,7 @@ async fn ask_api(
     world: &World,
     addressed: Addressed,
     parts: Parts,
-    incoming: Incoming,
+    incoming: RequestBody,
     peer: IpAddr,
 ) -> Response<HttpBody> {
     if let Some(opening) = world.apis.connect(&addressed, &parts, peer).await {
@@ -276,4 +295,21 @@ fn show_to(response: &mut Response<HttpBody>, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_has_as_much_as_apis_take() {
+        let with = |header: usize, path: usize| {
+            let request = Request::get(format!("/{}", "p".repeat(path))).header("x-a", "v".repeat(header));
+            is_too_long(&request.body(()).unwrap().into_parts().0)
+        };
+        // `GET / HTTP/1.1` has fourteen bytes.
+        assert!(!with(MOST_API_HEAD - 14, 0));
+        assert!(with(MOST_API_HEAD - 13, 0));
+        assert!(with(MOST_API_HEAD - 14, 1));
+    }
 }

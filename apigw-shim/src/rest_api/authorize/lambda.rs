@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Admission, CompiledAuthorizer, Kind, unauthorized};
+use super::{Admission, CompiledAuthorizer, Kind, log, unauthorized};
 use crate::{
     State,
     authorizer::function::{self, NoAnswer},
@@ -12,6 +12,7 @@ use crate::{
     policy::Policy,
     rest_api::{
         exchange::Exchange,
+        execution_log,
         gateway_response::{GatewayError, ResponseType},
     },
 };
@@ -40,9 +41,21 @@ pub(super) fn identity(
         Kind::Request { sources, .. } => {
             let context = exchange.context();
             let view = exchange.view(&context);
-            let values = sources.iter().map(|source| source.value(&view).filter(|value| !value.is_empty()));
+            let values =
+                sources.iter().map(|(_, source)| source.value(&view).filter(|value| !value.is_empty()));
             let values: Option<Vec<String>> = values.collect();
             values.map(|values| values.join("\u{1f}")).ok_or_else(unauthorized)
+        }
+    }
+}
+
+/// The identity as the log shows it.
+pub(super) fn shown_identity(identity: &str, authorizer: &CompiledAuthorizer) -> String {
+    match &authorizer.kind {
+        Kind::Token { .. } | Kind::Jwt { .. } => log::masked(identity),
+        Kind::Request { sources, .. } => {
+            let values = identity.split('\u{1f}').map(log::masked);
+            execution_log::pairs(sources.iter().map(|(name, _)| name).zip(values))
         }
     }
 }
@@ -72,25 +85,43 @@ fn failure(response_type: ResponseType, reason: impl Into<String>) -> GatewayErr
 pub(super) async fn ask(
     state: &State,
     exchange: &Exchange<'_>,
+    authorizer: &CompiledAuthorizer,
     function: &str,
     event: Value,
 ) -> Result<Admission, GatewayError> {
     let function = interpolate(function, exchange.stage.variables.as_ref());
+    log::asking(state, exchange, authorizer, &function, &event);
     let started = state.clock.now();
-    let (scope, trace_id) = (&exchange.stage.scope, &exchange.request.trace_id);
+    let (scope, trace_id) = (&exchange.stage.scope, exchange.trace_header());
     let asked = function::ask(state, scope, trace_id, &function, event.to_string().into_bytes()).await;
     let answer = asked.map_err(|refused| match refused {
         NoAnswer::Unauthorized => unauthorized(),
         NoAnswer::Unreachable(reason) => failure(ResponseType::AuthorizerConfigurationError, reason),
-        NoAnswer::Failed(reason) => failure(ResponseType::AuthorizerFailure, reason),
+        NoAnswer::Failed { reason, answer } => {
+            log::answered(state, exchange, answer.to_string().as_bytes());
+            tracing::warn!(api = exchange.stage.api_id, "{reason}");
+            // An error is a JSON object as well, and no policy.
+            failure(ResponseType::AuthorizerFailure, unrecognized(&answer).unwrap_or(reason))
+        }
     })?;
+    log::answered(state, exchange, answer.to_string().as_bytes());
     let latency = state.clock.now().since(started).as_millis();
     read(&answer, u64::try_from(latency).unwrap_or(u64::MAX))
         .map_err(|reason| failure(ResponseType::AuthorizerConfigurationError, reason))
 }
 
+/// What is wrong with an answer that has more than answers have, as AWS's parser puts it.
+fn unrecognized(answer: &Value) -> Option<String> {
+    const KNOWN: [&str; 4] = ["principalId", "policyDocument", "context", "usageIdentifierKey"];
+    let other = answer.as_object()?.keys().find(|name| !KNOWN.contains(&name.as_str()))?;
+    Some(format!("Invalid JSON in response: Unrecognized field \"{other}\" , not marked as ignorable"))
+}
+
 /// The answer of a function: `{principalId, policyDocument, context, usageIdentifierKey}`.
 fn read(answer: &Value, latency: u64) -> Result<Admission, String> {
+    if let Some(reason) = unrecognized(answer) {
+        return Err(reason);
+    }
     let principal = answer.get("principalId").filter(|value| value.is_string() || value.is_number());
     let principal = principal.ok_or("the authorizer's answer has no principalId")?;
     let document = answer.get("policyDocument").ok_or("the authorizer's answer has no policyDocument")?;

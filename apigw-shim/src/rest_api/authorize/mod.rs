@@ -2,6 +2,7 @@
 //! then the key it wants, then how often it may be used.
 
 mod lambda;
+mod log;
 mod token;
 
 use std::{sync::Arc, time::Duration};
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     exchange::Exchange,
-    gateway_response::{GatewayError, ResponseType, missing_authentication_token},
+    gateway_response::{GatewayError, ResponseType, bad_signature, missing_authentication_token},
     record::{Authorizer, JwtIssuer},
 };
 use crate::{
@@ -35,7 +36,6 @@ pub(crate) enum Authorization {
 /// An authorizer that requests can be shown to.
 pub(crate) struct CompiledAuthorizer {
     pub id: String,
-    pub name: String,
     pub kind: Kind,
     /// How long what it says holds.
     pub ttl: Duration,
@@ -45,7 +45,7 @@ pub(crate) enum Kind {
     /// A function that looks at one header.
     Token { function: String, header: String, validation: Option<Regex> },
     /// A function that looks at the request.
-    Request { function: String, sources: Vec<Source> },
+    Request { function: String, sources: Vec<(String, Source)> },
     /// Signed tokens.
     Jwt { header: String, issuers: Vec<JwtIssuer>, algorithms: Vec<String>, is_cognito: bool },
 }
@@ -99,8 +99,8 @@ impl CompiledAuthorizer {
                     .split(',')
                     .map(str::trim)
                     .filter(|source| !source.is_empty())
-                    .map(Source::parse_request)
-                    .collect::<Result<_, _>>()?,
+                    .map(|source| Ok((source.to_owned(), Source::parse_request(source)?)))
+                    .collect::<Result<_, String>>()?,
             },
             "COGNITO_USER_POOLS" => Kind::Jwt {
                 header: header(),
@@ -121,7 +121,7 @@ impl CompiledAuthorizer {
         };
         let ttl =
             record.authorizer_result_ttl_in_seconds.and_then(|ttl| u64::try_from(ttl).ok()).unwrap_or(300);
-        Ok(Self { id: record.id.clone(), name: record.name.clone(), kind, ttl: Duration::from_secs(ttl) })
+        Ok(Self { id: record.id.clone(), kind, ttl: Duration::from_secs(ttl) })
     }
 }
 
@@ -151,7 +151,9 @@ fn denied(text: String) -> GatewayError {
 pub(crate) fn method_arn(exchange: &Exchange<'_>) -> String {
     let stage = exchange.stage;
     let path = exchange.request.path.strip_prefix('/').unwrap_or(&exchange.request.path);
-    let resource = format!("{}/{}/{}/{path}", stage.api_id, stage.name, exchange.request.method);
+    // Authorizers that are tried read another name of the stage than the rest of the event has.
+    let name = if stage.is_test() { "ESTestInvoke-stage" } else { &stage.name };
+    let resource = format!("{}/{name}/{}/{path}", stage.api_id, exchange.request.method);
     stage.scope.arn("execute-api", &resource)
 }
 
@@ -183,7 +185,7 @@ pub(crate) async fn check<'r>(state: &State, exchange: Exchange<'r>) -> Result<E
         }
         Authorization::Authorizer(authorizer, scopes) => {
             let admission = admission(state, &exchange, authorizer, &arn).await?;
-            allowed(&exchange, &admission, &arn, scopes)?;
+            allowed(&exchange, authorizer, &admission, &arn, scopes)?;
             usage_key.clone_from(&admission.usage_key);
             let _ = exchange.trail.authorizer.set(admission);
         }
@@ -236,11 +238,9 @@ fn access_key(exchange: &Exchange<'_>) -> Option<String> {
 }
 
 fn sign(exchange: &Exchange<'_>) -> Result<(), GatewayError> {
-    let key = access_key(exchange).ok_or_else(missing_authentication_token)?;
+    let key = access_key(exchange).ok_or_else(|| missing_authentication_token(&exchange.request.headers))?;
     if let Some(bad) = &exchange.trail.bad_signature {
-        let mut error = GatewayError::new(ResponseType::InvalidSignature, "");
-        error.message = bad.message.clone().into();
-        return Err(error);
+        return Err(bad_signature(bad));
     }
     let _ = exchange.trail.access_key.set(key);
     Ok(())
@@ -253,7 +253,7 @@ async fn admission(
     authorizer: &CompiledAuthorizer,
     arn: &str,
 ) -> Result<Arc<Admission>, GatewayError> {
-    let identity = lambda::identity(exchange, authorizer)?;
+    let identity = identified(state, exchange, authorizer)?;
     let stage = exchange.stage;
     let key = format!("{}/{}/{}/{}/{identity}", stage.api_id, stage.name, stage.deployment_id, authorizer.id);
     // A function that is shown nothing in particular would say the same to everybody.
@@ -263,6 +263,7 @@ async fn admission(
         && let Some(known) = state.admissions.get(&key).map(|known| Arc::clone(&known))
         && known.until.is_some_and(|until| now < until)
     {
+        log::completed(state, exchange, known.context.get("principalId"));
         return Ok(known);
     }
     let mut admission = ask_anew(state, exchange, authorizer, &identity, arn).await?;
@@ -281,6 +282,18 @@ async fn admission(
     Ok(admission)
 }
 
+/// By what the caller is known to the authorizer.
+fn identified(
+    state: &State,
+    exchange: &Exchange<'_>,
+    authorizer: &CompiledAuthorizer,
+) -> Result<String, GatewayError> {
+    log::starting(state, exchange, authorizer);
+    let identity = lambda::identity(exchange, authorizer)?;
+    log::identity(state, exchange, || lambda::shown_identity(&identity, authorizer));
+    Ok(identity)
+}
+
 /// What the authorizer says now.
 async fn ask_anew(
     state: &State,
@@ -289,25 +302,33 @@ async fn ask_anew(
     identity: &str,
     arn: &str,
 ) -> Result<Admission, GatewayError> {
-    match &authorizer.kind {
+    let admission = match &authorizer.kind {
         Kind::Token { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::token_event(identity, arn)).await
+            let event = lambda::token_event(identity, arn);
+            lambda::ask(state, exchange, authorizer, function, event).await
         }
         Kind::Request { function, .. } => {
-            lambda::ask(state, exchange, function, lambda::request_event(exchange, arn)).await
+            let event = lambda::request_event(exchange, arn);
+            lambda::ask(state, exchange, authorizer, function, event).await
         }
         Kind::Jwt { issuers, algorithms, is_cognito, .. } => {
             token::verify(state, identity, issuers, algorithms, *is_cognito).await
         }
-    }
+    }?;
+    log::completed(state, exchange, admission.context.get("principalId"));
+    Ok(admission)
 }
 
 fn allowed(
     exchange: &Exchange<'_>,
+    authorizer: &CompiledAuthorizer,
     admission: &Admission,
     arn: &str,
     scopes: &[String],
 ) -> Result<(), GatewayError> {
+    if matches!(authorizer.kind, Kind::Jwt { is_cognito: true, .. }) {
+        token::check_use(admission, scopes)?;
+    }
     if !scopes.is_empty() && !scopes.iter().any(|scope| admission.scopes.contains(scope)) {
         return Err(unauthorized());
     }
@@ -358,6 +379,15 @@ pub(crate) async fn try_out(
     exchange: &Exchange<'_>,
     authorizer: &CompiledAuthorizer,
 ) -> Result<Admission, GatewayError> {
-    let identity = lambda::identity(exchange, authorizer)?;
-    ask_anew(state, exchange, authorizer, &identity, &method_arn(exchange)).await
+    let identity = identified(state, exchange, authorizer)?;
+    let admission = ask_anew(state, exchange, authorizer, &identity, &method_arn(exchange)).await?;
+    if matches!(authorizer.kind, Kind::Jwt { is_cognito: true, .. }) {
+        token::check_use(&admission, &[])?;
+    }
+    Ok(admission)
+}
+
+/// How a log ends after a try that failed.
+pub(crate) fn outcome(error: &GatewayError) -> &'static str {
+    log::outcome(error)
 }

@@ -58,6 +58,16 @@ pub(super) async fn verify(
     Ok(Admission { context, scopes, until, ..Admission::default() })
 }
 
+/// A user pool's methods take the token that says who somebody is, those with scopes the one that says what they may do.
+pub(super) fn check_use(admission: &Admission, scopes: &[String]) -> Result<(), GatewayError> {
+    let of = admission.context.get("claims").and_then(|claims| claims.get("token_use"));
+    match of.and_then(Value::as_str) {
+        Some("access") if scopes.is_empty() => Err(refused("an access token, where an ID token is wanted")),
+        Some("id") if !scopes.is_empty() => Err(refused("an ID token, where an access token is wanted")),
+        _ => Ok(()),
+    }
+}
+
 /// Templates and functions get claims as texts, lists with commas between what is in them.
 fn shown(claim: &Value) -> String {
     match claim {
@@ -112,4 +122,26 @@ fn check_claims(issuer: &JwtIssuer, claims: &Map<String, Value>) -> Result<(), G
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_user_pools_token_is_of_the_kind_that_the_method_takes() {
+        let status = |token_use: Value, scopes: &[&str]| {
+            let mut context = Map::new();
+            context.insert(String::from("claims"), json!({"sub": "ann", "token_use": token_use}));
+            let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let checked = check_use(&Admission { context, ..Admission::default() }, &scopes);
+            checked.map_err(|error| error.response_type.status()).err().flatten()
+        };
+        assert_eq!(status(json!("id"), &[]), None);
+        assert_eq!(status(json!("access"), &["orders/read"]), None);
+        assert_eq!(status(json!("access"), &[]), Some(401));
+        assert_eq!(status(json!("id"), &["orders/read"]), Some(401));
+    }
 }
