@@ -7,7 +7,8 @@ use runtime::{CallContext, Output};
 use serde_json::json;
 
 use super::{
-    Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text, vpc_link,
+    Members, answer, child, deployment, http_api, is_socket, keep, page, parameter_mapping, refuse, required,
+    text, vpc_link,
 };
 use crate::{
     State,
@@ -185,6 +186,7 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
     }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     check_tls(members, &uri)?;
+    parameter_mapping::check(members)?;
     if let Some(name) = text(members, "IntegrationSubtype") {
         return check_subtype(members, &name);
     }

@@ -11,6 +11,7 @@ mod import_api;
 mod integration;
 mod integration_response;
 mod model;
+mod parameter_mapping;
 mod portal;
 mod portal_product;
 mod product_page;

@@ -6,7 +6,13 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api_of_resource, keep, method, method::OfMethod, method_mut, remove_entry, resource, set_entry};
+use super::{
+    api_of_resource, keep, method,
+    method::OfMethod,
+    method_mut,
+    parameter_mapping::{Declared, check_integration, entries},
+    remove_entry, resource, set_entry,
+};
 use crate::{
     State,
     error::{bad_request, invalid, not_found},
@@ -174,6 +180,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     }
     check_uri(&input.kind, input.uri.as_deref(), streams(input.response_transfer_mode.as_ref()))?;
     check_templates(input.request_templates.as_ref())?;
+    let declared = Declared::of(method.request_parameters.as_ref());
+    check_integration(entries(input.request_parameters.as_ref()), &declared).map_err(bad_request)?;
     let is_http = input.kind.starts_with("HTTP");
     let timeout_in_millis = timeout(input.timeout_in_millis, streams(input.response_transfer_mode.as_ref()))?;
     let integration = Integration {
@@ -215,9 +223,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
-    let integration = of_mut(method_mut(&mut resource, &input.http_method)?)?;
+    let method = method_mut(&mut resource, &input.http_method)?;
+    let declared = Declared::of(method.request_parameters.as_ref());
+    let integration = of_mut(method)?;
     for patch in &input.patch_operations {
-        change(integration, patch)?;
+        change(integration, &declared, patch)?;
     }
     let streams = streams(integration.response_transfer_mode.as_ref());
     check_uri(&integration.kind, integration.uri.as_deref(), streams)?;
@@ -227,13 +237,15 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     answer
 }
 
-fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceError> {
+fn change(integration: &mut Integration, declared: &Declared, patch: &Patch) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["requestParameters", name] => {
             if patch.sets()? {
-                set_entry(&mut integration.request_parameters, (*name).to_owned(), patch.value());
+                let (name, source) = ((*name).to_owned(), patch.value());
+                check_integration([(&name, &source)].into_iter(), declared).map_err(bad_request)?;
+                set_entry(&mut integration.request_parameters, name, source);
             } else if !remove_entry(&mut integration.request_parameters, name) {
                 return Err(invalid("parameter name"));
             }

@@ -6,7 +6,9 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api_of_resource, keep, method, method_mut, remove_entry, resource, rest_api, set_entry};
+use super::{
+    api_of_resource, keep, method, method_mut, parameter_mapping, remove_entry, resource, rest_api, set_entry,
+};
 use crate::{
     State,
     error::{bad_request, conflict, invalid},
@@ -114,6 +116,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         check_validator(&api, id)?;
     }
     input.request_models.iter().flat_map(BTreeMap::values).try_for_each(|name| check_model(&api, name))?;
+    let parameters = input.request_parameters.iter().flat_map(BTreeMap::keys);
+    parameter_mapping::check_method(parameters).map_err(bad_request)?;
     if resource.resource_methods.contains_key(&input.http_method) {
         return Err(conflict("Method already exists for this resource"));
     }
@@ -170,6 +174,7 @@ fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), Servi
     match segments.as_slice() {
         ["requestParameters", name] => {
             if patch.sets()? {
+                parameter_mapping::check_method([&(*name).to_owned()].into_iter()).map_err(bad_request)?;
                 set_entry(&mut method.request_parameters, (*name).to_owned(), patch.is_true());
             } else if !remove_entry(&mut method.request_parameters, name) {
                 return Err(invalid("parameter name"));

@@ -21,6 +21,7 @@ mod jwt_configuration;
 mod method;
 mod method_response;
 mod model;
+pub(crate) mod parameter_mapping;
 mod part;
 mod put_rest_api;
 mod request_validator;

@@ -1,18 +1,14 @@
 //! `x-amazon-apigateway-integration`: what stands behind a method.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::{
-    Reader,
-    operation::Given,
-    parameters::{comparable, declared},
-    responses::is_status,
-};
+use super::{Reader, operation::Given, responses::is_status};
 use crate::{
     openapi::{document, filled, object, strings},
-    operations::{check_integration_uri, check_pattern, check_templates, checked_timeout},
+    operations::{
+        check_integration_uri, check_pattern, check_templates, checked_timeout,
+        parameter_mapping::{Declared, check_integration, check_integration_response, entries},
+    },
     rest_api::record::{Integration, IntegrationResponse, Method},
 };
 
@@ -75,7 +71,8 @@ impl<'d> Reader<'d> {
         let templates = self.read_texts(found, "requestTemplates", &place);
         check_templates(templates.as_ref()).map_err(|error| error.message)?;
         let parameters = self.read_texts(found, "requestParameters", &place);
-        check_sources(parameters.as_ref(), method)?;
+        let declared = Declared::of(method.request_parameters.as_ref());
+        check_integration(entries(parameters.as_ref()), &declared)?;
         let passthrough = upper("passthroughBehavior").unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
         if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&passthrough.as_str()) {
             return Err(String::from(
@@ -147,12 +144,7 @@ impl<'d> Reader<'d> {
         check_templates(templates.as_ref()).map_err(|error| error.message)?;
         let parameters = self.read_texts(found, "responseParameters", &place);
         let declares = method.method_responses.get(&status_code);
-        let declares = declares.and_then(|response| response.response_parameters.as_ref());
-        let declared = declared(declares);
-        let mut names = parameters.iter().flatten().map(|(name, _)| name);
-        if let Some(name) = names.find(|name| !declared.contains(&comparable(name))) {
-            return Err(unmapped(name));
-        }
+        check_integration_response(entries(parameters.as_ref()), declares)?;
         Ok(IntegrationResponse {
             status_code,
             selection_pattern,
@@ -161,23 +153,4 @@ impl<'d> Reader<'d> {
             content_handling: filled(found, "contentHandling").map(|text| text.to_uppercase()),
         })
     }
-}
-
-/// What integrations take of a request must be declared by the method.
-fn check_sources(parameters: Option<&BTreeMap<String, String>>, method: &Method) -> Result<(), String> {
-    let Some(parameters) = parameters else { return Ok(()) };
-    let kinds = ["method.request.querystring.", "method.request.header.", "method.request.path."];
-    let declared = declared(method.request_parameters.as_ref());
-    let mut sources = parameters.values().filter(|source| kinds.iter().any(|kind| source.starts_with(kind)));
-    if let Some(source) = sources.find(|source| !declared.contains(&comparable(source))) {
-        return Err(unmapped(source));
-    }
-    Ok(())
-}
-
-fn unmapped(name: &str) -> String {
-    format!(
-        "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression \
-         parameter specified: {name}]"
-    )
 }
