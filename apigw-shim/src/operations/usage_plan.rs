@@ -188,11 +188,12 @@ fn change(state: &State, scope: &Scope, plan: &mut UsagePlan, patch: &Patch) -> 
             let stage = &mut plan.api_stages[at.ok_or_else(|| bad_request("Invalid API Stage specified"))?];
             match rest {
                 [] if !sets => stage.throttle.clear(),
-                [path, method] if !sets => {
-                    stage.throttle.remove(&format!("{path}/{method}"));
+                // A path's slashes may stand as they are: so Terraform has them.
+                [_, .., _] if !sets => {
+                    stage.throttle.remove(&rest.join("/"));
                 }
-                [path, method, limit] if sets => {
-                    set_limit(stage.throttle.entry(format!("{path}/{method}")).or_default(), limit, patch)?;
+                [method @ .., limit] if sets && method.len() > 1 => {
+                    set_limit(stage.throttle.entry(method.join("/")).or_default(), limit, patch)?;
                 }
                 _ => return Err(patch.invalid_path()),
             }
