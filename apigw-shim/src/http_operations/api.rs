@@ -7,8 +7,8 @@ use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
 use super::{
-    Members, answer, child, deployment, http_api, integration, is_socket, keep, now, page, required, route,
-    stage, text, texts,
+    Members, answer, child, cors, deployment, http_api, integration, is_socket, keep, now, page, required,
+    route, stage, text, texts,
 };
 use crate::{
     State,
@@ -65,6 +65,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     }
     check_schema_validation(&input)?;
     check_selection(&input)?;
+    cors::check(&input)?;
     let target = text(&input, "Target");
     if let Some(target) = &target {
         integration::check_target(target)?;
@@ -232,6 +233,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     } else {
         check_schema_validation(&input)?;
         check_selection(&input)?;
+        cors::check(&input)?;
         change_quick(state, &live, &input).await?;
     }
     let mut api = Api::clone(&*record(state, &live)?);

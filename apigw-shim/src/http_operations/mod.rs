@@ -4,6 +4,7 @@ mod api;
 mod api_mapping;
 mod authorizer;
 mod child;
+mod cors;
 mod deployment;
 mod domain_name;
 mod export_api;

@@ -140,6 +140,34 @@ pub(super) fn check_models(state: &State, live: &Live, named: Option<&Value>) ->
     Ok(())
 }
 
+/// A method's paths that are the same but for the names of their variables could not be told from each other.
+fn check_variables(key: &str, others: &[Arc<Route>], own: Option<&str>) -> Result<(), ServiceError> {
+    let shape = shape(key);
+    for other in others.iter().filter(|route| Some(route.id.as_str()) != own) {
+        let known = text(&other.members, "RouteKey").unwrap_or_default();
+        if known != key && self::shape(&known) == shape {
+            return Err(conflicting(key, &known));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn conflicting(key: &str, known: &str) -> ServiceError {
+    conflict(format!(
+        "The provided route key \"{key}\" has a conflicting variable on the same hierarchical level as \"{known}\""
+    ))
+}
+
+/// A route's key without the names of its variables.
+pub(super) fn shape(key: &str) -> Vec<&str> {
+    let part = |part| match part {
+        variable if str::starts_with(variable, '{') && variable.ends_with("+}") => "{+}",
+        variable if variable.starts_with('{') && variable.ends_with('}') => "{}",
+        plain => plain,
+    };
+    key.split('/').map(part).collect()
+}
+
 fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Result<(), ServiceError> {
     if is_socket(live) {
         check_messages(state, live, members, own)?;
@@ -168,6 +196,9 @@ fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Re
         let others = state.apis.routes.page(&live.prefix(), None, usize::MAX);
         if others.iter().any(|route| Some(route.id.as_str()) != own && same(route)) {
             return Err(conflict(format!("Route with key {key} already exists for this API")));
+        }
+        if !is_socket(live) {
+            check_variables(&key, &others, own)?;
         }
     }
     if let Some(target) = text(members, "Target") {

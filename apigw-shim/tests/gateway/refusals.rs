@@ -257,3 +257,131 @@ async fn http_integrations_map_what_there_can_be() {
     let unread = validation("Invalid mapping expression specified: $request.foo.x");
     rig.http_mistakes("UpdateIntegration", changed, &unread).await;
 }
+
+#[tokio::test]
+async fn there_is_one_variable_below_a_resource() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let orders = rig.resource(&api, &root, "orders").await;
+    for (parent, first, second) in [(&root, "{id}", "{proxy+}"), (&orders, "{proxy+}", "{id}")] {
+        rig.resource(&api, parent, first).await;
+        let said = format!(
+            "A sibling ({first}) of this resource already has a variable path part -- only one is allowed"
+        );
+        let again = json!({"restApiId": api, "parentId": parent, "pathPart": second});
+        rig.rest_mistakes("CreateResource", again, &said).await;
+        let plain = rig.resource(&api, parent, "plain").await;
+        let renamed = with(&json!({"restApiId": api, "resourceId": plain}), replace("/pathPart", second));
+        rig.rest_mistakes("UpdateResource", renamed, &said).await;
+    }
+    let document = json!({
+        "openapi": "3.0.1", "info": {"title": "t", "version": "1"}, "paths": {"/a/{x}": {}, "/a/{y+}": {}},
+    });
+    let refused = rig.rest_document("ImportRestApi", json!({}), document).await.unwrap_err();
+    let said = "Unable to create resource at path '/a/{y+}': A sibling ({x}) of this resource already has a variable \
+                path part -- only one is allowed";
+    assert!(refused.message.contains(said), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn routes_differ_by_more_than_the_names_of_variables() {
+    let rig = Rig::new();
+    let api = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    let route = |key: &str| json!({"ApiId": api, "RouteKey": key});
+    let made = rig.http("CreateRoute", route("GET /e/{id}")).await;
+    let conflict = |key: &str| {
+        format!(
+            "The provided route key \"{key}\" has a conflicting variable on the same hierarchical level as \"GET /e/{{id}}\""
+        )
+    };
+    let said = rig.http_refuses("CreateRoute", route("GET /e/{other}")).await;
+    assert_eq!((&*said.code, said.status), ("ConflictException", 409));
+    assert_eq!(said.message, conflict("GET /e/{other}"));
+    let other = rig.http("CreateRoute", route("GET /other")).await;
+    for key in ["GET /e/{proxy+}", "POST /e/{other}", "GET /e/fixed", "GET /e/{id}/x", "GET /{e}/{id}"] {
+        rig.http("CreateRoute", route(key)).await;
+    }
+    let change =
+        |route: &Value, key: &str| json!({"ApiId": api, "RouteId": route["RouteId"], "RouteKey": key});
+    let said = rig.http_refuses("UpdateRoute", change(&other, "GET /e/{renamed}")).await;
+    assert_eq!(said.message, conflict("GET /e/{renamed}"));
+    // A route is in its own way only by name.
+    rig.http("UpdateRoute", change(&made, "GET /e/{renamed}")).await;
+}
+
+#[tokio::test]
+async fn cors_allows_what_browsers_can_ask_for() {
+    let rig = Rig::new();
+    let with_cors = |cors: Value| json!({"Name": "x", "ProtocolType": "HTTP", "CorsConfiguration": cors});
+    let api = rig.http("CreateApi", with_cors(json!({"AllowOrigins": ["https://a.com", "http://*"]}))).await;
+    let everybody = "allow-credentials is not supported if 'allow-origin' is *";
+    for (cors, said) in [
+        (json!({"AllowOrigins": ["*"], "AllowCredentials": true}), everybody),
+        (json!({"AllowOrigins": ["foo"]}), "Invalid format for origin foo"),
+        (json!({"AllowOrigins": ["*", "http://*.b.com"]}), "Invalid format for origin http://*.b.com"),
+        (json!({"AllowMethods": ["GET", "FOO"]}), "Invalid format for method FOO"),
+    ] {
+        rig.http_mistakes("CreateApi", with_cors(cors.clone()), said).await;
+        let change = json!({"ApiId": api["ApiId"], "CorsConfiguration": cors});
+        rig.http_mistakes("UpdateApi", change, said).await;
+    }
+    let kept = rig.http("GetApi", json!({"ApiId": api["ApiId"]})).await;
+    assert_eq!(kept["CorsConfiguration"], json!({"AllowOrigins": ["https://a.com", "http://*"]}));
+}
+
+#[tokio::test]
+async fn usage_plans_limit_methods_by_paths_with_slashes() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let test = rig.resource(&api, &root, "test").await;
+    rig.method(&api, &test, "GET", json!({"type": "MOCK"})).await;
+    rig.deploy(&api, "s").await;
+    let stages = json!([{"apiId": api, "stage": "s"}]);
+    let plan = rig.rest("CreateUsagePlan", json!({"name": "p", "apiStages": stages})).await;
+    let of = json!({"usagePlanId": plan["id"]});
+    let throttle = |rest: &str| format!("/apiStages/{api}:s/throttle/{rest}");
+    for path in ["/test/GET/rateLimit", "~1test/GET/burstLimit", "~1a~1b/GET/rateLimit", "//GET/rateLimit"] {
+        rig.rest("UpdateUsagePlan", with(&of, replace(&throttle(path), "3"))).await;
+    }
+    let of_stage = |plan: &Value| plan["apiStages"][0]["throttle"].clone();
+    let kept = of_stage(&rig.rest("GetUsagePlan", of.clone()).await);
+    assert_eq!(kept["/test/GET"], json!({"rateLimit": 3.0, "burstLimit": 3}));
+    assert_eq!(kept["/a/b/GET"]["rateLimit"], 3.0);
+    assert_eq!(kept["//GET"]["rateLimit"], 3.0);
+    for path in ["/test/GET", "~1a~1b/GET"] {
+        let patch = json!({"patchOperations": [{"op": "remove", "path": throttle(path)}]});
+        rig.rest("UpdateUsagePlan", with(&of, patch)).await;
+    }
+    let kept = of_stage(&rig.rest("GetUsagePlan", of.clone()).await);
+    assert_eq!(kept.as_object().unwrap().keys().collect::<Vec<_>>(), ["//GET"]);
+    for path in ["rateLimit", "GET/rateLimit", "/test/GET/foo"] {
+        rig.rest_refuses("UpdateUsagePlan", with(&of, replace(&throttle(path), "3"))).await;
+    }
+}
+
+#[tokio::test]
+async fn documents_of_http_apis_are_refused_for_the_same() {
+    let rig = Rig::new();
+    let integration = json!({
+        "type": "http_proxy", "httpMethod": "ANY", "uri": "http://a.test/", "payloadFormatVersion": "1.0",
+    });
+    let get = json!({"get": {"x-amazon-apigateway-integration": integration}});
+    let document = |paths: Value, cors: Value| {
+        let document = json!({
+            "openapi": "3.0.1", "info": {"title": "t", "version": "1"}, "paths": paths,
+            "x-amazon-apigateway-cors": cors,
+        });
+        json!({"Body": document.to_string()})
+    };
+    let conflicting = json!({"/e/{a}": get, "/e/{b}": get});
+    let credentials = json!({"allowOrigins": ["*"], "allowCredentials": true});
+    for (body, said) in [
+        (document(conflicting, json!({})), "has a conflicting variable on the same hierarchical level as"),
+        (document(json!({}), credentials), "allow-credentials is not supported if 'allow-origin' is *"),
+    ] {
+        let refused = rig.http_refuses("ImportApi", body).await;
+        assert_eq!(refused.code, "BadRequestException");
+        assert!(refused.message.contains(said), "{}", refused.message);
+    }
+    assert_eq!(rig.http("GetApis", json!({})).await["Items"], json!([]));
+}
