@@ -25,6 +25,7 @@ mod tags;
 mod vpc_link;
 
 pub(crate) use export_api::document as export;
+pub(crate) use vpc_link::routes_through;
 
 use std::sync::Arc;
 

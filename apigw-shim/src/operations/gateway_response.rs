@@ -12,6 +12,7 @@ use crate::{
     State,
     error::{bad_request, invalid},
     members,
+    openapi::import::is_status,
     patch::Patch,
     rest_api::{
         gateway_response::ResponseType,
@@ -115,6 +116,9 @@ fn change(response: &mut GatewayResponse, patch: &Patch) -> Result<(), ServiceEr
     match segments.as_slice() {
         ["statusCode"] => {
             patch.only_replace()?;
+            if !is_status(&patch.value()) {
+                return Err(bad_request("Invalid response status code specified"));
+            }
             response.status_code = Some(patch.value());
         }
         ["responseParameters", name] => {

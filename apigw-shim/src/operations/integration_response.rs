@@ -55,6 +55,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let integration = integration::of_mut(method)?;
     check_templates(input.response_templates.as_ref())?;
     check_pattern(input.selection_pattern.as_deref())?;
+    integration::check_content_handling(input.content_handling.as_deref())?;
     check_integration_response(entries(input.response_parameters.as_ref()), declared.as_ref())
         .map_err(bad_request)?;
     let response = IntegrationResponse {
@@ -110,6 +111,7 @@ fn change(
         }
         ["contentHandling"] => {
             let value = patch.value();
+            integration::check_content_handling(patch.value.as_deref())?;
             response.content_handling = (patch.sets()? && !value.is_empty()).then_some(value);
         }
         ["responseParameters", name] => {

@@ -1,5 +1,6 @@
 //! The control plane of REST APIs: one file for each kind of thing, one function for each operation.
 
+pub(crate) mod access_log_settings;
 mod account;
 mod api_key;
 mod authorizer;
@@ -48,7 +49,8 @@ pub(crate) use integration_response::check_pattern;
 pub(crate) use method::plain as plain_method;
 pub(crate) use resource::check_path_part;
 pub(crate) use rest_api::{checked_policy, compression_size};
-pub(crate) use vpc_link::VpcLink;
+pub(crate) use stage::check_variables as check_stage_variables;
+pub(crate) use vpc_link::{VpcLink, check_unused as check_link_unused};
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -22,7 +22,7 @@ impl Declared {
     }
 
     /// A parameter is declared by its own name, or by that of its single value.
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.contains(&comparable(name))
             || self.0.contains(&comparable(&name.replacen("multivalue", "", 1)))
     }

@@ -385,3 +385,298 @@ async fn documents_of_http_apis_are_refused_for_the_same() {
     }
     assert_eq!(rig.http("GetApis", json!({})).await["Items"], json!([]));
 }
+
+#[tokio::test]
+async fn links_are_there_while_something_goes_through_them() {
+    let rig = Rig::new();
+    let arn = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/x/1";
+    let two = json!({"name": "l", "targetArns": [arn, arn]});
+    rig.rest_mistakes("CreateVpcLink", two, "More than one target arn specified for vpc link.").await;
+    let link = text(&rig.rest("CreateVpcLink", json!({"name": "l", "targetArns": [arn]})).await, "id");
+    let (api, root) = rig.rest_api().await;
+    let of = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET"});
+    rig.rest("PutMethod", with(&of, json!({"authorizationType": "NONE"}))).await;
+    let through = |id: Option<&str>| {
+        with(
+            &of,
+            json!({
+                "type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://127.0.0.1:1/",
+                "connectionType": "VPC_LINK", "connectionId": id,
+            }),
+        )
+    };
+    let unsaid = "ConnectionId should be set to the vpcLinkId or stage variable on connection type VPC_LINK";
+    rig.rest_mistakes("PutIntegration", through(None), unsaid).await;
+    let nowhere = "Invalid VpcLink identifier specified nobody";
+    let said = rig.rest_refuses("PutIntegration", through(Some("nobody"))).await;
+    assert_eq!((&*said.code, &*said.message), ("NotFoundException", nowhere));
+    rig.rest("PutIntegration", with(&through(Some("x")), json!({"connectionType": "INTERNET"}))).await;
+    rig.rest_refuses("UpdateIntegration", with(&of, replace("/connectionType", "VPC_LINK"))).await;
+    rig.rest_mistakes(
+        "UpdateIntegration",
+        with(&of, replace("/connectionType", "FOO")),
+        "Invalid connection type specified. Valid options are INTERNET,VPC_LINK",
+    )
+    .await;
+    rig.rest("PutIntegration", through(Some("${stageVariables.link}"))).await;
+    let deployed = json!({"restApiId": api, "stageName": "s", "variables": {"link": link}});
+    rig.rest("CreateDeployment", deployed).await;
+    let used = format!(
+        "Cannot delete vpc link. Vpc link '{link}', is referenced in [{api}:GET:{root}:s] in format of \
+         [RESTApiId:Method:Resource:Stage]."
+    );
+    rig.rest_mistakes("DeleteVpcLink", json!({"vpcLinkId": link}), &used).await;
+    rig.rest("DeleteStage", json!({"restApiId": api, "stageName": "s"})).await;
+    rig.rest("DeleteVpcLink", json!({"vpcLinkId": link})).await;
+
+    let document = json!({"openapi": "3.0.1", "info": {"title": "t", "version": "1"}, "paths": {"/a": {"get": {
+        "x-amazon-apigateway-integration": {
+            "type": "http_proxy", "httpMethod": "GET", "uri": "http://127.0.0.1:1/",
+            "connectionType": "VPC_LINK", "connectionId": "nobody",
+        },
+    }}}});
+    let refused = rig.rest_document("ImportRestApi", json!({}), document).await.unwrap_err();
+    let said = format!("Unable to put integration on 'GET' for resource at path '/a': {nowhere}");
+    assert!(refused.message.contains(&said), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn links_of_http_apis_are_there_while_routes_lead_through_them() {
+    let rig = Rig::new();
+    let api = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    let link =
+        text(&rig.http("CreateVpcLink", json!({"Name": "l", "SubnetIds": ["subnet-1"]})).await, "VpcLinkId");
+    let integration = json!({
+        "ApiId": api, "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "PayloadFormatVersion": "1.0",
+        "IntegrationUri": "http://127.0.0.1:1/", "ConnectionType": "VPC_LINK", "ConnectionId": link,
+    });
+    let id = text(&rig.http("CreateIntegration", integration).await, "IntegrationId");
+    let route = json!({"ApiId": api, "RouteKey": "ANY /a", "Target": format!("integrations/{id}")});
+    let route = text(&rig.http("CreateRoute", route).await, "RouteId");
+    let of = json!({"VpcLinkId": link});
+    let used = format!(
+        "Cannot delete vpc link. Vpc link '{link}', is referenced in [ANY:{route}] in format of [Method:Resource]."
+    );
+    rig.http_mistakes("DeleteVpcLink", of.clone(), &used).await;
+    let said = rig.http_refuses("DeleteIntegration", json!({"ApiId": api, "IntegrationId": id})).await;
+    let used = format!(
+        "Cannot delete Integration because it is referenced by the following Routes with Ids: [{route}]"
+    );
+    assert_eq!((&*said.code, &*said.message), ("ConflictException", &*used));
+    rig.http("DeleteRoute", json!({"ApiId": api, "RouteId": route})).await;
+    rig.http("DeleteVpcLink", of).await;
+}
+
+#[tokio::test]
+async fn patches_are_as_strict_as_what_they_change() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let mock = json!({"type": "MOCK", "cacheKeyParameters": []});
+    rig.method(&api, &root, "GET", mock.clone()).await;
+    rig.deploy(&api, "s").await;
+    let of = json!({"restApiId": api, "resourceId": root, "httpMethod": "GET"});
+    let gateway = json!({"restApiId": api, "responseType": "DEFAULT_4XX"});
+    let stage = json!({"restApiId": api, "stageName": "s"});
+    let arn = "Invalid ARN specified in the request";
+    let content = "Invalid content handling specified. Valid options are CONVERT_TO_BINARY,CONVERT_TO_TEXT";
+    let status = "Invalid response status code specified";
+    let ttl = "Invalid time-to-live setting, must be an integer no greater than 3600";
+    for (operation, of, path, value, said) in [
+        ("UpdateGatewayResponse", &gateway, "/statusCode", "99", status),
+        ("UpdateGatewayResponse", &gateway, "/statusCode", "x", status),
+        ("UpdateIntegration", &of, "/contentHandling", "X", content),
+        ("UpdateIntegration", &of, "/credentials", "foo", arn),
+        ("UpdateAccount", &json!({}), "/cloudwatchRoleArn", "foo", arn),
+        (
+            "UpdateStage",
+            &stage,
+            "/*/*/throttling/rateLimit",
+            "abc",
+            "Invalid throttling rate limit, must be a number",
+        ),
+        (
+            "UpdateStage",
+            &stage,
+            "/*/*/throttling/burstLimit",
+            "1.5",
+            "Invalid throttling burst limit, must be an integer",
+        ),
+        ("UpdateStage", &stage, "/*/*/caching/ttlInSeconds", "3601", ttl),
+        ("UpdateStage", &stage, "/*/*/caching/ttlInSeconds", "x", ttl),
+    ] {
+        rig.rest_mistakes(operation, with(of, replace(path, value)), said).await;
+    }
+    let undeclared = with(&of, add("/cacheKeyParameters/method.request.querystring.q", ""));
+    rig.rest_mistakes("UpdateIntegration", undeclared, "Invalid cache key parameter specified").await;
+    assert_eq!(rig.rest("GetStage", stage).await["methodSettings"], json!({}));
+}
+
+#[tokio::test]
+async fn stage_variables_have_few_characters() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    rig.method(&api, &root, "GET", json!({"type": "MOCK"})).await;
+    let deployment = rig.deploy(&api, "s").await;
+    let name = "Invalid stage variable name: a b. Please use names with only word characters.";
+    let value = "Invalid stage variable value of key a.  Please use values with alphanumeric characters and the symbols \
+                 ' ', -', '.', '_', ':', '/', '?', '&', '=', and ','.";
+    let http = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    for (variables, said) in [(json!({"a b": "x"}), name), (json!({"a": "x$%^"}), value)] {
+        let deployed = json!({"restApiId": api, "stageName": "new", "variables": variables});
+        rig.rest_mistakes("CreateDeployment", deployed, said).await;
+        let staged =
+            json!({"restApiId": api, "stageName": "new", "deploymentId": deployment, "variables": variables});
+        rig.rest_mistakes("CreateStage", staged, said).await;
+        let staged = json!({"ApiId": http, "StageName": "new", "StageVariables": variables});
+        rig.http_mistakes("CreateStage", staged, said).await;
+    }
+    let deployments = rig.rest("GetDeployments", json!({"restApiId": api})).await;
+    assert_eq!(deployments["items"].as_array().unwrap().len(), 1, "{deployments}");
+    let patch = with(&json!({"restApiId": api, "stageName": "s"}), replace("/variables/a", "x$%^"));
+    rig.rest_mistakes("UpdateStage", patch, value).await;
+    let good = json!({"ApiId": http, "StageName": "new", "StageVariables": {"a_1": "https://a.b:1/c?d=e&f,g-h_i ~#"}});
+    rig.http("CreateStage", good).await;
+}
+
+#[tokio::test]
+async fn access_logs_name_the_request() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    rig.method(&api, &root, "GET", json!({"type": "MOCK"})).await;
+    rig.deploy(&api, "s").await;
+    let of = json!({"restApiId": api, "stageName": "s"});
+    let said =
+        "Access Log format must include either $context.requestId or $context.extendedRequestId : 'foo'";
+    rig.rest_mistakes("UpdateStage", with(&of, replace("/accessLogSettings/format", "foo")), said).await;
+    rig.rest("UpdateStage", with(&of, replace("/accessLogSettings/format", "$context.extendedRequestId")))
+        .await;
+    let http = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    let staged = |format: &str| {
+        json!({"ApiId": http, "StageName": "s", "AccessLogSettings": {
+            "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:g", "Format": format,
+        }})
+    };
+    let prefixed = format!("The following errors are found in Access Log Format: {said}");
+    rig.http_mistakes("CreateStage", staged("foo"), &prefixed).await;
+    let unknown = "The following context variables are not supported: [$context.request.header.a]";
+    rig.http_mistakes("CreateStage", staged("$context.requestId $context.request.header.a"), unknown).await;
+    rig.http("CreateStage", staged("$context.requestId")).await;
+}
+
+#[tokio::test]
+async fn what_is_in_use_is_not_deleted() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    rig.method(&api, &root, "GET", json!({"type": "MOCK"})).await;
+    rig.deploy(&api, "test").await;
+    let stages = json!([{"apiId": api, "stage": "test"}]);
+    let plan = text(&rig.rest("CreateUsagePlan", json!({"name": "p", "apiStages": stages})).await, "id");
+    let said = format!(
+        "Cannot delete Usage Plan {plan} because there are API Stages associated with it, including {api}:test"
+    );
+    rig.rest_mistakes("DeleteUsagePlan", json!({"usagePlanId": plan}), &said).await;
+
+    let http = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    let jwt = json!({
+        "ApiId": http, "Name": "jwt", "AuthorizerType": "JWT", "IdentitySource": ["$request.header.Authorization"],
+        "JwtConfiguration": {"Issuer": "https://issuer.test", "Audience": ["a"]},
+    });
+    let id = text(&rig.http("CreateAuthorizer", jwt).await, "AuthorizerId");
+    let route =
+        json!({"ApiId": http, "RouteKey": "$default", "AuthorizationType": "JWT", "AuthorizerId": id});
+    rig.http("CreateRoute", route).await;
+    let said = rig.http_refuses("DeleteAuthorizer", json!({"ApiId": http, "AuthorizerId": id})).await;
+    assert_eq!((&*said.code, said.status), ("ConflictException", 409));
+    assert_eq!(said.message, "Cannot delete authorizer 'jwt', is referenced in route: $default");
+}
+
+#[tokio::test]
+async fn authorizers_read_identities_where_there_are_any() {
+    let rig = Rig::new();
+    let (api, _) = rig.rest_api().await;
+    let authorizer = |kind: &str, source: &str| {
+        json!({
+            "restApiId": api, "name": kind, "type": kind, "authorizerUri": crate::rig::lambda("auth"),
+            "identitySource": source,
+        })
+    };
+    for (kind, source, wrong) in [
+        ("TOKEN", "foo", "foo"),
+        ("TOKEN", "method.request.querystring.x", "method.request.querystring.x"),
+        (
+            "TOKEN",
+            "method.request.header.A, method.request.header.B",
+            "method.request.header.A, method.request.header.B",
+        ),
+        ("REQUEST", "method.request.header.A,'text'", "'text'"),
+        ("REQUEST", "method.request.body", "method.request.body"),
+    ] {
+        let said = format!("Invalid identity source expression: {wrong}");
+        rig.rest_mistakes("CreateAuthorizer", authorizer(kind, source), &said).await;
+    }
+    let request =
+        "method.request.header.A, method.request.querystring.q, context.httpMethod, stageVariables.v";
+    let made = rig.rest("CreateAuthorizer", authorizer("REQUEST", request)).await;
+    let of = json!({"restApiId": api, "authorizerId": made["id"]});
+    let said = "Provider ARNs are only supported for COGNITO_USER_POOLS authorizers";
+    rig.rest_mistakes("UpdateAuthorizer", with(&of, add("/providerARNs", "x")), said).await;
+    rig.rest_mistakes(
+        "UpdateAuthorizer",
+        with(&of, replace("/identitySource", "foo")),
+        "Invalid identity source expression: foo",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn websocket_apis_have_their_own_words() {
+    let rig = Rig::new();
+    let api =
+        json!({"Name": "x", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"});
+    let api = text(&rig.http("CreateApi", api).await, "ApiId");
+    let authorizer = |source: &str| {
+        json!({
+            "ApiId": api, "Name": "a", "AuthorizerType": "REQUEST", "AuthorizerUri": crate::rig::lambda("auth"),
+            "IdentitySource": [source],
+        })
+    };
+    for source in ["$request.header.x", "request.header.x", "route.request.header."] {
+        let said = format!("Invalid request identity source expression: {source}");
+        rig.http_mistakes("CreateAuthorizer", authorizer(source), &said).await;
+    }
+    rig.http("CreateAuthorizer", authorizer("route.request.header.x")).await;
+    let said = "Stage name only allows a-zA-Z0-9_-";
+    rig.http_mistakes("CreateStage", json!({"ApiId": api, "StageName": "$default"}), said).await;
+    let integration = json!({
+        "ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationUri": crate::rig::lambda("f"),
+        "PayloadFormatVersion": "2.0",
+    });
+    rig.http_mistakes("CreateIntegration", integration, "Unsupported PayloadFormatVersion: 2.0").await;
+
+    let http = text(&rig.http("CreateApi", json!({"Name": "h", "ProtocolType": "HTTP"})).await, "ApiId");
+    let of_http = |source: &str| {
+        with(&authorizer(source), json!({"ApiId": http, "AuthorizerPayloadFormatVersion": "2.0"}))
+    };
+    for source in ["route.request.header.x", "request.header.x", "context.path"] {
+        let said = format!("Invalid identity source expression: {source}");
+        rig.http_mistakes("CreateAuthorizer", of_http(source), &said).await;
+    }
+    rig.http("CreateAuthorizer", of_http("$request.header.x")).await;
+}
+
+#[tokio::test]
+async fn subtypes_that_are_not_here_are_told_from_those_that_are_nowhere() {
+    let rig = Rig::new();
+    let api = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+    let integration = |subtype: &str| {
+        json!({
+            "ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationSubtype": subtype, "PayloadFormatVersion": "1.0",
+            "CredentialsArn": "arn:aws:iam::000000000000:role/r", "RequestParameters": {"Application": "a"},
+        })
+    };
+    let said = rig.http_refuses("CreateIntegration", integration("AppConfig-GetConfiguration")).await;
+    assert_eq!(said.code, "NotImplemented", "{said:?}");
+    assert!(said.message.contains("AppConfig-GetConfiguration"), "{}", said.message);
+    let said = "Operation: SQS-Foo is not supported.";
+    rig.http_mistakes("CreateIntegration", integration("SQS-Foo"), said).await;
+}

@@ -369,7 +369,8 @@ impl Rig {
     pub async fn method(&self, api: &str, resource: &str, method: &str, integration: Value) {
         let of = json!({"restApiId": api, "resourceId": resource, "httpMethod": method});
         let mapped = integration["requestParameters"].as_object().into_iter().flatten();
-        let sources = mapped.filter_map(|(_, source)| source.as_str());
+        let keys = integration["cacheKeyParameters"].as_array().into_iter().flatten();
+        let sources = mapped.map(|(_, source)| source).chain(keys).filter_map(Value::as_str);
         let declared: serde_json::Map<String, Value> = sources
             .filter(|source| source.starts_with("method.request.") && !source.contains(".body"))
             .map(|source| (source.to_owned(), json!(false)))

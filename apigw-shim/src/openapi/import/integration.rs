@@ -87,7 +87,9 @@ impl<'d> Reader<'d> {
         let connection_type = upper("connectionType").or_else(|| is_http.then(|| String::from("INTERNET")));
         let connection_id = filled(found, "connectionId");
         if connection_type.as_deref() == Some("VPC_LINK") && connection_id.is_none() {
-            return Err(String::from("connectionId must be specified when connectionType is VPC_LINK"));
+            return Err(String::from(
+                "ConnectionId should be set to the vpcLinkId or stage variable on connection type VPC_LINK",
+            ));
         }
         let mut record = json!({
             "type": kind,
