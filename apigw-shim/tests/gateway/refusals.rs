@@ -680,3 +680,35 @@ async fn subtypes_that_are_not_here_are_told_from_those_that_are_nowhere() {
     let said = "Operation: SQS-Foo is not supported.";
     rig.http_mistakes("CreateIntegration", integration("SQS-Foo"), said).await;
 }
+
+#[tokio::test]
+async fn resource_policies_are_asked_what_requests_have() {
+    let rig = Rig::new();
+    let policy = |condition: Value| {
+        let statement = json!({
+            "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*",
+            "Condition": condition,
+        });
+        json!({"name": "guarded", "policy": json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()})
+    };
+    let unknown = policy(json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}));
+    let said = rig.rest_refuses("CreateRestApi", unknown).await;
+    assert_eq!(said.code, "NotImplemented");
+    assert!(said.message.contains("aws:principalorgid"), "{}", said.message);
+    let wrong =
+        rig.rest_refuses("CreateRestApi", policy(json!({"Foo": {"aws:SourceIp": "10.0.0.0/8"}}))).await;
+    assert_eq!(wrong.code, "BadRequestException");
+    assert!(wrong.message.starts_with("Invalid policy document."), "{}", wrong.message);
+
+    // The rig's clock starts in November 2026.
+    for (until, status) in [("2026-01-01T00:00:00Z", 403), ("2027-01-01T00:00:00Z", 200)] {
+        let api =
+            rig.rest("CreateRestApi", policy(json!({"DateLessThan": {"aws:CurrentTime": until}}))).await;
+        let (api, root) = (text(&api, "id"), text(&api, "rootResourceId"));
+        let template = json!({"application/json": "{\"statusCode\": 200}"});
+        rig.method(&api, &root, "GET", json!({"type": "MOCK", "requestTemplates": template})).await;
+        rig.response(&api, &root, "GET", "200", json!({})).await;
+        rig.deploy(&api, "s").await;
+        assert_eq!(rig.get(&api, "/s").await.status, status, "{until}");
+    }
+}
