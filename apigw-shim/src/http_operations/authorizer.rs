@@ -91,10 +91,14 @@ fn check_request(live: &Live, members: &Members, sources: &[&str]) -> Result<(),
         }
     }
     if !(0..=3600).contains(&ttl) {
-        return Err(bad_request("Authorizer result TTL must be between 0 and 3600"));
+        return Err(bad_request(
+            "Authorizer result TTL outside allowable range. TTL must be between 0 and 3600 seconds.",
+        ));
     }
     if ttl > 0 && sources.is_empty() {
-        return Err(bad_request("IdentitySource is required if caching is enabled"));
+        return Err(bad_request(
+            "Identity source must be set if authorizer caching is enabled (TTL is greater than 0)",
+        ));
     }
     Ok(())
 }

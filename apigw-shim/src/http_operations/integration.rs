@@ -34,6 +34,8 @@ const HTTP_KEPT: &[&str] =
     &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters", "TlsConfig"];
 const REFUSED: &[&str] = &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression"];
 
+const NO_CONNECTION: &str = "ConnectionId must be set to vpcLinkId for ConnectionType VPC_LINK";
+
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
     members.insert(String::from("IntegrationId"), json!(integration.id));
@@ -91,7 +93,7 @@ fn check_socket_link(state: &State, scope: &runtime::Scope, members: &Members) -
     let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
     let Some(id) = text(members, "ConnectionId") else {
         return match is_linked {
-            true => Err(bad_request("ConnectionId is required for VPC_LINK connections")),
+            true => Err(bad_request(NO_CONNECTION)),
             false => Ok(()),
         };
     };
@@ -114,6 +116,10 @@ fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Res
     check_socket_link(state, scope, members)?;
     if let Some(version) = text(members, "PayloadFormatVersion").filter(|version| version != "1.0") {
         return Err(bad_request(format!("Unsupported PayloadFormatVersion: {version}")));
+    }
+    let timeout = members.get("TimeoutInMillis").and_then(serde_json::Value::as_u64);
+    if timeout.is_some_and(|millis| !(50..=29_000).contains(&millis)) {
+        return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
     }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let is_arn = uri.starts_with("arn:");
@@ -176,8 +182,7 @@ fn check_tls(members: &Members, uri: &str) -> Result<(), ServiceError> {
 fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
     match text(members, "ConnectionType").as_deref() {
         Some("VPC_LINK") => {
-            let id = text(members, "ConnectionId")
-                .ok_or_else(|| bad_request("ConnectionId is required for VPC_LINK connections"))?;
+            let id = text(members, "ConnectionId").ok_or_else(|| bad_request(NO_CONNECTION))?;
             vpc_link::find(state, scope, &id)?;
             let uri = text(members, "IntegrationUri").unwrap_or_default();
             check_target_behind_link(state, &uri, members.contains_key("TlsConfig"))?;
@@ -211,7 +216,14 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
                 check_url(&uri)?;
             }
             if text(members, "IntegrationMethod").is_none() {
-                return Err(bad_request("HttpMethod must be specified for HTTP_PROXY integrations"));
+                return Err(bad_request(
+                    "HttpMethod parameter method must be specified for integrationType HTTPPROXY",
+                ));
+            }
+            if let Some(version) = text(members, "PayloadFormatVersion").filter(|version| version != "1.0") {
+                return Err(bad_request(format!(
+                    "PayloadFormatVersion {version} is not supported for integration of type HTTP_PROXY"
+                )));
             }
         }
         _ => {
@@ -234,11 +246,16 @@ fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
     }
     let unsupported = || bad_request(format!("Operation: {name} is not supported."));
     let subtype = subtype::find(name).ok_or_else(unsupported)?;
+    if text(members, "PayloadFormatVersion").is_some_and(|version| version != "1.0") {
+        return Err(unsupported());
+    }
     if text(members, "IntegrationType").as_deref() != Some("AWS_PROXY") {
         return Err(bad_request("IntegrationSubtype is supported for AWS_PROXY integrations only"));
     }
     if text(members, "CredentialsArn").is_none() {
-        return Err(bad_request("Credentials must be provided for the integration subtype"));
+        return Err(bad_request(format!(
+            "Role ARN must be specified for AWS integration configuration with Subtype: {name}"
+        )));
     }
     let given = super::texts(members, "RequestParameters");
     if let Some(missing) = subtype.required.iter().find(|required| !given.contains_key(**required)) {

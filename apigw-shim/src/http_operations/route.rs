@@ -95,9 +95,19 @@ fn check_authorization(
     if is_socket(live) && kind.as_deref().is_some_and(|kind| kind != "NONE") && !is_connect {
         return Err(bad_request("Currently, authorization is restricted to the $connect route only"));
     }
+    let scopes = given.get("AuthorizationScopes").and_then(Value::as_array);
+    if wanted != Some("JWT") && scopes.is_some_and(|scopes| !scopes.is_empty()) {
+        return Err(bad_request(
+            "Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization type",
+        ));
+    }
     let Some(wanted) = wanted else { return Ok(()) };
-    let id = text(&members, "AuthorizerId")
-        .ok_or_else(|| bad_request("AuthorizerId must be provided for the authorization type"))?;
+    let id = text(&members, "AuthorizerId").ok_or_else(|| {
+        bad_request(match wanted {
+            "JWT" => "Setting the authorization type to JWT requires a valid JWT authorizer.",
+            _ => "AuthorizerId must be provided for the authorization type",
+        })
+    })?;
     let found = state.apis.authorizers.get(&live.child(&id));
     let found = found.ok_or_else(|| not_found(format!("Invalid Authorizer identifier specified {id}")))?;
     if text(&found.members, "AuthorizerType").as_deref() != Some(wanted) {
@@ -171,6 +181,8 @@ pub(super) fn shape(key: &str) -> Vec<&str> {
 fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Result<(), ServiceError> {
     if is_socket(live) {
         check_messages(state, live, members, own)?;
+    } else if members.get("ApiKeyRequired") == Some(&Value::Bool(true)) {
+        return Err(bad_request("ApiKeyRequired is not currently supported for HTTP APIs."));
     } else if refuse(members, SOCKET_ONLY).is_err() {
         return Err(bad_request(format!("{} are supported for WEBSOCKET APIs only", SOCKET_ONLY.join(", "))));
     }
@@ -204,7 +216,11 @@ fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Re
     if let Some(target) = text(members, "Target") {
         let id = target
             .strip_prefix("integrations/")
-            .ok_or_else(|| bad_request(format!("Invalid target {target}")))?;
+            .ok_or_else(|| {
+                bad_request(
+                    "Unexpected or malformed target in route. Correct format should be integrations/<integration_id>.",
+                )
+            })?;
         if state.apis.integrations.get(&live.child(id)).is_none() {
             return Err(not_found(format!("Invalid Integration identifier specified {id}")));
         }

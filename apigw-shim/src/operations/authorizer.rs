@@ -136,7 +136,7 @@ pub(crate) fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
     let needs_source = authorizer.kind == "TOKEN" || (authorizer.kind == "REQUEST" && ttl != Some(0));
     if needs_source && is_empty(authorizer.identity_source.as_ref()) {
         return Err(bad_request(if authorizer.kind == "TOKEN" {
-            "Identity source is required for TOKEN authorizers"
+            "IdentitySource cannot be empty"
         } else {
             "Identity source is required for REQUEST authorizers when caching is enabled"
         }));

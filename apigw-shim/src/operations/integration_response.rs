@@ -40,7 +40,7 @@ fn no_status() -> ServiceError {
 
 pub(crate) fn check_pattern(pattern: Option<&str>) -> Result<(), ServiceError> {
     match pattern.map(fancy_regex::Regex::new) {
-        Some(Err(_)) => Err(bad_request("Invalid selection pattern specified")),
+        Some(Err(_)) => Err(bad_request("Invalid regex pattern specified")),
         _ => Ok(()),
     }
 }

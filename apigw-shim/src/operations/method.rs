@@ -112,6 +112,12 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     }
     let api = rest_api::record(state, &live)?;
     let authorizer_id = check_authorization(&api, &input.authorization_type, input.authorizer_id)?;
+    let has_scopes = matches!(&*input.authorization_type.to_uppercase(), "COGNITO_USER_POOLS" | "JWT");
+    if !has_scopes && !input.authorization_scopes.is_empty() {
+        return Err(bad_request(
+            "Authorization Scopes are only valid for COGNITO_USER_POOLS authorization type",
+        ));
+    }
     if let Some(id) = &input.request_validator_id {
         check_validator(&api, id)?;
     }

@@ -712,3 +712,85 @@ async fn resource_policies_are_asked_what_requests_have() {
         assert_eq!(rig.get(&api, "/s").await.status, status, "{until}");
     }
 }
+
+#[tokio::test]
+async fn http_apis_are_refused_what_they_do_not_have() {
+    let rig = Rig::new();
+    let api = |more: Value| with(&json!({"Name": "x", "ProtocolType": "HTTP"}), more);
+    let expression =
+        "Route selection expression is currently limited to \"${request.method} ${request.path}\"";
+    rig.http_mistakes("CreateApi", api(json!({"RouteSelectionExpression": "$request.body.a"})), expression)
+        .await;
+    let socket = json!({"Name": "x", "ProtocolType": "WEBSOCKET"});
+    rig.http_mistakes("CreateApi", socket.clone(), "Invalid routeSelectionExpression").await;
+    let shared = with(&socket, json!({"CorsConfiguration": {"AllowOrigins": ["*"]}}));
+    rig.http_mistakes("CreateApi", shared, "Cors is not supported for WEBSOCKET protocolType").await;
+
+    let id = text(&rig.http("CreateApi", api(json!({}))).await, "ApiId");
+    let route = |more: Value| with(&json!({"ApiId": id, "RouteKey": "GET /"}), more);
+    let scopes = "Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization type";
+    for (more, said) in [
+        (json!({"ApiKeyRequired": true}), "ApiKeyRequired is not currently supported for HTTP APIs."),
+        (
+            json!({"AuthorizationType": "JWT"}),
+            "Setting the authorization type to JWT requires a valid JWT authorizer.",
+        ),
+        (json!({"AuthorizationScopes": ["a"]}), scopes),
+        (
+            json!({"Target": "zzz"}),
+            "Unexpected or malformed target in route. Correct format should be integrations/<integration_id>.",
+        ),
+    ] {
+        rig.http_mistakes("CreateRoute", route(more), said).await;
+    }
+    let made = rig.http("CreateRoute", route(json!({}))).await;
+    let response = json!({"ApiId": id, "RouteId": made["RouteId"], "RouteResponseKey": "$default"});
+    let said = "RouteResponses are currently not supported for this API protocol type.";
+    rig.http_mistakes("CreateRouteResponse", response, said).await;
+
+    let proxy = json!({
+        "ApiId": id, "IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:1/",
+        "IntegrationMethod": "GET", "PayloadFormatVersion": "1.0",
+    });
+    let subtype = json!({
+        "ApiId": id, "IntegrationType": "AWS_PROXY", "IntegrationSubtype": "SQS-PurgeQueue",
+        "RequestParameters": {"QueueUrl": "x"},
+    });
+    for (integration, said) in [
+        (
+            with(&proxy, json!({"PayloadFormatVersion": "2.0"})),
+            "PayloadFormatVersion 2.0 is not supported for integration of type HTTP_PROXY",
+        ),
+        (
+            with(&proxy, json!({"IntegrationMethod": null})),
+            "HttpMethod parameter method must be specified for integrationType HTTPPROXY",
+        ),
+        (
+            with(&proxy, json!({"ConnectionType": "VPC_LINK"})),
+            "ConnectionId must be set to vpcLinkId for ConnectionType VPC_LINK",
+        ),
+        (
+            subtype.clone(),
+            "Role ARN must be specified for AWS integration configuration with Subtype: SQS-PurgeQueue",
+        ),
+        (
+            with(&subtype, json!({"PayloadFormatVersion": "2.0"})),
+            "Operation: SQS-PurgeQueue is not supported.",
+        ),
+    ] {
+        rig.http_mistakes("CreateIntegration", integration, said).await;
+    }
+    assert_eq!(rig.http("GetIntegrations", json!({"ApiId": id})).await["Items"], json!([]));
+}
+
+#[tokio::test]
+async fn methods_have_scopes_with_tokens_only() {
+    let rig = Rig::new();
+    let (api, root) = rig.rest_api().await;
+    let method = json!({
+        "restApiId": api, "resourceId": root, "httpMethod": "GET", "authorizationType": "NONE",
+        "authorizationScopes": ["a"],
+    });
+    let said = "Authorization Scopes are only valid for COGNITO_USER_POOLS authorization type";
+    rig.rest_mistakes("PutMethod", method, said).await;
+}
