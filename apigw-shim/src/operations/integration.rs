@@ -116,11 +116,16 @@ pub(crate) fn check_content_handling(handling: Option<&str>) -> Result<(), Servi
 fn refuse(state: &State, scope: &Scope, input: &PutIntegration) -> Result<(), ServiceError> {
     check_connection(state, scope, input.connection_type.as_deref(), input.connection_id.as_deref())?;
     check_credentials(input.credentials.as_deref())?;
-    check_content_handling(input.content_handling.as_deref())?;
-    if input.integration_target.is_some() && input.connection_type.as_deref() != Some("VPC_LINK") {
+    check_content_handling(input.content_handling.as_deref())
+}
+
+/// Some settings are of some integrations only.
+fn check_fit(integration: &Integration) -> Result<(), ServiceError> {
+    if integration.integration_target.is_some() && integration.connection_type.as_deref() != Some("VPC_LINK")
+    {
         return Err(bad_request("integrationTarget can only be specified when connectionType is VPC_LINK"));
     }
-    if input.tls_config.is_some() && !input.kind.starts_with("HTTP") {
+    if integration.tls_config.is_some() && !integration.kind.starts_with("HTTP") {
         return Err(bad_request("tlsConfig is only supported for HTTP and HTTP_PROXY integrations"));
     }
     Ok(())
@@ -256,6 +261,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         cache_key_parameters: input.cache_key_parameters,
         integration_responses: BTreeMap::new(),
     };
+    check_fit(&integration)?;
     check_cache_key(&integration, &declared)?;
     let answer = members::answer(&integration);
     method.method_integration = Some(integration);
@@ -283,6 +289,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     }
     let streams = streams(integration.response_transfer_mode.as_ref());
     check_uri(&integration.kind, integration.uri.as_deref(), streams)?;
+    check_fit(integration)?;
     check_cache_key(integration, &declared)?;
     let names = |part: &str| input.patch_operations.iter().any(|patch| patch.path.starts_with(part));
     if names("/connection") {

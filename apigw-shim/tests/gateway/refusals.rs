@@ -480,12 +480,16 @@ async fn patches_are_as_strict_as_what_they_change() {
     let arn = "Invalid ARN specified in the request";
     let content = "Invalid content handling specified. Valid options are CONVERT_TO_BINARY,CONVERT_TO_TEXT";
     let status = "Invalid response status code specified";
+    let tls = "tlsConfig is only supported for HTTP and HTTP_PROXY integrations";
+    let target = "integrationTarget can only be specified when connectionType is VPC_LINK";
     let ttl = "Invalid time-to-live setting, must be an integer no greater than 3600";
     for (operation, of, path, value, said) in [
         ("UpdateGatewayResponse", &gateway, "/statusCode", "99", status),
         ("UpdateGatewayResponse", &gateway, "/statusCode", "x", status),
         ("UpdateIntegration", &of, "/contentHandling", "X", content),
         ("UpdateIntegration", &of, "/credentials", "foo", arn),
+        ("UpdateIntegration", &of, "/tlsConfig/insecureSkipVerification", "true", tls),
+        ("UpdateIntegration", &of, "/integrationTarget", "arn:aws:x", target),
         ("UpdateAccount", &json!({}), "/cloudwatchRoleArn", "foo", arn),
         (
             "UpdateStage",
