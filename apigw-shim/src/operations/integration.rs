@@ -95,7 +95,7 @@ pub(crate) fn check_connection(
 }
 
 /// A role's ARN, or that of whoever asks: `arn:aws:iam::*:user/*`.
-fn check_credentials(credentials: Option<&str>) -> Result<(), ServiceError> {
+pub(crate) fn check_credentials(credentials: Option<&str>) -> Result<(), ServiceError> {
     match credentials {
         Some(arn) if !arn.is_empty() && !arn.starts_with("arn:") && !arn.contains("${stageVariables.") => {
             Err(bad_request("Invalid ARN specified in the request"))
@@ -192,7 +192,7 @@ pub(crate) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceEr
     Ok(())
 }
 
-fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
+pub(crate) fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
     let behavior = behavior.unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
     if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&behavior.as_str()) {
         return Err(bad_request(
@@ -214,7 +214,7 @@ fn streams(mode: Option<&String>) -> bool {
 }
 
 /// Keys are made of what the method declares, or of what is mapped from it.
-fn check_cache_key(integration: &Integration, declared: &Declared) -> Result<(), ServiceError> {
+pub(crate) fn check_cache_key(integration: &Integration, declared: &Declared) -> Result<(), ServiceError> {
     let is_known = |name: &String| {
         let mapped = integration.request_parameters.as_ref().is_some_and(|mapped| mapped.contains_key(name));
         mapped || declared.has(name) || name.starts_with("method.request.body")
@@ -351,12 +351,7 @@ fn change(integration: &mut Integration, declared: &Declared, patch: &Patch) -> 
             integration.tls_config.get_or_insert_default().insecure_skip_verification = patch.is_true();
         }
         ["responseTransferMode"] => {
-            let mode = patch.value();
-            if !["BUFFERED", "STREAM"].contains(&mode.as_str()) {
-                return Err(bad_request(
-                    "Invalid response transfer mode specified. Valid options are BUFFERED,STREAM",
-                ));
-            }
+            check_transfer_mode(&patch.value())?;
             integration.response_transfer_mode = replaced(patch)?;
         }
         ["connectionId"] => integration.connection_id = replaced(patch)?,
@@ -365,6 +360,13 @@ fn change(integration: &mut Integration, declared: &Declared, patch: &Patch) -> 
         _ => return Err(patch.invalid_path()),
     }
     Ok(())
+}
+
+fn check_transfer_mode(mode: &str) -> Result<(), ServiceError> {
+    match mode {
+        "BUFFERED" | "STREAM" => Ok(()),
+        _ => Err(bad_request("Invalid response transfer mode specified. Valid options are BUFFERED,STREAM")),
+    }
 }
 
 fn replaced(patch: &Patch) -> Result<Option<String>, ServiceError> {

@@ -43,7 +43,8 @@ pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use gateway_response::default_of as default_gateway_response;
 pub(crate) use get_export::export;
 pub(crate) use integration::{
-    check_templates, check_uri as check_integration_uri, timeout as checked_timeout,
+    check_cache_key, check_content_handling, check_credentials, check_templates,
+    check_uri as check_integration_uri, passthrough as checked_passthrough, timeout as checked_timeout,
 };
 pub(crate) use integration_response::check_pattern;
 pub(crate) use method::plain as plain_method;

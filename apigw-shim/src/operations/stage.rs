@@ -355,18 +355,8 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
             }
             ("cacheTtlInSeconds", json!(seconds))
         }
-        ("throttling", "burstLimit") => {
-            let limit = patch.value().parse::<u32>();
-            let limit =
-                limit.map_err(|_| bad_request("Invalid throttling burst limit, must be an integer"))?;
-            ("throttlingBurstLimit", json!(limit))
-        }
-        ("throttling", "rateLimit") => {
-            let limit = patch.value().parse::<f64>().ok().filter(|limit| limit.is_finite() && *limit >= 0.0);
-            let limit =
-                limit.ok_or_else(|| bad_request("Invalid throttling rate limit, must be a number"))?;
-            ("throttlingRateLimit", json!(limit))
-        }
+        ("throttling", "burstLimit") => ("throttlingBurstLimit", json!(burst_limit(patch)?)),
+        ("throttling", "rateLimit") => ("throttlingRateLimit", json!(rate_limit(patch)?)),
         ("logging", "dataTrace") => ("dataTraceEnabled", json!(patch.is_true())),
         ("logging", "loglevel") => {
             if !["OFF", "ERROR", "INFO"].contains(&patch.value().as_str()) {
@@ -384,6 +374,15 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
     let settings = stage.method_settings.entry(method.to_owned()).or_insert_with(new);
     settings[name] = value;
     Ok(())
+}
+
+fn burst_limit(patch: &Patch) -> Result<u32, ServiceError> {
+    patch.value().parse().map_err(|_| bad_request("Invalid throttling burst limit, must be an integer"))
+}
+
+fn rate_limit(patch: &Patch) -> Result<f64, ServiceError> {
+    let limit = patch.value().parse().ok().filter(|limit: &f64| limit.is_finite() && *limit >= 0.0);
+    limit.ok_or_else(|| bad_request("Invalid throttling rate limit, must be a number"))
 }
 
 fn invalid_ttl() -> ServiceError {

@@ -200,6 +200,23 @@ async fn documents_map_by_the_same_rules() {
         assert_eq!(refused.code, "BadRequestException");
         assert!(refused.message.contains(said), "{}", refused.message);
     }
+    for (more, said) in [
+        (json!({"contentHandling": "x"}), "Invalid content handling specified."),
+        (json!({"credentials": "foo"}), "Invalid ARN specified in the request"),
+        (
+            json!({"cacheKeyParameters": ["method.request.querystring.q"]}),
+            "Invalid cache key parameter specified",
+        ),
+    ] {
+        let integration = with(&json!({"type": "mock"}), more);
+        let document = json!({
+            "openapi": "3.0.1", "info": {"title": "a", "version": "1"},
+            "paths": {"/a": {"get": {"x-amazon-apigateway-integration": integration}}},
+        });
+        let refused = rig.rest_document("ImportRestApi", json!({}), document).await.unwrap_err();
+        let place = "Unable to put integration on 'GET' for resource at path '/a': ";
+        assert!(refused.message.contains(&format!("{place}{said}")), "{}", refused.message);
+    }
     assert_eq!(rig.rest("GetRestApis", json!({})).await["items"], json!([]));
 }
 

@@ -6,7 +6,8 @@ use super::{Reader, operation::Given, responses::is_status};
 use crate::{
     openapi::{document, filled, object, strings},
     operations::{
-        check_integration_uri, check_pattern, check_templates, checked_timeout,
+        check_cache_key, check_content_handling, check_credentials, check_integration_uri, check_pattern,
+        check_templates, checked_passthrough, checked_timeout,
         parameter_mapping::{Declared, check_integration, check_integration_response, entries},
     },
     rest_api::record::{Integration, IntegrationResponse, Method},
@@ -73,12 +74,11 @@ impl<'d> Reader<'d> {
         let parameters = self.read_texts(found, "requestParameters", &place);
         let declared = Declared::of(method.request_parameters.as_ref());
         check_integration(entries(parameters.as_ref()), &declared)?;
-        let passthrough = upper("passthroughBehavior").unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
-        if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&passthrough.as_str()) {
-            return Err(String::from(
-                "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER",
-            ));
-        }
+        let content_handling = upper("contentHandling");
+        check_content_handling(content_handling.as_deref()).map_err(|error| error.message)?;
+        let credentials = filled(found, "credentials").map(|arn| self.substituted(&arn));
+        check_credentials(credentials.as_deref()).map_err(|error| error.message)?;
+        let passthrough = checked_passthrough(upper("passthroughBehavior")).map_err(|error| error.message)?;
         let timeout = match found.get("timeoutInMillis") {
             None | Some(Value::Null) => None,
             Some(value) => Some(document::text(value).and_then(|text| text.parse().ok()).unwrap_or(-1)),
@@ -97,11 +97,11 @@ impl<'d> Reader<'d> {
             "uri": uri.filter(|_| !is_mock),
             "connectionType": connection_type,
             "connectionId": connection_id,
-            "credentials": filled(found, "credentials").map(|arn| self.substituted(&arn)),
+            "credentials": credentials,
             "requestParameters": parameters,
             "requestTemplates": templates,
             "passthroughBehavior": passthrough,
-            "contentHandling": upper("contentHandling"),
+            "contentHandling": content_handling,
             "timeoutInMillis": checked_timeout(timeout, streams).map_err(|error| error.message)?,
             "cacheNamespace": filled(found, "cacheNamespace").unwrap_or_default(),
             "cacheKeyParameters": strings(found.get("cacheKeyParameters")),
@@ -111,7 +111,9 @@ impl<'d> Reader<'d> {
                 record[*name] = value.clone();
             }
         }
-        self.record(&record)
+        let integration = self.record(&record)?;
+        check_cache_key(&integration, &declared).map_err(|error| error.message)?;
+        Ok(integration)
     }
 
     /// The record of an integration. What records cannot keep is not passed over.
@@ -147,12 +149,14 @@ impl<'d> Reader<'d> {
         let parameters = self.read_texts(found, "responseParameters", &place);
         let declares = method.method_responses.get(&status_code);
         check_integration_response(entries(parameters.as_ref()), declares)?;
+        let content_handling = filled(found, "contentHandling").map(|text| text.to_uppercase());
+        check_content_handling(content_handling.as_deref()).map_err(|error| error.message)?;
         Ok(IntegrationResponse {
             status_code,
             selection_pattern,
             response_parameters: parameters,
             response_templates: templates,
-            content_handling: filled(found, "contentHandling").map(|text| text.to_uppercase()),
+            content_handling,
         })
     }
 }
