@@ -147,7 +147,10 @@ pub(crate) async fn execute(
 
 /// The API for a request to a custom domain name, whose parts are changed to what the API is to see.
 pub(crate) fn at_domain(state: &State, host: &str, parts: &mut Parts, peer: IpAddr) -> Option<Addressed> {
-    let routes = state.domains.at(host).filter(|routes| state.domains.admits(routes, parts, peer))?;
+    let routes = state
+        .domains
+        .at(host)
+        .filter(|routes| state.domains.admits(routes, parts, peer, state.clock.now()))?;
     match &routes.truststore {
         Some(truststore) if !truststore.admits(host, parts) => return None,
         Some(_) => {}

@@ -247,17 +247,7 @@ mod tests {
 
     fn decide(answer: &Value) -> Decision {
         let source_ip = std::net::IpAddr::from([127, 0, 0, 1]);
-        policy_answer(
-            answer,
-            &Ask {
-                action: crate::policy::INVOKE,
-                resource: ARN,
-                source_ip,
-                user_agent: None,
-                referer: None,
-                account: None,
-            },
-        )
+        policy_answer(answer, &Ask { resource: ARN, ..Ask::nobody(source_ip) })
     }
 
     fn policy(statements: &Value) -> Decision {

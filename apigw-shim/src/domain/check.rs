@@ -75,8 +75,9 @@ pub(crate) fn domain(state: &State, scope: &Scope, domain: &Domain) -> Result<()
         if !is_private {
             return Err(bad_request("Policies are supported for private domain names only"));
         }
-        Policy::parse(policy)
-            .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
+        Policy::kept(policy).map_err(|error| {
+            error.refusal(|reason| format!("Invalid policy document specified: {reason}"))
+        })?;
     }
     if is_private && domain.ip_address_type != "dualstack" {
         return Err(bad_request("Only dualstack ipAddressType is supported for private domain names."));

@@ -7,8 +7,8 @@ use runtime::{CallContext, Output};
 use serde_json::{Value, json};
 
 use super::{
-    Members, answer, child, deployment, http_api, integration, is_socket, keep, now, page, required, route,
-    stage, text, texts,
+    Members, answer, child, cors, deployment, http_api, integration, is_socket, keep, now, page, required,
+    route, stage, text, texts,
 };
 use crate::{
     State,
@@ -65,6 +65,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     }
     check_schema_validation(&input)?;
     check_selection(&input)?;
+    cors::check(&input)?;
     let target = text(&input, "Target");
     if let Some(target) = &target {
         integration::check_target(target)?;
@@ -91,14 +92,19 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
 async fn create_socket(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     if let Some(name) = HTTP_ONLY.iter().find(|name| input.get(**name).is_some_and(|value| !value.is_null()))
     {
-        return Err(bad_request(format!("{name} is not supported for WEBSOCKET APIs")));
+        return Err(http_only(name));
     }
     let expression = text(&input, "RouteSelectionExpression")
-        .ok_or_else(|| bad_request("RouteSelectionExpression must be provided for WEBSOCKET APIs"))?;
+        .ok_or_else(|| bad_request("Invalid routeSelectionExpression"))?;
     check_expression(&expression)?;
     check_key_expression(&input)?;
     let (_, api) = add(state, ctx, &input, "WEBSOCKET", &expression).await?;
     Ok(answer(render(state, &api)))
+}
+
+fn http_only(name: &str) -> ServiceError {
+    let name = if name == "CorsConfiguration" { "Cors" } else { name };
+    bad_request(format!("{name} is not supported for WEBSOCKET protocolType"))
 }
 
 /// Where API keys are: in a header, or in what the authorizer says.
@@ -198,7 +204,7 @@ fn check_selection(input: &Members) -> Result<(), ServiceError> {
     };
     if expression.is_some_and(|expression| !usual(&expression)) {
         return Err(bad_request(
-            "RouteSelectionExpression for HTTP APIs must be $request.method $request.path",
+            "Route selection expression is currently limited to \"${request.method} ${request.path}\"",
         ));
     }
     Ok(())
@@ -219,11 +225,11 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     let _changing = live.changing.lock().await;
     if is_socket(&live) {
         if input.get("CorsConfiguration").is_some_and(|value| !value.is_null()) {
-            return Err(bad_request("CorsConfiguration is not supported for WEBSOCKET APIs"));
+            return Err(http_only("CorsConfiguration"));
         }
         let quick = ["CredentialsArn", "RouteKey", "Target"];
         if let Some(name) = quick.iter().find(|name| text(&input, name).is_some()) {
-            return Err(bad_request(format!("{name} is not supported for WEBSOCKET APIs")));
+            return Err(http_only(name));
         }
         check_key_expression(&input)?;
         if let Some(expression) = text(&input, "RouteSelectionExpression") {
@@ -232,6 +238,7 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     } else {
         check_schema_validation(&input)?;
         check_selection(&input)?;
+        cors::check(&input)?;
         change_quick(state, &live, &input).await?;
     }
     let mut api = Api::clone(&*record(state, &live)?);

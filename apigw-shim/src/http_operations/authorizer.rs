@@ -36,13 +36,31 @@ const KEPT: &[&str] = &[
 fn check(live: &Live, members: &Members) -> Result<(), ServiceError> {
     let sources = members.get("IdentitySource").and_then(Value::as_array).into_iter().flatten();
     let sources: Vec<&str> = sources.filter_map(Value::as_str).collect();
-    if let Some(wrong) = sources.iter().find(|source| !is_identity_source(source)) {
-        return Err(bad_request(format!("Invalid identity source specified: {wrong}")));
-    }
+    check_sources(live, &sources)?;
     match text(members, "AuthorizerType").as_deref() {
         Some("REQUEST") => check_request(live, members, &sources),
         Some("JWT") if !is_socket(live) => check_jwt(members, &sources),
+        Some("JWT") => {
+            Err(bad_request("Only REQUEST authorizer type is supported on WEBSOCKET protocol Apis."))
+        }
         _ => Err(bad_request("Invalid authorizer type specified for the protocol")),
+    }
+}
+
+/// Of the two kinds of APIs each has its own words for the same places.
+fn check_sources(live: &Live, sources: &[&str]) -> Result<(), ServiceError> {
+    let (places, of_request) = if is_socket(live) {
+        (["route.request.header.", "route.request.querystring.", "context.", "stageVariables."], "request ")
+    } else {
+        (["$request.header.", "$request.querystring.", "$context.", "$stageVariables."], "")
+    };
+    let is_known = |source: &&&str| {
+        let mut names = places.iter().filter_map(|place| source.strip_prefix(place));
+        names.any(|name| !name.is_empty() && !name.contains(' ')) && is_identity_source(source)
+    };
+    match sources.iter().find(|source| !is_known(source)) {
+        Some(wrong) => Err(bad_request(format!("Invalid {of_request}identity source expression: {wrong}"))),
+        None => Ok(()),
     }
 }
 
@@ -73,10 +91,14 @@ fn check_request(live: &Live, members: &Members, sources: &[&str]) -> Result<(),
         }
     }
     if !(0..=3600).contains(&ttl) {
-        return Err(bad_request("Authorizer result TTL must be between 0 and 3600"));
+        return Err(bad_request(
+            "Authorizer result TTL outside allowable range. TTL must be between 0 and 3600 seconds.",
+        ));
     }
     if ttl > 0 && sources.is_empty() {
-        return Err(bad_request("IdentitySource is required if caching is enabled"));
+        return Err(bad_request(
+            "Identity source must be set if authorizer caching is enabled (TTL is greater than 0)",
+        ));
     }
     Ok(())
 }
@@ -162,8 +184,8 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     if let Some(route) = routes.iter().find(|route| uses(&route.members)) {
         let key = text(&route.members, "RouteKey").unwrap_or_default();
         return Err(conflict(format!(
-            "Cannot delete authorizer {}, it is used by the route {key}",
-            child.id
+            "Cannot delete authorizer '{}', is referenced in route: {key}",
+            required(&child.members, "Name")
         )));
     }
     child::remove(&state.apis.authorizers, &live, &child).await

@@ -150,7 +150,9 @@ pub(super) fn part_of_socket<T: Serialize + DeserializeOwned>(
 ) -> Result<(Arc<Live>, Option<String>), ServiceError> {
     let live = http_api(state, &ctx.scope, input)?;
     if !is_socket(&live) {
-        return Err(bad_request(format!("{part}Responses are not supported for HTTP APIs")));
+        return Err(bad_request(format!(
+            "{part}Responses are currently not supported for this API protocol type."
+        )));
     }
     let id = required(input, &format!("{part}Id"));
     if records.get(&live.child(&id)).is_none() {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use store::Batch;
 
 use super::{
-    Members, answer, api, authorizer, deployment, http_api, integration, is_socket, required, route, text,
+    Members, answer, api, authorizer, cors, deployment, http_api, integration, is_socket, required, route,
+    text,
 };
 use crate::{
     State,
@@ -40,13 +41,14 @@ fn read(ctx: &CallContext, input: &Members) -> Result<(Draft, Notes), ServiceErr
         Options { base_path, region: ctx.scope.region.to_string(), account: ctx.scope.account.to_string() };
     let document = openapi::parse(required(input, "Body").as_bytes())?;
     let (draft, notes) = import::read(&document, &options)?;
+    cors::check(&draft.members)?;
     notes.verdict(input.get("FailOnWarnings") == Some(&Value::Bool(true)))?;
     Ok((draft, notes))
 }
 
 /// A part that cannot be as the document has it.
 fn refused(what: &str, error: ServiceError) -> ServiceError {
-    if error.code != "BadRequestException" && error.status != 404 {
+    if error.code != "BadRequestException" && error.status != 404 && error.status != 409 {
         return error;
     }
     bad_request(format!("Errors found during import:\n\tUnable to create {what}: {}", error.message))
@@ -81,9 +83,14 @@ fn make(state: &State, live: &Live, draft: Draft) -> Result<Made, ServiceError> 
     let before = apis.routes.page(&live.prefix(), None, usize::MAX);
     let before = known(before.iter().map(|it| (text(&it.members, "RouteKey"), it.id.clone())).collect());
     let mut routes = BTreeMap::new();
+    let mut shapes: HashMap<Vec<String>, String> = HashMap::new();
     for found in draft.routes {
         let key = required(&found.members, "RouteKey");
         route::check_key(&key).map_err(|error| refused(&format!("route '{key}'"), error))?;
+        let shape = route::shape(&key).into_iter().map(str::to_owned).collect();
+        if let Some(other) = shapes.insert(shape, key.clone()).filter(|other| *other != key) {
+            return Err(refused(&format!("route '{key}'"), route::conflicting(&key, &other)));
+        }
         let mut members = route::blank();
         members.extend(found.members);
         if let Some(id) = found.authorizer.and_then(|name| ids.get(&name)) {

@@ -7,7 +7,8 @@ use runtime::{CallContext, Output};
 use serde_json::json;
 
 use super::{
-    Members, answer, child, deployment, http_api, is_socket, keep, page, refuse, required, text, vpc_link,
+    Members, answer, child, deployment, http_api, is_socket, keep, page, parameter_mapping, refuse, required,
+    text, vpc_link,
 };
 use crate::{
     State,
@@ -32,6 +33,8 @@ const KEPT: &[&str] = &[
 const HTTP_KEPT: &[&str] =
     &["ConnectionId", "IntegrationSubtype", "RequestParameters", "ResponseParameters", "TlsConfig"];
 const REFUSED: &[&str] = &["ContentHandlingStrategy", "RequestTemplates", "TemplateSelectionExpression"];
+
+const NO_CONNECTION: &str = "ConnectionId must be set to vpcLinkId for ConnectionType VPC_LINK";
 
 fn render(integration: &Integration) -> Members {
     let mut members = integration.members.clone();
@@ -90,7 +93,7 @@ fn check_socket_link(state: &State, scope: &runtime::Scope, members: &Members) -
     let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
     let Some(id) = text(members, "ConnectionId") else {
         return match is_linked {
-            true => Err(bad_request("ConnectionId is required for VPC_LINK connections")),
+            true => Err(bad_request(NO_CONNECTION)),
             false => Ok(()),
         };
     };
@@ -111,6 +114,13 @@ fn check_socket_link(state: &State, scope: &runtime::Scope, members: &Members) -
 /// Checks an integration of a WebSocket API as it is to be kept.
 fn check_socket(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
     check_socket_link(state, scope, members)?;
+    if let Some(version) = text(members, "PayloadFormatVersion").filter(|version| version != "1.0") {
+        return Err(bad_request(format!("Unsupported PayloadFormatVersion: {version}")));
+    }
+    let timeout = members.get("TimeoutInMillis").and_then(serde_json::Value::as_u64);
+    if timeout.is_some_and(|millis| !(50..=29_000).contains(&millis)) {
+        return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
+    }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     let is_arn = uri.starts_with("arn:");
     match text(members, "IntegrationType").as_deref() {
@@ -172,8 +182,7 @@ fn check_tls(members: &Members, uri: &str) -> Result<(), ServiceError> {
 fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
     match text(members, "ConnectionType").as_deref() {
         Some("VPC_LINK") => {
-            let id = text(members, "ConnectionId")
-                .ok_or_else(|| bad_request("ConnectionId is required for VPC_LINK connections"))?;
+            let id = text(members, "ConnectionId").ok_or_else(|| bad_request(NO_CONNECTION))?;
             vpc_link::find(state, scope, &id)?;
             let uri = text(members, "IntegrationUri").unwrap_or_default();
             check_target_behind_link(state, &uri, members.contains_key("TlsConfig"))?;
@@ -185,6 +194,7 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
     }
     let uri = text(members, "IntegrationUri").unwrap_or_default();
     check_tls(members, &uri)?;
+    parameter_mapping::check(members)?;
     if let Some(name) = text(members, "IntegrationSubtype") {
         return check_subtype(members, &name);
     }
@@ -206,7 +216,14 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
                 check_url(&uri)?;
             }
             if text(members, "IntegrationMethod").is_none() {
-                return Err(bad_request("HttpMethod must be specified for HTTP_PROXY integrations"));
+                return Err(bad_request(
+                    "HttpMethod parameter method must be specified for integrationType HTTPPROXY",
+                ));
+            }
+            if let Some(version) = text(members, "PayloadFormatVersion").filter(|version| version != "1.0") {
+                return Err(bad_request(format!(
+                    "PayloadFormatVersion {version} is not supported for integration of type HTTP_PROXY"
+                )));
             }
         }
         _ => {
@@ -219,15 +236,26 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
     compiled::compile(&probe).map(drop).map_err(bad_request)
 }
 
+/// Subtypes that AWS has and nothing here could answer ("Integration subtype reference", API Gateway Developer Guide).
+const SUBTYPES_ELSEWHERE: &[&str] = &["AppConfig-GetConfiguration"];
+
 /// A subtype has its parameters, and all that it cannot do without.
 fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
-    let subtype = subtype::find(name)
-        .ok_or_else(|| bad_request(format!("Invalid integration subtype specified: {name}")))?;
+    if SUBTYPES_ELSEWHERE.contains(&name) {
+        return Err(not_yet(&format!("the integration subtype {name}")));
+    }
+    let unsupported = || bad_request(format!("Operation: {name} is not supported."));
+    let subtype = subtype::find(name).ok_or_else(unsupported)?;
+    if text(members, "PayloadFormatVersion").is_some_and(|version| version != "1.0") {
+        return Err(unsupported());
+    }
     if text(members, "IntegrationType").as_deref() != Some("AWS_PROXY") {
         return Err(bad_request("IntegrationSubtype is supported for AWS_PROXY integrations only"));
     }
     if text(members, "CredentialsArn").is_none() {
-        return Err(bad_request("Credentials must be provided for the integration subtype"));
+        return Err(bad_request(format!(
+            "Role ARN must be specified for AWS integration configuration with Subtype: {name}"
+        )));
     }
     let given = super::texts(members, "RequestParameters");
     if let Some(missing) = subtype.required.iter().find(|required| !given.contains_key(**required)) {
@@ -383,12 +411,12 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> 
     let integration = find(state, &live, &input)?;
     let target = format!("integrations/{}", integration.id);
     let routes = state.apis.routes.page(&live.prefix(), None, usize::MAX);
-    if let Some(route) = routes.iter().find(|route| text(&route.members, "Target").as_ref() == Some(&target))
-    {
-        let key = text(&route.members, "RouteKey").unwrap_or_default();
+    let users = routes.iter().filter(|route| text(&route.members, "Target").as_ref() == Some(&target));
+    let users: Vec<&str> = users.map(|route| route.id.as_str()).collect();
+    if !users.is_empty() {
         return Err(conflict(format!(
-            "Cannot delete Integration {}, it is used by the route {key}",
-            integration.id
+            "Cannot delete Integration because it is referenced by the following Routes with Ids: [{}]",
+            users.join(", ")
         )));
     }
     state.apis.integrations.remove(&live.child(&integration.id)).await.map_err(storage)?;

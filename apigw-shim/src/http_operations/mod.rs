@@ -4,6 +4,7 @@ mod api;
 mod api_mapping;
 mod authorizer;
 mod child;
+mod cors;
 mod deployment;
 mod domain_name;
 mod export_api;
@@ -11,6 +12,7 @@ mod import_api;
 mod integration;
 mod integration_response;
 mod model;
+mod parameter_mapping;
 mod portal;
 mod portal_product;
 mod product_page;
@@ -23,6 +25,7 @@ mod tags;
 mod vpc_link;
 
 pub(crate) use export_api::document as export;
+pub(crate) use vpc_link::routes_through;
 
 use std::sync::Arc;
 

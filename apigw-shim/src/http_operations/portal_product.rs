@@ -137,8 +137,8 @@ pub(super) async fn put_policy(
     let _changing = state.portals.changing.lock().await;
     let mut product = Product::clone(&*find(state, &ctx.scope, &input)?);
     let text = required(&input, "PolicyDocument");
-    crate::policy::Policy::parse(&text)
-        .map_err(|reason| bad_request(format!("Invalid policy document specified: {reason}")))?;
+    crate::policy::Policy::kept(&text)
+        .map_err(|error| error.refusal(|reason| format!("Invalid policy document specified: {reason}")))?;
     product.policy = Some(text);
     put(state, &ctx.scope, product).await?;
     Ok(Output::empty())

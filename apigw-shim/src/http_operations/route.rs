@@ -95,9 +95,19 @@ fn check_authorization(
     if is_socket(live) && kind.as_deref().is_some_and(|kind| kind != "NONE") && !is_connect {
         return Err(bad_request("Currently, authorization is restricted to the $connect route only"));
     }
+    let scopes = given.get("AuthorizationScopes").and_then(Value::as_array);
+    if wanted != Some("JWT") && scopes.is_some_and(|scopes| !scopes.is_empty()) {
+        return Err(bad_request(
+            "Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization type",
+        ));
+    }
     let Some(wanted) = wanted else { return Ok(()) };
-    let id = text(&members, "AuthorizerId")
-        .ok_or_else(|| bad_request("AuthorizerId must be provided for the authorization type"))?;
+    let id = text(&members, "AuthorizerId").ok_or_else(|| {
+        bad_request(match wanted {
+            "JWT" => "Setting the authorization type to JWT requires a valid JWT authorizer.",
+            _ => "AuthorizerId must be provided for the authorization type",
+        })
+    })?;
     let found = state.apis.authorizers.get(&live.child(&id));
     let found = found.ok_or_else(|| not_found(format!("Invalid Authorizer identifier specified {id}")))?;
     if text(&found.members, "AuthorizerType").as_deref() != Some(wanted) {
@@ -140,9 +150,39 @@ pub(super) fn check_models(state: &State, live: &Live, named: Option<&Value>) ->
     Ok(())
 }
 
+/// A method's paths that are the same but for the names of their variables could not be told from each other.
+fn check_variables(key: &str, others: &[Arc<Route>], own: Option<&str>) -> Result<(), ServiceError> {
+    let shape = shape(key);
+    for other in others.iter().filter(|route| Some(route.id.as_str()) != own) {
+        let known = text(&other.members, "RouteKey").unwrap_or_default();
+        if known != key && self::shape(&known) == shape {
+            return Err(conflicting(key, &known));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn conflicting(key: &str, known: &str) -> ServiceError {
+    conflict(format!(
+        "The provided route key \"{key}\" has a conflicting variable on the same hierarchical level as \"{known}\""
+    ))
+}
+
+/// A route's key without the names of its variables.
+pub(super) fn shape(key: &str) -> Vec<&str> {
+    let part = |part| match part {
+        variable if str::starts_with(variable, '{') && variable.ends_with("+}") => "{+}",
+        variable if variable.starts_with('{') && variable.ends_with('}') => "{}",
+        plain => plain,
+    };
+    key.split('/').map(part).collect()
+}
+
 fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Result<(), ServiceError> {
     if is_socket(live) {
         check_messages(state, live, members, own)?;
+    } else if members.get("ApiKeyRequired") == Some(&Value::Bool(true)) {
+        return Err(bad_request("ApiKeyRequired is not currently supported for HTTP APIs."));
     } else if refuse(members, SOCKET_ONLY).is_err() {
         return Err(bad_request(format!("{} are supported for WEBSOCKET APIs only", SOCKET_ONLY.join(", "))));
     }
@@ -169,11 +209,18 @@ fn check(state: &State, live: &Live, members: &Members, own: Option<&str>) -> Re
         if others.iter().any(|route| Some(route.id.as_str()) != own && same(route)) {
             return Err(conflict(format!("Route with key {key} already exists for this API")));
         }
+        if !is_socket(live) {
+            check_variables(&key, &others, own)?;
+        }
     }
     if let Some(target) = text(members, "Target") {
         let id = target
             .strip_prefix("integrations/")
-            .ok_or_else(|| bad_request(format!("Invalid target {target}")))?;
+            .ok_or_else(|| {
+                bad_request(
+                    "Unexpected or malformed target in route. Correct format should be integrations/<integration_id>.",
+                )
+            })?;
         if state.apis.integrations.get(&live.child(id)).is_none() {
             return Err(not_found(format!("Invalid Integration identifier specified {id}")));
         }

@@ -48,7 +48,7 @@ impl Kind for RouteResponse {
     fn check(members: &Members, others: &[Arc<Child>]) -> Result<(), ServiceError> {
         let key = text(members, "RouteResponseKey").unwrap_or_default();
         if key != "$default" {
-            return Err(bad_request("Invalid route response key specified. Only $default is supported"));
+            return Err(bad_request("Currently, only $default is supported as a RouteResponseKey."));
         }
         check_key_is_new("RouteResponseKey", &key, others)
     }

@@ -12,7 +12,10 @@ use crate::{
     apis::{Kind, Live},
     error::{bad_request, conflict, not_found, storage},
     http_api::record::Stage,
-    operations::check_client_certificate,
+    operations::{
+        access_log_settings::{Protocol, check_format},
+        check_client_certificate, check_stage_variables as check_variables,
+    },
     rest_api::access_log,
     websocket::session::GOING_AWAY,
 };
@@ -41,6 +44,12 @@ async fn check(state: &State, live: &Live, input: &Members) -> Result<(), Servic
             return Err(bad_request("ClientCertificateId is supported for WEBSOCKET APIs only"));
         }
         check_client_certificate(state, &live.scope, &id)?;
+    }
+    check_variables(&texts(input, "StageVariables"))?;
+    let format = input.get("AccessLogSettings").and_then(|settings| settings.get("Format")?.as_str());
+    if let Some(format) = format.filter(|format| !format.is_empty()) {
+        let protocol = if is_socket(live) { Protocol::WebSocket } else { Protocol::Http };
+        check_format(protocol, format)?;
     }
     let access_log =
         input.get("AccessLogSettings").and_then(|settings| settings.get("DestinationArn")?.as_str());
@@ -122,12 +131,13 @@ pub(super) async fn delete_route_settings(
     Ok(Output::empty())
 }
 
-fn check_name(name: &str) -> Result<(), ServiceError> {
+/// Messages name no stage by default, so WebSocket APIs have no default one.
+fn check_name(live: &Live, name: &str) -> Result<(), ServiceError> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
-    if name == "$default" || !name.is_empty() && name.chars().all(allowed) {
+    if name == "$default" && !is_socket(live) || !name.is_empty() && name.chars().all(allowed) {
         return Ok(());
     }
-    Err(bad_request("Stage name only allows a-zA-Z0-9_- or $default"))
+    Err(bad_request("Stage name only allows a-zA-Z0-9_-"))
 }
 
 /// Keeps a stage, and lets it answer requests.
@@ -142,7 +152,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Members) -> 
     let live = http_api(state, &ctx.scope, &input)?;
     let _changing = live.changing.lock().await;
     let name = required(&input, "StageName");
-    check_name(&name)?;
+    check_name(&live, &name)?;
     check(state, &live, &input).await?;
     if state.apis.http_stages.get(&live.child(&name)).is_some() {
         return Err(conflict("Stage already exists"));

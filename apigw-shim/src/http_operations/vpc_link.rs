@@ -12,9 +12,10 @@ use super::{Members, answer, keep, now, page, required, text};
 use crate::{
     State,
     apis::scope_key,
-    error::{bad_request, conflict, not_found, storage},
+    error::{bad_request, not_found, storage},
     http_api::record::Child,
     id,
+    operations::check_link_unused,
 };
 
 const KEPT: &[&str] = &["Name", "SecurityGroupIds", "SubnetIds", "Tags"];
@@ -68,13 +69,27 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     put(state, ctx, link).await
 }
 
+/// All routes whose integrations are behind a link: the method, and the route's id.
+pub(crate) fn routes_through(state: &State, scope: &runtime::Scope, link: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for live in state.apis.all_live().iter().filter(|live| live.scope == *scope) {
+        for route in state.apis.routes.page(&live.prefix(), None, usize::MAX) {
+            let target = text(&route.members, "Target");
+            let integration = target.as_deref().and_then(|target| target.strip_prefix("integrations/"));
+            let integration = integration.and_then(|id| state.apis.integrations.get(&live.child(id)));
+            if integration.is_some_and(|it| text(&it.members, "ConnectionId").as_deref() == Some(link)) {
+                let key = text(&route.members, "RouteKey").unwrap_or_default();
+                let method = key.split(' ').next().unwrap_or_default();
+                found.push(format!("{method}:{}", route.id));
+            }
+        }
+    }
+    found
+}
+
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Members) -> Result<Output, ServiceError> {
     let link = find(state, &ctx.scope, &required(&input, "VpcLinkId"))?;
-    let integrations = state.apis.integrations.page(&scope_key(&ctx.scope), None, usize::MAX);
-    let uses = |members: &Members| text(members, "ConnectionId").as_deref() == Some(&link.id);
-    if integrations.iter().any(|integration| uses(&integration.members)) {
-        return Err(conflict("Cannot delete VPC link. It is used by an integration"));
-    }
+    check_link_unused(state, &ctx.scope, &link.id)?;
     state.apis.http_vpc_links.remove(&scope_key(&ctx.scope).text(&link.id)).await.map_err(storage)?;
     Ok(Output::empty())
 }

@@ -56,16 +56,25 @@ pub(crate) struct View<'a> {
 impl Mapping {
     pub fn parse(target: &str, source: &str) -> Result<Self, String> {
         let invalid = || format!("Invalid mapping expression specified: {target}");
-        let rest = target.strip_prefix("integration.request.").ok_or_else(invalid)?;
-        let (place, name) = rest.split_once('.').ok_or_else(invalid)?;
+        Ok(Self {
+            target: Target::parse(target).ok_or_else(invalid)?,
+            source: Source::parse_request(source)?,
+        })
+    }
+}
+
+impl Target {
+    /// `integration.request.header.x` and its like.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (place, name) = text.strip_prefix("integration.request.")?.split_once('.')?;
         let name = name.to_owned();
-        let target = match place {
-            "header" => Target::Header(name),
-            "querystring" => Target::Query(name),
-            "path" => Target::Path(name),
-            _ => return Err(invalid()),
-        };
-        Ok(Self { target, source: Source::parse_request(source)? })
+        match place {
+            _ if name.is_empty() => None,
+            "header" => Some(Self::Header(name)),
+            "querystring" => Some(Self::Query(name)),
+            "path" => Some(Self::Path(name)),
+            _ => None,
+        }
     }
 }
 

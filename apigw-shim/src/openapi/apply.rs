@@ -228,8 +228,8 @@ pub(crate) fn document(
 struct Tree {
     made: BTreeMap<String, Resource>,
     ids: BTreeMap<String, String>,
-    /// The variable below a path, and whether it is greedy.
-    variables: BTreeMap<(String, bool), String>,
+    /// The variable below a path. There is one, greedy or not.
+    variables: BTreeMap<String, String>,
     new_id: NewId,
 }
 
@@ -256,7 +256,7 @@ impl Tree {
         if !part.starts_with('{') {
             return None;
         }
-        self.variables.insert((parent.to_owned(), part.ends_with("+}")), part.to_owned())
+        self.variables.insert(parent.to_owned(), part.to_owned())
     }
 
     /// Adds the resource of a path, whose parent has been added.

@@ -5,7 +5,14 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{State, apis::scope_key, error::storage, members, patch::Patch, rest_api::record::Texts};
+use crate::{
+    State,
+    apis::scope_key,
+    error::{bad_request, storage},
+    members,
+    patch::Patch,
+    rest_api::record::Texts,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +44,9 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
             "/cloudwatchRoleArn" => {
                 account.remove("cloudwatchRoleArn");
                 if patch.sets()? && !patch.value().is_empty() {
+                    if !patch.value().starts_with("arn:") {
+                        return Err(bad_request("Invalid ARN specified in the request"));
+                    }
                     account.insert(String::from("cloudwatchRoleArn"), patch.value());
                 }
             }

@@ -95,6 +95,29 @@ fn is_empty(text: Option<&String>) -> bool {
     text.is_none_or(String::is_empty)
 }
 
+/// Functions of requests are asked by what there may be of these, all others by one header.
+fn check_sources(authorizer: &Authorizer) -> Result<(), ServiceError> {
+    let places: &[&str] = match authorizer.kind.as_str() {
+        "REQUEST" => {
+            &["method.request.header.", "method.request.querystring.", "context.", "stageVariables."]
+        }
+        _ => &["method.request.header."],
+    };
+    let is_known = |source: &&str| {
+        let mut names = places.iter().filter_map(|place| source.strip_prefix(place));
+        names.any(|name| !name.is_empty() && !name.contains([',', ' ']))
+    };
+    let sources = authorizer.identity_source.as_deref().unwrap_or_default();
+    let mut all: Vec<&str> = vec![sources.trim()];
+    if authorizer.kind == "REQUEST" {
+        all = sources.split(',').map(str::trim).collect();
+    }
+    match all.into_iter().find(|source| !source.is_empty() && !is_known(source)) {
+        Some(wrong) => Err(bad_request(format!("Invalid identity source expression: {wrong}"))),
+        None => Ok(()),
+    }
+}
+
 /// An authorizer must be able to work.
 pub(crate) fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
     if authorizer.name.is_empty() {
@@ -113,10 +136,14 @@ pub(crate) fn check(authorizer: &Authorizer) -> Result<(), ServiceError> {
     let needs_source = authorizer.kind == "TOKEN" || (authorizer.kind == "REQUEST" && ttl != Some(0));
     if needs_source && is_empty(authorizer.identity_source.as_ref()) {
         return Err(bad_request(if authorizer.kind == "TOKEN" {
-            "Identity source is required for TOKEN authorizers"
+            "IdentitySource cannot be empty"
         } else {
             "Identity source is required for REQUEST authorizers when caching is enabled"
         }));
+    }
+    check_sources(authorizer)?;
+    if authorizer.kind != "COGNITO_USER_POOLS" && !authorizer.provider_arns.is_empty() {
+        return Err(bad_request("Provider ARNs are only supported for COGNITO_USER_POOLS authorizers"));
     }
     if authorizer.kind == "COGNITO_USER_POOLS" {
         if authorizer.provider_arns.is_empty() {

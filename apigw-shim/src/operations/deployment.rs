@@ -141,7 +141,12 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         snapshot: snapshot(&record, resources),
     };
     let key = live.numbered(deployment.sequence);
-    let deployment = state.apis.rest_deployments.put(key, deployment).await.map_err(storage)?;
+    stage::check_variables(input.variables.iter().flatten())?;
+    let overrides =
+        input.canary_settings.iter().filter_map(|canary| canary.stage_variable_overrides.as_ref());
+    overrides.into_iter().try_for_each(stage::check_variables)?;
+    // Nothing is kept before all of it has been checked.
+    let mut staged = None;
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
         let now = rest_api::seconds(state);
         let before = state.apis.rest_stages.get(&live.child(&name));
@@ -164,6 +169,10 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
         stage.cache_cluster_size = input.cache_cluster_size.or(stage.cache_cluster_size);
         let enabled = input.cache_cluster_enabled.unwrap_or(stage.cache_cluster_enabled);
         stage::enable_cache(&mut stage, enabled)?;
+        staged = Some(stage);
+    }
+    let deployment = state.apis.rest_deployments.put(key, deployment).await.map_err(storage)?;
+    if let Some(stage) = staged {
         stage::keep(state, &live, stage).await?;
     }
     Ok(Output::of(render(&deployment, false)))

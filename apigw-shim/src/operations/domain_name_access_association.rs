@@ -70,7 +70,7 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if found.domain.endpoint_type != EndpointType::Private {
         return Err(bad_request("Access associations are supported for private domain names only"));
     }
-    check_access(ctx, &found, &input.domain_name_arn)?;
+    check_access(state, ctx, &found, &input.domain_name_arn)?;
     let source = input.access_association_source;
     if !source.starts_with("vpce-") {
         return Err(bad_request(format!("Invalid VPC endpoint identifier specified: {source}")));
@@ -119,16 +119,15 @@ fn list_foreign(state: &State, ctx: &CallContext, limit: usize, position: Option
 
 /// Whether the domain's management policy lets the caller in: its own account unless it is denied, others if they are
 /// allowed.
-fn check_access(ctx: &CallContext, routes: &Routes, arn: &str) -> Result<(), ServiceError> {
+fn check_access(state: &State, ctx: &CallContext, routes: &Routes, arn: &str) -> Result<(), ServiceError> {
     const ACTION: &str = "apigateway:CreateAccessAssociation";
     let account = &*ctx.scope.account;
     let ask = Ask {
         action: ACTION,
         resource: arn,
-        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        user_agent: None,
-        referer: None,
         account: Some(account),
+        at: state.clock.now(),
+        ..Ask::nobody(IpAddr::V4(Ipv4Addr::LOCALHOST))
     };
     let policy = routes.domain.management_policy.as_deref().and_then(|policy| Policy::parse(policy).ok());
     match policy.map_or(Verdict::Neither, |policy| policy.verdict(&ask)) {

@@ -4,11 +4,15 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{ListOfApi, api, integration::check_templates, listing, page, rest_api};
+use super::{
+    ListOfApi, api, integration::check_templates, listing, page, parameter_mapping::check_gateway_response,
+    rest_api,
+};
 use crate::{
     State,
-    error::invalid,
+    error::{bad_request, invalid},
     members,
+    openapi::import::is_status,
     patch::Patch,
     rest_api::{
         gateway_response::ResponseType,
@@ -58,6 +62,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let mut record = RestApi::clone(&*rest_api::record(state, &live)?);
     let default = default_of(&input.response_type).ok_or_else(|| invalid("Gateway response type"))?;
     check_templates(input.response_templates.as_ref())?;
+    input.response_parameters.iter().try_for_each(check_gateway_response).map_err(bad_request)?;
     let response = GatewayResponse {
         status_code: input.status_code.or(default.status_code),
         response_parameters: input.response_parameters.unwrap_or_default(),
@@ -111,11 +116,16 @@ fn change(response: &mut GatewayResponse, patch: &Patch) -> Result<(), ServiceEr
     match segments.as_slice() {
         ["statusCode"] => {
             patch.only_replace()?;
+            if !is_status(&patch.value()) {
+                return Err(bad_request("Invalid response status code specified"));
+            }
             response.status_code = Some(patch.value());
         }
         ["responseParameters", name] => {
             if patch.sets()? {
-                response.response_parameters.insert((*name).to_owned(), patch.value());
+                let one = Texts::from([((*name).to_owned(), patch.value())]);
+                check_gateway_response(&one).map_err(bad_request)?;
+                response.response_parameters.extend(one);
             } else if response.response_parameters.remove(*name).is_none() {
                 return Err(invalid("parameter name"));
             }

@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use aws_wire::ServiceError;
-use runtime::{CallContext, Input, Output};
+use runtime::{CallContext, Input, Output, Scope};
 use serde::Deserialize;
 
-use super::{api_of_resource, keep, method, method::OfMethod, method_mut, remove_entry, resource, set_entry};
+use super::{
+    api_of_resource, keep, method,
+    method::OfMethod,
+    method_mut,
+    parameter_mapping::{Declared, check_integration, entries},
+    remove_entry, resource, set_entry, vpc_link,
+};
 use crate::{
     State,
     error::{bad_request, invalid, not_found},
@@ -61,16 +67,65 @@ pub(super) fn of_mut(method: &mut Method) -> Result<&mut Integration, ServiceErr
     method.method_integration.as_mut().ok_or_else(no_integration)
 }
 
-fn refuse(input: &PutIntegration) -> Result<(), ServiceError> {
-    if input.connection_type.as_deref() == Some("VPC_LINK")
-        && input.connection_id.as_deref().is_none_or(str::is_empty)
-    {
-        return Err(bad_request("connectionId must be specified when connectionType is VPC_LINK"));
+/// The link that an integration goes through.
+pub(super) fn link(integration: &Integration) -> Option<&str> {
+    let is_linked = integration.connection_type.as_deref() == Some("VPC_LINK");
+    integration.connection_id.as_deref().filter(|_| is_linked)
+}
+
+/// Checks the way to what stands behind a method: the internet, or a link that is there.
+pub(crate) fn check_connection(
+    state: &State,
+    scope: &Scope,
+    kind: Option<&str>,
+    id: Option<&str>,
+) -> Result<(), ServiceError> {
+    match kind {
+        None | Some("" | "INTERNET") => Ok(()),
+        Some("VPC_LINK") => {
+            let id = id.filter(|id| !id.is_empty()).ok_or_else(|| {
+                bad_request(
+                    "ConnectionId should be set to the vpcLinkId or stage variable on connection type VPC_LINK",
+                )
+            })?;
+            vpc_link::check_connection(state, scope, id)
+        }
+        Some(_) => Err(bad_request("Invalid connection type specified. Valid options are INTERNET,VPC_LINK")),
     }
-    if input.integration_target.is_some() && input.connection_type.as_deref() != Some("VPC_LINK") {
+}
+
+/// A role's ARN, or that of whoever asks: `arn:aws:iam::*:user/*`.
+pub(crate) fn check_credentials(credentials: Option<&str>) -> Result<(), ServiceError> {
+    match credentials {
+        Some(arn) if !arn.is_empty() && !arn.starts_with("arn:") && !arn.contains("${stageVariables.") => {
+            Err(bad_request("Invalid ARN specified in the request"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_content_handling(handling: Option<&str>) -> Result<(), ServiceError> {
+    match handling {
+        None | Some("" | "CONVERT_TO_BINARY" | "CONVERT_TO_TEXT") => Ok(()),
+        Some(_) => Err(bad_request(
+            "Invalid content handling specified. Valid options are CONVERT_TO_BINARY,CONVERT_TO_TEXT",
+        )),
+    }
+}
+
+fn refuse(state: &State, scope: &Scope, input: &PutIntegration) -> Result<(), ServiceError> {
+    check_connection(state, scope, input.connection_type.as_deref(), input.connection_id.as_deref())?;
+    check_credentials(input.credentials.as_deref())?;
+    check_content_handling(input.content_handling.as_deref())
+}
+
+/// Some settings are of some integrations only.
+fn check_fit(integration: &Integration) -> Result<(), ServiceError> {
+    if integration.integration_target.is_some() && integration.connection_type.as_deref() != Some("VPC_LINK")
+    {
         return Err(bad_request("integrationTarget can only be specified when connectionType is VPC_LINK"));
     }
-    if input.tls_config.is_some() && !input.kind.starts_with("HTTP") {
+    if integration.tls_config.is_some() && !integration.kind.starts_with("HTTP") {
         return Err(bad_request("tlsConfig is only supported for HTTP and HTTP_PROXY integrations"));
     }
     Ok(())
@@ -137,7 +192,7 @@ pub(crate) fn check_templates(templates: Option<&Texts>) -> Result<(), ServiceEr
     Ok(())
 }
 
-fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
+pub(crate) fn passthrough(behavior: Option<String>) -> Result<String, ServiceError> {
     let behavior = behavior.unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
     if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&behavior.as_str()) {
         return Err(bad_request(
@@ -158,7 +213,15 @@ fn streams(mode: Option<&String>) -> bool {
     mode.is_some_and(|mode| mode == "STREAM")
 }
 
-fn check_cache_key(integration: &Integration) -> Result<(), ServiceError> {
+/// Keys are made of what the method declares, or of what is mapped from it.
+pub(crate) fn check_cache_key(integration: &Integration, declared: &Declared) -> Result<(), ServiceError> {
+    let is_known = |name: &String| {
+        let mapped = integration.request_parameters.as_ref().is_some_and(|mapped| mapped.contains_key(name));
+        mapped || declared.has(name) || name.starts_with("method.request.body")
+    };
+    if !integration.cache_key_parameters.iter().all(is_known) {
+        return Err(bad_request("Invalid cache key parameter specified"));
+    }
     cache_key(integration).map(drop).map_err(bad_request)
 }
 
@@ -168,12 +231,14 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
     let method = method_mut(&mut resource, &input.http_method)?;
-    refuse(&input)?;
+    refuse(state, &ctx.scope, &input)?;
     if input.kind != "MOCK" && input.integration_http_method.is_none() {
         return Err(bad_request("Enumeration value for HttpMethod must be non-empty"));
     }
     check_uri(&input.kind, input.uri.as_deref(), streams(input.response_transfer_mode.as_ref()))?;
     check_templates(input.request_templates.as_ref())?;
+    let declared = Declared::of(method.request_parameters.as_ref());
+    check_integration(entries(input.request_parameters.as_ref()), &declared).map_err(bad_request)?;
     let is_http = input.kind.starts_with("HTTP");
     let timeout_in_millis = timeout(input.timeout_in_millis, streams(input.response_transfer_mode.as_ref()))?;
     let integration = Integration {
@@ -196,7 +261,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
         cache_key_parameters: input.cache_key_parameters,
         integration_responses: BTreeMap::new(),
     };
-    check_cache_key(&integration)?;
+    check_fit(&integration)?;
+    check_cache_key(&integration, &declared)?;
     let answer = members::answer(&integration);
     method.method_integration = Some(integration);
     keep(state, &live, resource).await?;
@@ -215,25 +281,35 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
-    let integration = of_mut(method_mut(&mut resource, &input.http_method)?)?;
+    let method = method_mut(&mut resource, &input.http_method)?;
+    let declared = Declared::of(method.request_parameters.as_ref());
+    let integration = of_mut(method)?;
     for patch in &input.patch_operations {
-        change(integration, patch)?;
+        change(integration, &declared, patch)?;
     }
     let streams = streams(integration.response_transfer_mode.as_ref());
     check_uri(&integration.kind, integration.uri.as_deref(), streams)?;
-    check_cache_key(integration)?;
+    check_fit(integration)?;
+    check_cache_key(integration, &declared)?;
+    let names = |part: &str| input.patch_operations.iter().any(|patch| patch.path.starts_with(part));
+    if names("/connection") {
+        let id = integration.connection_id.as_deref();
+        check_connection(state, &ctx.scope, integration.connection_type.as_deref(), id)?;
+    }
     let answer = members::answer(integration);
     keep(state, &live, resource).await?;
     answer
 }
 
-fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceError> {
+fn change(integration: &mut Integration, declared: &Declared, patch: &Patch) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["requestParameters", name] => {
             if patch.sets()? {
-                set_entry(&mut integration.request_parameters, (*name).to_owned(), patch.value());
+                let (name, source) = ((*name).to_owned(), patch.value());
+                check_integration([(&name, &source)].into_iter(), declared).map_err(bad_request)?;
+                set_entry(&mut integration.request_parameters, name, source);
             } else if !remove_entry(&mut integration.request_parameters, name) {
                 return Err(invalid("parameter name"));
             }
@@ -255,9 +331,13 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         }
         ["uri"] => integration.uri = replaced(patch)?,
         ["httpMethod"] => integration.http_method = replaced(patch)?,
-        ["credentials"] => integration.credentials = replaced(patch)?,
+        ["credentials"] => {
+            check_credentials(patch.value.as_deref())?;
+            integration.credentials = replaced(patch)?;
+        }
         ["contentHandling"] => {
             let value = patch.value();
+            check_content_handling(patch.value.as_deref())?;
             integration.content_handling = (patch.sets()? && !value.is_empty()).then_some(value);
         }
         ["cacheNamespace"] => integration.cache_namespace = replaced(patch)?.unwrap_or_default(),
@@ -271,12 +351,7 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
             integration.tls_config.get_or_insert_default().insecure_skip_verification = patch.is_true();
         }
         ["responseTransferMode"] => {
-            let mode = patch.value();
-            if !["BUFFERED", "STREAM"].contains(&mode.as_str()) {
-                return Err(bad_request(
-                    "Invalid response transfer mode specified. Valid options are BUFFERED,STREAM",
-                ));
-            }
+            check_transfer_mode(&patch.value())?;
             integration.response_transfer_mode = replaced(patch)?;
         }
         ["connectionId"] => integration.connection_id = replaced(patch)?,
@@ -285,6 +360,13 @@ fn change(integration: &mut Integration, patch: &Patch) -> Result<(), ServiceErr
         _ => return Err(patch.invalid_path()),
     }
     Ok(())
+}
+
+fn check_transfer_mode(mode: &str) -> Result<(), ServiceError> {
+    match mode {
+        "BUFFERED" | "STREAM" => Ok(()),
+        _ => Err(bad_request("Invalid response transfer mode specified. Valid options are BUFFERED,STREAM")),
+    }
 }
 
 fn replaced(patch: &Patch) -> Result<Option<String>, ServiceError> {

@@ -7,14 +7,16 @@ use serde::Deserialize;
 use super::{
     api_of_resource,
     integration::{self, check_templates},
-    keep, method, method_mut, remove_entry, resource, set_entry,
+    keep, method, method_mut,
+    parameter_mapping::{check_integration_response, entries},
+    remove_entry, resource, set_entry,
 };
 use crate::{
     State,
     error::{bad_request, invalid, not_found},
     members,
     patch::Patch,
-    rest_api::record::{IntegrationResponse, Resource, Texts},
+    rest_api::record::{IntegrationResponse, MethodResponse, Resource, Texts},
 };
 
 #[derive(Deserialize)]
@@ -38,7 +40,7 @@ fn no_status() -> ServiceError {
 
 pub(crate) fn check_pattern(pattern: Option<&str>) -> Result<(), ServiceError> {
     match pattern.map(fancy_regex::Regex::new) {
-        Some(Err(_)) => Err(bad_request("Invalid selection pattern specified")),
+        Some(Err(_)) => Err(bad_request("Invalid regex pattern specified")),
         _ => Ok(()),
     }
 }
@@ -48,9 +50,14 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
-    let integration = integration::of_mut(method_mut(&mut resource, &input.http_method)?)?;
+    let method = method_mut(&mut resource, &input.http_method)?;
+    let declared = method.method_responses.get(&input.status_code).cloned();
+    let integration = integration::of_mut(method)?;
     check_templates(input.response_templates.as_ref())?;
     check_pattern(input.selection_pattern.as_deref())?;
+    integration::check_content_handling(input.content_handling.as_deref())?;
+    check_integration_response(entries(input.response_parameters.as_ref()), declared.as_ref())
+        .map_err(bad_request)?;
     let response = IntegrationResponse {
         status_code: input.status_code.clone(),
         selection_pattern: input.selection_pattern,
@@ -77,17 +84,23 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
     let live = api_of_resource(state, &ctx.scope, &input.rest_api_id)?;
     let _changing = live.changing.lock().await;
     let mut resource = Resource::clone(&*resource(state, &live, &input.resource_id)?);
-    let integration = integration::of_mut(method_mut(&mut resource, &input.http_method)?)?;
+    let method = method_mut(&mut resource, &input.http_method)?;
+    let declared = method.method_responses.get(&input.status_code).cloned();
+    let integration = integration::of_mut(method)?;
     let response = integration.integration_responses.get_mut(&input.status_code).ok_or_else(no_status)?;
     for patch in &input.patch_operations {
-        change(response, patch)?;
+        change(response, declared.as_ref(), patch)?;
     }
     let answer = members::answer(response);
     keep(state, &live, resource).await?;
     answer
 }
 
-fn change(response: &mut IntegrationResponse, patch: &Patch) -> Result<(), ServiceError> {
+fn change(
+    response: &mut IntegrationResponse,
+    declared: Option<&MethodResponse>,
+    patch: &Patch,
+) -> Result<(), ServiceError> {
     let segments = patch.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
@@ -98,11 +111,14 @@ fn change(response: &mut IntegrationResponse, patch: &Patch) -> Result<(), Servi
         }
         ["contentHandling"] => {
             let value = patch.value();
+            integration::check_content_handling(patch.value.as_deref())?;
             response.content_handling = (patch.sets()? && !value.is_empty()).then_some(value);
         }
         ["responseParameters", name] => {
             if patch.sets()? {
-                set_entry(&mut response.response_parameters, (*name).to_owned(), patch.value());
+                let (name, source) = ((*name).to_owned(), patch.value());
+                check_integration_response([(&name, &source)].into_iter(), declared).map_err(bad_request)?;
+                set_entry(&mut response.response_parameters, name, source);
             } else if !remove_entry(&mut response.response_parameters, name) {
                 return Err(invalid("parameter name"));
             }

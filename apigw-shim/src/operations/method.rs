@@ -6,7 +6,9 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
-use super::{api_of_resource, keep, method, method_mut, remove_entry, resource, rest_api, set_entry};
+use super::{
+    api_of_resource, keep, method, method_mut, parameter_mapping, remove_entry, resource, rest_api, set_entry,
+};
 use crate::{
     State,
     error::{bad_request, conflict, invalid},
@@ -110,10 +112,18 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     }
     let api = rest_api::record(state, &live)?;
     let authorizer_id = check_authorization(&api, &input.authorization_type, input.authorizer_id)?;
+    let has_scopes = matches!(&*input.authorization_type.to_uppercase(), "COGNITO_USER_POOLS" | "JWT");
+    if !has_scopes && !input.authorization_scopes.is_empty() {
+        return Err(bad_request(
+            "Authorization Scopes are only valid for COGNITO_USER_POOLS authorization type",
+        ));
+    }
     if let Some(id) = &input.request_validator_id {
         check_validator(&api, id)?;
     }
     input.request_models.iter().flat_map(BTreeMap::values).try_for_each(|name| check_model(&api, name))?;
+    let parameters = input.request_parameters.iter().flat_map(BTreeMap::keys);
+    parameter_mapping::check_method(parameters).map_err(bad_request)?;
     if resource.resource_methods.contains_key(&input.http_method) {
         return Err(conflict("Method already exists for this resource"));
     }
@@ -170,6 +180,7 @@ fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), Servi
     match segments.as_slice() {
         ["requestParameters", name] => {
             if patch.sets()? {
+                parameter_mapping::check_method([&(*name).to_owned()].into_iter()).map_err(bad_request)?;
                 set_entry(&mut method.request_parameters, (*name).to_owned(), patch.is_true());
             } else if !remove_entry(&mut method.request_parameters, name) {
                 return Err(invalid("parameter name"));

@@ -7,12 +7,12 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 
 use super::{
-    api_of_resource, keep, method, method::check_model, method_mut, remove_entry, resource, rest_api,
-    set_entry,
+    api_of_resource, keep, method, method::check_model, method_mut, parameter_mapping, remove_entry,
+    resource, rest_api, set_entry,
 };
 use crate::{
     State,
-    error::{conflict, invalid, not_found},
+    error::{bad_request, conflict, invalid, not_found},
     members,
     patch::Patch,
     rest_api::record::{Flags, MethodResponse, Resource, RestApi, Texts},
@@ -43,6 +43,8 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let method = method_mut(&mut resource, &input.http_method)?;
     let api = rest_api::record(state, &live)?;
     input.response_models.iter().flat_map(BTreeMap::values).try_for_each(|name| check_model(&api, name))?;
+    let parameters = input.response_parameters.iter().flat_map(BTreeMap::keys);
+    parameter_mapping::check_method_response(parameters).map_err(bad_request)?;
     if method.method_responses.contains_key(&input.status_code) {
         return Err(conflict("Response already exists for this resource"));
     }
@@ -87,6 +89,8 @@ fn change(api: &RestApi, response: &mut MethodResponse, patch: &Patch) -> Result
     match segments.as_slice() {
         ["responseParameters", name] => {
             if patch.sets()? {
+                parameter_mapping::check_method_response([&(*name).to_owned()].into_iter())
+                    .map_err(bad_request)?;
                 set_entry(&mut response.response_parameters, (*name).to_owned(), patch.is_true());
             } else if !remove_entry(&mut response.response_parameters, name) {
                 return Err(invalid("parameter name"));

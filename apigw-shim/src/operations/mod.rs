@@ -1,5 +1,6 @@
 //! The control plane of REST APIs: one file for each kind of thing, one function for each operation.
 
+pub(crate) mod access_log_settings;
 mod account;
 mod api_key;
 mod authorizer;
@@ -21,6 +22,7 @@ mod jwt_configuration;
 mod method;
 mod method_response;
 mod model;
+pub(crate) mod parameter_mapping;
 mod part;
 mod put_rest_api;
 mod request_validator;
@@ -41,13 +43,15 @@ pub(crate) use domain_name::keep as keep_domain;
 pub(crate) use gateway_response::default_of as default_gateway_response;
 pub(crate) use get_export::export;
 pub(crate) use integration::{
-    check_templates, check_uri as check_integration_uri, timeout as checked_timeout,
+    check_cache_key, check_content_handling, check_credentials, check_templates,
+    check_uri as check_integration_uri, passthrough as checked_passthrough, timeout as checked_timeout,
 };
 pub(crate) use integration_response::check_pattern;
 pub(crate) use method::plain as plain_method;
 pub(crate) use resource::check_path_part;
 pub(crate) use rest_api::{checked_policy, compression_size};
-pub(crate) use vpc_link::VpcLink;
+pub(crate) use stage::check_variables as check_stage_variables;
+pub(crate) use vpc_link::{VpcLink, check_unused as check_link_unused};
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -5,7 +5,11 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use store::Batch;
 
-use super::{api, import_rest_api::MOST_BYTES, rest_api};
+use super::{
+    api,
+    import_rest_api::{MOST_BYTES, check_links},
+    rest_api,
+};
 use crate::{
     State,
     error::{bad_request, storage},
@@ -42,6 +46,7 @@ pub(super) async fn put(state: &State, ctx: &CallContext, input: Input) -> Resul
     let options = Options::new(&ctx.scope.region, &ctx.scope.account).with(&input.parameters)?;
     let (draft, notes) = import::read(&openapi::parse(&body)?, &options)?;
     notes.verdict(input.fail_on_warnings)?;
+    check_links(state, &ctx.scope, &draft)?;
     let _changing = live.changing.lock().await;
     let record = RestApi::clone(&*rest_api::record(state, &live)?);
     let apis = &state.apis;

@@ -106,7 +106,7 @@ fn check_siblings(
                 "Another resource with the same parent already has this name: {part}"
             )));
         }
-        if is_variable(other) && is_variable(part) && other.ends_with("+}") == part.ends_with("+}") {
+        if is_variable(other) && is_variable(part) {
             return Err(bad_request(format!(
                 "A sibling ({other}) of this resource already has a variable path part -- only one is allowed"
             )));

@@ -239,8 +239,12 @@ fn invalid_compression_size() -> ServiceError {
 /// A policy that can be evaluated. AWS answers with its quotes escaped, and takes such back.
 pub(crate) fn checked_policy(policy: &str) -> Result<String, ServiceError> {
     let plain = policy.replace("\\\"", "\"");
-    crate::policy::Policy::parse(&plain).map(|_| plain).map_err(|reason| {
-        bad_request(format!("Invalid policy document. Please check the policy syntax and ensure that Principals are valid. ({reason})"))
+    crate::policy::Policy::kept(&plain).map(|_| plain).map_err(|error| {
+        error.refusal(|reason| {
+            format!(
+                "Invalid policy document. Please check the policy syntax and ensure that Principals are valid. ({reason})"
+            )
+        })
     })
 }
 

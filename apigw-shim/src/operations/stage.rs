@@ -7,7 +7,10 @@ use runtime::{CallContext, Input, Output};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{api, canary, client_certificate, documentation_version, remove_entry, rest_api, set_entry};
+use super::{
+    access_log_settings::{Protocol, check_format},
+    api, canary, client_certificate, documentation_version, remove_entry, rest_api, set_entry,
+};
 use crate::{
     State,
     apis::{Kind, Live},
@@ -101,21 +104,22 @@ pub(super) fn check_name(name: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// Variables become parts of addresses and templates: AWS allows them few characters.
-pub(super) fn check_variables<'a>(
+/// Variables become parts of addresses and templates: AWS allows them few characters. Its text does not name all of
+/// those that its documentation has.
+pub(crate) fn check_variables<'a>(
     variables: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Result<(), ServiceError> {
     let in_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let in_value = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#&=,".contains(character);
+    let in_value = |character: char| character.is_ascii_alphanumeric() || " -._~:/?#&=,".contains(character);
     for (name, value) in variables {
         if name.is_empty() || !name.chars().all(in_name) {
             return Err(bad_request(format!(
-                "Stage variable name '{name}' is not valid: only alphanumeric characters and underscores are allowed"
+                "Invalid stage variable name: {name}. Please use names with only word characters."
             )));
         }
         if !value.chars().all(in_value) {
             return Err(bad_request(format!(
-                "Stage variable value '{value}' for '{name}' is not valid: it must match [A-Za-z0-9-._~:/?#&=,]+"
+                "Invalid stage variable value of key {name}.  Please use values with alphanumeric characters and the symbols ' ', -', '.', '_', ':', '/', '?', '&', '=', and ','."
             )));
         }
     }
@@ -291,6 +295,7 @@ fn access_log(stage: &mut Stage, patch: &Patch, segments: &[&str]) -> Result<(),
         return Err(bad_request("Access Log value must not be empty"));
     }
     if name == "format" {
+        check_format(Protocol::Rest, &value)?;
         stage.access_log_settings.get_or_insert_default().format = Some(value);
         return Ok(());
     }
@@ -344,20 +349,14 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
             ("unauthorizedCacheControlHeaderStrategy", json!(patch.value()))
         }
         ("caching", "ttlInSeconds") => {
-            let seconds: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
+            let seconds: u32 = patch.value().parse().map_err(|_| invalid_ttl())?;
             if seconds > LONGEST_TTL {
-                return Err(bad_request("Invalid cache TTL specified. Must be between 0 and 3600"));
+                return Err(invalid_ttl());
             }
             ("cacheTtlInSeconds", json!(seconds))
         }
-        ("throttling", "burstLimit") => {
-            let limit: u32 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
-            ("throttlingBurstLimit", json!(limit))
-        }
-        ("throttling", "rateLimit") => {
-            let limit: f64 = patch.value().parse().map_err(|_| invalid_setting(patch))?;
-            ("throttlingRateLimit", json!(limit))
-        }
+        ("throttling", "burstLimit") => ("throttlingBurstLimit", json!(burst_limit(patch)?)),
+        ("throttling", "rateLimit") => ("throttlingRateLimit", json!(rate_limit(patch)?)),
         ("logging", "dataTrace") => ("dataTraceEnabled", json!(patch.is_true())),
         ("logging", "loglevel") => {
             if !["OFF", "ERROR", "INFO"].contains(&patch.value().as_str()) {
@@ -375,6 +374,19 @@ fn method_setting(stage: &mut Stage, patch: &Patch) -> Result<(), ServiceError> 
     let settings = stage.method_settings.entry(method.to_owned()).or_insert_with(new);
     settings[name] = value;
     Ok(())
+}
+
+fn burst_limit(patch: &Patch) -> Result<u32, ServiceError> {
+    patch.value().parse().map_err(|_| bad_request("Invalid throttling burst limit, must be an integer"))
+}
+
+fn rate_limit(patch: &Patch) -> Result<f64, ServiceError> {
+    let limit = patch.value().parse().ok().filter(|limit: &f64| limit.is_finite() && *limit >= 0.0);
+    limit.ok_or_else(|| bad_request("Invalid throttling rate limit, must be a number"))
+}
+
+fn invalid_ttl() -> ServiceError {
+    bad_request("Invalid time-to-live setting, must be an integer no greater than 3600")
 }
 
 fn default_settings() -> Value {

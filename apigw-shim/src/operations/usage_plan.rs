@@ -188,11 +188,12 @@ fn change(state: &State, scope: &Scope, plan: &mut UsagePlan, patch: &Patch) -> 
             let stage = &mut plan.api_stages[at.ok_or_else(|| bad_request("Invalid API Stage specified"))?];
             match rest {
                 [] if !sets => stage.throttle.clear(),
-                [path, method] if !sets => {
-                    stage.throttle.remove(&format!("{path}/{method}"));
+                // A path's slashes may stand as they are: so Terraform has them.
+                [_, .., _] if !sets => {
+                    stage.throttle.remove(&rest.join("/"));
                 }
-                [path, method, limit] if sets => {
-                    set_limit(stage.throttle.entry(format!("{path}/{method}")).or_default(), limit, patch)?;
+                [method @ .., limit] if sets && method.len() > 1 => {
+                    set_limit(stage.throttle.entry(method.join("/")).or_default(), limit, patch)?;
                 }
                 _ => return Err(patch.invalid_path()),
             }
@@ -249,8 +250,15 @@ pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Re
     let input: OfPlan = members::read(input)?;
     let plan = find(state, &ctx.scope, &input.usage_plan_id)?;
     // Stages that are gone hold nothing.
-    if plan.api_stages.iter().any(|known| has_stage(state, &ctx.scope, &known.api_id, &known.stage)) {
-        return Err(bad_request(format!("Cannot delete Usage Plan {} with associated API Stages", plan.id)));
+    let known =
+        plan.api_stages.iter().filter(|known| has_stage(state, &ctx.scope, &known.api_id, &known.stage));
+    let known: Vec<String> = known.map(|known| format!("{}:{}", known.api_id, known.stage)).collect();
+    if !known.is_empty() {
+        return Err(bad_request(format!(
+            "Cannot delete Usage Plan {} because there are API Stages associated with it, including {}",
+            plan.id,
+            known.join(", ")
+        )));
     }
     state.metering.remove_plan(&ctx.scope, &plan).await.map_err(storage)?;
     Ok(Output::empty())

@@ -7,12 +7,15 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output, Scope};
 use serde::{Deserialize, Serialize};
 
-use super::listing;
+use super::{integration, listing};
 use crate::{
     State,
     apis::scope_key,
-    error::{bad_request, invalid, storage},
-    id, members,
+    error::{bad_request, invalid, not_found, storage},
+    http_operations::routes_through,
+    id,
+    mapping::interpolate,
+    members,
     patch::Patch,
     rest_api::record::Texts,
 };
@@ -65,6 +68,54 @@ pub(super) fn find(state: &State, scope: &Scope, id: &str) -> Result<Arc<VpcLink
     state.apis.vpc_links.get(&scope_key(scope).text(id)).ok_or_else(no_link)
 }
 
+/// Checks what an integration names as its connection: a link of either control plane, or a stage's variable.
+pub(crate) fn check_connection(state: &State, scope: &Scope, id: &str) -> Result<(), ServiceError> {
+    let key = scope_key(scope).text(id);
+    let apis = &state.apis;
+    if id.contains("${stageVariables.")
+        || apis.vpc_links.get(&key).is_some()
+        || apis.http_vpc_links.get(&key).is_some()
+    {
+        return Ok(());
+    }
+    Err(not_found(format!("Invalid VpcLink identifier specified {id}")))
+}
+
+/// A link that something deployed goes through stays.
+pub(crate) fn check_unused(state: &State, scope: &Scope, id: &str) -> Result<(), ServiceError> {
+    let refused = |users: &[String], format: &str| {
+        bad_request(format!(
+            "Cannot delete vpc link. Vpc link '{id}', is referenced in [{}] in format of [{format}].",
+            users.join(", ")
+        ))
+    };
+    let methods = deployed_through(state, scope, id);
+    if !methods.is_empty() {
+        return Err(refused(&methods, "RESTApiId:Method:Resource:Stage"));
+    }
+    let routes = routes_through(state, scope, id);
+    if routes.is_empty() { Ok(()) } else { Err(refused(&routes, "Method:Resource")) }
+}
+
+/// All methods that stages of REST APIs have behind a link.
+fn deployed_through(state: &State, scope: &Scope, id: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for live in state.apis.all_live().iter().filter(|live| live.scope == *scope) {
+        for stage in state.apis.rest_stages.page(&live.prefix(), None, usize::MAX) {
+            let Some(deployment) = state.apis.rest_deployment(live, &stage.deployment_id) else { continue };
+            for resource in &deployment.snapshot.resources {
+                for (verb, method) in &resource.resource_methods {
+                    let named = method.method_integration.as_ref().and_then(integration::link);
+                    if named.is_some_and(|named| interpolate(named, stage.variables.as_ref()) == id) {
+                        found.push(format!("{}:{verb}:{}:{}", live.id, resource.id, stage.stage_name));
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
 pub(super) async fn keep(state: &State, scope: &Scope, link: VpcLink) -> Result<Arc<VpcLink>, ServiceError> {
     state.apis.vpc_links.put(scope_key(scope).text(&link.id), link).await.map_err(storage)
 }
@@ -74,8 +125,10 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     if input.name.is_empty() {
         return Err(bad_request("Name cannot be empty"));
     }
-    if input.target_arns.len() != 1 {
-        return Err(bad_request("Exactly one target ARN must be specified"));
+    match input.target_arns.len() {
+        0 => return Err(bad_request("At least one target arn must be specified for vpc link.")),
+        1 => {}
+        _ => return Err(bad_request("More than one target arn specified for vpc link.")),
     }
     let is_arn = |arn: &&String| arn.splitn(6, ':').count() == 6 && arn.starts_with("arn:");
     if let Some(arn) = input.target_arns.iter().find(|arn| !is_arn(arn)) {
@@ -131,7 +184,8 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Input) -> Re
 
 pub(super) async fn delete(state: &State, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let input: OfLink = members::read(input)?;
-    find(state, &ctx.scope, &input.vpc_link_id)?;
+    let link = find(state, &ctx.scope, &input.vpc_link_id)?;
+    check_unused(state, &ctx.scope, &link.id)?;
     state.apis.vpc_links.remove(&scope_key(&ctx.scope).text(&input.vpc_link_id)).await.map_err(storage)?;
     Ok(Output::empty())
 }

@@ -303,10 +303,14 @@ async fn vpc_links_lead_to_local_addresses() {
     assert_eq!(rig.http_refuses("CreateIntegration", unknown).await.code, "NotFoundException");
     let made = rig.http("CreateIntegration", with(&integration, json!({"ConnectionId": id}))).await;
     let link = json!({"VpcLinkId": id});
-    assert_eq!(rig.http_refuses("DeleteVpcLink", link.clone()).await.code, "ConflictException");
+    let target = format!("integrations/{}", text(&made, "IntegrationId"));
+    let route =
+        rig.http("CreateRoute", json!({"ApiId": api, "RouteKey": "GET /linked", "Target": target})).await;
+    assert_eq!(rig.http_refuses("DeleteVpcLink", link.clone()).await.code, "BadRequestException");
     let rig = rig.restarted();
     let integration = json!({"ApiId": api, "IntegrationId": made["IntegrationId"]});
     assert_eq!(rig.http("GetIntegration", integration.clone()).await["ConnectionId"], id);
+    rig.http("DeleteRoute", json!({"ApiId": api, "RouteId": route["RouteId"]})).await;
     rig.http("DeleteIntegration", integration).await;
     assert_eq!(rig.http("UpdateVpcLink", with(&link, json!({"Name": "other"}))).await["Name"], "other");
     assert_eq!(rig.http("GetVpcLinks", json!({})).await["Items"][0]["Name"], "other");

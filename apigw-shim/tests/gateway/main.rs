@@ -14,6 +14,7 @@ mod openapi;
 mod openapi_http;
 mod openapi_malformed;
 mod portals;
+mod refusals;
 mod rest_api;
 mod rig;
 mod services;

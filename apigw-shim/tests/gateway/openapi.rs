@@ -398,6 +398,13 @@ async fn what_is_wrong_is_told_in_awss_words_and_changes_nothing() {
         (
             with(json!({INTEGRATION: {"type": "mock", "responses": {"default": {
                 "statusCode": "200", "responseParameters": {"method.response.header.X": "'x'"}}}}})),
+            "Unable to put integration response on 'GET' for resource at path '/p': Invalid mapping expression specified: Validation Result: warnings : [], errors : [No method response exists for method.]",
+        ),
+        (
+            with(
+                json!({"responses": {"200": {"description": ""}}, INTEGRATION: {"type": "mock", "responses": {"default": {
+                "statusCode": "200", "responseParameters": {"method.response.header.X": "'x'"}}}}}),
+            ),
             "Unable to put integration response on 'GET' for resource at path '/p': Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: method.response.header.X]",
         ),
         (

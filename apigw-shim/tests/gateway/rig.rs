@@ -370,10 +370,18 @@ impl Rig {
         text(&made, "id")
     }
 
-    /// A method without authorization, and its integration.
+    /// A method without authorization, which declares what its integration takes of the request, and that integration.
     pub async fn method(&self, api: &str, resource: &str, method: &str, integration: Value) {
         let of = json!({"restApiId": api, "resourceId": resource, "httpMethod": method});
-        self.rest("PutMethod", with(&of, json!({"authorizationType": "NONE"}))).await;
+        let mapped = integration["requestParameters"].as_object().into_iter().flatten();
+        let keys = integration["cacheKeyParameters"].as_array().into_iter().flatten();
+        let sources = mapped.map(|(_, source)| source).chain(keys).filter_map(Value::as_str);
+        let declared: serde_json::Map<String, Value> = sources
+            .filter(|source| source.starts_with("method.request.") && !source.contains(".body"))
+            .map(|source| (source.to_owned(), json!(false)))
+            .collect();
+        let method = json!({"authorizationType": "NONE", "requestParameters": declared});
+        self.rest("PutMethod", with(&of, method)).await;
         self.rest("PutIntegration", with(&of, integration)).await;
     }
 

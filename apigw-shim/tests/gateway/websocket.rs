@@ -563,7 +563,7 @@ async fn connections_and_messages_are_logged() {
     answering(&rig, &api, "join", &function).await;
     let settings = json!({
         "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
-        "Format": "$context.eventType $context.routeKey $context.status $context.integration.status $context.error.message",
+        "Format": "$context.requestId $context.eventType $context.routeKey $context.status $context.integration.status $context.error.message",
     });
     let of = json!({"ApiId": api, "StageName": "dev"});
     rig.http("UpdateStage", with(&of, json!({"AccessLogSettings": settings}))).await;
@@ -572,7 +572,8 @@ async fn connections_and_messages_are_logged() {
     next(&mut client).await;
     client.send(Message::text(r#"{"action": "leave"}"#)).await.unwrap();
     next(&mut client).await;
-    let lines: Vec<String> = rig.script.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect();
+    let lines = rig.script.lines.lock().unwrap().clone();
+    let lines: Vec<&str> = lines.iter().map(|(_, line)| line.split_once(' ').unwrap().1).collect();
     assert_eq!(
         lines,
         ["CONNECT $connect 200 - -", "MESSAGE join 200 200 -", "MESSAGE $default 403 - Forbidden"]

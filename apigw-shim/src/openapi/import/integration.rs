@@ -1,18 +1,15 @@
 //! `x-amazon-apigateway-integration`: what stands behind a method.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::{
-    Reader,
-    operation::Given,
-    parameters::{comparable, declared},
-    responses::is_status,
-};
+use super::{Reader, operation::Given, responses::is_status};
 use crate::{
     openapi::{document, filled, object, strings},
-    operations::{check_integration_uri, check_pattern, check_templates, checked_timeout},
+    operations::{
+        check_cache_key, check_content_handling, check_credentials, check_integration_uri, check_pattern,
+        check_templates, checked_passthrough, checked_timeout,
+        parameter_mapping::{Declared, check_integration, check_integration_response, entries},
+    },
     rest_api::record::{Integration, IntegrationResponse, Method},
 };
 
@@ -75,13 +72,13 @@ impl<'d> Reader<'d> {
         let templates = self.read_texts(found, "requestTemplates", &place);
         check_templates(templates.as_ref()).map_err(|error| error.message)?;
         let parameters = self.read_texts(found, "requestParameters", &place);
-        check_sources(parameters.as_ref(), method)?;
-        let passthrough = upper("passthroughBehavior").unwrap_or_else(|| String::from("WHEN_NO_MATCH"));
-        if !["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"].contains(&passthrough.as_str()) {
-            return Err(String::from(
-                "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER",
-            ));
-        }
+        let declared = Declared::of(method.request_parameters.as_ref());
+        check_integration(entries(parameters.as_ref()), &declared)?;
+        let content_handling = upper("contentHandling");
+        check_content_handling(content_handling.as_deref()).map_err(|error| error.message)?;
+        let credentials = filled(found, "credentials").map(|arn| self.substituted(&arn));
+        check_credentials(credentials.as_deref()).map_err(|error| error.message)?;
+        let passthrough = checked_passthrough(upper("passthroughBehavior")).map_err(|error| error.message)?;
         let timeout = match found.get("timeoutInMillis") {
             None | Some(Value::Null) => None,
             Some(value) => Some(document::text(value).and_then(|text| text.parse().ok()).unwrap_or(-1)),
@@ -90,7 +87,9 @@ impl<'d> Reader<'d> {
         let connection_type = upper("connectionType").or_else(|| is_http.then(|| String::from("INTERNET")));
         let connection_id = filled(found, "connectionId");
         if connection_type.as_deref() == Some("VPC_LINK") && connection_id.is_none() {
-            return Err(String::from("connectionId must be specified when connectionType is VPC_LINK"));
+            return Err(String::from(
+                "ConnectionId should be set to the vpcLinkId or stage variable on connection type VPC_LINK",
+            ));
         }
         let mut record = json!({
             "type": kind,
@@ -98,11 +97,11 @@ impl<'d> Reader<'d> {
             "uri": uri.filter(|_| !is_mock),
             "connectionType": connection_type,
             "connectionId": connection_id,
-            "credentials": filled(found, "credentials").map(|arn| self.substituted(&arn)),
+            "credentials": credentials,
             "requestParameters": parameters,
             "requestTemplates": templates,
             "passthroughBehavior": passthrough,
-            "contentHandling": upper("contentHandling"),
+            "contentHandling": content_handling,
             "timeoutInMillis": checked_timeout(timeout, streams).map_err(|error| error.message)?,
             "cacheNamespace": filled(found, "cacheNamespace").unwrap_or_default(),
             "cacheKeyParameters": strings(found.get("cacheKeyParameters")),
@@ -112,7 +111,9 @@ impl<'d> Reader<'d> {
                 record[*name] = value.clone();
             }
         }
-        self.record(&record)
+        let integration = self.record(&record)?;
+        check_cache_key(&integration, &declared).map_err(|error| error.message)?;
+        Ok(integration)
     }
 
     /// The record of an integration. What records cannot keep is not passed over.
@@ -147,37 +148,15 @@ impl<'d> Reader<'d> {
         check_templates(templates.as_ref()).map_err(|error| error.message)?;
         let parameters = self.read_texts(found, "responseParameters", &place);
         let declares = method.method_responses.get(&status_code);
-        let declares = declares.and_then(|response| response.response_parameters.as_ref());
-        let declared = declared(declares);
-        let mut names = parameters.iter().flatten().map(|(name, _)| name);
-        if let Some(name) = names.find(|name| !declared.contains(&comparable(name))) {
-            return Err(unmapped(name));
-        }
+        check_integration_response(entries(parameters.as_ref()), declares)?;
+        let content_handling = filled(found, "contentHandling").map(|text| text.to_uppercase());
+        check_content_handling(content_handling.as_deref()).map_err(|error| error.message)?;
         Ok(IntegrationResponse {
             status_code,
             selection_pattern,
             response_parameters: parameters,
             response_templates: templates,
-            content_handling: filled(found, "contentHandling").map(|text| text.to_uppercase()),
+            content_handling,
         })
     }
-}
-
-/// What integrations take of a request must be declared by the method.
-fn check_sources(parameters: Option<&BTreeMap<String, String>>, method: &Method) -> Result<(), String> {
-    let Some(parameters) = parameters else { return Ok(()) };
-    let kinds = ["method.request.querystring.", "method.request.header.", "method.request.path."];
-    let declared = declared(method.request_parameters.as_ref());
-    let mut sources = parameters.values().filter(|source| kinds.iter().any(|kind| source.starts_with(kind)));
-    if let Some(source) = sources.find(|source| !declared.contains(&comparable(source))) {
-        return Err(unmapped(source));
-    }
-    Ok(())
-}
-
-fn unmapped(name: &str) -> String {
-    format!(
-        "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression \
-         parameter specified: {name}]"
-    )
 }

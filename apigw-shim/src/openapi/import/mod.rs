@@ -24,6 +24,7 @@ use crate::{
 
 pub(crate) use documentation::read as documentation;
 pub(crate) use models::Schema;
+pub(crate) use responses::is_status;
 pub(crate) use root::Settings;
 
 /// More resources, or longer paths, than any API has; they bound what a document may ask for.

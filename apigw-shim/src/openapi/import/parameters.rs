@@ -1,12 +1,11 @@
 //! Parameters and bodies of operations into what methods declare of their requests.
 
-use std::collections::{BTreeMap, HashSet};
-
 use serde_json::{Map, Value};
 
 use super::{Reader, Version, operation::Given};
 use crate::{
     openapi::{flag, object, strings, text},
+    operations::parameter_mapping,
     rest_api::record::{Flags, Method, Texts},
 };
 
@@ -37,6 +36,9 @@ impl<'d> Reader<'d> {
                     models.insert(content_type.clone(), name);
                 }
             }
+        }
+        if let Err(reason) = parameter_mapping::check_method(flags.keys()) {
+            self.notes.fail(format!("Unable to put method {}: {reason}", given.place()));
         }
         method.request_parameters = Some(flags).filter(|flags| !flags.is_empty());
         method.request_models = Some(models).filter(|models| !models.is_empty());
@@ -95,14 +97,4 @@ impl<'d> Reader<'d> {
         let own = strings(own);
         if own.is_empty() { vec![JSON.to_owned()] } else { own }
     }
-}
-
-/// The names of parameters that a method declares. Those of headers are the same in any case.
-pub(super) fn declared(parameters: Option<&BTreeMap<String, bool>>) -> HashSet<String> {
-    parameters.into_iter().flatten().map(|(name, _)| comparable(name)).collect()
-}
-
-/// A parameter's name as [`declared`] has it.
-pub(super) fn comparable(name: &str) -> String {
-    if name.contains(".header.") { name.to_ascii_lowercase() } else { name.to_owned() }
 }

@@ -61,7 +61,7 @@ impl<'d> Reader<'d> {
 }
 
 /// Three digits, of which the first is no nought.
-pub(super) fn is_status(text: &str) -> bool {
+pub(crate) fn is_status(text: &str) -> bool {
     text.len() == 3
         && text.bytes().all(|byte| byte.is_ascii_digit())
         && (b'1'..=b'5').contains(&text.as_bytes()[0])

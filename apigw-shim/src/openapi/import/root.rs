@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::{Reader, Version};
 use crate::{
     openapi::{filled, flag, object, strings, text},
-    operations::{checked_policy, compression_size, default_gateway_response},
+    operations::{
+        checked_policy, compression_size, default_gateway_response, parameter_mapping::check_gateway_response,
+    },
     rest_api::record::{GatewayResponse, RequestValidator},
 };
 
@@ -157,6 +159,9 @@ impl Reader<'_> {
         }
         response.response_parameters =
             self.read_texts(given, "responseParameters", &place).unwrap_or_default();
+        if let Err(reason) = check_gateway_response(&response.response_parameters) {
+            self.notes.fail(format!("Unable to put {}: {reason}", &place[3..]));
+        }
         if object(given, "responseTemplates").is_some_and(Map::is_empty) {
             response.response_templates.clear();
         }

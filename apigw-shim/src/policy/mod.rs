@@ -1,13 +1,20 @@
 //! Policies: those that authorizers return, and resource policies of APIs. Parsed once, then asked.
 //!
-//! What a policy cannot be asked here (operators that are not known) is refused when it is given, never passed over.
+//! What a policy cannot be asked here (keys that no request has) is refused when it is given, never passed over.
 //! Source: AWS, "Policy evaluation logic" (IAM User Guide) and "How API Gateway resource policies affect authorization
 //! workflow" (API Gateway Developer Guide).
 
+mod condition;
+
 use std::net::IpAddr;
 
+use aws_wire::ServiceError;
 use proxy_events::Incoming;
+use runtime::Timestamp;
 use serde_json::Value;
+
+use self::condition::Condition;
+use crate::error::{bad_request, not_yet};
 
 /// A policy.
 #[derive(Debug, Clone)]
@@ -29,23 +36,25 @@ struct Statement {
     conditions: Vec<Condition>,
 }
 
-#[derive(Debug, Clone)]
-struct Condition {
-    operator: Operator,
-    is_negated: bool,
-    /// A key that is not there is no obstacle.
-    if_exists: bool,
-    key: String,
-    values: Vec<String>,
+/// Why a text is no policy that could be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PolicyError {
+    /// It is no policy on AWS, either.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is one, of what Tule does not have.
+    #[error("Tule does not implement {0} of policies yet")]
+    Missing(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Equals,
-    EqualsIgnoreCase,
-    Like,
-    Address,
-    Null,
+impl PolicyError {
+    /// The refusal: a mistake in the words of whoever was given the policy, or what is missing by its name.
+    pub fn refusal(&self, mistake: impl Fn(&str) -> String) -> ServiceError {
+        match self {
+            Self::Invalid(reason) => bad_request(mistake(reason)),
+            Self::Missing(what) => not_yet(&format!("{what} in policies")),
+        }
+    }
 }
 
 /// What is asked.
@@ -60,18 +69,36 @@ pub(crate) struct Ask<'a> {
     pub referer: Option<&'a str>,
     /// The account of whoever signed.
     pub account: Option<&'a str>,
+    /// When it is asked.
+    pub at: Timestamp,
+    /// Whether over TLS.
+    pub is_secure: bool,
 }
 
 impl<'a> Ask<'a> {
+    /// What somebody asks of whom only the address is known.
+    pub fn nobody(source_ip: IpAddr) -> Self {
+        Self {
+            action: INVOKE,
+            resource: "",
+            source_ip,
+            user_agent: None,
+            referer: None,
+            account: None,
+            at: Timestamp(0),
+            is_secure: false,
+        }
+    }
+
     /// What a request that nobody signed asks for.
     pub fn of(request: &'a Incoming, resource: &'a str) -> Self {
         Self {
-            action: INVOKE,
             resource,
-            source_ip: request.peer,
             user_agent: request.header("user-agent"),
             referer: request.header("referer"),
-            account: None,
+            at: request.at,
+            is_secure: request.secured.is_some(),
+            ..Self::nobody(request.peer)
         }
     }
 }
@@ -90,17 +117,28 @@ pub(crate) const INVOKE: &str = "execute-api:Invoke";
 
 impl Policy {
     /// Reads a policy's text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let document: Value =
+            serde_json::from_str(text).map_err(|error| PolicyError::Invalid(error.to_string()))?;
         Self::of(&document)
     }
 
-    /// Reads a policy.
-    pub fn of(document: &Value) -> Result<Self, String> {
+    /// Reads the text of a policy that is to be kept: all that it asks must be known here.
+    pub fn kept(text: &str) -> Result<Self, PolicyError> {
+        let policy = Self::parse(text)?;
+        let mut conditions = policy.statements.iter().flat_map(|statement| &statement.conditions);
+        match conditions.find_map(Condition::unknown) {
+            Some(what) => Err(PolicyError::Missing(what)),
+            None => Ok(policy),
+        }
+    }
+
+    /// Reads a policy. A key that it asks and no request has is a key that is not there.
+    pub fn of(document: &Value) -> Result<Self, PolicyError> {
         let statements = match document.get("Statement") {
             Some(Value::Array(all)) => all.iter().map(statement).collect::<Result<_, _>>()?,
             Some(one @ Value::Object(_)) => vec![statement(one)?],
-            _ => return Err(String::from("a policy needs a Statement")),
+            _ => return Err(PolicyError::Invalid(String::from("a policy needs a Statement"))),
         };
         Ok(Self { document: document.clone(), statements })
     }
@@ -158,40 +196,13 @@ fn resource_like(pattern: &str, resource: &str) -> bool {
     }
 }
 
-impl Condition {
-    fn holds(&self, ask: &Ask<'_>) -> bool {
-        let ip = ask.source_ip.to_string();
-        let account_arn = ask.account.map(|account| format!("arn:aws:iam::{account}:root"));
-        let value = match self.key.to_ascii_lowercase().as_str() {
-            "aws:sourceip" => Some(ip.as_str()),
-            "aws:useragent" => ask.user_agent,
-            "aws:referer" => ask.referer,
-            "aws:securetransport" => Some("false"),
-            "aws:principalaccount" => ask.account,
-            "aws:principalarn" => account_arn.as_deref(),
-            _ => None,
-        };
-        if self.operator == Operator::Null {
-            return self.values.iter().any(|wanted| (wanted == "true") == value.is_none());
-        }
-        let Some(value) = value else { return self.is_negated || self.if_exists };
-        let matches = self.values.iter().any(|wanted| match self.operator {
-            Operator::Equals => wanted == value,
-            Operator::EqualsIgnoreCase => wanted.eq_ignore_ascii_case(value),
-            Operator::Like => like(wanted, value),
-            Operator::Address => in_block(wanted, ask.source_ip),
-            Operator::Null => false,
-        });
-        matches != self.is_negated
-    }
-}
-
-fn statement(document: &Value) -> Result<Statement, String> {
+fn statement(document: &Value) -> Result<Statement, PolicyError> {
+    let invalid = |reason: &str| Err(PolicyError::Invalid(reason.to_owned()));
     let texts = |name: &str| list(document.get(name));
     let allows = match document.get("Effect").and_then(Value::as_str) {
         Some("Allow") => true,
         Some("Deny") => false,
-        _ => return Err(String::from("Effect must be Allow or Deny")),
+        _ => return invalid("Effect must be Allow or Deny"),
     };
     let excludes_principals = document.get("NotPrincipal").is_some();
     let principals = document.get("Principal").or_else(|| document.get("NotPrincipal")).map(principals);
@@ -200,13 +211,13 @@ fn statement(document: &Value) -> Result<Statement, String> {
     let actions = texts(if excludes_actions { "NotAction" } else { "Action" });
     let resources = texts(if excludes_resources { "NotResource" } else { "Resource" });
     if actions.is_empty() || resources.is_empty() {
-        return Err(String::from("a statement needs an Action and a Resource"));
+        return invalid("a statement needs an Action and a Resource");
     }
     let conditions = document.get("Condition").and_then(Value::as_object).into_iter().flatten();
     let mut all = Vec::new();
     for (operator, keys) in conditions {
         for (key, values) in keys.as_object().into_iter().flatten() {
-            all.push(condition(operator, key, list(Some(values)))?);
+            all.push(Condition::new(operator, key, list(Some(values)))?);
         }
     }
     Ok(Statement {
@@ -219,25 +230,6 @@ fn statement(document: &Value) -> Result<Statement, String> {
         excludes_resources,
         conditions: all,
     })
-}
-
-fn condition(name: &str, key: &str, values: Vec<String>) -> Result<Condition, String> {
-    let name =
-        name.strip_prefix("ForAnyValue:").or_else(|| name.strip_prefix("ForAllValues:")).unwrap_or(name);
-    let (name, if_exists) = name.strip_suffix("IfExists").map_or((name, false), |name| (name, true));
-    let (operator, is_negated) = match name {
-        "StringEquals" | "Bool" => (Operator::Equals, false),
-        "StringNotEquals" => (Operator::Equals, true),
-        "StringEqualsIgnoreCase" => (Operator::EqualsIgnoreCase, false),
-        "StringNotEqualsIgnoreCase" => (Operator::EqualsIgnoreCase, true),
-        "StringLike" | "ArnLike" | "ArnEquals" => (Operator::Like, false),
-        "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => (Operator::Like, true),
-        "IpAddress" => (Operator::Address, false),
-        "NotIpAddress" => (Operator::Address, true),
-        "Null" => (Operator::Null, false),
-        other => return Err(format!("Tule does not evaluate the condition {other} yet")),
-    };
-    Ok(Condition { operator, is_negated, if_exists, key: key.to_owned(), values })
 }
 
 fn principals(document: &Value) -> Vec<String> {
@@ -289,25 +281,6 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// Whether an address is in a block: `203.0.113.0/24`, or is the address.
-fn in_block(block: &str, address: IpAddr) -> bool {
-    let (base, bits) = block.split_once('/').unwrap_or((block, ""));
-    let Ok(base) = base.parse::<IpAddr>() else { return false };
-    let (base, address, width) = match (base, address) {
-        (IpAddr::V4(base), IpAddr::V4(address)) => {
-            (u128::from(base.to_bits()), u128::from(address.to_bits()), 32)
-        }
-        (IpAddr::V6(base), IpAddr::V6(address)) => (base.to_bits(), address.to_bits(), 128),
-        _ => return false,
-    };
-    let bits: u32 = if bits.is_empty() { width } else { bits.parse().unwrap_or(u32::MAX) };
-    match width.checked_sub(bits) {
-        None => false,
-        Some(128) => true,
-        Some(rest) => base >> rest == address >> rest,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -317,14 +290,7 @@ mod tests {
     const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:abc/dev/GET/orders/1";
 
     fn verdict(policy: &Value, ip: &str) -> Verdict {
-        let ask = Ask {
-            action: INVOKE,
-            resource: ARN,
-            source_ip: ip.parse().unwrap(),
-            user_agent: None,
-            referer: None,
-            account: None,
-        };
+        let ask = Ask { resource: ARN, ..Ask::nobody(ip.parse().unwrap()) };
         Policy::of(policy).unwrap().verdict(&ask)
     }
 
@@ -366,11 +332,20 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_is_refused() {
-        let odd = json!({"Statement": {
-            "Effect": "Allow", "Action": "*", "Resource": "*",
-            "Condition": {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}},
-        }});
-        assert!(Policy::of(&odd).is_err());
+    fn what_cannot_be_asked_is_refused_when_it_is_given() {
+        let with = |condition: Value| {
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}})
+                .to_string()
+        };
+        let dated = with(json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}));
+        assert!(Policy::kept(&dated).is_ok());
+        let odd = with(json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}));
+        assert!(matches!(Policy::kept(&odd), Err(PolicyError::Missing(_))));
+        // What an authorizer answers is asked as it is.
+        assert_eq!(
+            Policy::parse(&odd).unwrap().verdict(&Ask::nobody([10, 0, 0, 1].into())),
+            Verdict::Neither
+        );
+        assert!(matches!(Policy::kept(&with(json!({"Foo": {"a": "b"}}))), Err(PolicyError::Invalid(_))));
     }
 }
