@@ -14,6 +14,7 @@ use runtime::{
 use store::{BlobId, Store};
 
 use crate::{
+    access,
     capacity::CapacityProviders,
     code::download,
     code_signing::CodeSigning,
@@ -292,6 +293,13 @@ impl Service for Lambda {
         operation: &'a str,
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        operations::call(self, ctx, operation, input)
+        match access::owner(&self.0.table, ctx, operation, &input.members) {
+            Ok(None) => operations::call(self, ctx, operation, input),
+            Ok(Some(scope)) => Box::pin(async move {
+                let ctx = CallContext { scope, ..ctx.clone() };
+                operations::call(self, &ctx, operation, input).await
+            }),
+            Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
+        }
     }
 }

@@ -37,6 +37,7 @@ impl Target {
         invocation: &Invocation,
     ) -> Result<Self, ServiceError> {
         let named = FunctionRef::parse(scope, &invocation.function, invocation.qualifier.as_deref())?;
+        let scope = &named.scope;
         let missing = || {
             error::function_not_found(&name::arn(
                 scope,
@@ -60,7 +61,7 @@ impl Target {
         if function.version(&version).is_none() {
             return Err(missing());
         }
-        Ok(Self { invoked_arn: named.arn(scope), entry, version })
+        Ok(Self { invoked_arn: named.arn(), entry, version })
     }
 
     /// The version's configuration, once it is not pending any more.

@@ -18,7 +18,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let members = input.members;
     let named = named(ctx, &members)?;
     let entry = entry(&lambda.0, ctx, &named)?;
-    let statement = statement(&members, &named.arn(&ctx.scope));
+    let statement = statement(&members, &named.arn());
     let sid = text(&members, "StatementId").unwrap_or_default().to_owned();
     let text = statement.to_string();
     lambda
@@ -26,7 +26,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         .table
         .update(&entry, |function| {
             if function.qualified(named.qualifier.as_deref()).is_none() {
-                return Err(error::function_not_found(&named.arn(&ctx.scope)));
+                return Err(error::function_not_found(&named.arn()));
             }
             let key = named.qualifier.clone().unwrap_or_default();
             let policy = function.policies.entry(key).or_insert_with(|| Policy { revision_id: new_id(), statements: Vec::new(), id: None });

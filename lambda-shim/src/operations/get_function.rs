@@ -17,7 +17,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = named(ctx, &input.members)?;
     let function = entry(inner, ctx, &named)?.function();
     let qualifier = named.qualifier.as_deref();
-    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))?;
+    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn()))?;
     let code = match &shown.image {
         Some(image) => image_location(image),
         None if !shown.code.folders.is_empty() => {

@@ -104,10 +104,10 @@ fn destinations(
         match arn.split(':').nth(2) {
             Some("lambda") => {
                 let target = FunctionRef::parse(&ctx.scope, arn, None)?;
-                if target.name == named.name {
+                if (&target.scope, &target.name) == (&named.scope, &named.name) {
                     return Err(error::invalid_parameter("You can't specify the function as a destination for itself."));
                 }
-                if inner.table.get(&ctx.scope, &target.name).is_none() {
+                if inner.table.get(&target.scope, &target.name).is_none() {
                     return Err(error::invalid_parameter(format!("The destination ARN {arn} is invalid.")));
                 }
             }
