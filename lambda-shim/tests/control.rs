@@ -389,3 +389,31 @@ async fn snap_start_is_kept_and_shows_on_published_versions() {
         "nodejs20.x is not supported for SnapStart enabled functions."
     );
 }
+
+#[tokio::test]
+async fn permissions_that_no_policy_can_have_are_refused() {
+    let rig = rig().await;
+    rig.python("f", "def handler(event, context):\n    return 1\n").await;
+    rig.settled("f").await;
+    let refused = async |extra: Value| {
+        let mut asked = json!({
+            "FunctionName": "f", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*",
+        });
+        asked.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let (code, message) = refusal(&rig, "AddPermission", asked).await;
+        assert_eq!(code, "InvalidParameterValueException");
+        message
+    };
+    let latest = "We currently do not support adding policies for $LATEST.";
+    assert_eq!(refused(json!({"Qualifier": "$LATEST"})).await, latest);
+    assert_eq!(refused(json!({"FunctionName": "f:$LATEST"})).await, latest);
+    assert_eq!(
+        refused(json!({"FunctionUrlAuthType": "NONE"})).await,
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+    );
+    assert_eq!(
+        refused(json!({"Principal": "foo"})).await,
+        "The provided principal was invalid. Please check the principal and try again."
+    );
+    assert_eq!(refusal(&rig, "GetPolicy", json!({"FunctionName": "f"})).await.0, "ResourceNotFoundException");
+}
