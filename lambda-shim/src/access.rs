@@ -1,4 +1,4 @@
-//! What one account may do with another's functions: what their resource policies grant, and nothing else.
+//! What one account may do with another's functions and layers: what their resource policies grant, and nothing else.
 //!
 //! Callers are known by their account alone: any credentials are good here, and roles' and users' policies are not
 //! looked at. What Tule's own services do carries no access key; they may invoke what they are given by ARN.
@@ -18,6 +18,7 @@ use crate::{
         record::{Function, Policy},
         table::FunctionTable,
     },
+    layer::{name::LayerRef, record::LayerVersion},
 };
 
 /// Operations that no function's policy can grant, since they make something of the account that asks.
@@ -31,12 +32,15 @@ pub(crate) fn owner(
     operation: &str,
     members: &Map<String, Value>,
 ) -> Result<Option<Scope>, ServiceError> {
+    if let Some(layer) = text(members, "LayerName").filter(|layer| layer.contains(':')) {
+        return of_layer(ctx, operation, layer, members).map(|()| None);
+    }
     let Some(given) = subject(members).filter(|given| given.contains(':')) else { return Ok(None) };
     let is_function = members.contains_key("FunctionName") || given.split(':').nth(5) == Some("function");
     if !is_function {
         let account = given.split(':').nth(4).filter(|account| !account.is_empty());
         return match account {
-            Some(account) if account != &*ctx.scope.account => Err(denied(ctx, operation, given)),
+            Some(account) if account != &*ctx.scope.account => Err(denied(&ctx.scope, operation, given)),
             _ => Ok(None),
         };
     }
@@ -54,7 +58,42 @@ pub(crate) fn owner(
             .get(&named.scope, &named.name)
             .is_some_and(|entry| grants(&entry.function(), &named, action(operation), &ctx.scope.account)),
     };
-    if may { Ok(Some(named.scope)) } else { Err(denied(ctx, action(operation), &named.arn())) }
+    if may { Ok(Some(named.scope)) } else { Err(denied(&ctx.scope, action(operation), &named.arn())) }
+}
+
+/// Refuses what is asked of another account's layer: a policy can grant nothing but `GetLayerVersion`, which is looked at
+/// where the version is.
+fn of_layer(
+    ctx: &CallContext,
+    operation: &str,
+    given: &str,
+    members: &Map<String, Value>,
+) -> Result<(), ServiceError> {
+    let layer = LayerRef::of(ctx, members);
+    if layer.scope.account == ctx.scope.account || operation == "GetLayerVersion" {
+        return Ok(());
+    }
+    Err(match members.get("VersionNumber").and_then(Value::as_u64) {
+        Some(number) => denied(&ctx.scope, operation, &layer.version_arn(number)),
+        None => denied(&ctx.scope, operation, given),
+    })
+}
+
+/// Whether `scope`'s account may see and use a layer's version.
+pub(crate) fn may_use(scope: &Scope, version: &LayerVersion) -> bool {
+    let granted = |policy: &Policy| allows(policy, "lambda:GetLayerVersion", &version.arn(), &scope.account);
+    version.account == *scope.account || version.policy.as_ref().is_some_and(granted)
+}
+
+/// The refusal of a version of another account's layer, be it there or not.
+pub(crate) fn no_layer(scope: &Scope, arn: &str) -> ServiceError {
+    tracing::info!(
+        arn,
+        account = &*scope.account,
+        "layers of other accounts are found where they have been published to this Tule under that account, and shared \
+         by AddLayerVersionPermission"
+    );
+    denied(scope, "GetLayerVersion", arn)
 }
 
 /// How a request names what it is about.
@@ -79,11 +118,11 @@ fn grants(function: &Function, named: &FunctionRef, action: &str, account: &str)
 }
 
 /// AWS's refusal of what no policy grants.
-pub(crate) fn denied(ctx: &CallContext, action: &str, resource: &str) -> ServiceError {
+pub(crate) fn denied(caller: &Scope, action: &str, resource: &str) -> ServiceError {
     error::access_denied(format!(
         "User: arn:aws:iam::{}:root is not authorized to perform: lambda:{action} on resource: {resource} because no \
          resource-based policy allows the lambda:{action} action",
-        ctx.scope.account
+        caller.account
     ))
 }
 

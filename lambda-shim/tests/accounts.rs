@@ -133,3 +133,76 @@ async fn services_invoke_what_they_are_given_by_its_arn() {
     let deleted = rig.lambda.call(&ctx, "DeleteFunction", Input { members, ..Input::default() }).await;
     assert_eq!(deleted.unwrap_err().status, 403);
 }
+
+async fn layer(rig: &Rig) -> String {
+    rig.layer("l", &[("python/it.py", "IT = 'the layer'\n")]).await
+}
+
+fn with_layer(name: &str, layer: &str) -> Value {
+    let mut asked = members(name, "import it\ndef handler(event, context):\n    return it.IT\n");
+    asked["Layers"] = json!([layer]);
+    asked
+}
+
+#[tokio::test]
+async fn a_layer_is_for_those_whom_its_version_names() {
+    let rig = rig().await;
+    let arn = layer(&rig).await;
+    let layer_arn = arn.trim_end_matches(":1");
+    let get = || asks(&rig, OTHER, "GetLayerVersionByArn", json!({"Arn": arn}));
+    let create = |name: &'static str| asks(&rig, OTHER, "CreateFunction", with_layer(name, &arn));
+    let text = format!(
+        "User: arn:aws:iam::222222222222:root is not authorized to perform: lambda:GetLayerVersion on resource: {arn} \
+         because no resource-based policy allows the lambda:GetLayerVersion action"
+    );
+    let by_name =
+        asks(&rig, OTHER, "GetLayerVersion", json!({"LayerName": layer_arn, "VersionNumber": 1})).await;
+    for refused in [get().await, create("g").await, by_name] {
+        let refused = refused.unwrap_err();
+        assert_eq!(
+            (refused.status, &*refused.code, &*refused.message),
+            (403, "AccessDeniedException", &*text)
+        );
+    }
+    for principal in ["333333333333", OTHER] {
+        let granted = json!({
+            "LayerName": "l", "VersionNumber": 1, "StatementId": principal, "Action": "lambda:GetLayerVersion",
+            "Principal": principal,
+        });
+        assert_eq!(get().await.unwrap_err().status, 403);
+        rig.call("AddLayerVersionPermission", granted).await.unwrap();
+    }
+    assert_eq!(get().await.unwrap()["LayerVersionArn"], arn.as_str());
+    create("g").await.unwrap();
+    let invoked = asks(&rig, OTHER, "Invoke", json!({"FunctionName": "g"})).await.unwrap();
+    assert_eq!(invoked["payload"], "\"the layer\"");
+    // What a function has it keeps; others do not get it any more.
+    let taken = json!({"LayerName": "l", "VersionNumber": 1, "StatementId": OTHER});
+    rig.call("RemoveLayerVersionPermission", taken).await.unwrap();
+    let again = json!({"FunctionName": "g", "Layers": [arn], "Timeout": 9});
+    asks(&rig, OTHER, "UpdateFunctionConfiguration", again).await.unwrap();
+    assert_eq!(create("h").await.unwrap_err().status, 403);
+}
+
+#[tokio::test]
+async fn another_accounts_layers_are_neither_listed_nor_changed() {
+    let rig = rig().await;
+    let arn = layer(&rig).await;
+    let layer_arn = arn.trim_end_matches(":1").to_owned();
+    let version = json!({"LayerName": layer_arn, "VersionNumber": 1});
+    for (operation, asked, resource) in [
+        ("ListLayerVersions", json!({"LayerName": layer_arn}), &layer_arn),
+        ("DeleteLayerVersion", version.clone(), &arn),
+        ("GetLayerVersionPolicy", version, &arn),
+    ] {
+        let refused = asks(&rig, OTHER, operation, asked).await.unwrap_err();
+        assert_eq!(
+            refused.message,
+            format!(
+                "User: arn:aws:iam::222222222222:root is not authorized to perform: lambda:{operation} on resource: \
+                 {resource} because no resource-based policy allows the lambda:{operation} action"
+            )
+        );
+    }
+    rig.call("GetLayerVersionByArn", json!({"Arn": arn})).await.unwrap();
+}
