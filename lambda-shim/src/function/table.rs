@@ -6,7 +6,7 @@ use std::{
     ops::Bound,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, AtomicU64},
+        atomic::{AtomicBool, AtomicU32, AtomicU64},
     },
 };
 
@@ -56,6 +56,8 @@ pub(crate) struct Entry {
     pub(crate) lineage: String,
     /// Counts invocations through aliases, for weighted routing.
     pub(crate) routed: AtomicU64,
+    /// Set once it has been said that its URL would be closed on AWS.
+    pub(crate) warned_of_url: AtomicBool,
 }
 
 impl Entry {
@@ -72,6 +74,7 @@ impl Entry {
             tenants: Mutex::default(),
             in_flight: AtomicU32::new(0),
             routed: AtomicU64::new(0),
+            warned_of_url: AtomicBool::new(false),
         }
     }
 
