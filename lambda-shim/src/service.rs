@@ -177,11 +177,7 @@ impl Lambda {
     /// What an invocation runs and with what; refused if it may not.
     fn checked(&self, ctx: &CallContext, invocation: &Invocation) -> Result<(Target, Request), ServiceError> {
         let target = Target::find(&self.0.table, &ctx.scope, invocation)?;
-        let limit = match invocation.mode {
-            InvocationMode::Event => payload::EVENT_LIMIT,
-            InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
-        };
-        let payload = payload::checked(invocation.payload.clone(), limit)?;
+        let payload = payload::checked(invocation.payload.clone(), invocation.mode)?;
         let function = target.entry.function();
         let isolated = function.version(&target.version).is_some_and(|found| found.tenancy.is_some());
         tenant::must_suit(isolated, invocation.tenant_id.as_deref())?;
