@@ -417,3 +417,37 @@ async fn permissions_that_no_policy_can_have_are_refused() {
     );
     assert_eq!(refusal(&rig, "GetPolicy", json!({"FunctionName": "f"})).await.0, "ResourceNotFoundException");
 }
+
+#[tokio::test]
+async fn storage_has_limits_and_snapshots_exclude_more_of_it_and_provisioned_concurrency() {
+    let rig = rig().await;
+    let create = |name: &str, size: u32, snapshots: bool| {
+        let apply = if snapshots { "PublishedVersions" } else { "None" };
+        json!({
+            "FunctionName": name, "Runtime": "python3.12", "Handler": "index.handler",
+            "Role": "arn:aws:iam::000000000000:role/r", "Publish": true,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(zip(&[("index.py", "def handler(e, c):\n    return 1\n")]))},
+            "EphemeralStorage": {"Size": size}, "SnapStart": {"ApplyOn": apply},
+        })
+    };
+    let (code, message) = refusal(&rig, "CreateFunction", create("f", 10_241, false)).await;
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value '10241' at 'ephemeralStorage.size' failed to satisfy constraint: Member must \
+         have value less than or equal to 10240"
+    );
+    let (code, message) = refusal(&rig, "CreateFunction", create("f", 513, true)).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.starts_with("Ephemeral storage greater than 512 MB"), "{message}");
+    rig.call("CreateFunction", create("f", 512, true)).await.unwrap();
+    rig.settled("f").await;
+    let more = json!({"FunctionName": "f", "EphemeralStorage": {"Size": 1024}});
+    let (_, message) = refusal(&rig, "UpdateFunctionConfiguration", more).await;
+    assert!(message.starts_with("Ephemeral storage greater than 512 MB"), "{message}");
+    let provisioned = json!({"FunctionName": "f", "Qualifier": "1", "ProvisionedConcurrentExecutions": 1});
+    let (code, message) = refusal(&rig, "PutProvisionedConcurrencyConfig", provisioned).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.starts_with("Provisioned concurrency is not supported for SnapStart"), "{message}");
+    rig.call("CreateFunction", create("g", 10_240, false)).await.unwrap();
+}
