@@ -1,9 +1,6 @@
 //! Lambda as a service: its operations in one table, and the typed way in for other services.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, atomic::AtomicU32},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
 use bytes::Bytes;
@@ -55,8 +52,6 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     pub(crate) durable: Durable,
-    /// Invocations under way in all functions.
-    pub(crate) in_flight: AtomicU32,
     /// What links to packages are signed with.
     pub(crate) secret: [u8; 16],
     pub(crate) update_time: std::time::Duration,
@@ -103,7 +98,6 @@ impl Lambda {
             clock: options.clock,
             router: options.router,
             host,
-            in_flight: AtomicU32::new(0),
             secret: *uuid::Uuid::new_v4().as_bytes(),
             update_time: options.update_time,
             endpoint: options.endpoint,

@@ -14,7 +14,7 @@ use crate::{
         name::LATEST,
         record::{Function, ProvisionedConfig, last_modified},
     },
-    invoke::target::ACCOUNT_CONCURRENCY,
+    invoke::concurrency::ACCOUNT_CONCURRENCY,
     service::{Inner, Lambda},
 };
 
