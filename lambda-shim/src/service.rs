@@ -13,7 +13,7 @@ use store::{BlobId, Store};
 use crate::{
     access,
     capacity::CapacityProviders,
-    code::download,
+    code::{download, folder_package},
     code_signing::CodeSigning,
     durable::{self, invoke::Answered, table::Durable},
     environment::host::Host,
@@ -137,7 +137,23 @@ impl Lambda {
     /// `GET /_tule/lambda/code/…` with it (`application/zip`). `None` where the link is not good (403).
     pub async fn package(&self, path: &str, query: &str) -> Option<Bytes> {
         let blob = download::asked_for(path, query, &self.0.secret, self.0.clock.now())?;
+        if folder_package::is_key(blob) {
+            return self.folder_package(blob).await;
+        }
         self.0.store.blobs().get(&BlobId::parse(blob)?).await.ok()
+    }
+
+    async fn folder_package(&self, key: &str) -> Option<Bytes> {
+        let folders = folder_package::folders(&self.0.table, key)?;
+        let zipped =
+            tokio::task::spawn_blocking(move || (folder_package::zipped(&folders), folders)).await.ok()?;
+        match zipped {
+            (Ok(package), _) => Some(package.into()),
+            (Err(problem), folders) => {
+                tracing::warn!(?folders, %problem, "a function's folder cannot be downloaded");
+                None
+            }
+        }
     }
 
     /// Ends all environments and removes what was made for them.

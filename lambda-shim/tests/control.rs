@@ -451,3 +451,54 @@ async fn storage_has_limits_and_snapshots_exclude_more_of_it_and_provisioned_con
     assert!(message.starts_with("Provisioned concurrency is not supported for SnapStart"), "{message}");
     rig.call("CreateFunction", create("g", 10_240, false)).await.unwrap();
 }
+
+#[tokio::test]
+async fn images_have_names_that_engines_take() {
+    let rig = rig().await;
+    for uri in ["UPPER case", "app:", "a//b"] {
+        let members =
+            json!({"FunctionName": "i", "Role": "r", "PackageType": "Image", "Code": {"ImageUri": uri}});
+        let (code, message) = refusal(&rig, "CreateFunction", members).await;
+        assert_eq!(code, "InvalidParameterValueException");
+        assert_eq!(message, format!("Source image {uri} is not valid. Provide a valid source image."));
+    }
+    assert_eq!(
+        refusal(&rig, "GetFunction", json!({"FunctionName": "i"})).await.0,
+        "ResourceNotFoundException"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_downloaded_as_it_is_by_then() {
+    use std::io::Read as _;
+    let rig = rig().await;
+    let (source, installed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(source.path().join("inner")).unwrap();
+    std::fs::create_dir_all(source.path().join(".git")).unwrap();
+    for (name, text) in [("index.py", "one"), ("inner/a.txt", "a"), (".git/config", "no")] {
+        std::fs::write(source.path().join(name), text).unwrap();
+    }
+    std::fs::write(installed.path().join("dependency.py"), "d").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", source.path().join("outside")).unwrap();
+    let folders = std::env::join_paths([source.path(), installed.path()]).unwrap();
+    let code = json!({"S3Bucket": "hot-reload", "S3Key": folders.to_str().unwrap()});
+    let members = json!({
+        "FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/r", "Runtime": "python3.11",
+        "Handler": "index.handler", "Code": code,
+    });
+    rig.call("CreateFunction", members).await.unwrap();
+    let shown = rig.call("GetFunction", json!({"FunctionName": "f"})).await.unwrap();
+    let link = shown["Code"]["Location"].as_str().unwrap().strip_prefix("http://127.0.0.1:4566").unwrap();
+    let (path, query) = link.split_once('?').unwrap();
+    std::fs::write(source.path().join("index.py"), "two").unwrap();
+    let package = rig.lambda.package(path, query).await.unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(package)).unwrap();
+    let mut names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["dependency.py", "index.py", "inner/a.txt"]);
+    let mut text = String::new();
+    archive.by_name("index.py").unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "two");
+    rig.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
+    assert!(rig.lambda.package(path, query).await.is_none());
+}
