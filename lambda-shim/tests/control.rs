@@ -502,3 +502,23 @@ async fn a_folder_is_downloaded_as_it_is_by_then() {
     rig.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
     assert!(rig.lambda.package(path, query).await.is_none());
 }
+
+#[tokio::test]
+async fn a_code_signing_configuration_has_the_id_that_is_chosen_for_it_once() {
+    let rig = rig().await;
+    let create = |id: &str| {
+        json!({
+            "AllowedPublishers": {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/1"]},
+            "Tags": {"_custom_id_": id, "a": "b"},
+        })
+    };
+    let made = rig.call("CreateCodeSigningConfig", create("csc-00112233445566778")).await.unwrap();
+    let arn = &made["CodeSigningConfig"]["CodeSigningConfigArn"];
+    assert_eq!(*arn, "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-00112233445566778");
+    let tags = rig.call("ListTags", json!({"Resource": arn})).await.unwrap();
+    assert_eq!(tags["Tags"], json!({"a": "b"}));
+    let taken = refusal(&rig, "CreateCodeSigningConfig", create("csc-00112233445566778")).await;
+    assert_eq!(taken.0, "ResourceConflictException");
+    let odd = refusal(&rig, "CreateCodeSigningConfig", create("csc-../../x")).await;
+    assert_eq!(odd.0, "InvalidParameterValueException");
+}
