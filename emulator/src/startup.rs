@@ -213,7 +213,7 @@ impl Setup {
             Arc::new(apis.rest_service()),
             Arc::new(apis.http_service()),
             Arc::new(apis.management_service()),
-            Arc::new(Ec2::new(store).map_err(stored)?),
+            Arc::new(Ec2::new(store, router.clone()).map_err(stored)?),
             Arc::new(events.clone()),
             Arc::new(Iam::new(store, clock.clone()).map_err(stored)?),
             Arc::new(lambda.clone()),

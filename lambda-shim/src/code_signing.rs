@@ -74,12 +74,16 @@ impl CodeSigning {
         self.rows.page(&prefix, after.as_ref(), limit)
     }
 
-    /// Adds one.
+    /// Adds one; an id that was chosen may be taken.
     pub(crate) async fn add(
         &self,
         config: CodeSigningConfig,
     ) -> Result<Arc<CodeSigningConfig>, ServiceError> {
         let key = key(&config.arn).ok_or_else(|| missing(&config.arn))?;
+        let _turn = self.turns.turn(&key).await;
+        if self.rows.get(&key).is_some() {
+            return Err(error::conflict(format!("Code signing config already exists: {}", config.arn)));
+        }
         self.rows.put(key, config).await.map_err(error::storage)
     }
 

@@ -29,6 +29,11 @@ pub(crate) fn conflict(message: impl Into<String>) -> ServiceError {
     user(ServiceError::new("ResourceConflictException", 409, message))
 }
 
+/// Refused by who asks: such refusals say nothing of whose fault it is.
+pub(crate) fn access_denied(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("AccessDeniedException", 403, message)
+}
+
 pub(crate) fn precondition_failed() -> ServiceError {
     user(ServiceError::new(
         "PreconditionFailedException",

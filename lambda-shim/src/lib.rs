@@ -6,6 +6,7 @@
 //! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`; what queues and streams have is read by
 //! `event_source`. Start at [`Lambda::start`].
 
+mod access;
 mod capacity;
 mod code;
 mod code_signing;

@@ -1,9 +1,6 @@
 //! Lambda as a service: its operations in one table, and the typed way in for other services.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, atomic::AtomicU32},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use aws_wire::ServiceError;
 use bytes::Bytes;
@@ -14,8 +11,9 @@ use runtime::{
 use store::{BlobId, Store};
 
 use crate::{
+    access,
     capacity::CapacityProviders,
-    code::download,
+    code::{download, folder_package},
     code_signing::CodeSigning,
     durable::{self, invoke::Answered, table::Durable},
     environment::host::Host,
@@ -54,8 +52,6 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<Host>,
     pub(crate) events: Events,
     pub(crate) durable: Durable,
-    /// Invocations under way in all functions.
-    pub(crate) in_flight: AtomicU32,
     /// What links to packages are signed with.
     pub(crate) secret: [u8; 16],
     pub(crate) update_time: std::time::Duration,
@@ -102,7 +98,6 @@ impl Lambda {
             clock: options.clock,
             router: options.router,
             host,
-            in_flight: AtomicU32::new(0),
             secret: *uuid::Uuid::new_v4().as_bytes(),
             update_time: options.update_time,
             endpoint: options.endpoint,
@@ -142,7 +137,23 @@ impl Lambda {
     /// `GET /_tule/lambda/code/…` with it (`application/zip`). `None` where the link is not good (403).
     pub async fn package(&self, path: &str, query: &str) -> Option<Bytes> {
         let blob = download::asked_for(path, query, &self.0.secret, self.0.clock.now())?;
+        if folder_package::is_key(blob) {
+            return self.folder_package(blob).await;
+        }
         self.0.store.blobs().get(&BlobId::parse(blob)?).await.ok()
+    }
+
+    async fn folder_package(&self, key: &str) -> Option<Bytes> {
+        let folders = folder_package::folders(&self.0.table, key)?;
+        let zipped =
+            tokio::task::spawn_blocking(move || (folder_package::zipped(&folders), folders)).await.ok()?;
+        match zipped {
+            (Ok(package), _) => Some(package.into()),
+            (Err(problem), folders) => {
+                tracing::warn!(?folders, %problem, "a function's folder cannot be downloaded");
+                None
+            }
+        }
     }
 
     /// Ends all environments and removes what was made for them.
@@ -176,11 +187,7 @@ impl Lambda {
     /// What an invocation runs and with what; refused if it may not.
     fn checked(&self, ctx: &CallContext, invocation: &Invocation) -> Result<(Target, Request), ServiceError> {
         let target = Target::find(&self.0.table, &ctx.scope, invocation)?;
-        let limit = match invocation.mode {
-            InvocationMode::Event => payload::EVENT_LIMIT,
-            InvocationMode::RequestResponse | InvocationMode::DryRun => payload::SYNCHRONOUS_LIMIT,
-        };
-        let payload = payload::checked(invocation.payload.clone(), limit)?;
+        let payload = payload::checked(invocation.payload.clone(), invocation.mode)?;
         let function = target.entry.function();
         let isolated = function.version(&target.version).is_some_and(|found| found.tenancy.is_some());
         tenant::must_suit(isolated, invocation.tenant_id.as_deref())?;
@@ -292,6 +299,13 @@ impl Service for Lambda {
         operation: &'a str,
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        operations::call(self, ctx, operation, input)
+        match access::owner(&self.0.table, ctx, operation, &input.members) {
+            Ok(None) => operations::call(self, ctx, operation, input),
+            Ok(Some(scope)) => Box::pin(async move {
+                let ctx = CallContext { scope, ..ctx.clone() };
+                operations::call(self, &ctx, operation, input).await
+            }),
+            Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
+        }
     }
 }

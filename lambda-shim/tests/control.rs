@@ -389,3 +389,136 @@ async fn snap_start_is_kept_and_shows_on_published_versions() {
         "nodejs20.x is not supported for SnapStart enabled functions."
     );
 }
+
+#[tokio::test]
+async fn permissions_that_no_policy_can_have_are_refused() {
+    let rig = rig().await;
+    rig.python("f", "def handler(event, context):\n    return 1\n").await;
+    rig.settled("f").await;
+    let refused = async |extra: Value| {
+        let mut asked = json!({
+            "FunctionName": "f", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*",
+        });
+        asked.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let (code, message) = refusal(&rig, "AddPermission", asked).await;
+        assert_eq!(code, "InvalidParameterValueException");
+        message
+    };
+    let latest = "We currently do not support adding policies for $LATEST.";
+    assert_eq!(refused(json!({"Qualifier": "$LATEST"})).await, latest);
+    assert_eq!(refused(json!({"FunctionName": "f:$LATEST"})).await, latest);
+    assert_eq!(
+        refused(json!({"FunctionUrlAuthType": "NONE"})).await,
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+    );
+    assert_eq!(
+        refused(json!({"Principal": "foo"})).await,
+        "The provided principal was invalid. Please check the principal and try again."
+    );
+    assert_eq!(refusal(&rig, "GetPolicy", json!({"FunctionName": "f"})).await.0, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn storage_has_limits_and_snapshots_exclude_more_of_it_and_provisioned_concurrency() {
+    let rig = rig().await;
+    let create = |name: &str, size: u32, snapshots: bool| {
+        let apply = if snapshots { "PublishedVersions" } else { "None" };
+        json!({
+            "FunctionName": name, "Runtime": "python3.12", "Handler": "index.handler",
+            "Role": "arn:aws:iam::000000000000:role/r", "Publish": true,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(zip(&[("index.py", "def handler(e, c):\n    return 1\n")]))},
+            "EphemeralStorage": {"Size": size}, "SnapStart": {"ApplyOn": apply},
+        })
+    };
+    let (code, message) = refusal(&rig, "CreateFunction", create("f", 10_241, false)).await;
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value '10241' at 'ephemeralStorage.size' failed to satisfy constraint: Member must \
+         have value less than or equal to 10240"
+    );
+    let (code, message) = refusal(&rig, "CreateFunction", create("f", 513, true)).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.starts_with("Ephemeral storage greater than 512 MB"), "{message}");
+    rig.call("CreateFunction", create("f", 512, true)).await.unwrap();
+    rig.settled("f").await;
+    let more = json!({"FunctionName": "f", "EphemeralStorage": {"Size": 1024}});
+    let (_, message) = refusal(&rig, "UpdateFunctionConfiguration", more).await;
+    assert!(message.starts_with("Ephemeral storage greater than 512 MB"), "{message}");
+    let provisioned = json!({"FunctionName": "f", "Qualifier": "1", "ProvisionedConcurrentExecutions": 1});
+    let (code, message) = refusal(&rig, "PutProvisionedConcurrencyConfig", provisioned).await;
+    assert_eq!(code, "InvalidParameterValueException");
+    assert!(message.starts_with("Provisioned concurrency is not supported for SnapStart"), "{message}");
+    rig.call("CreateFunction", create("g", 10_240, false)).await.unwrap();
+}
+
+#[tokio::test]
+async fn images_have_names_that_engines_take() {
+    let rig = rig().await;
+    for uri in ["UPPER case", "app:", "a//b"] {
+        let members =
+            json!({"FunctionName": "i", "Role": "r", "PackageType": "Image", "Code": {"ImageUri": uri}});
+        let (code, message) = refusal(&rig, "CreateFunction", members).await;
+        assert_eq!(code, "InvalidParameterValueException");
+        assert_eq!(message, format!("Source image {uri} is not valid. Provide a valid source image."));
+    }
+    assert_eq!(
+        refusal(&rig, "GetFunction", json!({"FunctionName": "i"})).await.0,
+        "ResourceNotFoundException"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_downloaded_as_it_is_by_then() {
+    use std::io::Read as _;
+    let rig = rig().await;
+    let (source, installed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(source.path().join("inner")).unwrap();
+    std::fs::create_dir_all(source.path().join(".git")).unwrap();
+    for (name, text) in [("index.py", "one"), ("inner/a.txt", "a"), (".git/config", "no")] {
+        std::fs::write(source.path().join(name), text).unwrap();
+    }
+    std::fs::write(installed.path().join("dependency.py"), "d").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", source.path().join("outside")).unwrap();
+    let folders = std::env::join_paths([source.path(), installed.path()]).unwrap();
+    let code = json!({"S3Bucket": "hot-reload", "S3Key": folders.to_str().unwrap()});
+    let members = json!({
+        "FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/r", "Runtime": "python3.11",
+        "Handler": "index.handler", "Code": code,
+    });
+    rig.call("CreateFunction", members).await.unwrap();
+    let shown = rig.call("GetFunction", json!({"FunctionName": "f"})).await.unwrap();
+    let link = shown["Code"]["Location"].as_str().unwrap().strip_prefix("http://127.0.0.1:4566").unwrap();
+    let (path, query) = link.split_once('?').unwrap();
+    std::fs::write(source.path().join("index.py"), "two").unwrap();
+    let package = rig.lambda.package(path, query).await.unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(package)).unwrap();
+    let mut names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["dependency.py", "index.py", "inner/a.txt"]);
+    let mut text = String::new();
+    archive.by_name("index.py").unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "two");
+    rig.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
+    assert!(rig.lambda.package(path, query).await.is_none());
+}
+
+#[tokio::test]
+async fn a_code_signing_configuration_has_the_id_that_is_chosen_for_it_once() {
+    let rig = rig().await;
+    let create = |id: &str| {
+        json!({
+            "AllowedPublishers": {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/1"]},
+            "Tags": {"_custom_id_": id, "a": "b"},
+        })
+    };
+    let made = rig.call("CreateCodeSigningConfig", create("csc-00112233445566778")).await.unwrap();
+    let arn = &made["CodeSigningConfig"]["CodeSigningConfigArn"];
+    assert_eq!(*arn, "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-00112233445566778");
+    let tags = rig.call("ListTags", json!({"Resource": arn})).await.unwrap();
+    assert_eq!(tags["Tags"], json!({"a": "b"}));
+    let taken = refusal(&rig, "CreateCodeSigningConfig", create("csc-00112233445566778")).await;
+    assert_eq!(taken.0, "ResourceConflictException");
+    let odd = refusal(&rig, "CreateCodeSigningConfig", create("csc-../../x")).await;
+    assert_eq!(odd.0, "InvalidParameterValueException");
+}

@@ -98,3 +98,25 @@ async fn a_function_s_network_is_that_of_its_subnets() {
         json!({ "SubnetIds": [], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": false })
     );
 }
+
+#[tokio::test]
+async fn a_capacity_provider_s_network_is_held_against_ec2_too() {
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = Arc::new(Networks)).await;
+    let create = |subnet: &str| {
+        let mut members = network(&[subnet], &["sg-a1"]);
+        members["CapacityProviderName"] = "c".into();
+        members["PermissionsConfig"] =
+            json!({"CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/r"});
+        members
+    };
+    let refused = rig.call("CreateCapacityProvider", create("subnet-a")).await.unwrap_err();
+    assert_eq!(&*refused.code, "InvalidParameterValueException");
+    assert_eq!(
+        refused.message,
+        "Error occurred while DescribeSubnets. EC2 Error Code: Invalid.NotFound. EC2 Error Message: no subnet-a"
+    );
+    rig.call("GetCapacityProvider", json!({"CapacityProviderName": "c"})).await.unwrap_err();
+    let mut ungrouped = create("subnet-a1");
+    ungrouped["VpcConfig"]["SecurityGroupIds"] = json!([]);
+    rig.call("CreateCapacityProvider", ungrouped).await.unwrap();
+}

@@ -105,12 +105,19 @@ fn zip_of_folder(folder: &Path) -> Result<Vec<u8>, String> {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let metadata = std::fs::metadata(entry.path()).map_err(|error| told(&error))?;
+            // What cannot be read is named itself, and a link with what it leads to.
+            let named = |error: std::io::Error| match std::fs::read_link(entry.path()) {
+                Ok(target) => {
+                    format!("{} is a link to {}: {error}", entry.path().display(), target.display())
+                }
+                Err(_) => format!("{}: {error}", entry.path().display()),
+            };
+            let metadata = std::fs::metadata(entry.path()).map_err(named)?;
             if metadata.is_dir() {
                 waiting.push((entry.path(), format!("{name}/"), depth + 1));
                 continue;
             }
-            let content = std::fs::read(entry.path()).map_err(|error| told(&error))?;
+            let content = std::fs::read(entry.path()).map_err(named)?;
             zip.start_file(name, options(mode(&metadata))).map_err(|error| told(&error))?;
             zip.write_all(&content).map_err(|error| told(&error))?;
         }
@@ -136,4 +143,21 @@ fn zip_of(name: &str, text: &str) -> Result<Vec<u8>, String> {
     zip.start_file(name, options).map_err(|error| told(&error))?;
     zip.write_all(text.as_bytes()).map_err(|error| told(&error))?;
     Ok(zip.finish().map_err(|error| told(&error))?.into_inner())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_nowhere_is_named_with_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("good"), "x").unwrap();
+        zip_of_folder(folder.path()).unwrap();
+        let link = folder.path().join("inner/dangling");
+        std::os::unix::fs::symlink("../gone", &link).unwrap();
+        let refused = zip_of_folder(folder.path()).unwrap_err();
+        assert!(refused.starts_with(&format!("{} is a link to ../gone: ", link.display())), "{refused}");
+    }
 }

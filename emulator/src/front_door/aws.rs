@@ -71,7 +71,7 @@ async fn call(
     tell_algorithm(&mut parts);
     let mut form = None;
     if identified.names_operation_in_body(&parts) {
-        let read = read_whole(body, model, &parts).await.map_err(|error| (model, error))?;
+        let read = read_whole(body, (model, None), &parts).await.map_err(|error| (model, error))?;
         body = Body::Bytes(read.clone());
         form = Some(read);
     }
@@ -120,7 +120,7 @@ async fn decode(
         let body = if door.verify_signatures { signed(target, parts, body)? } else { body };
         return Ok((aws_wire::decode(target, parts, &[])?, body));
     }
-    let read = read_whole(body, target.model, parts).await?;
+    let read = read_whole(body, (target.model, Some(&target.operation.name)), parts).await?;
     if door.verify_signatures {
         sigv4::verify(parts, &check(target, Some(&sigv4::hex(&Sha256::digest(&read)))))?;
     }
@@ -164,9 +164,10 @@ fn signed(target: &Target, parts: &Parts, body: Body) -> Result<Body, ServiceErr
     Ok(Body::Stream(Box::pin(hashed)))
 }
 
-/// The most a service takes in one request. Lambda's is AWS's documented figure for CreateFunction.
-fn limit(model: &ServiceModel) -> usize {
+/// The most a service takes in one request. Lambda's figures are what AWS tells of these operations.
+fn limit(model: &ServiceModel, operation: Option<&str>) -> usize {
     match model.name {
+        "lambda" if operation == Some("UpdateFunctionConfiguration") => 5_120,
         "lambda" => 70_167_211,
         "apigateway" | "apigatewayv2" => 10 << 20,
         "logs" => 16 << 20,
@@ -174,10 +175,16 @@ fn limit(model: &ServiceModel) -> usize {
     }
 }
 
-async fn read_whole(body: Body, model: &ServiceModel, parts: &Parts) -> Result<Bytes, ServiceError> {
-    let limit = limit(model);
+/// Reads a body to its end. The operation is not known yet where the body names it.
+async fn read_whole(
+    body: Body,
+    (model, operation): (&ServiceModel, Option<&str>),
+    parts: &Parts,
+) -> Result<Bytes, ServiceError> {
+    let limit = limit(model, operation);
     let too_large = || {
-        let text = format!("Request must be smaller than {limit} bytes");
+        let named = operation.map(|operation| format!(" for the {operation} operation")).unwrap_or_default();
+        let text = format!("Request must be smaller than {limit} bytes{named}");
         ServiceError::new("RequestEntityTooLargeException", 413, text)
     };
     let read = body.read(limit).await.map_err(|error| match error {

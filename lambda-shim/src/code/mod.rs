@@ -4,5 +4,7 @@
 pub(crate) mod archive;
 pub(crate) mod download;
 pub(crate) mod folder;
+pub(crate) mod folder_package;
+pub(crate) mod image_uri;
 pub(crate) mod machine;
 pub(crate) mod source;

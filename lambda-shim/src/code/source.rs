@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::Store;
 
-use super::archive;
+use super::{archive, image_uri};
 use crate::{
     error,
     function::{
@@ -101,6 +101,11 @@ pub(crate) async fn of_image(
         return Err(error::invalid_parameter(
             "Please do not provide other FunctionCode parameters when providing an ImageUri.",
         ));
+    }
+    if !image_uri::is_reference(uri) {
+        return Err(error::invalid_parameter(format!(
+            "Source image {uri} is not valid. Provide a valid source image."
+        )));
     }
     image.id = inner.host.executor.image_id(uri).await;
     uri.clone_into(&mut image.uri);

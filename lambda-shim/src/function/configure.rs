@@ -25,6 +25,9 @@ const UNSUPPORTED_RUNTIMES: [&str; 2] = ["RuntimeConfig", "AcceleratorConfig"];
 /// What an environment's variables may measure together, as JSON.
 const ENVIRONMENT_LIMIT: usize = 4096;
 
+/// What a function has of `/tmp` where nothing is said, in MB.
+const LEAST_STORAGE: u32 = 512;
+
 /// Variables that Lambda sets itself.
 const RESERVED: [&str; 20] = [
     "_HANDLER",
@@ -66,7 +69,7 @@ pub(crate) fn create(
         memory_size: 128,
         environment: None,
         architecture: architecture(members)?.unwrap_or_else(|| "x86_64".to_owned()),
-        ephemeral_storage: 512,
+        ephemeral_storage: LEAST_STORAGE,
         logging: Logging {
             // Lines of several requests at once can be told apart by what JSON says of them.
             json: managed::is_named(members),
@@ -146,7 +149,9 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         configuration.memory_size = memory;
     }
     if let Some(storage) = members.get("EphemeralStorage").and_then(Value::as_object) {
-        configuration.ephemeral_storage = number(storage, "Size").unwrap_or(512);
+        let size = number(storage, "Size").unwrap_or(LEAST_STORAGE);
+        managed::check_storage(size, managed)?;
+        configuration.ephemeral_storage = size;
     }
     if let Some(environment) = members.get("Environment").and_then(Value::as_object) {
         configuration.environment = Some(variables(environment)?);
@@ -178,6 +183,11 @@ fn must_suit_snap_start(configuration: &Configuration, members: &Members) -> Res
     let asked = members.get("SnapStart").or_else(|| configuration.echoed.get("SnapStart"));
     if asked.is_none_or(|asked| asked["ApplyOn"] != "PublishedVersions") {
         return Ok(());
+    }
+    if configuration.ephemeral_storage > LEAST_STORAGE {
+        return Err(error::invalid_parameter(format!(
+            "Ephemeral storage greater than {LEAST_STORAGE} MB is not supported for SnapStart enabled functions."
+        )));
     }
     match &configuration.runtime {
         Some(runtime) if !runtimes::has_snap_start(runtime) => Err(error::invalid_parameter(format!(

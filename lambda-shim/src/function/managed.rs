@@ -19,6 +19,8 @@ use crate::{capacity::CapacityProvider, error};
 const LEAST_MEMORY: u32 = 2048;
 /// The most.
 const MOST_MEMORY: u32 = 32_768;
+/// The most of `/tmp` that a function has which is not managed, in MB.
+const MOST_STORAGE: u32 = 10_240;
 /// As many invocations an environment has at once if nothing is said, for one processor; AWS says it of Python,
 /// Node.js, Java and Rust.
 const PYTHON: u32 = 16;
@@ -59,6 +61,17 @@ pub(crate) fn check_memory(memory: u32, managed: bool) -> Result<(), ServiceErro
         return Err(ServiceError::validation(format!(
             "1 validation error detected: Value '{memory}' at 'memorySize' failed to satisfy constraint: Member must \
              have value less than or equal to {most}"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses an amount of `/tmp` that functions of this kind cannot have: the model admits more for managed ones.
+pub(crate) fn check_storage(storage: u32, managed: bool) -> Result<(), ServiceError> {
+    if storage > MOST_STORAGE && !managed {
+        return Err(ServiceError::validation(format!(
+            "1 validation error detected: Value '{storage}' at 'ephemeralStorage.size' failed to satisfy constraint: \
+             Member must have value less than or equal to {MOST_STORAGE}"
         )));
     }
     Ok(())

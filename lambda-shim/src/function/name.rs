@@ -14,6 +14,8 @@ pub(crate) const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
 /// A function as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionRef {
+    /// Where it is: the account that the text names, else the one that asks.
+    pub(crate) scope: Scope,
     pub(crate) name: String,
     pub(crate) qualifier: Option<String>,
 }
@@ -28,7 +30,7 @@ impl FunctionRef {
         function: &str,
         qualifier: Option<&str>,
     ) -> Result<Self, ServiceError> {
-        let (region, name, derived) = split(function);
+        let Named { region, account, name, qualifier: derived } = split(function);
         if let Some(region) = region
             && region != &*scope.region
         {
@@ -41,15 +43,17 @@ impl FunctionRef {
             (Some(derived), Some(given)) if derived != given => Err(error::invalid_parameter(
                 "The derived qualifier from the function name does not match the specified qualifier.",
             )),
-            (derived, given) => {
-                Ok(Self { name: name.to_owned(), qualifier: derived.or(given).map(str::to_owned) })
-            }
+            (derived, given) => Ok(Self {
+                scope: account.map_or_else(|| scope.clone(), |account| Scope::new(account, &scope.region)),
+                name: name.to_owned(),
+                qualifier: derived.or(given).map(str::to_owned),
+            }),
         }
     }
 
     /// The ARN of what is named, with its qualifier if it has one.
-    pub(crate) fn arn(&self, scope: &Scope) -> String {
-        arn(scope, &self.name, self.qualifier.as_deref())
+    pub(crate) fn arn(&self) -> String {
+        arn(&self.scope, &self.name, self.qualifier.as_deref())
     }
 }
 
@@ -61,10 +65,18 @@ pub(crate) fn arn(scope: &Scope, name: &str, qualifier: Option<&str>) -> String 
     }
 }
 
-/// Region, name and qualifier of any form.
-fn split(text: &str) -> (Option<&str>, &str, Option<&str>) {
+/// The parts that a text names.
+struct Named<'a> {
+    region: Option<&'a str>,
+    account: Option<&'a str>,
+    name: &'a str,
+    qualifier: Option<&'a str>,
+}
+
+/// The parts of any form.
+fn split(text: &str) -> Named<'_> {
     let mut parts: Vec<&str> = text.split(':').collect();
-    let mut region = None;
+    let (mut region, mut account) = (None, None);
     if parts.len() > 3 && parts[0] == "arn" {
         parts.drain(..3);
     }
@@ -72,13 +84,13 @@ fn split(text: &str) -> (Option<&str>, &str, Option<&str>) {
         region = Some(parts.remove(0));
     }
     if parts.len() > 1 && parts[0].len() == 12 && parts[0].bytes().all(|byte| byte.is_ascii_digit()) {
-        parts.remove(0);
+        account = Some(parts.remove(0));
     }
     // `function` alone is a name: `arn:aws:lambda:us-east-1:111111111111:function` names the function "function".
     if parts.len() > 1 && parts[0] == "function" {
         parts.remove(0);
     }
-    (region, parts.first().copied().unwrap_or(text), parts.get(1).copied())
+    Named { region, account, name: parts.first().copied().unwrap_or(text), qualifier: parts.get(1).copied() }
 }
 
 fn is_region(part: &str) -> bool {
@@ -123,6 +135,16 @@ mod tests {
         }
         assert_eq!(parse("arn:aws:lambda:us-east-1:000000000000:function", None).unwrap().0, "function");
         assert_eq!(parse("f", Some("1")).unwrap().1.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn an_account_in_the_text_is_where_the_function_is() {
+        let here = Scope::new("000000000000", "us-east-1");
+        for form in ["111111111111:f", "arn:aws:lambda:us-east-1:111111111111:function:f"] {
+            let named = FunctionRef::parse(&here, form, None).unwrap();
+            assert_eq!(named.arn(), "arn:aws:lambda:us-east-1:111111111111:function:f", "{form}");
+        }
+        assert_eq!(FunctionRef::parse(&here, "f", None).unwrap().scope, here);
     }
 
     #[test]

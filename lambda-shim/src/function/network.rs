@@ -1,4 +1,4 @@
-//! `VpcConfig`: what EC2 says of a function's subnets and security groups. It is kept and shown. The function runs as it
+//! `VpcConfig`: what EC2 says of a function's or a capacity provider's subnets and security groups. It is kept and shown. The function runs as it
 //! would without: no network is made of subnets here.
 
 use aws_wire::ServiceError;
@@ -26,8 +26,35 @@ pub(crate) async fn vpc_of(
             ));
         }
     };
+    vpc_with(inner, ctx, subnets, Some(groups)).await.map(Some)
+}
+
+/// Refuses the network of a new capacity provider, if EC2 does not know all of it. It may name no security group.
+pub(crate) async fn check_provider(
+    inner: &Inner,
+    ctx: &CallContext,
+    members: &Map<String, Value>,
+) -> Result<(), ServiceError> {
+    let given = &members.get("VpcConfig").unwrap_or(&Value::Null);
+    let list = |name: &str| given[name].as_array().filter(|ids| !ids.is_empty());
+    match list("SubnetIds") {
+        Some(subnets) => vpc_with(inner, ctx, subnets, list("SecurityGroupIds")).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The VPC that subnets and security groups have in common.
+async fn vpc_with(
+    inner: &Inner,
+    ctx: &CallContext,
+    subnets: &[Value],
+    groups: Option<&Vec<Value>>,
+) -> Result<String, ServiceError> {
     let subnets = ask(inner, ctx, "DescribeSubnets", json!({ "SubnetIds": subnets })).await?;
-    let groups = ask(inner, ctx, "DescribeSecurityGroups", json!({ "GroupIds": groups })).await?;
+    let groups = match groups {
+        Some(groups) => ask(inner, ctx, "DescribeSecurityGroups", json!({ "GroupIds": groups })).await?,
+        None => Value::Null,
+    };
     let vpcs = |found: &Value, list: &str| -> Vec<String> {
         let found = found[list].as_array().into_iter().flatten();
         found.map(|one| one["VpcId"].as_str().unwrap_or_default().to_owned()).collect()
@@ -40,7 +67,7 @@ pub(crate) async fn vpc_of(
     if vpcs(&groups, "SecurityGroups").iter().any(|other| *other != vpc) {
         return Err(error::invalid_parameter("Security Groups are required to be in the same VPC."));
     }
-    Ok(Some(vpc))
+    Ok(vpc)
 }
 
 /// Asks EC2, whose refusals Lambda tells in its own.

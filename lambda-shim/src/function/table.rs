@@ -6,7 +6,7 @@ use std::{
     ops::Bound,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, AtomicU64},
+        atomic::{AtomicBool, AtomicU64},
     },
 };
 
@@ -20,7 +20,11 @@ use super::record::{Function, RECORD_VERSION};
 use crate::{
     environment::pool::Pool,
     error,
-    invoke::{lineage, tenant::TenantPools},
+    invoke::{
+        concurrency::{Account, UnderWay},
+        lineage,
+        tenant::TenantPools,
+    },
 };
 
 const FUNCTIONS: Table = Table("lambda.functions");
@@ -31,6 +35,7 @@ pub(crate) struct FunctionTable {
     by_name: DashMap<(Scope, Arc<str>), Arc<Entry>>,
     /// The same in order, for lists.
     ordered: RwLock<BTreeMap<Scope, Ordered>>,
+    accounts: DashMap<Scope, Arc<Account>>,
     /// Function URLs by their id: the function, and the alias that the URL belongs to.
     urls: DashMap<String, (Arc<Entry>, Option<String>)>,
 }
@@ -51,15 +56,19 @@ pub(crate) struct Entry {
     /// The same of functions that are isolated by tenants.
     pub(crate) tenants: Mutex<TenantPools>,
     /// Invocations under way.
-    pub(crate) in_flight: AtomicU32,
+    pub(crate) under_way: UnderWay,
+    /// What it shares with the account's other functions.
+    pub(crate) account: Arc<Account>,
     /// What it is counted by in chains of invocations.
     pub(crate) lineage: String,
     /// Counts invocations through aliases, for weighted routing.
     pub(crate) routed: AtomicU64,
+    /// Set once it has been said that its URL would be closed on AWS.
+    pub(crate) warned_of_url: AtomicBool,
 }
 
 impl Entry {
-    fn new(scope: Scope, name: &str, function: Function) -> Self {
+    fn new(scope: Scope, name: &str, function: Function, account: Arc<Account>) -> Self {
         let lineage = lineage::hash(&super::name::arn(&scope, name, None));
         Self {
             scope,
@@ -70,8 +79,10 @@ impl Entry {
             changed: watch::Sender::new(0),
             pools: Mutex::default(),
             tenants: Mutex::default(),
-            in_flight: AtomicU32::new(0),
+            under_way: UnderWay::default(),
+            account,
             routed: AtomicU64::new(0),
+            warned_of_url: AtomicBool::new(false),
         }
     }
 
@@ -116,7 +127,13 @@ impl Entry {
 impl FunctionTable {
     /// Loads what the store has.
     pub(crate) fn load(store: Store) -> Result<Self, StoreError> {
-        let table = Self { store, by_name: DashMap::new(), ordered: RwLock::default(), urls: DashMap::new() };
+        let table = Self {
+            store,
+            by_name: DashMap::new(),
+            ordered: RwLock::default(),
+            accounts: DashMap::new(),
+            urls: DashMap::new(),
+        };
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let rows = table.store.scan(FUNCTIONS, &Key::new(), after.as_deref(), 500)?;
@@ -129,9 +146,16 @@ impl FunctionTable {
                 if function.format > RECORD_VERSION {
                     return Err(damaged("a function's record was written by a newer Tule"));
                 }
-                table.place(Arc::new(Entry::new(Scope::new(&texts[0], &texts[1]), &texts[2], function)));
+                let scope = Scope::new(&texts[0], &texts[1]);
+                let account = table.account(&scope);
+                account.replace(None, Some(&function));
+                table.place(Arc::new(Entry::new(scope, &texts[2], function, account)));
             }
         }
+    }
+
+    fn account(&self, scope: &Scope) -> Arc<Account> {
+        Arc::clone(&self.accounts.entry(scope.clone()).or_default())
     }
 
     /// The function of a name.
@@ -193,7 +217,7 @@ impl FunctionTable {
         name: &str,
         function: Function,
     ) -> Result<Arc<Entry>, ServiceError> {
-        let entry = Arc::new(Entry::new(scope.clone(), name, function));
+        let entry = Arc::new(Entry::new(scope.clone(), name, function, self.account(scope)));
         let taken = || error::conflict(format!("Function already exist: {name}"));
         match self.by_name.entry((scope.clone(), Arc::clone(&entry.name))) {
             dashmap::Entry::Occupied(_) => return Err(taken()),
@@ -224,6 +248,7 @@ impl FunctionTable {
         let answer = change(&mut function)?;
         self.write(entry, &function).await?;
         self.index_urls(entry, &entry.function(), &function);
+        entry.account.replace(Some(&entry.function()), Some(&function));
         entry.set(function);
         Ok(answer)
     }
@@ -241,6 +266,7 @@ impl FunctionTable {
         for url in entry.function().urls.values() {
             self.urls.remove(&url.id);
         }
+        entry.account.replace(Some(&entry.function()), None);
         let mut ordered = self.ordered.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(functions) = ordered.get_mut(&entry.scope) {
             functions.remove(&entry.name);

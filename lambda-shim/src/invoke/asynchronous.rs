@@ -163,6 +163,10 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
     let (mut count, mut refused) = (0, 0_u32);
     let mut last = None;
     loop {
+        if may_not_run(inner, &scope, stored) {
+            let condition = Condition::ZeroReservedConcurrency;
+            return end(inner, stored, &payload, condition, count, last.as_ref()).await;
+        }
         let outcome = {
             let Ok(_worker) = inner.events.workers.acquire().await else { return };
             attempt(inner, &scope, stored, &payload).await
@@ -254,6 +258,12 @@ async fn end(
     if let Some(queue) = dead_letters {
         dead_letter::tell(inner, &queue, &ending).await;
     }
+}
+
+/// Whether the function has reserved nothing to run in: its events are not tried, and not kept.
+fn may_not_run(inner: &Inner, scope: &Scope, stored: &Stored) -> bool {
+    let entry = inner.table.get(scope, &stored.function);
+    entry.is_some_and(|entry| entry.function().reserved_concurrency == Some(0))
 }
 
 /// The dead letter queue of the version that was invoked.

@@ -1,10 +1,12 @@
-//! Who is told how an event ended: another function, a queue, or a topic.
+//! Who is told how an event ended: another function, a queue, a topic, an event bus, or a bucket. What is given up of
+//! streams is told through the same.
 
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use runtime::{
-    CallContext, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome, Scope, Timestamp,
+    Body, CallContext, FunctionInvoker, Input, Invocation, InvocationMode, InvocationOutcome, Scope,
+    Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -16,6 +18,7 @@ pub(crate) enum Condition {
     Success,
     RetriesExhausted,
     EventAgeExceeded,
+    ZeroReservedConcurrency,
 }
 
 impl Condition {
@@ -24,6 +27,7 @@ impl Condition {
             Self::Success => "Success",
             Self::RetriesExhausted => "RetriesExhausted",
             Self::EventAgeExceeded => "EventAgeExceeded",
+            Self::ZeroReservedConcurrency => "ZeroReservedConcurrency",
         }
     }
 }
@@ -43,7 +47,7 @@ pub(crate) struct Ending<'a> {
 
 /// Tells `destination` of an event's end. A destination that cannot be reached is a line in the log.
 pub(crate) async fn tell(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) {
-    if let Err(refusal) = deliver(inner, destination, &record(ending)).await {
+    if let Err(refusal) = deliver(inner, destination, ending).await {
         tracing::warn!(destination, request_id = ending.request_id, %refusal, "an event's destination could not be told");
     }
 }
@@ -71,11 +75,11 @@ fn record(ending: &Ending<'_>) -> Value {
     record
 }
 
-async fn deliver(inner: &Arc<Inner>, destination: &str, record: &Value) -> Result<(), ServiceError> {
-    let parts: Vec<&str> = destination.split(':').collect();
-    let part = |at: usize| parts.get(at).copied().unwrap_or_default();
-    let ctx = CallContext::internal(Scope::new(part(4), part(3)), Arc::clone(&inner.endpoint));
-    match part(2) {
+async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> Result<(), ServiceError> {
+    let record = record(ending);
+    let part = |arn: &str, at: usize| arn.splitn(7, ':').nth(at).unwrap_or_default().to_owned();
+    let ctx = context(inner, destination, &ending.function_arn);
+    match &*part(destination, 2) {
         "lambda" => {
             let invocation = Invocation {
                 mode: InvocationMode::Event,
@@ -83,16 +87,90 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, record: &Value) -> Resul
             };
             Lambda(Arc::clone(inner)).invoke(&ctx, invocation).await.map(drop)
         }
+        "events" => to_bus(inner, &ctx, destination, (&ending.function_arn, ending.condition), &record).await,
+        "s3" => {
+            let folder =
+                format!("async/{}", part(&ending.function_arn, 6).split(':').next().unwrap_or_default());
+            to_bucket(inner, &ctx, destination, &object_key(&folder, ending.at), &record).await
+        }
+        _ => to_queue_or_topic(inner, &ctx, destination, &record).await,
+    }
+}
+
+/// A context in the account and region that an ARN names; what it does not name it has of `own`, a function's.
+pub(crate) fn context(inner: &Inner, arn: &str, own: &str) -> CallContext {
+    let part = |at: usize| {
+        let named = |arn: &'_ str| arn.split(':').nth(at).filter(|part| !part.is_empty()).map(str::to_owned);
+        named(arn).or_else(|| named(own)).unwrap_or_default()
+    };
+    CallContext::internal(Scope::new(&part(4), &part(3)), Arc::clone(&inner.endpoint))
+}
+
+/// Sends a record to the queue or the topic of an ARN.
+pub(crate) async fn to_queue_or_topic(
+    inner: &Inner,
+    ctx: &CallContext,
+    destination: &str,
+    record: &Value,
+) -> Result<(), ServiceError> {
+    let part = |at: usize| destination.splitn(6, ':').nth(at).unwrap_or_default();
+    match part(2) {
         "sqs" => {
-            let found = router_call(inner, &ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
+            let found = router_call(inner, ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
             let message = json!({"QueueUrl": found["QueueUrl"], "MessageBody": record.to_string()});
-            router_call(inner, &ctx, "sqs", "SendMessage", message).await.map(drop)
+            router_call(inner, ctx, "sqs", "SendMessage", message).await.map(drop)
         }
         "sns" => {
             let message = json!({"TopicArn": destination, "Message": record.to_string()});
-            router_call(inner, &ctx, "sns", "Publish", message).await.map(drop)
+            router_call(inner, ctx, "sns", "Publish", message).await.map(drop)
         }
         service => Err(crate::error::unsupported(&format!("destinations of {service}"))),
+    }
+}
+
+/// Puts a record into the bucket of an ARN.
+pub(crate) async fn to_bucket(
+    inner: &Inner,
+    ctx: &CallContext,
+    bucket: &str,
+    key: &str,
+    record: &Value,
+) -> Result<(), ServiceError> {
+    let name = bucket.splitn(6, ':').nth(5).unwrap_or_default();
+    let members = [("Bucket", name), ("Key", key), ("ContentType", "application/json")];
+    let members = members.map(|(member, value)| (member.to_owned(), Value::from(value)));
+    let body = Body::Bytes(record.to_string().into());
+    let input = Input { members: members.into_iter().collect(), body };
+    inner.router.call(ctx, "s3", "PutObject", input).await.map(drop)
+}
+
+/// The name of an object about what `folder` says: `aws/lambda/FOLDER/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-RANDOM`.
+pub(crate) fn object_key(folder: &str, now: Timestamp) -> String {
+    let shown = now.rfc3339();
+    let (day, time) = (&shown[..10], shown[11..19].replace(':', "."));
+    format!("aws/lambda/{folder}/{}/{day}T{time}-{}", day.replace('-', "/"), uuid::Uuid::new_v4())
+}
+
+/// Puts an event on the bus of an ARN, whose detail is the record.
+async fn to_bus(
+    inner: &Inner,
+    ctx: &CallContext,
+    bus: &str,
+    (function, condition): (&str, Condition),
+    record: &Value,
+) -> Result<(), ServiceError> {
+    let ended = if condition == Condition::Success { "Success" } else { "Failure" };
+    let entry = json!({
+        "EventBusName": bus,
+        "Source": "lambda",
+        "DetailType": format!("Lambda Function Invocation Result - {ended}"),
+        "Resources": [bus, function],
+        "Detail": record.to_string(),
+    });
+    let answer = router_call(inner, ctx, "events", "PutEvents", json!({"Entries": [entry]})).await?;
+    match answer["Entries"][0]["ErrorMessage"].as_str() {
+        Some(refusal) => Err(crate::error::service(refusal)),
+        None => Ok(()),
     }
 }
 
@@ -107,4 +185,19 @@ pub(crate) async fn router_call(
     let Value::Object(members) = members else { return Ok(Value::Null) };
     let input = Input { members, ..Input::default() };
     inner.router.call(ctx, service, operation, input).await.map(|output| Value::Object(output.members))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_named_as_aws_names_them() {
+        let key = object_key("u/shardId-000000000000", Timestamp(1_700_000_000_120));
+        assert!(
+            key.starts_with("aws/lambda/u/shardId-000000000000/2023/11/14/2023-11-14T22.13.20-"),
+            "{key}"
+        );
+        assert_eq!(key.rsplit_once(".20-").unwrap().1.len(), 36);
+    }
 }

@@ -3,6 +3,7 @@
 //! [`target`] finds the version, [`synchronous`] runs one invocation, [`streaming`] hands its response on as it comes, [`asynchronous`] keeps those nobody waits for.
 
 pub(crate) mod asynchronous;
+pub(crate) mod concurrency;
 pub(crate) mod dead_letter;
 pub(crate) mod destination;
 pub(crate) mod lineage;

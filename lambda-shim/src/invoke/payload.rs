@@ -3,19 +3,44 @@
 use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use runtime::{Body, BodyError, InvocationMode};
 
 use crate::error;
 
 /// AWS's limit of a request that is waited for.
-pub(crate) const SYNCHRONOUS_LIMIT: usize = 6 * 1024 * 1024;
+const SYNCHRONOUS_LIMIT: usize = 6 * 1024 * 1024;
 /// AWS's limit of an event.
-pub(crate) const EVENT_LIMIT: usize = 1024 * 1024;
+const EVENT_LIMIT: usize = 1024 * 1024;
+/// How much of a request is read to tell its size. AWS has been seen to tell one of 6,991,583 bytes; where larger ones
+/// are refused by their operation's limit alone it does not say.
+const TOLD: usize = 7 * 1024 * 1024;
+
+/// The payload of a request, whole. What is larger than is told is refused by the operation, as AWS names it.
+pub(crate) async fn read(body: Body, operation: &str) -> Result<Bytes, ServiceError> {
+    body.read(TOLD).await.map_err(|failure| match failure {
+        BodyError::TooLarge { .. } => error::too_large(format!(
+            "Request must be smaller than {SYNCHRONOUS_LIMIT} bytes for the {operation} operation"
+        )),
+        broken @ (BodyError::Io(_) | BodyError::Events) => unread(&broken),
+    })
+}
+
+/// A body that did not arrive.
+pub(crate) fn unread(failure: &BodyError) -> ServiceError {
+    ServiceError::bad_request("InvalidRequestContentException", failure.to_string())
+        .with_field("Type", "User")
+}
 
 /// The payload as the function gets it: JSON, `{}` where there is none.
-pub(crate) fn checked(payload: Bytes, limit: usize) -> Result<Bytes, ServiceError> {
+pub(crate) fn checked(payload: Bytes, mode: InvocationMode) -> Result<Bytes, ServiceError> {
+    let (name, limit) = match mode {
+        InvocationMode::Event => ("Event", EVENT_LIMIT),
+        InvocationMode::RequestResponse => ("RequestResponse", SYNCHRONOUS_LIMIT),
+        InvocationMode::DryRun => ("DryRun", SYNCHRONOUS_LIMIT),
+    };
     if payload.len() > limit {
         return Err(error::too_large(format!(
-            "{} byte payload is too large for the invocation type (limit {limit} bytes)",
+            "{} byte payload is too large for the {name} invocation type (limit {limit} bytes)",
             payload.len()
         )));
     }
@@ -91,16 +116,42 @@ mod tests {
 
     #[test]
     fn payloads_are_json() {
-        assert_eq!(checked(Bytes::new(), 10).unwrap(), "{}");
-        assert_eq!(checked(Bytes::from_static(b" [1] "), 10).unwrap(), " [1] ");
-        let error = checked(Bytes::from_static(b"hello"), 10).unwrap_err();
+        assert_eq!(checked(Bytes::new(), InvocationMode::RequestResponse).unwrap(), "{}");
+        assert_eq!(checked(Bytes::from_static(b" [1] "), InvocationMode::RequestResponse).unwrap(), " [1] ");
+        let error = checked(Bytes::from_static(b"hello"), InvocationMode::RequestResponse).unwrap_err();
         assert_eq!(error.code, "InvalidRequestContentException");
         assert!(error.message.starts_with(
             "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'hello': was \
              expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: (byte[])\"hello\"; \
              line: 1, column: 6]"
         ), "{}", error.message);
-        assert_eq!(checked(Bytes::from_static(b"[1,2,3,4,5]"), 10).unwrap_err().status, 413);
-        assert!(checked(Bytes::from_static(b"{\"a\":"), 10).is_err());
+        assert!(checked(Bytes::from_static(b"{\"a\":"), InvocationMode::RequestResponse).is_err());
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_by_the_kind_of_invocation() {
+        let refused = |size: usize, mode| checked(Bytes::from(vec![b' '; size]), mode).unwrap_err();
+        let synchronous = refused(6_291_478, InvocationMode::RequestResponse);
+        assert_eq!((synchronous.status, &*synchronous.code), (413, "RequestEntityTooLargeException"));
+        assert_eq!(
+            synchronous.message,
+            "6291478 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)"
+        );
+        assert_eq!(
+            refused(1_048_577, InvocationMode::Event).message,
+            "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_still_is_refused_unread() {
+        let body = |size: usize| Body::Bytes(Bytes::from(vec![b' '; size]));
+        assert_eq!(read(body(6_991_583), "InvokeFunction").await.unwrap().len(), 6_991_583);
+        let refused = read(body(TOLD + 1), "InvokeFunction").await.unwrap_err();
+        assert_eq!(refused.status, 413);
+        assert_eq!(
+            refused.message,
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+        );
     }
 }

@@ -13,8 +13,9 @@ use runtime::{CallContext, InvocationOutcome};
 use serde_json::json;
 
 use super::{
+    concurrency::Slot,
     lineage,
-    target::{Slot, Target},
+    target::Target,
     tenant,
     to_the_end::{BrokenOff, ToTheEnd},
     trace,
@@ -83,7 +84,7 @@ async fn run_to_the_end(
     request: Request,
 ) -> Result<InvocationOutcome, ServiceError> {
     let function = folder::as_it_is_now(target.settled().await?, &target.version).await?;
-    let _slot = Slot::take(&target.entry, &function, &inner.in_flight)?;
+    let _slot = Slot::take(&target.entry, &function, &target.version)?;
     let Request { request_id, payload, client_context, trace_id, tail, sink, tenant_id } = request;
     let pool = match &tenant_id {
         Some(tenant) => tenant::pool(inner, &target.entry, (&target.version, tenant), &function)?,

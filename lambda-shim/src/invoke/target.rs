@@ -1,9 +1,6 @@
 //! Which version an invocation runs, and whether it may.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use aws_wire::ServiceError;
 use runtime::{Invocation, Scope};
@@ -16,9 +13,6 @@ use crate::{
         table::{Entry, FunctionTable},
     },
 };
-
-/// AWS's limit for an account.
-pub(crate) const ACCOUNT_CONCURRENCY: u32 = 1000;
 
 /// What will run.
 pub(crate) struct Target {
@@ -37,6 +31,7 @@ impl Target {
         invocation: &Invocation,
     ) -> Result<Self, ServiceError> {
         let named = FunctionRef::parse(scope, &invocation.function, invocation.qualifier.as_deref())?;
+        let scope = &named.scope;
         let missing = || {
             error::function_not_found(&name::arn(
                 scope,
@@ -60,7 +55,7 @@ impl Target {
         if function.version(&version).is_none() {
             return Err(missing());
         }
-        Ok(Self { invoked_arn: named.arn(scope), entry, version })
+        Ok(Self { invoked_arn: named.arn(), entry, version })
     }
 
     /// The version's configuration, once it is not pending any more.
@@ -101,37 +96,4 @@ fn routed(entry: &Entry, alias: &Alias) -> String {
     // Steps of 61 visit every hundredth once a round, in no plain order.
     let hundredth = f64::from(u32::try_from(turn.wrapping_mul(61) % 100).unwrap_or_default());
     if hundredth < weight * 100.0 { version.clone() } else { alias.version.clone() }
-}
-
-/// Counts an invocation as under way for as long as it is kept.
-pub(crate) struct Slot<'a> {
-    function: &'a AtomicU32,
-    account: &'a AtomicU32,
-}
-
-impl<'a> Slot<'a> {
-    /// Takes a slot of the function's and the account's concurrency.
-    pub(crate) fn take(
-        entry: &'a Entry,
-        function: &Function,
-        account: &'a AtomicU32,
-    ) -> Result<Self, ServiceError> {
-        let slot = Self { function: &entry.in_flight, account };
-        let of_function = slot.function.fetch_add(1, Ordering::AcqRel);
-        let of_account = slot.account.fetch_add(1, Ordering::AcqRel);
-        if function.reserved_concurrency.is_some_and(|reserved| of_function >= reserved) {
-            return Err(error::throttled("ReservedFunctionConcurrentInvocationLimitExceeded"));
-        }
-        if of_account >= ACCOUNT_CONCURRENCY {
-            return Err(error::throttled("ConcurrentInvocationLimitExceeded"));
-        }
-        Ok(slot)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.function.fetch_sub(1, Ordering::AcqRel);
-        self.account.fetch_sub(1, Ordering::AcqRel);
-    }
 }

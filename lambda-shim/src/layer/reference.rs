@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{name::LayerRef, table::Layers};
 use crate::{
+    access,
     code::archive::UNZIPPED_LIMIT,
     error,
     function::record::{Code, Configuration, LayerOfFunction},
@@ -49,14 +50,9 @@ fn resolve(
         // One that the function has already stays usable when it has been deleted.
         let kept = before.iter().any(|kept| kept.arn == *arn);
         let found = if kept { layers.get_even_deleted(&layer, number) } else { layers.get(&layer, number) };
-        let found = found.ok_or_else(|| {
-            if layer.scope.account == scope.account {
-                return missing();
-            }
-            error::invalid_parameter(format!(
-                "Layer version {arn} does not exist. Layers of other accounts are found where they have been published \
-                 to this Tule under that account."
-            ))
+        // What the function has already it keeps, whatever has become of the permission.
+        let found = found.filter(|found| kept || access::may_use(scope, found)).ok_or_else(|| {
+            if layer.scope.account == scope.account { missing() } else { access::no_layer(scope, arn) }
         })?;
         if let Some((_, other)) = resolved.iter().find(|(other, _)| *other == layer) {
             return Err(error::invalid_parameter(format!(

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{TAG_LIMIT, tags, too_many_tags};
 use crate::{
     capacity::{self, CapacityProvider, Named},
-    function::record::last_modified,
+    function::{network, record::last_modified},
     service::Lambda,
 };
 
@@ -18,10 +18,12 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     if tags.len() > TAG_LIMIT {
         return Err(too_many_tags());
     }
+    let settings = capacity::settings(&input.members)?;
+    network::check_provider(inner, ctx, &input.members).await?;
     let provider = CapacityProvider {
         name: named.name.clone(),
         arn: named.arn.clone(),
-        settings: capacity::settings(&input.members)?,
+        settings,
         modified: last_modified(inner.clock.now()),
         tags: tags.into_iter().collect(),
     };

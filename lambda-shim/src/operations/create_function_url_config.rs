@@ -29,14 +29,14 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         .0
         .table
         .update(&entry, |function| {
-            must_be_alias(function, ctx, &named)?;
+            must_be_alias(function, &named)?;
             must_not_be_isolated(function, "Function URLs are")?;
             let key = named.qualifier.clone().unwrap_or_default();
             if function.urls.contains_key(&key) {
                 return Err(error::conflict(format!(
                     "Failed to create function url config for [functionArn = {}]. Error message:  FunctionUrlConfig \
                      exists for this Lambda function",
-                    named.arn(&ctx.scope)
+                    named.arn()
                 )));
             }
             let custom = function.tags.get(CUSTOM_ID).filter(|_| key.is_empty()).cloned();
@@ -52,14 +52,14 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok(url)
         })
         .await?;
-    Ok(Output::of(made.answer(&named.arn(&ctx.scope), &ctx.scope.region, &ctx.endpoint)))
+    Ok(Output::of(made.answer(&named.arn(), &ctx.scope.region, &ctx.endpoint)))
 }
 
 /// URLs belong to `$LATEST` or to an alias, never to a version.
-fn must_be_alias(function: &Function, ctx: &CallContext, named: &FunctionRef) -> Result<(), ServiceError> {
+fn must_be_alias(function: &Function, named: &FunctionRef) -> Result<(), ServiceError> {
     match named.qualifier.as_deref() {
         Some(qualifier) if !function.aliases.contains_key(qualifier) => {
-            Err(error::not_found(format!("Function does not exist: {}", named.arn(&ctx.scope))))
+            Err(error::not_found(format!("Function does not exist: {}", named.arn())))
         }
         _ => Ok(()),
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     code::archive::UNZIPPED_LIMIT,
-    invoke::target::ACCOUNT_CONCURRENCY,
+    invoke::concurrency::ACCOUNT_CONCURRENCY,
     service::{Inner, Lambda},
 };
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{entry, named};
 use crate::{
-    code::download,
+    code::{download, folder_package},
     error,
     function::{answer, record::Image},
     service::Lambda,
@@ -17,15 +17,15 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = named(ctx, &input.members)?;
     let function = entry(inner, ctx, &named)?.function();
     let qualifier = named.qualifier.as_deref();
-    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))?;
+    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn()))?;
     let code = match &shown.image {
         Some(image) => image_location(image),
-        None if !shown.code.folders.is_empty() => {
-            let folder = shown.code.folders.first().map(|folder| format!("file://{}", folder.display()));
-            json!({"RepositoryType": "S3", "Location": folder})
-        }
         None => {
-            let link = download::link(&ctx.endpoint, &shown.code.blob, &inner.secret, inner.clock.now());
+            // A folder is sent as what it is by then.
+            let folder = (!shown.code.folders.is_empty())
+                .then(|| folder_package::key(&ctx.scope, &named.name, &shown.version));
+            let package = folder.as_ref().unwrap_or(&shown.code.blob);
+            let link = download::link(&ctx.endpoint, package, &inner.secret, inner.clock.now());
             json!({"RepositoryType": "S3", "Location": link})
         }
     };

@@ -10,6 +10,6 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = named(ctx, &input.members)?;
     let function = entry(&lambda.0, ctx, &named)?.function();
     let qualifier = named.qualifier.as_deref();
-    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))?;
+    let shown = function.qualified(qualifier).ok_or_else(|| error::function_not_found(&named.arn()))?;
     Ok(Output { members: answer::configuration(&ctx.scope, &named.name, shown, qualifier), ..Output::default() })
 }

@@ -11,7 +11,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = named(ctx, &input.members)?;
     let function = lambda.0.table.get(&ctx.scope, &named.name).ok_or_else(missing)?.function();
     let url = function.urls.get(named.qualifier.as_deref().unwrap_or_default()).ok_or_else(missing)?;
-    Ok(Output::of(shown(url, ctx, &named.arn(&ctx.scope))))
+    Ok(Output::of(shown(url, ctx, &named.arn())))
 }
 
 /// A configuration that is read back: with the time of its last change, and the mode that is in force.

@@ -4,6 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
 use crate::{
+    access,
     code::download,
     error,
     layer::name::{self, LayerRef},
@@ -24,7 +25,11 @@ pub(super) fn show(
 ) -> Result<Output, ServiceError> {
     let inner = &lambda.0;
     let missing = || error::not_found("The resource you requested does not exist.");
-    let version = inner.layers.get(layer, number).ok_or_else(missing)?;
+    let found = inner.layers.get(layer, number).filter(|found| access::may_use(&ctx.scope, found));
+    let version = found.ok_or_else(|| {
+        let own = layer.scope.account == ctx.scope.account;
+        if own { missing() } else { access::no_layer(&ctx.scope, &layer.version_arn(number)) }
+    })?;
     let link = download::link(&ctx.endpoint, &version.code.blob, &inner.secret, inner.clock.now());
     Ok(Output { members: version.shown(&link), ..Output::default() })
 }

@@ -18,7 +18,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let named = named(ctx, &input.members)?;
     let function = entry(&lambda.0, ctx, &named)?.function();
     let version = version(&function, named.qualifier.as_deref())
-        .ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))?;
+        .ok_or_else(|| error::function_not_found(&named.arn()))?;
     let config = function.runtime_management.get(&version);
     Ok(Output::of(answer(&name::arn(&ctx.scope, &named.name, named.qualifier.as_deref()), config)))
 }

@@ -1,10 +1,10 @@
 //! `Invoke`.
 
 use aws_wire::ServiceError;
-use runtime::{BodyError, CallContext, Input, Invocation, InvocationMode, Output};
+use runtime::{CallContext, Input, Invocation, InvocationMode, Output};
 use serde_json::{Map, Value};
 
-use crate::{error, function::configure::text, invoke::payload::SYNCHRONOUS_LIMIT, service::Lambda};
+use crate::{function::configure::text, invoke::payload, service::Lambda};
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let members = &input.members;
@@ -15,7 +15,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         Some("DryRun") => InvocationMode::DryRun,
         _ => InvocationMode::RequestResponse,
     };
-    let payload = input.body.read(SYNCHRONOUS_LIMIT).await.map_err(unread)?;
+    let payload = payload::read(input.body, "InvokeFunction").await?;
     let invocation = Invocation {
         function: own("FunctionName").unwrap_or_default(),
         qualifier: own("Qualifier"),
@@ -42,16 +42,4 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         members.insert("LogResult".into(), Value::String(log));
     }
     Ok(Output { members, body: outcome.payload.into(), status: Some(outcome.status), ..Output::default() })
-}
-
-/// A payload that could not be read.
-pub(super) fn unread(failure: BodyError) -> ServiceError {
-    match failure {
-        BodyError::TooLarge { limit } => {
-            error::too_large(format!("The payload is too large for the invocation type (limit {limit} bytes)"))
-        }
-        other => {
-            ServiceError::bad_request("InvalidRequestContentException", other.to_string()).with_field("Type", "User")
-        }
-    }
 }

@@ -4,11 +4,10 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, FunctionInvoker, Input, Invocation, InvocationMode, Output};
 use serde_json::json;
 
-use super::invoke::unread;
-use crate::{function::configure::text, invoke::payload::EVENT_LIMIT, service::Lambda};
+use crate::{function::configure::text, invoke::payload, service::Lambda};
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
-    let payload = input.body.read(EVENT_LIMIT).await.map_err(unread)?;
+    let payload = payload::read(input.body, "InvokeAsync").await?;
     let function = text(&input.members, "FunctionName").unwrap_or_default();
     let invocation =
         Invocation { mode: InvocationMode::Event, ..Invocation::request_response(function, payload) };

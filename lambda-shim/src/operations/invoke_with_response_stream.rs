@@ -7,10 +7,9 @@ use runtime::{Body, CallContext, Event, Input, InvocationOutcome, Output};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error,
     function::configure::text,
     invoke::{
-        payload::SYNCHRONOUS_LIMIT,
+        payload,
         streaming::{Pieces, Response},
     },
     service::Lambda,
@@ -19,12 +18,7 @@ use crate::{
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let members = &input.members;
     let own = |name: &str| text(members, name).map(str::to_owned);
-    let payload = input.body.read(SYNCHRONOUS_LIMIT).await.map_err(|failure| match failure {
-        runtime::BodyError::TooLarge { limit } => {
-            error::too_large(format!("The payload is too large for the invocation type (limit {limit} bytes)"))
-        }
-        other => ServiceError::bad_request("InvalidRequestContentException", other.to_string()),
-    })?;
+    let payload = payload::read(input.body, "InvokeWithResponseStream").await?;
     if text(members, "InvocationType") == Some("DryRun") {
         return Ok(Output { status: Some(204), ..Output::default() });
     }

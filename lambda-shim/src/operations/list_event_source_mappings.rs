@@ -14,7 +14,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let members = &input.members;
     let size = page_size(members, PAGE);
     let function = match text(members, "FunctionName") {
-        Some(_) => Some(named(ctx, members)?.arn(&ctx.scope)),
+        Some(_) => Some(named(ctx, members)?.arn()),
         None => None,
     };
     // A marker is the UUID of the last mapping shown.

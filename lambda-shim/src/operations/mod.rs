@@ -163,7 +163,7 @@ fn entry(
     ctx: &CallContext,
     named: &FunctionRef,
 ) -> Result<std::sync::Arc<Entry>, ServiceError> {
-    inner.table.get(&ctx.scope, &named.name).ok_or_else(|| error::function_not_found(&named.arn(&ctx.scope)))
+    inner.table.get(&ctx.scope, &named.name).ok_or_else(|| error::function_not_found(&named.arn()))
 }
 
 /// The entry of a function that must be named without a qualifier's being of importance.

@@ -61,14 +61,20 @@ pub(crate) fn apply(inner: &Arc<Inner>, entry: &Arc<Entry>) {
 
 /// How many environments each version is to have ready. An alias with two versions shares by their weights.
 fn by_version(function: &Function) -> BTreeMap<String, usize> {
+    let mut wanted = provisioned_by_version(function);
+    let managed = function.published().filter(|version| version.capacity.is_some());
+    wanted.extend(managed.map(|version| (version.version.clone(), least(function, &version.version))));
+    wanted
+}
+
+/// How many each version has of what is provisioned.
+pub(crate) fn provisioned_by_version(function: &Function) -> BTreeMap<String, usize> {
     let mut wanted = BTreeMap::new();
     for (qualifier, config) in &function.provisioned {
         for (version, many) in shares(function, qualifier, config) {
             *wanted.entry(version).or_insert(0) += many;
         }
     }
-    let managed = function.published().filter(|version| version.capacity.is_some());
-    wanted.extend(managed.map(|version| (version.version.clone(), least(function, &version.version))));
     wanted
 }
 

@@ -5,6 +5,7 @@ use runtime::{CallContext, Input, Output};
 use serde_json::{Map, Value};
 
 use crate::{
+    access,
     code::{download, source},
     function::{configure::text, record::last_modified},
     layer::{name::LayerRef, record::LayerVersion},
@@ -17,11 +18,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let layer = LayerRef::of(ctx, &members);
     if layer.scope != ctx.scope {
         let arn = layer.scope.arn("lambda", &format!("layer:{}", layer.name));
-        return Err(ServiceError::new(
-            "AccessDeniedException",
-            403,
-            format!("User is not authorized to perform: lambda:PublishLayerVersion on resource: {arn}"),
-        ));
+        return Err(access::denied(&ctx.scope, "PublishLayerVersion", &arn));
     }
     let none = Map::new();
     let content = members.get("Content").and_then(Value::as_object).unwrap_or(&none);

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error,
     function::name::{self, LATEST},
-    invoke::target::ACCOUNT_CONCURRENCY,
+    invoke::concurrency::ACCOUNT_CONCURRENCY,
     service::Lambda,
 };
 

@@ -11,7 +11,10 @@ use crate::{
         name::{self, FunctionRef, LATEST},
         record::EventConfig,
     },
-    invoke::dead_letter,
+    invoke::{
+        dead_letter,
+        destination::{self, router_call},
+    },
     service::{Inner, Lambda},
 };
 
@@ -43,9 +46,7 @@ pub(super) async fn set(
     let destinations = destinations(inner, ctx, &named, members)?;
     let (success, failure) = destinations.clone().unwrap_or_default();
     for arn in [success, failure].into_iter().flatten() {
-        if arn.split(':').nth(2) == Some("sns") {
-            dead_letter::check_target(inner, ctx, &arn, "DestinationConfig").await?;
-        }
+        must_be_there(inner, ctx, &arn).await?;
     }
     let number = |name: &str| members.get(name).and_then(Value::as_u64);
     let key = named.qualifier.clone().unwrap_or_else(|| LATEST.to_owned());
@@ -88,6 +89,24 @@ pub(super) fn none(ctx: &CallContext, named: &FunctionRef) -> ServiceError {
     error::not_found(format!("The function {arn} doesn't have an EventInvokeConfig"))
 }
 
+/// Refuses a topic, a bus or a bucket that is not there.
+async fn must_be_there(inner: &Inner, ctx: &CallContext, arn: &str) -> Result<(), ServiceError> {
+    let place = destination::context(inner, arn, &ctx.scope.arn("lambda", ""));
+    let name = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let asked = match arn.split(':').nth(2) {
+        Some("sns") => return dead_letter::check_target(inner, ctx, arn, "DestinationConfig").await,
+        Some("events") => router_call(inner, &place, "events", "DescribeEventBus", json!({"Name": arn})).await,
+        Some("s3") => router_call(inner, &place, "s3", "HeadBucket", json!({"Bucket": name})).await,
+        _ => return Ok(()),
+    };
+    asked.map(drop).map_err(|refusal| {
+        if refusal.status >= 500 {
+            return refusal;
+        }
+        error::invalid_parameter(format!("The destination ARN {arn} is invalid."))
+    })
+}
+
 type Destinations = (Option<String>, Option<String>);
 
 /// Both destinations, if any are given; each must be something that can be told.
@@ -104,17 +123,16 @@ fn destinations(
         match arn.split(':').nth(2) {
             Some("lambda") => {
                 let target = FunctionRef::parse(&ctx.scope, arn, None)?;
-                if target.name == named.name {
+                if (&target.scope, &target.name) == (&named.scope, &named.name) {
                     return Err(error::invalid_parameter("You can't specify the function as a destination for itself."));
                 }
-                if inner.table.get(&ctx.scope, &target.name).is_none() {
+                if inner.table.get(&target.scope, &target.name).is_none() {
                     return Err(error::invalid_parameter(format!("The destination ARN {arn} is invalid.")));
                 }
             }
-            Some("sqs" | "sns") => {}
-            Some(service @ ("events" | "s3")) => {
-                return Err(error::unsupported(&format!("DestinationConfig to {service}")));
-            }
+            Some("sqs" | "sns" | "events") => {}
+            // Buckets are told of failures alone.
+            Some("s3") if success.as_ref() != Some(arn) => {}
             _ => {
                 let shown = |name: &str, kind: &str, arn: &Option<String>| match arn {
                     Some(arn) => format!("{name}={kind}(destination={arn})"),

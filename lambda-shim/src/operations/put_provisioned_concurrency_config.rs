@@ -14,7 +14,7 @@ use crate::{
         name::LATEST,
         record::{Function, ProvisionedConfig, last_modified},
     },
-    invoke::target::ACCOUNT_CONCURRENCY,
+    invoke::concurrency::ACCOUNT_CONCURRENCY,
     service::{Inner, Lambda},
 };
 
@@ -25,6 +25,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let requested = input.members.get("ProvisionedConcurrentExecutions").and_then(Value::as_u64);
     let requested = requested.and_then(|many| u32::try_from(many).ok()).unwrap_or(u32::MAX);
     must_not_be_isolated(&entry.function(), "Provisioned concurrency is")?;
+    must_have_no_snapshot(&entry.function(), &qualifier)?;
     must_be_free(&entry.function(), &qualifier)?;
     within_limits(inner, ctx, &entry.name, &qualifier, requested)?;
     let config = ProvisionedConfig { requested, modified: last_modified(inner.clock.now()) };
@@ -60,6 +61,17 @@ pub(super) fn must_not_be_isolated(function: &Function, what: &str) -> Result<()
             "{what} not supported for functions with tenancy configuration."
         ))),
     }
+}
+
+/// What is made of snapshots cannot be provisioned. Source: AWS, "Improving startup performance with Lambda SnapStart".
+fn must_have_no_snapshot(function: &Function, qualifier: &str) -> Result<(), ServiceError> {
+    let shown = function.qualified(Some(qualifier));
+    if shown.is_some_and(crate::function::record::Configuration::has_snapshot) {
+        return Err(error::invalid_parameter(
+            "Provisioned concurrency is not supported for SnapStart enabled functions.",
+        ));
+    }
+    Ok(())
 }
 
 /// A version is provisioned by itself or by one alias.

@@ -24,7 +24,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let given = read(text(&members, "Policy").unwrap_or_default())?;
     let update = lambda.0.table.update(&entry, |function| {
         if function.qualified(named.qualifier.as_deref()).is_none() {
-            return Err(error::function_not_found(&named.arn(&ctx.scope)));
+            return Err(error::function_not_found(&named.arn()));
         }
         let key = named.qualifier.clone().unwrap_or_default();
         match function.policies.get(&key) {

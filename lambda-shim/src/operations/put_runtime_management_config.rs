@@ -42,7 +42,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         (true, Some(_)) | (false, None) => {}
     }
     let update = lambda.0.table.update(&entry, |function| {
-        let missing = || error::function_not_found(&named.arn(&ctx.scope));
+        let missing = || error::function_not_found(&named.arn());
         let version = version(function, named.qualifier.as_deref()).ok_or_else(missing)?;
         let configuration = function.version(&version).ok_or_else(missing)?;
         if configuration.runtime.is_none() {

@@ -3,10 +3,11 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{durable_callback, invoke::unread};
+use super::durable_callback;
 use crate::{
     durable::engine::{control::Answer, rules},
     error,
+    invoke::payload::unread,
     service::Lambda,
 };
 
@@ -16,7 +17,7 @@ pub(super) async fn call(lambda: &Lambda, _: &CallContext, input: Input) -> Resu
         runtime::BodyError::TooLarge { .. } => error::invalid_parameter(format!(
             "CALLBACK payload size must be less than or equal to {limit} bytes."
         )),
-        other => unread(other),
+        other => unread(&other),
     })?;
     let result = String::from_utf8(payload.to_vec())
         .map_err(|_| error::invalid_parameter("The result of a callback must be UTF-8 text."))?;

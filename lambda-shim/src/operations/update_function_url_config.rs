@@ -30,7 +30,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             Ok(url.clone())
         })
         .await?;
-    let mut answer = changed.answer(&named.arn(&ctx.scope), &ctx.scope.region, &ctx.endpoint);
+    let mut answer = changed.answer(&named.arn(), &ctx.scope.region, &ctx.endpoint);
     answer["LastModifiedTime"] = runtime::Timestamp(changed.modified).rfc3339().into();
     Ok(Output::of(answer))
 }

@@ -2,7 +2,10 @@
 //!
 //! Source: AWS, "Invoking Lambda function URLs" and "Control access to Lambda function URLs" (Lambda Developer Guide).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
@@ -76,6 +79,9 @@ async fn answer(lambda: &Lambda, found: &Found, request: &Incoming) -> Response<
     if !may {
         return forbidden();
     }
+    if !is_iam {
+        warn_if_closed_on_aws(found);
+    }
     let Entry { scope, name, .. } = &*found.entry;
     let event = event(found, request, caller.filter(|_| is_iam));
     let mut ctx = CallContext::internal(scope.clone(), Arc::clone(&lambda.0.endpoint));
@@ -116,16 +122,53 @@ fn access_key(headers: &HeaderMap) -> Option<String> {
 
 /// Whether the resource policy lets everybody invoke the URL.
 fn is_public(function: &Function, qualifier: Option<&str>) -> bool {
+    grants_everybody(function, qualifier, "lambda:InvokeFunctionUrl", |condition| {
+        let auth_type = &condition["StringEquals"]["lambda:FunctionUrlAuthType"];
+        auth_type.is_null() || auth_type == "NONE"
+    })
+}
+
+/// Whether it lets everybody run the function through its URL, too.
+fn is_public_through_url(function: &Function, qualifier: Option<&str>) -> bool {
+    grants_everybody(function, qualifier, "lambda:InvokeFunction", |condition| {
+        let through = &condition["Bool"]["lambda:InvokedViaFunctionUrl"];
+        condition.is_null() || through == "true" || *through == true
+    })
+}
+
+fn grants_everybody(
+    function: &Function,
+    qualifier: Option<&str>,
+    action: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> bool {
     let Some(policy) = function.policies.get(qualifier.unwrap_or_default()) else { return false };
     policy.statements.iter().any(|statement| {
         let everybody = statement["Principal"] == "*" || statement["Principal"]["AWS"] == "*";
-        let action = statement["Action"].as_str().unwrap_or_default();
-        let auth_type = &statement["Condition"]["StringEquals"]["lambda:FunctionUrlAuthType"];
+        let named = statement["Action"].as_str().unwrap_or_default();
         everybody
             && statement["Effect"] == "Allow"
-            && matches!(action, "lambda:InvokeFunctionUrl" | "lambda:*" | "*")
-            && (auth_type.is_null() || auth_type == "NONE")
+            && (named == action || matches!(named, "lambda:*" | "*"))
+            && holds(&statement["Condition"])
     })
+}
+
+/// URLs made since October 2025 need both permissions on AWS, older ones from November 2026. Which of them one is that
+/// was made here nobody can say, and what was recorded on AWS grants the first alone: so it is answered, and said.
+/// Source: AWS, "Control access to Lambda function URLs" (Lambda Developer Guide).
+fn warn_if_closed_on_aws(found: &Found) {
+    let Entry { name, warned_of_url, .. } = &*found.entry;
+    if warned_of_url.load(Ordering::Relaxed)
+        || is_public_through_url(&found.function, found.qualifier.as_deref())
+        || warned_of_url.swap(true, Ordering::Relaxed)
+    {
+        return;
+    }
+    tracing::warn!(
+        function = &**name,
+        "its URL is answered here, and refused with 403 on AWS: since October 2025 everybody needs lambda:InvokeFunction, \
+         too. Add a permission with Action lambda:InvokeFunction, Principal * and InvokedViaFunctionUrl true"
+    );
 }
 
 fn event(found: &Found, request: &Incoming, access_key: Option<String>) -> Bytes {

@@ -60,7 +60,7 @@ impl Lines {
     }
 }
 
-/// An S3 with one object and no other service.
+/// An S3 with one object, and an EC2 that knows whatever it is asked for.
 struct OneObject(Bytes);
 
 impl ServiceRouter for OneObject {
@@ -71,6 +71,9 @@ impl ServiceRouter for OneObject {
         operation: &'a str,
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        if service == "ec2" {
+            return Box::pin(std::future::ready(Ok(Output::empty())));
+        }
         assert_eq!((service, operation), ("s3", "GetObject"));
         let found = input.members["Bucket"] == "bucket" && input.members["Key"] == "code.zip";
         let answer = if found {

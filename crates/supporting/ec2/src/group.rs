@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{Output, Scope};
+use runtime::{CallContext, Output, Scope};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     change::Changes,
     default_vpc, error,
     filter::{self, Filters},
-    key, list, new_id,
+    functions, key, list, new_id,
     permission::{self, EVERYWHERE},
     prefix,
     record::{Group, Peer, Permission, Rule, Tags},
@@ -240,7 +240,8 @@ fn of_rules(state: &State, scope: &Scope, group: &Group, is_egress: bool, part: 
     rules.filter_map(value).collect()
 }
 
-pub(crate) async fn delete(state: &State, scope: &Scope, members: &Members) -> Answer {
+pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let scope = &ctx.scope;
     let _turn = state.changing.turn(&prefix(scope)).await;
     let group = asked_for(state, scope, members)?;
     if group.name == DEFAULT {
@@ -250,7 +251,9 @@ pub(crate) async fn delete(state: &State, scope: &Scope, members: &Members) -> A
     }
     let of_this = Peer::Group(group.id.clone());
     let refers = |other: &Group| other.id != group.id && other.rules.iter().any(|it| it.what.peer == of_this);
-    if list::all(&state.groups, scope).iter().any(|other| refers(other)) {
+    if list::all(&state.groups, scope).iter().any(|other| refers(other))
+        || functions::name(state, ctx, "SecurityGroupIds", &group.id).await?
+    {
         return Err(error::refusal(
             "DependencyViolation",
             format!("resource {} has a dependent object", group.id),

@@ -11,6 +11,7 @@ mod cidr;
 mod default_vpc;
 mod error;
 mod filter;
+mod functions;
 mod group;
 mod list;
 mod permission;
@@ -27,7 +28,7 @@ pub use zones::names as zones;
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{BoxFuture, CallContext, Input, Output, Scope, Service};
+use runtime::{BoxFuture, CallContext, Input, Output, Scope, Service, ServiceRouter};
 use serde_json::{Map, Value};
 use store::{Collection, Key, Lanes, Store, StoreError, Table};
 
@@ -46,17 +47,20 @@ struct State {
     groups: Collection<Group>,
     /// Turns to change what an account has in a region: most changes look at several resources.
     changing: Lanes,
+    /// Who says what functions are in.
+    router: Arc<dyn ServiceRouter>,
 }
 
 impl Ec2 {
-    /// Loads what the store holds.
-    pub fn new(store: &Store) -> Result<Self, StoreError> {
+    /// Loads what the store holds. By the router Lambda is asked what its functions are in.
+    pub fn new(store: &Store, router: Arc<dyn ServiceRouter>) -> Result<Self, StoreError> {
         Ok(Self(Arc::new(State {
             regions: Collection::load(store, Table("ec2.regions"), VERSION)?,
             vpcs: Collection::load(store, Table("ec2.vpcs"), VERSION)?,
             subnets: Collection::load(store, Table("ec2.subnets"), VERSION)?,
             groups: Collection::load(store, Table("ec2.security_groups"), VERSION)?,
             changing: Lanes::default(),
+            router,
         })))
     }
 }
@@ -117,8 +121,8 @@ impl Service for Ec2 {
                 "CreateSubnet" => subnet::create(state, scope, &members).await,
                 "CreateTags" => tags::create(state, scope, &members).await,
                 "CreateVpc" => vpc::create(state, scope, &members).await,
-                "DeleteSecurityGroup" => group::delete(state, scope, &members).await,
-                "DeleteSubnet" => subnet::delete(state, scope, &members).await,
+                "DeleteSecurityGroup" => group::delete(state, ctx, &members).await,
+                "DeleteSubnet" => subnet::delete(state, ctx, &members).await,
                 "DeleteTags" => tags::delete(state, scope, &members).await,
                 "DeleteVpc" => vpc::delete(state, scope, &members).await,
                 "DescribeAvailabilityZones" => zones::describe(scope, &members),

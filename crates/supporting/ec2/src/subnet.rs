@@ -1,6 +1,6 @@
 //! Subnets: made, described, removed.
 
-use runtime::{Output, Scope};
+use runtime::{CallContext, Output, Scope};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     cidr::Block,
     error,
     filter::{self, Filters},
-    key, list, prefix,
+    functions, key, list, prefix,
     record::Subnet,
     refuse, tags, text, vpc, zones,
 };
@@ -173,10 +173,15 @@ pub(crate) fn describe(state: &State, scope: &Scope, members: &Members) -> Answe
     )
 }
 
-pub(crate) async fn delete(state: &State, scope: &Scope, members: &Members) -> Answer {
+pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) -> Answer {
+    let scope = &ctx.scope;
     let _turn = state.changing.turn(&prefix(scope)).await;
     let id = text(members, "SubnetId").unwrap_or_default();
     let subnet = list::by_id(&state.subnets, scope, id, &error::SUBNET)?;
+    if functions::name(state, ctx, "SubnetIds", &subnet.id).await? {
+        let text = format!("The subnet '{}' has dependencies and cannot be deleted.", subnet.id);
+        return Err(error::refusal("DependencyViolation", text));
+    }
     let mut changes = Changes::new(state, scope);
     changes.remove_subnet(&subnet.id);
     changes.commit().await?;

@@ -15,7 +15,39 @@ fn rig() -> Rig {
 
 fn on(store: &Store) -> Rig {
     let scope = Scope::new("000000000000", "us-east-1");
-    Rig { ec2: Ec2::new(store).unwrap(), ctx: CallContext::internal(scope, "http://127.0.0.1:4566".into()) }
+    with(store, Functions::default(), scope)
+}
+
+/// A Lambda that lists what it is told to have, one on a page.
+#[derive(Default)]
+struct Functions {
+    functions: Vec<Value>,
+    providers: Vec<Value>,
+}
+
+impl ServiceRouter for Functions {
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        service: &'a str,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+        assert_eq!(service, "lambda");
+        let (list, all) = match operation {
+            "ListFunctions" => ("Functions", &self.functions),
+            _ => ("CapacityProviders", &self.providers),
+        };
+        let at = input.members.get("Marker").and_then(Value::as_str).map_or(0, |at| at.parse().unwrap());
+        let next = (at + 1 < all.len()).then(|| (at + 1).to_string());
+        let page: Vec<_> = all.iter().skip(at).take(1).map(|config| json!({ "VpcConfig": config })).collect();
+        Box::pin(std::future::ready(Ok(Output::of(json!({ list: page, "NextMarker": next })))))
+    }
+}
+
+fn with(store: &Store, functions: Functions, scope: Scope) -> Rig {
+    let ec2 = Ec2::new(store, Arc::new(functions)).unwrap();
+    Rig { ec2, ctx: CallContext::internal(scope, "http://127.0.0.1:4566".into()) }
 }
 
 impl Rig {
@@ -415,4 +447,40 @@ async fn zones_are_those_of_the_region() {
     assert_eq!(shown["AvailabilityZones"].as_array().unwrap().len(), 6);
     let unknown = rig.refused("DescribeAvailabilityZones", json!({"ZoneNames": ["us-east-1z"]})).await;
     assert_eq!(unknown, "InvalidParameterValue: Invalid availability zone: [us-east-1z]");
+}
+
+#[tokio::test]
+async fn what_functions_are_in_stays() {
+    let store = Store::memory();
+    let rig = on(&store);
+    let vpc = rig.vpc().await;
+    let mut subnets = Vec::new();
+    for block in ["10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"] {
+        let made = rig.done("CreateSubnet", json!({"VpcId": vpc, "CidrBlock": block})).await;
+        subnets.push(made["Subnet"]["SubnetId"].as_str().unwrap().to_owned());
+    }
+    let made =
+        rig.done("CreateSecurityGroup", json!({"GroupName": "g", "Description": "d", "VpcId": vpc})).await;
+    let group = made["GroupId"].as_str().unwrap().to_owned();
+    // It is the second function, or a capacity provider, that has them.
+    let functions = Functions {
+        functions: vec![Value::Null, json!({"SubnetIds": [subnets[0]], "SecurityGroupIds": [group]})],
+        providers: vec![json!({"SubnetIds": [subnets[1]], "SecurityGroupIds": []})],
+    };
+    let scope = rig.ctx.scope.clone();
+    drop(rig);
+    let rig = with(&store, functions, scope);
+    for subnet in &subnets[..2] {
+        assert_eq!(
+            rig.refused("DeleteSubnet", json!({"SubnetId": subnet})).await,
+            format!("DependencyViolation: The subnet '{subnet}' has dependencies and cannot be deleted.")
+        );
+    }
+    assert_eq!(
+        rig.refused("DeleteSecurityGroup", json!({"GroupId": group})).await,
+        format!("DependencyViolation: resource {group} has a dependent object")
+    );
+    rig.done("DeleteSubnet", json!({"SubnetId": subnets[2]})).await;
+    let left = rig.done("DescribeSubnets", json!({"SubnetIds": [subnets[0], subnets[1]]})).await;
+    assert_eq!(left["Subnets"].as_array().unwrap().len(), 2);
 }

@@ -266,7 +266,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Kinesis::Stream" => stream::calls(resource),
         "AWS::Lambda::Alias" => version::alias(resource),
         "AWS::Lambda::CapacityProvider" => Ok(capacity_provider::calls(resource)),
-        "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource)),
+        "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource, known)),
         "AWS::Lambda::EventInvokeConfig" => Ok(function_url::event_invoke_config(resource)),
         "AWS::Lambda::EventSourceMapping" => Ok(event_source_mapping::calls(resource)),
         "AWS::Lambda::Function" => function::calls(resource),

@@ -69,7 +69,7 @@ fn place(resource: Named<'_>) -> String {
 }
 
 /// The id of a resource, which follows from what it is.
-fn id(resource: Named<'_>, kind: &str, fixed: &Value) -> String {
+pub(super) fn id(resource: Named<'_>, kind: &str, fixed: &Value) -> String {
     let mut state = 0xCBF2_9CE4_8422_2325_u64;
     let text = fixed.to_string();
     for byte in resource.stack.bytes().chain([0]).chain(resource.id.bytes()).chain([0]).chain(text.bytes()) {

@@ -1,19 +1,16 @@
 //! Where batches of streams go that are given up: a queue, a topic, or a bucket, which gets the records, too.
 
 use aws_wire::ServiceError;
-use bytes::Bytes;
-use runtime::{Body, CallContext, Input, Scope, Timestamp, new_request_id};
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use runtime::{Timestamp, new_request_id};
+use serde_json::{Value, json};
 
 use super::Job;
 use crate::{
-    error,
     event_source::{
         shard::{Batch, Condition},
         source::Source,
     },
-    invoke::destination::router_call,
+    invoke::destination,
 };
 
 impl Condition {
@@ -100,41 +97,14 @@ async fn deliver(
     record: Value,
     now: Timestamp,
 ) -> Result<(), ServiceError> {
-    let part = |at: usize| destination.splitn(6, ':').nth(at).unwrap_or_default();
-    let own = job.mapping.scope();
-    let or = |part: &str, own: &str| if part.is_empty() { own.to_owned() } else { part.to_owned() };
-    let scope = Scope::new(&or(part(4), &own.account), &or(part(3), &own.region));
-    let ctx = CallContext::internal(scope, Arc::clone(&job.inner.endpoint));
-    match part(2) {
-        "sqs" => {
-            let queue =
-                router_call(&job.inner, &ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
-            let message = json!({"QueueUrl": queue["QueueUrl"], "MessageBody": record.to_string()});
-            router_call(&job.inner, &ctx, "sqs", "SendMessage", message).await.map(drop)
-        }
-        "sns" => {
-            let message = json!({"TopicArn": destination, "Message": record.to_string()});
-            router_call(&job.inner, &ctx, "sns", "Publish", message).await.map(drop)
-        }
-        "s3" => {
-            let mut record = record;
-            record["payload"] = batch.event(shard, &job.origin.arn).into();
-            let mut members = Map::new();
-            members.insert("Bucket".to_owned(), part(5).into());
-            members.insert("Key".to_owned(), object_key(&job.mapping.uuid, shard, now).into());
-            members.insert("ContentType".to_owned(), "application/json".into());
-            let body = Body::Bytes(Bytes::from(record.to_string()));
-            job.inner.router.call(&ctx, "s3", "PutObject", Input { members, body }).await.map(drop)
-        }
-        service => Err(error::unsupported(&format!("destinations of {service}"))),
+    let ctx = destination::context(&job.inner, destination, &job.mapping.function_arn());
+    if destination.split(':').nth(2) != Some("s3") {
+        return destination::to_queue_or_topic(&job.inner, &ctx, destination, &record).await;
     }
-}
-
-/// `aws/lambda/MAPPING/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-RANDOM`.
-fn object_key(uuid: &str, shard: &str, now: Timestamp) -> String {
-    let shown = now.rfc3339();
-    let (day, time) = (&shown[..10], shown[11..19].replace(':', "."));
-    format!("aws/lambda/{uuid}/{shard}/{}/{day}T{time}-{}", day.replace('-', "/"), uuid::Uuid::new_v4())
+    let mut record = record;
+    record["payload"] = batch.event(shard, &job.origin.arn).into();
+    let key = destination::object_key(&format!("{}/{shard}", job.mapping.uuid), now);
+    destination::to_bucket(&job.inner, &ctx, destination, &key, &record).await
 }
 
 #[cfg(test)]
@@ -142,12 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_are_named_as_aws_names_them() {
-        let key = object_key("u", "shardId-000000000000", Timestamp(1_700_000_000_120));
-        assert!(
-            key.starts_with("aws/lambda/u/shardId-000000000000/2023/11/14/2023-11-14T22.13.20-"),
-            "{key}"
-        );
+    fn moments_have_a_fraction_where_there_is_one() {
         assert_eq!(instant(Timestamp(1_657_720_081_000)), "2022-07-13T13:48:01Z");
         assert_eq!(instant(Timestamp(1_573_691_885_021)), "2019-11-14T00:38:05.021Z");
     }

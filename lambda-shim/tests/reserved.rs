@@ -1,0 +1,94 @@
+//! How an account's concurrency is divided: reserved, provisioned, and the rest.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "not every test file uses all of it")]
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use lambda_shim::ExecutorChoice;
+use runtime::{BoxFuture, CallContext, Input, Invocation, Output, ServiceRouter};
+use serde_json::{Value, json};
+use support::{Rig, value};
+
+const QUICK: &str = "def handler(event, context):\n    return 'ran'\n";
+
+async fn reserve(rig: &Rig, name: &str, many: u32) {
+    let members = json!({"FunctionName": name, "ReservedConcurrentExecutions": many});
+    rig.call("PutFunctionConcurrency", members).await.unwrap();
+}
+
+async fn provision(rig: &Rig, name: &str, many: u32) {
+    let members = json!({"FunctionName": name, "Qualifier": "1", "ProvisionedConcurrentExecutions": many});
+    rig.call("PutProvisionedConcurrencyConfig", members).await.unwrap();
+}
+
+async fn published(rig: &Rig, name: &str) {
+    rig.create(name, "python3.11", &[("index.py", QUICK)], json!({"Publish": true})).await;
+    rig.settled(name).await;
+}
+
+async fn reason(rig: &Rig, name: &str) -> Value {
+    let refused = rig.refused(Invocation::request_response(name, "{}")).await;
+    assert_eq!((refused.status, &*refused.code), (429, "TooManyRequestsException"));
+    refused.fields["Reason"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_provisioned_is_part_of_what_is_reserved() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    published(&rig, "f").await;
+    reserve(&rig, "f", 1).await;
+    assert_eq!(value(&rig.invoke("f", json!({})).await), "ran");
+    provision(&rig, "f", 1).await;
+    assert_eq!(reason(&rig, "f").await, "ReservedFunctionConcurrentInvocationLimitExceeded");
+    assert_eq!(value(&rig.invoke("f:1", json!({})).await), "ran");
+    let none = json!({"FunctionName": "f", "Qualifier": "1"});
+    rig.call("DeleteProvisionedConcurrencyConfig", none).await.unwrap();
+    assert_eq!(value(&rig.invoke("f", json!({})).await), "ran");
+    rig.lambda.shutdown().await;
+}
+
+/// A queue that keeps what it is sent.
+#[derive(Clone, Default)]
+struct Queue(Arc<Mutex<Vec<Value>>>);
+
+impl ServiceRouter for Queue {
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        _: &'a str,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, aws_wire::ServiceError>> {
+        if operation == "SendMessage" {
+            self.0.lock().unwrap().push(Value::Object(input.members));
+        }
+        Box::pin(std::future::ready(Ok(Output::of(json!({"QueueUrl": "http://queue"})))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_what_may_not_run_go_to_their_destination_at_once() {
+    let queue = Queue::default();
+    let router = Arc::new(queue.clone());
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = router).await;
+    let dead = json!({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}});
+    rig.create("f", "python3.11", &[("index.py", QUICK)], dead).await;
+    rig.settled("f").await;
+    let failed = json!({"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:failed"}});
+    let config = json!({"FunctionName": "f", "DestinationConfig": failed});
+    rig.call("PutFunctionEventInvokeConfig", config).await.unwrap();
+    reserve(&rig, "f", 0).await;
+    rig.event("f", json!({"a": 1})).await;
+    while queue.0.lock().unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let sent = queue.0.lock().unwrap().clone();
+    let record: Value = serde_json::from_str(sent[0]["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(record["requestContext"]["condition"], "ZeroReservedConcurrency");
+    assert_eq!(record["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(record["requestPayload"], json!({"a": 1}));
+    assert_eq!(record.get("responsePayload"), None);
+    assert_eq!(sent[1]["MessageBody"], "{\"a\":1}");
+}
