@@ -108,7 +108,8 @@ impl DockerExecutor {
         let image = self.images.get(&deployment.runtime_name).cloned().unwrap_or_else(|| {
             format!("public.ecr.aws/lambda/{}:{}", deployment.runtime.image, deployment.runtime.version)
         });
-        self.make_present(&image).await?;
+        let else_do = "Pull or load it, name another one for this runtime, or use --executor process.";
+        self.make_present(&image, else_do).await?;
         Ok(image)
     }
 
@@ -125,11 +126,12 @@ impl DockerExecutor {
                 "the image a function was made with is gone; its name is looked up anew"
             );
         }
-        self.make_present(&image.uri).await?;
+        self.make_present(&image.uri, "Build, pull or load it.").await?;
         Ok(image.uri.clone())
     }
 
-    async fn make_present(&self, image: &str) -> Result<(), ExecutorError> {
+    /// Pulls an image that is not here; `else_do` says what a user may do where that cannot be.
+    async fn make_present(&self, image: &str, else_do: &str) -> Result<(), ExecutorError> {
         let cell = Arc::clone(self.present.entry(image.to_owned()).or_default().value());
         let fetch = async {
             if self.engine.image(image).await.map_err(|failure| unanswered(image, &failure))?.is_some() {
@@ -142,8 +144,7 @@ impl DockerExecutor {
             }
             pulled.map_err(|failure| {
                 ExecutorError::Failed(format!(
-                    "The image {image} is not on this machine and could not be pulled: {failure}. Pull or load it, name \
-                     another one for this runtime, or use --executor process."
+                    "The image {image} is not on this machine and could not be pulled: {failure}. {else_do}"
                 ))
             })
         };
