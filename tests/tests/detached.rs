@@ -50,6 +50,11 @@ fn is_there(mark: &str) -> bool {
     lines.map(|line| String::from_utf8_lossy(&line).into_owned()).any(|line| line.contains(mark))
 }
 
+/// What a function starts becomes what it is to be after the function has answered.
+fn wait_until_it_is_there(mark: &str) {
+    wait_for("what a function has left behind", || is_there(mark).then_some(()));
+}
+
 fn mark(test: &str) -> String {
     format!("tule-detached-{test}-{}", std::process::id())
 }
@@ -64,7 +69,7 @@ fn what_a_function_leaves_behind_ends_with_a_tule_that_is_killed() {
     function(&tule);
     let mark = mark("killed");
     assert_eq!(tule.invoke("f", &json!(mark)), Ok(json!([true, true])), "/proc is of what it is in");
-    assert!(is_there(&mark));
+    wait_until_it_is_there(&mark);
     tule.kill();
     wait_for("what has detached itself to end", || (!is_there(&mark)).then_some(()));
 }
@@ -112,6 +117,7 @@ fn where_there_are_no_namespaces_the_next_tule_ends_what_was_left() {
     function(&tule);
     let mark = mark("swept");
     assert_eq!(tule.invoke("f", &json!(mark)), Ok(json!([true, true])));
+    wait_until_it_is_there(&mark);
     tule.kill();
     assert!(is_there(&mark), "nothing could end it so far");
     drop(without_namespaces(folder.path()));

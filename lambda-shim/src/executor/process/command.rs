@@ -101,6 +101,8 @@ pub(crate) fn node(
     sdk: Option<&Path>,
 ) -> Command {
     let mut command = interpreted(deployment, site, &node.path);
+    // As AWS's own start of Node.js has it (150 and 2707 MB of 3008): what is garbage must not fill the memory.
+    command.arg(format!("--max-semi-space-size={}", (deployment.memory / 20).max(1)));
     command.arg(format!("--max-old-space-size={}", deployment.memory * 9 / 10));
     command.arg(bootstrap).arg(sdk.unwrap_or(Path::new("")));
     surround(&mut command, deployment, site, node.path.parent());
