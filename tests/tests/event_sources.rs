@@ -131,7 +131,7 @@ fn the_groups_of_a_fifo_queue_come_in_their_order_whatever_fails() {
     let tule = Tule::start(&["--executor", "process"]);
     create_function_of(&tule, IN_ORDER);
     let attributes =
-        json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "4" });
+        json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "8" });
     let url = create_queue(&tule, "jobs.fifo", &attributes);
     let members = json!({
         "FunctionName": "worker", "EventSourceArn": format!("{QUEUE}.fifo"), "BatchSize": 3,

@@ -226,7 +226,8 @@ impl Rig {
         body: Body,
     ) -> Result<Output, ServiceError> {
         let Value::Object(members) = members else { panic!("{operation} takes members") };
-        let ctx = CallContext::internal(scope(), "http://127.0.0.1:4566".into());
+        let mut ctx = CallContext::internal(scope(), "http://127.0.0.1:4566".into());
+        ctx.access_key = Some("test".into());
         service.call(&ctx, operation, Input { members, body }).await
     }
 
