@@ -13,7 +13,9 @@ use crate::{
 const REQUEST_PLACES: &[&str] =
     &["header", "multivalueheader", "multivaluequerystring", "path", "querystring"];
 
-/// The names of parameters that a method or a response declares. Those of headers are the same in any case.
+/// The names of parameters that a method or a response declares: their own, whichever place they are declared for, as
+/// recorded (`test_invoke_with_query_parameters` maps from the query what its method declares of the path). Those of
+/// headers are the same in any case.
 pub(crate) struct Declared(BTreeSet<String>);
 
 impl Declared {
@@ -21,16 +23,16 @@ impl Declared {
         Self(parameters.into_iter().flatten().map(|(name, _)| comparable(name)).collect())
     }
 
-    /// A parameter is declared by its own name, or by that of its single value.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains(&comparable(name))
-            || self.0.contains(&comparable(&name.replacen("multivalue", "", 1)))
     }
 }
 
+/// `id` of `method.request.path.id`.
 fn comparable(name: &str) -> String {
+    let own = name.splitn(4, '.').last().unwrap_or_default();
     let is_header = name.contains(".header.") || name.contains(".multivalueheader.");
-    if is_header { name.to_ascii_lowercase() } else { name.to_owned() }
+    if is_header { own.to_ascii_lowercase() } else { own.to_owned() }
 }
 
 /// What is wrong with parameters that a method declares of its requests.

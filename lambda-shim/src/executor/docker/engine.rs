@@ -257,11 +257,16 @@ impl Engine {
     /// Ids and labels of containers that carry a label, running or not.
     pub(super) async fn containers(&self, label: &str) -> Answer<Vec<(String, HashMap<String, String>)>> {
         let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled(label)).build();
-        let found = timely(self.docker.list_containers(Some(options))).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|found| Some((found.id?, found.labels.unwrap_or_default())))
-            .collect())
+        let listed = async {
+            match self.docker.list_containers(Some(options)).await {
+                Ok(found) => Ok(found
+                    .into_iter()
+                    .filter_map(|found| Some((found.id?, found.labels.unwrap_or_default())))
+                    .collect()),
+                Err(failure) => identities(&failure).ok_or(failure),
+            }
+        };
+        Ok(timely(listed).await?)
     }
 
     /// Names and labels of volumes that carry a label.
@@ -270,6 +275,20 @@ impl Engine {
         let found = timely(self.docker.list_volumes(Some(options))).await?;
         Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| (volume.name, volume.labels)).collect())
     }
+}
+
+/// Ids and labels in a list of containers that the client cannot read whole: Podman has states of its own.
+fn identities(failure: &bollard::errors::Error) -> Option<Vec<(String, HashMap<String, String>)>> {
+    #[derive(serde::Deserialize)]
+    struct Identity {
+        #[serde(rename = "Id")]
+        id: String,
+        #[serde(rename = "Labels", default)]
+        labels: Option<HashMap<String, String>>,
+    }
+    let bollard::errors::Error::JsonDataError { contents, .. } = failure else { return None };
+    let found: Vec<Identity> = serde_json::from_str(contents).ok()?;
+    Some(found.into_iter().map(|found| (found.id, found.labels.unwrap_or_default())).collect())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -373,5 +392,29 @@ fn body(wanted: Wanted, is_podman: bool) -> ContainerCreateBody {
         stdin_once: Some(true),
         host_config: Some(host),
         ..ContainerCreateBody::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HashMap, identities};
+
+    #[test]
+    fn lists_with_states_of_podmans_own_name_containers() {
+        let contents =
+            r#"[{"Id":"a","State":"stopped","Labels":{"l":"1"}},{"Id":"b","State":"exited","Labels":null}]"#;
+        let read = |contents: &str| {
+            serde_json::from_str::<Vec<bollard::models::ContainerSummary>>(contents).map_err(|failure| {
+                bollard::errors::Error::JsonDataError {
+                    message: failure.to_string(),
+                    contents: contents.to_owned(),
+                    column: failure.column(),
+                }
+            })
+        };
+        let labels = HashMap::from([("l".to_owned(), "1".to_owned())]);
+        let found = vec![("a".to_owned(), labels), ("b".to_owned(), HashMap::new())];
+        assert_eq!(identities(&read(contents).unwrap_err()), Some(found));
+        assert_eq!(identities(&read("{}").unwrap_err()), None);
     }
 }

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use runtime::BoxFuture;
 use tokio::{
-    sync::{OnceCell, mpsc, watch},
+    sync::{OnceCell, RwLock, RwLockReadGuard, mpsc, watch},
     task::AbortHandle,
 };
 
@@ -57,6 +57,9 @@ pub(crate) struct DockerExecutor {
     pulls: Option<Arc<dyn PullWatcher>>,
     node_sdk: Option<PathBuf>,
     debugpy: Option<PathBuf>,
+    /// Whether nothing is made any more. It is read for as long as something is being made, so that the end waits for
+    /// that and finds it.
+    closed: RwLock<bool>,
 }
 
 impl DockerExecutor {
@@ -97,7 +100,14 @@ impl DockerExecutor {
             pulls: options.pulls.clone(),
             node_sdk: options.node_sdk.clone(),
             debugpy: options.debugpy.clone(),
+            closed: RwLock::new(false),
         }))
+    }
+
+    /// Leave to make containers and volumes, while it is held.
+    async fn making(&self) -> Result<RwLockReadGuard<'_, bool>, ExecutorError> {
+        let closed = self.closed.read().await;
+        if *closed { Err(ExecutorError::Failed("Tule is shutting down.".to_owned())) } else { Ok(closed) }
     }
 
     /// The image of a deployment, on this machine: the function's own, the one configured for its runtime, or AWS's.
@@ -216,6 +226,7 @@ impl DockerExecutor {
     async fn launch(&self, start: StartRequest) -> Result<Box<dyn Running>, ExecutorError> {
         let deployment = &start.deployment;
         let image = self.image(deployment).await?;
+        let _making = self.making().await?;
         let volumes = self.mounts(deployment, &image).await?;
         let program = self.program(deployment, &image).await?;
         let endpoint = self.endpoint.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
@@ -293,6 +304,7 @@ impl Executor for DockerExecutor {
         Box::pin(async move {
             let image = self.image(deployment).await?;
             self.program(deployment, &image).await?;
+            let _making = self.making().await?;
             self.mounts(deployment, &image).await.map(drop)
         })
     }
@@ -315,7 +327,10 @@ impl Executor for DockerExecutor {
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
-        Box::pin(sweep::remove_all(&self.engine, &self.instance))
+        Box::pin(async move {
+            *self.closed.write().await = true;
+            sweep::remove_all(&self.engine, &self.instance).await;
+        })
     }
 }
 
