@@ -67,22 +67,15 @@ pub(super) fn rows(bench: &Bench<'_>) -> Result<(), Failure> {
     let templates = Request::new("POST", &path(&few, "/vtl"), "", &headers, &body).expecting("\"idx\":9");
     bench.row("REST API, MOCK with templates", &templates, 64)?;
     bench.row("REST API, Lambda proxy", &get(&few, "/function", "ok"), 16)?;
-    let proxied = get(&few, "/http", "ok");
+    let (proxied, bare) = (get(&few, "/http", "ok"), Server::proxy(&bench.echo.address)?);
     for clients in [1, 64] {
-        bench.row("REST API, HTTP proxy", &proxied, clients)?;
+        bench.row_beside(&bare, "REST API, HTTP proxy", &proxied, clients)?;
     }
-    with_tokens(bench, &echo)?;
-    if bench.wants("bare reverse proxy") {
-        let bare = Server::proxy(&bench.echo.address)?;
-        for clients in [1, 64] {
-            bench.row_of(&bare, "bare reverse proxy", &Request::get("/", "").expecting("ok"), clients)?;
-        }
-    }
-    Ok(())
+    with_tokens(bench, &echo, &bare)
 }
 
 /// A proxy of the echo, without and with a token that is checked.
-fn with_tokens(bench: &Bench<'_>, echo: &str) -> Result<(), Failure> {
+fn with_tokens(bench: &Bench<'_>, echo: &str, bare: &Server) -> Result<(), Failure> {
     const TOKEN: &str = include_str!("../../../fixtures/tokens/bench.jwt");
     let issuer = format!(
         "file://{}#https://issuer.example",
@@ -117,7 +110,7 @@ fn with_tokens(bench: &Bench<'_>, echo: &str) -> Result<(), Failure> {
     ] {
         let path = format!("/_aws/execute-api/{id}/{path}");
         let request = Request::new("GET", &path, "", headers, "").expecting("ok");
-        bench.row(name, &request, 64)?;
+        bench.row_beside(bare, name, &request, 64)?;
     }
     Ok(())
 }

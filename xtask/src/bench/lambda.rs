@@ -8,8 +8,9 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    load::{self, Connection, Request},
+    load::{Connection, Request},
     server::Server,
+    turns,
     workloads::{ROLE, zipped},
 };
 use crate::Failure;
@@ -18,6 +19,7 @@ const COLD_STARTS: usize = 10;
 
 struct Functions {
     server: Server,
+    echo: Server,
     seconds: f64,
 }
 
@@ -55,7 +57,7 @@ pub(super) fn run(seconds: f64, only: Option<&str>) -> Result<(), Failure> {
 }
 
 fn in_processes(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions { server: Server::tule()?, seconds };
+    let functions = Functions::over(Server::tule()?, seconds)?;
     for (name, source, alone) in [
         ("Python", &PYTHON, ["python3", "-I", "-c", "pass"].as_slice()),
         ("Node", &NODE, &["node", "-e", "0"]),
@@ -77,7 +79,7 @@ fn in_processes(seconds: f64) -> Result<(), Failure> {
 }
 
 fn in_containers(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions { server: Server::tule_in_docker()?, seconds };
+    let functions = Functions::over(Server::tule_in_docker()?, seconds)?;
     functions.create("warm", &PYTHON)?;
     functions.warm("Python, Docker", &functions.invoke("warm", "{\"a\": 1}", "1"), &[1, 16])?;
     functions.delete("warm")?;
@@ -95,7 +97,7 @@ fn in_containers(seconds: f64) -> Result<(), Failure> {
 
 /// GetFunction and a page of functions, among few and among many.
 fn many_functions(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions { server: Server::tule()?, seconds };
+    let functions = Functions::over(Server::tule()?, seconds)?;
     let get = functions.request("GET", "/2015-03-31/functions/f50", "").expecting("f50");
     let list = functions.request("GET", "/2015-03-31/functions?MaxItems=50", "").expecting("NextMarker");
     let mut made = 0;
@@ -128,7 +130,7 @@ fn many_environments() -> Result<(), Failure> {
     const FUNCTIONS: usize = 50;
     const EACH: usize = 4;
     const INVOKES: usize = 100_000;
-    let functions = Functions { server: Server::tule()?, seconds: 0.0 };
+    let functions = Functions::over(Server::tule()?, 0.0)?;
     for at in 0..FUNCTIONS {
         functions.create(&format!("f{at}"), &PYTHON)?;
     }
@@ -167,6 +169,10 @@ fn many_environments() -> Result<(), Failure> {
 }
 
 impl Functions {
+    fn over(server: Server, seconds: f64) -> Result<Self, Failure> {
+        Ok(Self { server, echo: Server::echo()?, seconds })
+    }
+
     fn request(&self, method: &str, path: &str, body: &str) -> Request {
         Request::new(method, path, "lambda", &[], body)
     }
@@ -205,14 +211,12 @@ impl Functions {
 
     fn warm(&self, what: &str, request: &Request, clients: &[usize]) -> Result<(), Failure> {
         for &clients in clients {
-            load::run(&self.server.address, request, clients, self.seconds / 4.0)?;
-            let before = self.server.cpu();
-            let found = load::run(&self.server.address, request, clients, self.seconds)?;
-            #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below the limit")]
-            let cpu = (self.server.cpu() - before).as_secs_f64() * 1e6 / found.requests as f64;
+            let bare = Request::get("/", "");
+            let found = turns::measure((&self.server, request), (&self.echo, &bare), clients, self.seconds)?;
             println!(
-                "warm, {what}, {clients} clients: {:.0} per second, p50 {} us, p99 {} us, Tule's CPU {cpu:.0} us",
-                found.per_second, found.p50, found.p99
+                "warm, {what}, {clients} clients: {:.0} per second ({:.2} of the echo's), p50 {:.0} us, p99 {:.0} us, \
+                 Tule's CPU {:.0} us",
+                found.per_second, found.of_floor, found.p50, found.p99, found.cpu
             );
         }
         Ok(())

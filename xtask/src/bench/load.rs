@@ -107,9 +107,9 @@ pub(super) struct Outcome {
     pub(super) requests: u64,
     pub(super) per_second: f64,
     /// Microseconds.
-    pub(super) p50: u64,
+    pub(super) p50: f64,
     /// Microseconds.
-    pub(super) p99: u64,
+    pub(super) p99: f64,
 }
 
 /// `clients` connections ask for `seconds`, each as soon as it has its answer.
@@ -142,6 +142,7 @@ pub(super) fn run(
     latencies.sort_unstable();
     let requests = latencies.len() as u64;
     let at = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
+    let at = |percent| f64::from(u32::try_from(at(percent)).unwrap_or(u32::MAX));
     #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below the limit")]
     let per_second = requests as f64 / elapsed;
     Ok(Outcome { requests, per_second, p50: at(50), p99: at(99) })

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::{
     gateway,
-    load::{self, Connection, Request},
+    load::{Connection, Request},
     server::{self, Server},
+    turns,
 };
 use crate::Failure;
 
@@ -32,7 +33,7 @@ pub(super) fn run(seconds: f64, only: Option<&str>) -> Result<(), Failure> {
     println!("idle memory: {:.1} MiB", f64::from(u32::try_from(bench.tule.resident())?) / 1024.0);
     println!(
         "\n{:<44} {:>8} {:>10} {:>9} {:>9} {:>10} {:>8}",
-        "workload", "clients", "req/s", "p50 us", "p99 us", "cpu us", "of echo"
+        "workload", "clients", "req/s", "p50 us", "p99 us", "cpu us", "of floor"
     );
     bench.control_plane()?;
     gateway::rows(&bench)?;
@@ -51,15 +52,15 @@ impl Bench<'_> {
         Ok(serde_json::from_str(&body).unwrap_or_default())
     }
 
-    /// Loads Tule and, right behind it, the echo with the same clients.
+    /// Tule beside the echo.
     pub(super) fn row(&self, name: &str, request: &Request, clients: usize) -> Result<(), Failure> {
-        self.row_of(&self.tule, name, request, clients)
+        self.row_beside(&self.echo, name, request, clients)
     }
 
-    /// The same of another server.
-    pub(super) fn row_of(
+    /// Tule beside another floor.
+    pub(super) fn row_beside(
         &self,
-        server: &Server,
+        floor: &Server,
         name: &str,
         request: &Request,
         clients: usize,
@@ -67,19 +68,11 @@ impl Bench<'_> {
         if !self.wants(name) {
             return Ok(());
         }
-        load::run(&server.address, request, clients, self.seconds / 4.0)?;
-        let before = server.cpu();
-        let found = load::run(&server.address, request, clients, self.seconds)?;
-        let spent = server.cpu() - before;
-        let echo = load::run(&self.echo.address, &Request::get("/", ""), clients, self.seconds / 2.0)?;
-        #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below the limit")]
-        let cpu = spent.as_secs_f64() * 1e6 / found.requests as f64;
+        let bare = Request::get("/", "");
+        let found = turns::measure((&self.tule, request), (floor, &bare), clients, self.seconds)?;
         println!(
-            "{name:<44} {clients:>8} {:>10.0} {:>9} {:>9} {cpu:>10.1} {:>8.2}",
-            found.per_second,
-            found.p50,
-            found.p99,
-            found.per_second / echo.per_second
+            "{name:<44} {clients:>8} {:>10.0} {:>9.0} {:>9.0} {:>10.1} {:>8.2}",
+            found.per_second, found.p50, found.p99, found.cpu, found.of_floor
         );
         Ok(())
     }
