@@ -6,6 +6,7 @@ use http::{Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use proxy_events::Secured;
+use runtime::PolledAgain;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -75,7 +76,7 @@ impl Server {
             }
         });
         let connection = self.http.serve_connection(io, service).with_upgrades();
-        self.connections.spawn(async move {
+        self.connections.spawn(PolledAgain::new(async move {
             tokio::pin!(connection);
             tokio::select! {
                 done = connection.as_mut() => {
@@ -88,7 +89,7 @@ impl Server {
                     let _ = connection.await;
                 }
             }
-        });
+        }));
     }
 
     /// Does the handshake of a connection in the background, and serves it.

@@ -24,10 +24,8 @@ use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::{client::legacy::Client, rt::TokioTimer};
+use runtime::PolledAgain;
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use connect::Connect;
@@ -52,6 +50,16 @@ struct Inner {
     /// Made when it is first needed: reading the platform's certificates takes some milliseconds.
     tls: Arc<OnceLock<TlsConnector>>,
     client: Client<Connect, Full<Bytes>>,
+}
+
+/// Where connections run.
+#[derive(Clone)]
+struct Tasks;
+
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, connection: F) {
+        tokio::spawn(PolledAgain::new(connection));
+    }
 }
 
 /// A body as it comes.
@@ -91,7 +99,7 @@ impl Outbound {
         at: Option<(String, u16)>,
     ) -> Self {
         let port = at.as_ref().map(|(_, port)| *port);
-        let client = Client::builder(TokioExecutor::new())
+        let client = Client::builder(Tasks)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)

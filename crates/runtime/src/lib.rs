@@ -9,6 +9,7 @@ mod clock;
 mod context;
 mod invoker;
 mod log_sink;
+mod polled_again;
 mod router;
 mod timers;
 
@@ -18,6 +19,7 @@ pub use clock::{Clock, Timestamp, VirtualClock};
 pub use context::{CallContext, Scope, new_request_id};
 pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};
 pub use log_sink::{LogSink, LogStream};
+pub use polled_again::PolledAgain;
 pub use router::{Input, Output, Service, ServiceRouter};
 pub use timers::Timers;
 

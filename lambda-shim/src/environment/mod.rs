@@ -9,6 +9,7 @@ pub(crate) mod deployment;
 mod ending;
 pub(crate) mod host;
 pub(crate) mod log;
+mod memory;
 pub(crate) mod pool;
 pub(crate) mod provisioned;
 pub(crate) mod running;

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Pool {
     most: AtomicUsize,
     /// Something about what is provisioned may have changed.
     pub(super) provisioning: Notify,
+    /// Whether memory is being looked at.
+    pub(super) watched: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -129,6 +131,7 @@ impl Pool {
             finishing: AtomicUsize::new(0),
             most: AtomicUsize::new(usize::MAX),
             provisioning: Notify::new(),
+            watched: AtomicBool::new(false),
             state: Mutex::default(),
         });
         host.watch(&pool);
@@ -251,8 +254,7 @@ impl Pool {
     /// Ends everything, at work or not.
     pub(crate) fn stop_all(&self) {
         self.retire();
-        let started: Vec<_> = self.lock().started.iter().filter_map(Weak::upgrade).collect();
-        for environment in started {
+        for environment in self.started() {
             environment.retire();
         }
     }
@@ -261,9 +263,8 @@ impl Pool {
     /// more for longer than an invocation may take.
     pub(crate) fn stop_idle(&self, time: Duration) {
         let now = Instant::now();
-        let started: Vec<_> = self.lock().started.iter().filter_map(Weak::upgrade).collect();
         let limit = self.deployment.timeout.max(Duration::from_secs(10));
-        for environment in started {
+        for environment in self.started() {
             let since = environment.finishing_since().or_else(|| environment.stuck_since());
             if since.is_some_and(|since| now.saturating_duration_since(since) >= limit) {
                 environment.retire();
@@ -283,6 +284,11 @@ impl Pool {
         for environment in old {
             environment.retire();
         }
+    }
+
+    /// All that were started and are there.
+    pub(super) fn started(&self) -> Vec<Arc<Environment>> {
+        self.lock().started.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Ends the environment that has been idle for longest; `false` if none is.

@@ -11,10 +11,7 @@ use std::{
 use bytes::Bytes;
 use runtime::Timestamp;
 use serde_json::json;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, watch},
-    time::error::Elapsed,
-};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use super::{
     deployment::{Deployment, Initialization},
@@ -33,8 +30,6 @@ use crate::{
 
 /// How long the end of an environment whose connections have ended may take to be reported.
 pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
-/// How often the memory of a function is looked at that is at work.
-pub(super) const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(crate) struct Environment {
@@ -56,6 +51,8 @@ pub(crate) struct Environment {
     /// Since when it has answered and not asked for more, and itself: nobody else keeps it meanwhile.
     pub(super) finishing: Mutex<Option<(Instant, Arc<Self>)>>,
     pub(super) alive: AtomicBool,
+    /// Whether it was seen at its invocation: most are over before, and cost no look at its memory.
+    pub(super) seen_at_work: AtomicBool,
     pub(super) idle_since: Mutex<Instant>,
     pub(super) _place: OwnedSemaphorePermit,
 }
@@ -182,6 +179,10 @@ impl Environment {
                 return Err(*event);
             }
         };
+        self.seen_at_work.store(false, Ordering::Release);
+        if let Some(pool) = self.pool.upgrade() {
+            pool.watch_memory();
+        }
         let end = tokio::time::Instant::now() + self.deployment.timeout;
         let mut answered = Answered {
             request_id,
@@ -193,11 +194,11 @@ impl Environment {
             restore,
             ended: Ended::Success,
         };
-        let answer = match self.within_memory(end, answer).await {
+        let answer = match tokio::time::timeout_at(end, answer).await {
             Ok(Ok(Answer::Stream(stream))) => {
                 answered.response = Some((began.0.elapsed(), Duration::ZERO));
                 let forwarded = forward(stream, sink, &mut answered.produced);
-                match self.within_memory(end, forwarded).await {
+                match tokio::time::timeout_at(end, forwarded).await {
                     Ok(Some(answer)) => Some(answer),
                     Ok(None) => None,
                     Err(_) => Some(self.out_of_time(&mut answered)),
@@ -257,20 +258,13 @@ impl Environment {
         Ok(Completion { payload, failed, tail })
     }
 
-    /// Waits for what its runtime does until `end`, and has an eye on its memory.
-    async fn within_memory<F: Future>(
-        &self,
-        end: tokio::time::Instant,
-        work: F,
-    ) -> Result<F::Output, Elapsed> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            let look = end.min(tokio::time::Instant::now() + MEMORY_LOOK);
-            match tokio::time::timeout_at(look, work.as_mut()).await {
-                Err(_) if look < end => drop(self.is_out_of_memory()),
-                done => return done,
-            }
+    /// Looks at its memory if it works on the invocation that it was seen at before; whether it is at work.
+    pub(super) fn look_at_memory(&self) -> bool {
+        let is_at_work = self.session.is_at_work();
+        if is_at_work && (self.is_shared() || self.seen_at_work.swap(true, Ordering::AcqRel)) {
+            self.is_out_of_memory();
         }
+        is_at_work
     }
 
     /// Whether it has used more memory than it has; then it is being killed. A debugger needs some of its own.

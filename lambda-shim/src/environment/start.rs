@@ -14,8 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::{
     deployment::Initialization,
     log::EnvironmentLog,
+    memory::LOOK,
     pool::Pool,
-    running::{EXIT_LIMIT, Environment, MEMORY_LOOK, wait_for_exit},
+    running::{EXIT_LIMIT, Environment, wait_for_exit},
     system_lines::{InitStatus, SystemLines},
 };
 use crate::{
@@ -315,7 +316,7 @@ async fn come_up(
     let is_over = || memory.is_some_and(|memory| running.kill_over(memory));
     let over = async {
         while !is_over() {
-            tokio::time::sleep(MEMORY_LOOK).await;
+            tokio::time::sleep(LOOK).await;
         }
         std::future::pending::<()>().await;
     };
@@ -382,6 +383,7 @@ impl Started {
             leaving: AtomicBool::new(false),
             finishing: Mutex::new(None),
             alive: AtomicBool::new(true),
+            seen_at_work: AtomicBool::new(false),
             idle_since: Mutex::new(Instant::now()),
             _place: place,
         });

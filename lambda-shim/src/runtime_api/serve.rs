@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
+use runtime::PolledAgain;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::mpsc,
@@ -35,12 +36,12 @@ pub(crate) async fn serve(
         let session = Arc::clone(&session);
         async move { Ok::<_, Infallible>(respond(&session, request).await) }
     });
-    let ended = hyper::server::conn::http1::Builder::new()
+    let served = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
         // As AWS sends them, for those who look for them by their letters.
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(connection), service)
-        .await;
+        .serve_connection(TokioIo::new(connection), service);
+    let ended = PolledAgain::new(served).await;
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection to the Runtime API ended");
     }
