@@ -10,6 +10,7 @@ mod context;
 mod invoker;
 mod log_sink;
 mod router;
+mod stand_in;
 mod timers;
 
 pub use api_invoker::{ApiAnswer, ApiInvoker};
@@ -19,6 +20,7 @@ pub use context::{CallContext, Scope, new_request_id};
 pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome};
 pub use log_sink::{LogSink, LogStream};
 pub use router::{Input, Output, Service, ServiceRouter};
+pub use stand_in::{NoServices, ScriptedRouter};
 pub use timers::Timers;
 
 /// A boxed future, as the object-safe traits here return them.
