@@ -177,7 +177,9 @@ impl Work<'_> {
         }
         // Logical ids are letters and digits alone.
         let bare: String = item.chars().filter(char::is_ascii_alphanumeric).collect();
-        Ok(text.replace(&placeholder.whole, item).replace(&placeholder.bare, &bare))
+        // What the item itself holds is no placeholder: it may hold many.
+        let parts = text.split(&placeholder.whole).map(|part| part.replace(&placeholder.bare, &bare));
+        Ok(parts.collect::<Vec<_>>().join(item))
     }
 
     fn take(&mut self, bytes: usize, place: &str) -> Result<(), Refusals> {
