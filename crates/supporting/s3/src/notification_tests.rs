@@ -309,6 +309,13 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
     assert_eq!(error.fields["ArgumentName1"], gone);
     assert_eq!(error.fields["ArgumentValue1"], "The destination queue does not exist");
     assert_eq!(rig.notify(one(json!({"Events": []}))).await.unwrap_err().code, "MalformedXML");
+    for odd in
+        [json!("x"), json!([]), json!({"QueueConfigurations": queue(json!({}))}), one(json!({"Events": "x"}))]
+    {
+        assert_eq!(rig.notify(odd).await.unwrap_err().code, "MalformedXML");
+    }
+    let nothing = rig.call("PutBucketNotificationConfiguration", json!({"Bucket": "pictures"})).await;
+    assert_eq!(nothing.unwrap_err().code, "MissingRequestBodyError");
     let bridge = rig.notify(json!({"EventBridgeConfiguration": {}})).await.unwrap_err();
     assert!(bridge.message.contains("EventBridgeConfiguration"), "{bridge:?}");
     let bucket = json!({"Bucket": "pictures"});

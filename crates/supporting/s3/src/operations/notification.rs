@@ -83,7 +83,12 @@ pub(super) async fn put(
 ) -> Result<Output, ServiceError> {
     let name = text(members, "Bucket");
     let bucket = state.bucket(name)?;
-    let given = members.get("NotificationConfiguration").cloned().unwrap_or_else(|| json!({}));
+    let given = members
+        .get("NotificationConfiguration")
+        .ok_or_else(|| ServiceError::bad_request("MissingRequestBodyError", "Request Body is empty"))?;
+    if !given.is_object() {
+        return Err(super::malformed());
+    }
     if given.get("EventBridgeConfiguration").is_some() {
         return Err(ServiceError::not_implemented(
             "Tule does not send S3's events to EventBridge yet (EventBridgeConfiguration)",
@@ -91,7 +96,7 @@ pub(super) async fn put(
     }
     let mut rules = Vec::new();
     for kind in KINDS {
-        for entry in given.get(kind.list).and_then(Value::as_array).into_iter().flatten() {
+        for entry in items(given.get(kind.list))? {
             rules.push(rule(kind, entry, &bucket)?);
         }
     }
@@ -154,8 +159,7 @@ fn rule(kind: &Kind, entry: &Value, bucket: &Bucket) -> Result<Rule, ServiceErro
         prefix: None,
         suffix: None,
     };
-    let filters = entry.pointer("/Filter/Key/FilterRules").and_then(Value::as_array);
-    for filter in filters.into_iter().flatten() {
+    for filter in items(entry.pointer("/Filter/Key/FilterRules"))? {
         let member = |name: &str| filter.get(name).and_then(Value::as_str).unwrap_or_default();
         let name = member("Name").to_ascii_lowercase();
         let place = match name.as_str() {
@@ -174,9 +178,17 @@ fn rule(kind: &Kind, entry: &Value, bucket: &Bucket) -> Result<Rule, ServiceErro
     Ok(rule)
 }
 
+/// The items of a list, which may be left out. A workflow may say what no XML could.
+fn items(list: Option<&Value>) -> Result<&[Value], ServiceError> {
+    match list {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(list) => list.as_array().map(Vec::as_slice).ok_or_else(super::malformed),
+    }
+}
+
 /// The events that a configuration names, each once.
 fn events(entry: &Value) -> Result<Vec<String>, ServiceError> {
-    let named = entry.get("Events").and_then(Value::as_array).into_iter().flatten();
+    let named = items(entry.get("Events"))?.iter();
     let mut events: Vec<String> = Vec::new();
     for event in named.filter_map(Value::as_str) {
         if !is_event(event) {
