@@ -22,10 +22,14 @@ use crate::{
 /// An answer of a delegate larger than this is refused.
 const LARGEST_ANSWER: usize = 16 << 20;
 
-/// An answer takes no longer, as an SDK waits by default: whoever asks may have others wait for the change it makes.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The same of a workflow that is waited for.
-const PATIENCE_WITH_STATES: Duration = Duration::from_secs(6 * 60);
+/// How long an answer may take: as long as an SDK waits by default, since whoever asks may have others wait for the
+/// change it makes, and longer for a workflow's end, which comes within five minutes.
+fn patience(service: &str, operation: &str) -> Duration {
+    match (service, operation) {
+        ("stepfunctions", "StartSyncExecution") => Duration::from_secs(6 * 60),
+        _ => Duration::from_secs(60),
+    }
+}
 
 /// Which services are delegated, and the client that reaches them.
 pub(crate) struct Delegates {
@@ -99,21 +103,21 @@ impl Delegates {
                 .map_err(|error| ServiceError::internal(error.to_string()))
         };
         let members = Value::Object(input.members);
+        let patience = patience(model.name, &operation.name);
         let is_dynamodb = matches!(model.name, "dynamodb" | "dynamodbstreams");
         if !is_dynamodb {
-            let patience = if model.name == "states" { PATIENCE_WITH_STATES } else { PATIENCE };
             return self.send(endpoint, ask(&members)?, patience, |_, _| ()).await;
         }
         let heard = |body: &Bytes, answer: &mut Value| self.local.answered(body, answer, &ctx.scope);
         let asked = self.local.asked(&members);
-        let answer = self.send(endpoint, ask(asked.as_ref().unwrap_or(&members))?, PATIENCE, heard).await;
+        let answer = self.send(endpoint, ask(asked.as_ref().unwrap_or(&members))?, patience, heard).await;
         let guess = match &answer {
             Err(error) if error.status == 400 => self.local.guess(&members),
             _ => None,
         };
         match guess {
             // A stream that was mapped before this process began.
-            Some(guess) => self.send(endpoint, ask(&guess)?, PATIENCE, heard).await.or(answer),
+            Some(guess) => self.send(endpoint, ask(&guess)?, patience, heard).await.or(answer),
             None => answer,
         }
     }
@@ -139,8 +143,8 @@ impl Delegates {
             let body = body.map_err(|error| ServiceError::internal(format!("{endpoint}: {error}")))?;
             Ok::<_, ServiceError>((status, body.to_bytes()))
         });
-        let late = format!("no answer within {} seconds", patience.as_secs_f32());
-        let (status, body) = answered.await.map_err(|_| failed(&late))??;
+        let late = |_| failed(&format_args!("no answer within {} seconds", patience.as_secs_f32()));
+        let (status, body) = answered.await.map_err(late)??;
         let mut value: Value = serde_json::from_slice(&body).unwrap_or_default();
         heard(&body, &mut value);
         read_answer(status, value)
@@ -186,6 +190,14 @@ mod tests {
         endpoints.insert("dynamodbstreams".to_owned(), at("http://127.0.0.1:8001"));
         let delegates = Delegates::new(endpoints);
         assert_ne!(delegates.endpoint("dynamodbstreams"), delegates.endpoint("dynamodb"));
+    }
+
+    #[test]
+    fn a_workflow_that_is_waited_for_has_its_time() {
+        let model = aws_model::service("stepfunctions").unwrap();
+        let seconds =
+            |operation: &str| patience(model.name, &model.operation(operation).unwrap().name).as_secs();
+        assert_eq!((seconds("StartSyncExecution"), seconds("StartExecution")), (360, 60));
     }
 
     #[tokio::test]

@@ -8,12 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_shim::{ExecutorChoice, Lambda, Options};
 use runtime::{
-    BoxFuture, CallContext, Clock, FunctionInvoker, Input, Invocation, LogSink, LogStream, Output, Scope,
-    Service, ServiceRouter, Timestamp,
+    CallContext, Clock, FunctionInvoker, Input, Invocation, LogSink, LogStream, NoServices, Scope, Service,
+    Timestamp,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -35,25 +34,13 @@ impl LogStream for Nowhere {
     fn write(&self, _: Timestamp, _: String) {}
 }
 
-impl ServiceRouter for Nowhere {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        _: &'a str,
-        _: &'a str,
-        _: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(std::future::ready(Err(ServiceError::internal("there are no other services here"))))
-    }
-}
-
 #[tokio::main]
 async fn main() {
     let executor = match std::env::var("TULE_EXECUTOR").as_deref() {
         Ok("docker") => ExecutorChoice::Docker,
         _ => ExecutorChoice::Process,
     };
-    let mut options = Options::new(Store::memory(), Clock::Real, Arc::new(Nowhere), Arc::new(Nowhere));
+    let mut options = Options::new(Store::memory(), Clock::Real, Arc::new(Nowhere), Arc::new(NoServices));
     options.executor = executor;
     let lambda = Lambda::start(options).await.unwrap();
     println!("executor: {}", lambda.describe());

@@ -10,7 +10,7 @@ use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_shim::ExecutorChoice;
 use runtime::{
-    BoxFuture, CallContext, Clock, Input, Output, Service, ServiceRouter, Timestamp, VirtualClock,
+    BoxFuture, CallContext, Clock, Input, NoServices, Output, Service, ServiceRouter, Timestamp, VirtualClock,
 };
 use serde_json::{Value, json};
 use store::Store;
@@ -121,23 +121,7 @@ async fn events_that_failed_for_good_go_to_the_dead_letter_queue() {
 
 #[tokio::test]
 async fn topics_that_nobody_serves_are_refused_by_name() {
-    let rig = Rig::with(ExecutorChoice::Process, |options| {
-        struct Nobody;
-        impl ServiceRouter for Nobody {
-            fn call<'a>(
-                &'a self,
-                _: &'a CallContext,
-                service: &'a str,
-                _: &'a str,
-                _: Input,
-            ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-                let refusal = ServiceError::not_implemented(format!("Tule does not emulate {service}"));
-                Box::pin(std::future::ready(Err(refusal)))
-            }
-        }
-        options.router = Arc::new(Nobody);
-    })
-    .await;
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = Arc::new(NoServices)).await;
     rig.python("f", "").await;
     rig.settled("f").await;
     let target = json!({"FunctionName": "f", "DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:t"}});

@@ -8,39 +8,27 @@ use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use lambda_shim::ExecutorChoice;
-use runtime::{BoxFuture, CallContext, Input, Output, ServiceRouter};
+use runtime::{Output, ScriptedRouter, ServiceRouter};
 use serde_json::{Value, json};
 use support::Rig;
 
 /// An EC2 whose ids end with the VPC they are of: `subnet-a1` and `sg-a1` are of `vpc-1`. Those of no number are nobody's.
-struct Networks;
-
-impl ServiceRouter for Networks {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        service: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
+fn networks() -> Arc<dyn ServiceRouter> {
+    Arc::new(ScriptedRouter::new(|_, service, operation, input| {
         let (ids, answer) = match (service, operation) {
             ("ec2", "DescribeSubnets") => ("SubnetIds", "Subnets"),
             ("ec2", "DescribeSecurityGroups") => ("GroupIds", "SecurityGroups"),
             _ => panic!("nobody asks {service} for {operation}"),
         };
-        let mut found = Vec::new();
-        for id in input.members[ids].as_array().unwrap() {
+        let vpc = |id: &Value| {
             let id = id.as_str().unwrap();
-            match id.chars().last().filter(char::is_ascii_digit) {
-                Some(vpc) => found.push(json!({ "VpcId": format!("vpc-{vpc}") })),
-                None => {
-                    let refused = ServiceError::bad_request("Invalid.NotFound", format!("no {id}"));
-                    return Box::pin(std::future::ready(Err(refused)));
-                }
-            }
-        }
-        Box::pin(std::future::ready(Ok(Output::of(json!({ answer: found })))))
-    }
+            let vpc = id.chars().last().filter(char::is_ascii_digit);
+            let vpc = vpc.ok_or_else(|| ServiceError::bad_request("Invalid.NotFound", format!("no {id}")))?;
+            Ok(json!({ "VpcId": format!("vpc-{vpc}") }))
+        };
+        let found: Result<Vec<Value>, _> = input.members[ids].as_array().unwrap().iter().map(vpc).collect();
+        std::future::ready(found.map(|found| Output::of(json!({ answer: found }))))
+    }))
 }
 
 fn network(subnets: &[&str], groups: &[&str]) -> Value {
@@ -49,7 +37,7 @@ fn network(subnets: &[&str], groups: &[&str]) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_s_network_is_that_of_its_subnets() {
-    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = Arc::new(Networks)).await;
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = networks()).await;
     let source = "def handler(event, context):\n    return event\n";
     let made =
         rig.create("f", "python3.11", &[("index.py", source)], network(&["subnet-a1"], &["sg-a1"])).await;
@@ -101,7 +89,7 @@ async fn a_function_s_network_is_that_of_its_subnets() {
 
 #[tokio::test]
 async fn a_capacity_provider_s_network_is_held_against_ec2_too() {
-    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = Arc::new(Networks)).await;
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.router = networks()).await;
     let create = |subnet: &str| {
         let mut members = network(&[subnet], &["sg-a1"]);
         members["CapacityProviderName"] = "c".into();

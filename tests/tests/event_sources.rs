@@ -1,4 +1,5 @@
-//! Functions that are given what queues have: Tule's own, those of another endpoint, and those of a template.
+//! Functions that are given what queues have, Tule's own, those of another endpoint, and those of a template; and what
+//! buckets tell.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
@@ -132,6 +133,8 @@ fn the_groups_of_a_fifo_queue_come_in_their_order_whatever_fails() {
     create_function_of(&tule, IN_ORDER);
     let attributes =
         json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "8" });
+    // The first batch must not wait for an environment for longer than its messages stay invisible.
+    assert!(tule.invoke("worker", &json!({ "Records": [] })).is_ok());
     let url = create_queue(&tule, "jobs.fifo", &attributes);
     let members = json!({
         "FunctionName": "worker", "EventSourceArn": format!("{QUEUE}.fifo"), "BatchSize": 3,
@@ -234,4 +237,53 @@ Resources:
         tule.kill();
     }
     assert_eq!(uuids[0], uuids[1]);
+}
+
+/// Says which objects it is told of.
+const TOLD: &str = "def handler(event, context):
+    for r in event['Records']:
+        print('told', r['eventName'], r['s3']['object']['key'])
+";
+
+#[test]
+fn a_bucket_tells_functions_and_queues_of_its_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--executor", "process", "--data-dir", folder.path().to_str().unwrap()];
+    let s3 = |tule: &Tule, method: &str, path: &str, body: &str| {
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=h, Signature=0";
+        let answer = tule.request(method, path, &[("authorization", scope)], body);
+        assert!(answer.status < 300, "{method} {path}: {}", answer.body);
+    };
+    let tule = Tule::start(&arguments);
+    create_function_of(&tule, TOLD);
+    create_queue(&tule, "jobs", &json!({}));
+    s3(&tule, "PUT", "/pictures", "");
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:worker";
+    let configuration = format!(
+        "<NotificationConfiguration>\
+         <QueueConfiguration><Queue>{QUEUE}</Queue><Event>s3:ObjectRemoved:*</Event></QueueConfiguration>\
+         <CloudFunctionConfiguration><CloudFunction>{function}</CloudFunction><Event>s3:ObjectCreated:*</Event>\
+         </CloudFunctionConfiguration></NotificationConfiguration>"
+    );
+    s3(&tule, "PUT", "/pictures?notification", &configuration);
+    tule.kill();
+
+    let tule = Tule::start(&arguments);
+    s3(&tule, "PUT", "/pictures/a%20b.png", "x");
+    s3(&tule, "DELETE", "/pictures/a%20b.png", "");
+    let url = format!("{}/000000000000/jobs", tule.endpoint());
+    // The event with which the queue was tried out may come first.
+    let removed: Value = wait_for("the queue to be told", || {
+        let asked = json!({ "QueueUrl": url, "WaitTimeSeconds": 1, "MaxNumberOfMessages": 10 });
+        let received = sqs(&tule, "ReceiveMessage", &asked);
+        let mut bodies = received["Messages"].as_array()?.iter().filter_map(|it| it["Body"].as_str());
+        serde_json::from_str(bodies.find(|body| body.contains("ObjectRemoved:Delete"))?).ok()
+    });
+    assert_eq!(removed["Records"][0]["s3"]["object"]["key"], "a+b.png");
+    let asked = json!({ "logGroupName": "/aws/lambda/worker", "filterPattern": "told" });
+    let told = wait_for("the function to be told", || {
+        let lines = tule.json("logs", "Logs_20140328.FilterLogEvents", &asked).value();
+        lines["events"][0]["message"].as_str().map(str::to_owned)
+    });
+    assert_eq!(told.trim(), "told ObjectCreated:Put a+b.png");
 }

@@ -145,7 +145,7 @@ fn functions_run_in_podman() {
     they_end(&tule, &podman);
 }
 
-/// `TULE_ROOTLESS_USER` names a user whose Podman can be had; where everybody is a plain user the other test is this one.
+/// `TULE_ROOTLESS_USER` names the user, where the tests are root's; who is a plain user has this of the other test.
 #[test]
 fn functions_run_in_a_plain_users_podman() {
     match std::env::var("TULE_ROOTLESS_USER") {

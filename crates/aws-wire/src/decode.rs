@@ -1,5 +1,7 @@
 //! From a request to an operation's members.
 
+use std::borrow::Cow;
+
 use aws_model::{
     Field, Location, Protocol, ServiceModel, Shape, ShapeKind, ShapeRef, StructureShape, TimestampFormat,
 };
@@ -124,21 +126,27 @@ fn rest_body(
 }
 
 fn from_query(model: &ServiceModel, field: &Field, query: &str) -> Result<Option<Value>, ServiceError> {
-    let mut values =
-        text::query_pairs(query).filter(|(name, _)| *name == field.wire_name).map(|(_, value)| value);
-    match &model.shape(field.shape).kind {
-        ShapeKind::List { .. } => {
-            let values: Vec<Value> = values.map(|value| Value::String(value.into_owned())).collect();
-            Ok((!values.is_empty()).then_some(Value::Array(values)))
-        }
-        ShapeKind::Map { .. } => {
-            // A map in the query takes all pairs that no other member claims; the models use it for import parameters.
-            let pairs = text::query_pairs(query)
-                .map(|(name, value)| (name.into_owned(), Value::String(value.into())));
-            Ok(Some(Value::Object(pairs.collect())))
-        }
-        _ => values.next().map(|value| scalar(model, field, &value, TimestampFormat::Iso8601)).transpose(),
+    if let ShapeKind::Map { .. } = model.shape(field.shape).kind {
+        // A map in the query takes all pairs that no other member claims; the models use it for import parameters.
+        let pairs =
+            text::query_pairs(query).map(|(name, value)| (name.into_owned(), Value::String(value.into())));
+        return Ok(Some(Value::Object(pairs.collect())));
     }
+    let pairs = text::query_pairs(query).filter(|(name, _)| *name == field.wire_name);
+    from_texts(model, field, pairs.map(|(_, value)| value))
+}
+
+/// What texts of a member's name say: all of them of a list, else the first.
+pub(crate) fn from_texts<'t>(
+    model: &ServiceModel,
+    field: &Field,
+    mut texts: impl Iterator<Item = Cow<'t, str>>,
+) -> Result<Option<Value>, ServiceError> {
+    if let ShapeKind::List { .. } = model.shape(field.shape).kind {
+        let items: Vec<Value> = texts.map(|text| Value::String(text.into_owned())).collect();
+        return Ok((!items.is_empty()).then_some(Value::Array(items)));
+    }
+    texts.next().map(|text| scalar(model, field, &text, TimestampFormat::Iso8601)).transpose()
 }
 
 pub(crate) fn from_header(
@@ -167,7 +175,7 @@ pub(crate) fn prefixed_headers(field: &Field, parts: &Parts) -> Option<Value> {
     (!found.is_empty()).then_some(Value::Object(found))
 }
 
-pub(crate) fn scalar(
+fn scalar(
     model: &ServiceModel,
     field: &Field,
     text: &str,

@@ -1,7 +1,7 @@
 //! An operation of a REST service that is asked by its name, with its members as parameters: `s3:action/GetObject` with
 //! `Bucket=b&Key=k`, as integrations of API Gateway name it.
 
-use aws_model::{Location, Operation, Protocol, ServiceModel, TimestampFormat};
+use aws_model::{Location, Operation, Protocol, ServiceModel};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
@@ -18,6 +18,7 @@ pub fn decode_named(
     parts: &Parts,
     body: &[u8],
 ) -> Result<(Map<String, Value>, BodyNeed), ServiceError> {
+    debug_assert!(matches!(model.protocol, Protocol::RestJson | Protocol::RestXml));
     let target = Target { model, operation, labels: Vec::new() };
     let need = body_need(&target);
     let mut members = match need {
@@ -32,10 +33,10 @@ pub fn decode_named(
     let Some(input) = decode::input_of(&target) else { return Ok((members, need)) };
     let query = parts.uri.query().unwrap_or_default();
     for field in &input.fields {
-        let mut pairs = text::query_pairs(query);
-        let given = pairs.find(|(name, _)| *name == field.name || *name == field.wire_name);
-        let value = match (given, field.location) {
-            (Some((_, given)), _) => Some(decode::scalar(model, field, &given, TimestampFormat::Iso8601)?),
+        let pairs = text::query_pairs(query);
+        let given = pairs.filter(|(name, _)| *name == field.name || *name == field.wire_name);
+        let value = match (decode::from_texts(model, field, given.map(|(_, given)| given))?, field.location) {
+            (Some(value), _) => Some(value),
             (None, Location::Header) => decode::from_header(model, field, parts)?,
             (None, Location::Headers) => decode::prefixed_headers(field, parts),
             (None, _) => None,
@@ -44,7 +45,6 @@ pub fn decode_named(
             members.insert(field.name.clone(), value);
         }
     }
-    debug_assert!(matches!(model.protocol, Protocol::RestJson | Protocol::RestXml));
     Ok((members, need))
 }
 
@@ -71,6 +71,9 @@ mod tests {
         let (members, _) =
             read("lambda", "GetFunction", "/?FunctionName=f", "{\"Qualifier\":\"1\"}").unwrap();
         assert_eq!(Value::Object(members), json!({"Qualifier": "1", "FunctionName": "f"}));
+        let address = "/?Resource=arn&tagKeys=a&tagKeys=b";
+        let (members, _) = read("lambda", "UntagResource", address, "").unwrap();
+        assert_eq!(Value::Object(members), json!({"Resource": "arn", "TagKeys": ["a", "b"]}));
         assert_eq!(read("s3", "GetObject", "/?partNumber=x", "").unwrap_err().code, "SerializationException");
         assert_eq!(read("lambda", "GetFunction", "/", "[]").unwrap_err().code, "SerializationException");
     }

@@ -118,22 +118,8 @@ fn read_shape(
         }
         ShapeKind::Map { value, elements, flattened, .. } => {
             let node = if *flattened { Some(node) } else { node.below.get("entry") };
-            let mut entries = Map::new();
-            for entry in node.map(numbered).unwrap_or_default() {
-                let (key, found) = match model.query_compatible {
-                    true => {
-                        (entry.below.get("Name").or_else(|| entry.below.get("Key")), entry.below.get("Value"))
-                    }
-                    false => (entry.below.get(&elements.0), entry.below.get(&elements.1)),
-                };
-                let key = key.and_then(|key| key.value.clone());
-                if let (Some(key), Some(found)) = (key, found)
-                    && let Some(value) = read_shape(model, *value, found, name)?
-                {
-                    entries.insert(key, value);
-                }
-            }
-            Ok(Some(Value::Object(entries)))
+            let entries = node.map(numbered).unwrap_or_default();
+            read_entries(model, *value, elements, &entries, name).map(|entries| Some(Value::Object(entries)))
         }
         _ => {
             let Some(text) = &node.value else { return Ok(None) };
@@ -150,6 +136,32 @@ fn read_shape(
             })
         }
     }
+}
+
+/// The entries of a map, each a key and a value.
+fn read_entries(
+    model: &ServiceModel,
+    value: ShapeRef,
+    elements: &(String, String),
+    entries: &[&Node],
+    name: &str,
+) -> Result<Map<String, Value>, ServiceError> {
+    let mut read = Map::new();
+    for entry in entries {
+        let (key, found) = if model.query_compatible {
+            // SQS's attributes are named and its tags keyed, whatever its model says since it moved to JSON.
+            (entry.below.get("Name").or_else(|| entry.below.get("Key")), entry.below.get("Value"))
+        } else {
+            (entry.below.get(&elements.0), entry.below.get(&elements.1))
+        };
+        let key = key.and_then(|key| key.value.clone());
+        if let (Some(key), Some(found)) = (key, found)
+            && let Some(value) = read_shape(model, value, found, name)?
+        {
+            read.insert(key, value);
+        }
+    }
+    Ok(read)
 }
 
 /// The nodes below `1`, `2`, … in the order of their numbers.

@@ -14,7 +14,7 @@ use crate::{Encoded, ServiceError, decode::structure_of, encode, query};
 /// them, and are no members.
 ///
 /// # Errors
-/// `MalformedInput` where a value has the wrong type, or lies too deep.
+/// `MalformedInput` where a value has the wrong type, `MalformedQueryString` where one lies too deep.
 pub fn decode_query(
     model: &'static ServiceModel,
     operation: &'static Operation,

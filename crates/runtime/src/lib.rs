@@ -11,6 +11,7 @@ mod invoker;
 mod log_sink;
 mod polled_again;
 mod router;
+mod stand_in;
 mod timers;
 
 pub use api_invoker::{ApiAnswer, ApiInvoker};
@@ -21,6 +22,7 @@ pub use invoker::{FunctionInvoker, Invocation, InvocationMode, InvocationOutcome
 pub use log_sink::{LogSink, LogStream};
 pub use polled_again::PolledAgain;
 pub use router::{Input, Output, Service, ServiceRouter};
+pub use stand_in::{NoServices, ScriptedRouter};
 pub use timers::Timers;
 
 /// A boxed future, as the object-safe traits here return them.

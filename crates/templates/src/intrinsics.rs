@@ -117,32 +117,10 @@ impl Known {
                 self.attribute(id, attribute.as_str().ok_or_else(wrong)?, place)
             }
             "Fn::Sub" => self.substitute(argument, place),
-            "Fn::Join" => {
-                let parts = self.arguments(argument, 2, name, place)?;
-                let separator = parts[0].as_str().ok_or_else(wrong)?;
-                let texts =
-                    parts[1].as_array().ok_or_else(wrong)?.iter().map(|part| text(part).ok_or_else(wrong));
-                let texts = texts.collect::<Result<Vec<_>, _>>()?;
-                let length: usize = texts.iter().map(|text| text.len() + separator.len()).sum();
-                check_length(length, place)?;
-                Ok(Value::String(texts.join(separator)))
+            "Fn::Join" | "Fn::Select" | "Fn::Split" => {
+                combined(name, &self.arguments(argument, 2, name, place)?, place)
             }
-            "Fn::Split" => {
-                let parts = self.arguments(argument, 2, name, place)?;
-                let (separator, whole) =
-                    (parts[0].as_str().ok_or_else(wrong)?, parts[1].as_str().ok_or_else(wrong)?);
-                Ok(Value::from(whole.split(separator).collect::<Vec<_>>()))
-            }
-            "Fn::Select" => {
-                let parts = self.arguments(argument, 2, name, place)?;
-                let index =
-                    parts[0].as_u64().or_else(|| parts[0].as_str()?.parse().ok()).ok_or_else(wrong)?;
-                let items = parts[1].as_array().ok_or_else(wrong)?;
-                let found = usize::try_from(index).ok().and_then(|index| items.get(index));
-                found
-                    .cloned()
-                    .ok_or_else(|| Refusals::one(place, format!("Fn::Select cannot select item {index}")))
-            }
+            "Fn::Cidr" => combined(name, &self.arguments(argument, 3, name, place)?, place),
             "Fn::If" => {
                 let parts = argument.as_array().filter(|parts| parts.len() == 3).ok_or_else(wrong)?;
                 let chosen = self.condition(parts[0].as_str().ok_or_else(wrong)?, place)?;
@@ -156,15 +134,6 @@ impl Known {
                     named => named,
                 };
                 Ok(Value::from((self.zones)(region)))
-            }
-            "Fn::Cidr" => {
-                let parts = self.arguments(argument, 3, name, place)?;
-                let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
-                let block = parts[0].as_str().ok_or_else(wrong)?;
-                let (count, bits) =
-                    (number(&parts[1]).ok_or_else(wrong)?, number(&parts[2]).ok_or_else(wrong)?);
-                let made = cidr::split(block, count, bits);
-                made.map(Value::from).map_err(|reason| Refusals::one(place, format!("Fn::Cidr: {reason}")))
             }
             "Fn::Length" => {
                 self.check_extended(name, place)?;
@@ -322,6 +291,38 @@ impl Known {
                 Ok(if name == "Fn::And" { truths.iter().all(|it| *it) } else { truths.iter().any(|it| *it) })
             }
         }
+    }
+}
+
+/// What a function makes of its arguments alone.
+fn combined(name: &str, parts: &[Value], place: &str) -> Result<Value, Refusals> {
+    let wrong = || Refusals::one(place, format!("the argument of {name} has the wrong form"));
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    match (name, parts) {
+        ("Fn::Join", [separator, items]) => {
+            let separator = separator.as_str().ok_or_else(wrong)?;
+            let texts = items.as_array().ok_or_else(wrong)?.iter().map(|item| text(item).ok_or_else(wrong));
+            let texts = texts.collect::<Result<Vec<_>, _>>()?;
+            check_length(texts.iter().map(|text| text.len() + separator.len()).sum(), place)?;
+            Ok(Value::String(texts.join(separator)))
+        }
+        ("Fn::Split", [separator, whole]) => {
+            let (separator, whole) = separator.as_str().zip(whole.as_str()).ok_or_else(wrong)?;
+            Ok(Value::from(whole.split(separator).collect::<Vec<_>>()))
+        }
+        ("Fn::Select", [index, items]) => {
+            let index = number(index).ok_or_else(wrong)?;
+            let items = items.as_array().ok_or_else(wrong)?;
+            let found = usize::try_from(index).ok().and_then(|index| items.get(index)).cloned();
+            found.ok_or_else(|| Refusals::one(place, format!("Fn::Select cannot select item {index}")))
+        }
+        ("Fn::Cidr", [block, count, bits]) => {
+            let block = block.as_str().ok_or_else(wrong)?;
+            let (count, bits) = number(count).zip(number(bits)).ok_or_else(wrong)?;
+            let made = cidr::split(block, count, bits);
+            made.map(Value::from).map_err(|reason| Refusals::one(place, format!("Fn::Cidr: {reason}")))
+        }
+        _ => Err(wrong()),
     }
 }
 

@@ -27,14 +27,17 @@ pub(crate) fn applied(document: &Map<String, Value>, known: &Known) -> Result<Ma
 }
 
 /// Where a template has a loop, if it has one: without the transform there can be none.
-pub(crate) fn find_loop(value: &Value, place: &str) -> Option<String> {
+pub(crate) fn find_loop(document: &Map<String, Value>) -> Option<String> {
+    SECTIONS.iter().find_map(|name| Some(format!("{name}.{}", loop_in(document.get(*name)?)?)))
+}
+
+fn loop_in(value: &Value) -> Option<String> {
     match value {
         Value::Object(map) => map.iter().find_map(|(key, value)| {
-            let place = format!("{place}.{key}");
-            if key.starts_with(LOOP) { Some(place) } else { find_loop(value, &place) }
+            if key.starts_with(LOOP) { Some(key.clone()) } else { Some(format!("{key}.{}", loop_in(value)?)) }
         }),
         Value::Array(items) => {
-            items.iter().enumerate().find_map(|(at, item)| find_loop(item, &format!("{place}.{at}")))
+            items.iter().enumerate().find_map(|(at, item)| Some(format!("{at}.{}", loop_in(item)?)))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
@@ -174,7 +177,9 @@ impl Work<'_> {
         }
         // Logical ids are letters and digits alone.
         let bare: String = item.chars().filter(char::is_ascii_alphanumeric).collect();
-        Ok(text.replace(&placeholder.whole, item).replace(&placeholder.bare, &bare))
+        // What the item itself holds is no placeholder: it may hold many.
+        let parts = text.split(&placeholder.whole).map(|part| part.replace(&placeholder.bare, &bare));
+        Ok(parts.collect::<Vec<_>>().join(item))
     }
 
     fn take(&mut self, bytes: usize, place: &str) -> Result<(), Refusals> {

@@ -146,10 +146,7 @@ impl Template {
     /// The template behind the language's extensions, if it asks for them.
     fn extended(&self, known: &Known) -> Result<Option<Self>, Refusals> {
         if !known.is_extended {
-            let sections = ["Conditions", "Outputs", "Resources"].iter();
-            let found = sections.filter_map(|name| Some((*name, self.document.get(*name)?)));
-            let found = found.map(|(name, section)| language_extensions::find_loop(section, name));
-            return match found.flatten().next() {
+            return match language_extensions::find_loop(&self.document) {
                 Some(place) => {
                     Err(Refusals::one(place, format!("Fn::ForEach needs the transform {EXTENSIONS}")))
                 }
@@ -183,32 +180,13 @@ impl Template {
         for (name, parameter) in declared.into_iter().flatten() {
             let value = given.get(name).map(|value| Value::String(value.clone()));
             let value = value.or_else(|| parameter.get("Default").cloned());
-            let kind = parameter.get("Type").and_then(Value::as_str).unwrap_or("String");
             if name == BOOTSTRAP && value.as_ref().is_some_and(is_bootstrap) {
                 // Only the rule asks for it; whatever else does hears that there is no such parameter.
                 continue;
             }
-            let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
-            match value {
-                None => refusals
-                    .add(format!("Parameters.{name}"), "the parameter has no default and no value was given"),
-                Some(value) if allowed.is_some_and(|allowed| !allowed.iter().any(|it| same(it, &value))) => {
-                    refusals
-                        .add(format!("Parameters.{name}"), format!("{value} is none of the allowed values"));
-                }
-                Some(value) => match kind.strip_prefix(STORED).and_then(|kind| kind.strip_suffix('>')) {
-                    None => drop(known.values.insert(name.clone(), typed(kind, value))),
-                    Some(kind) => match value.as_str().and_then(|name| self.stored.get(name)) {
-                        Some(stored) => {
-                            known.values.insert(name.clone(), typed(kind, Value::from(stored.as_str())));
-                        }
-                        None => refusals.add(
-                            format!("Parameters.{name}"),
-                            "Tule has no Systems Manager of its own: name an endpoint that has, with --delegate \
-                             ssm=URL, or give the parameter another type",
-                        ),
-                    },
-                },
+            match self.parameter(parameter, value) {
+                Ok(value) => drop(known.values.insert(name.clone(), value)),
+                Err(why) => refusals.add(format!("Parameters.{name}"), why),
             }
         }
         for name in given.keys().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name)))
@@ -216,6 +194,25 @@ impl Template {
             refusals.add(format!("Parameters.{name}"), "the template declares no such parameter");
         }
         refusals.into_result(())
+    }
+
+    /// What a parameter stands for, or why it can stand for nothing.
+    fn parameter(&self, parameter: &Value, value: Option<Value>) -> Result<Value, String> {
+        let value = value.ok_or("the parameter has no default and no value was given")?;
+        let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
+        if allowed.is_some_and(|allowed| !allowed.iter().any(|it| same(it, &value))) {
+            return Err(format!("{value} is none of the allowed values"));
+        }
+        let kind = parameter.get("Type").and_then(Value::as_str).unwrap_or("String");
+        let Some(kind) = kind.strip_prefix(STORED).and_then(|kind| kind.strip_suffix('>')) else {
+            return Ok(typed(kind, value));
+        };
+        let stored = value.as_str().and_then(|name| self.stored.get(name));
+        let stored = stored.ok_or(
+            "Tule has no Systems Manager of its own: name an endpoint that has, with --delegate ssm=URL, or give the \
+             parameter another type",
+        )?;
+        Ok(typed(kind, Value::from(stored.as_str())))
     }
 
     /// Conditions may name each other, in any order.

@@ -50,6 +50,14 @@ fn a_bucket_s_configuration_is_put_behind_it() {
         &bucket("{QueueConfigurations: [{Event: e, Queue: q, Odd: 1}]}"),
         &format!("{place}.QueueConfigurations.0.Odd"),
     );
+    refused(
+        &bucket("{LambdaConfigurations: {Event: e, Function: f}}"),
+        &format!("{place}.LambdaConfigurations"),
+    );
+    refused(
+        &bucket("{QueueConfigurations: [{Event: e, Queue: q, Filter: {S3Key: {Rule: []}}}]}"),
+        &format!("{place}.QueueConfigurations.0.Filter.S3Key.Rule"),
+    );
 }
 
 #[test]

@@ -90,6 +90,22 @@ fn loops_nest_and_keys_take_letters_and_digits() {
 }
 
 #[test]
+fn what_an_item_holds_is_no_placeholder() {
+    let items = "&{N}".repeat(1_000);
+    let made = resources(&extended(&format!(
+        "Resources:
+  Fn::ForEach::Queues:
+    - N
+    - ['{items}']
+    - Q&{{N}}: {{Type: AWS::SQS::Queue, Properties: {{Tags: ['<${{N}}&{{N}}>']}}}}
+"
+    )))
+    .unwrap();
+    let letters = "N".repeat(1_000);
+    assert_eq!(made[&format!("Q{letters}")]["Properties"]["Tags"][0], format!("<{items}{letters}>"));
+}
+
+#[test]
 fn the_transform_goes_before_sams() {
     let functions = "Resources:
   Fn::ForEach::Functions:

@@ -37,35 +37,25 @@ pub(super) async fn read(
 
 #[cfg(test)]
 mod tests {
-    use runtime::{BoxFuture, Output, Scope};
+    use aws_wire::ServiceError;
+    use runtime::{Output, Scope, ScriptedRouter};
     use serde_json::Value;
 
     use super::*;
 
-    struct Scripted;
-
-    impl ServiceRouter for Scripted {
-        fn call<'a>(
-            &'a self,
-            _: &'a CallContext,
-            service: &'a str,
-            operation: &'a str,
-            input: Input,
-        ) -> BoxFuture<'a, Result<Output, aws_wire::ServiceError>> {
+    #[tokio::test]
+    async fn parameters_are_read_by_name_and_secrets_are_not() {
+        let ssm = ScriptedRouter::new(|_, service, operation, input| {
             assert_eq!((service, operation), ("ssm", "GetParameter"));
             let parameter = match input.members.get("Name").and_then(Value::as_str) {
                 Some("/a:2") => Ok(json!({"Name": "/a", "Type": "String", "Value": "x", "Selector": ":2"})),
                 Some("/secret") => Ok(json!({"Name": "/secret", "Type": "SecureString", "Value": "?"})),
-                _ => Err(aws_wire::ServiceError::bad_request("ParameterNotFound", "")),
+                _ => Err(ServiceError::bad_request("ParameterNotFound", "")),
             };
-            Box::pin(async move { Ok(Output::of(json!({"Parameter": parameter?}))) })
-        }
-    }
-
-    #[tokio::test]
-    async fn parameters_are_read_by_name_and_secrets_are_not() {
+            std::future::ready(parameter.map(|parameter| Output::of(json!({"Parameter": parameter}))))
+        });
         let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://x".into());
-        let read = async |name: &str| read(&Scripted, &ctx, vec![name.to_owned()]).await;
+        let read = async |name: &str| read(&ssm, &ctx, vec![name.to_owned()]).await;
         assert_eq!(read("/a:2").await.unwrap(), BTreeMap::from([("/a:2".to_owned(), "x".to_owned())]));
         assert!(read("/secret").await.unwrap_err().contains("SecureString"));
         assert!(read("/none").await.unwrap_err().contains("ParameterNotFound"));

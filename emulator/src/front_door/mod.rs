@@ -30,11 +30,11 @@ use safety::{Allowed, Refusal};
 /// More bytes of headers than this are refused, as AWS's front ends do.
 const MOST_HEADER_BYTES: usize = 16 << 10;
 
-/// The body of a request to the listener.
-pub(crate) type RequestBody = Patient<Incoming>;
-
 /// AWS's quota for APIs: the request line and the values of all headers.
 const MOST_API_HEAD: usize = 10_240;
+
+/// The body of a request to the listener.
+pub(crate) type RequestBody = Patient<Incoming>;
 
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

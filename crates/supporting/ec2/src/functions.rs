@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::State;
 
 /// Whether a `VpcConfig` of Lambda's names `id` in `list`, which is `SubnetIds` or `SecurityGroupIds`.
-pub(crate) async fn name(
+pub(crate) async fn are_in(
     state: &State,
     ctx: &CallContext,
     list: &str,

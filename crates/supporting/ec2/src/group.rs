@@ -252,7 +252,7 @@ pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) 
     let of_this = Peer::Group(group.id.clone());
     let refers = |other: &Group| other.id != group.id && other.rules.iter().any(|it| it.what.peer == of_this);
     if list::all(&state.groups, scope).iter().any(|other| refers(other))
-        || functions::name(state, ctx, "SecurityGroupIds", &group.id).await?
+        || functions::are_in(state, ctx, "SecurityGroupIds", &group.id).await?
     {
         return Err(error::refusal(
             "DependencyViolation",

@@ -178,7 +178,7 @@ pub(crate) async fn delete(state: &State, ctx: &CallContext, members: &Members) 
     let _turn = state.changing.turn(&prefix(scope)).await;
     let id = text(members, "SubnetId").unwrap_or_default();
     let subnet = list::by_id(&state.subnets, scope, id, &error::SUBNET)?;
-    if functions::name(state, ctx, "SubnetIds", &subnet.id).await? {
+    if functions::are_in(state, ctx, "SubnetIds", &subnet.id).await? {
         let text = format!("The subnet '{}' has dependencies and cannot be deleted.", subnet.id);
         return Err(error::refusal("DependencyViolation", text));
     }

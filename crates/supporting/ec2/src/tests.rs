@@ -1,5 +1,6 @@
 //! Networks as a client makes them, each answer held against the model.
 
+use runtime::ScriptedRouter;
 use serde_json::json;
 
 use super::*;
@@ -25,28 +26,25 @@ struct Functions {
     providers: Vec<Value>,
 }
 
-impl ServiceRouter for Functions {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        service: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        assert_eq!(service, "lambda");
+impl Functions {
+    fn page(&self, operation: &str, members: &Map<String, Value>) -> Output {
         let (list, all) = match operation {
             "ListFunctions" => ("Functions", &self.functions),
             _ => ("CapacityProviders", &self.providers),
         };
-        let at = input.members.get("Marker").and_then(Value::as_str).map_or(0, |at| at.parse().unwrap());
+        let at = members.get("Marker").and_then(Value::as_str).map_or(0, |at| at.parse().unwrap());
         let next = (at + 1 < all.len()).then(|| (at + 1).to_string());
         let page: Vec<_> = all.iter().skip(at).take(1).map(|config| json!({ "VpcConfig": config })).collect();
-        Box::pin(std::future::ready(Ok(Output::of(json!({ list: page, "NextMarker": next })))))
+        Output::of(json!({ list: page, "NextMarker": next }))
     }
 }
 
 fn with(store: &Store, functions: Functions, scope: Scope) -> Rig {
-    let ec2 = Ec2::new(store, Arc::new(functions)).unwrap();
+    let lambda = ScriptedRouter::new(move |_, service, operation, input| {
+        assert_eq!(service, "lambda");
+        std::future::ready(Ok(functions.page(operation, &input.members)))
+    });
+    let ec2 = Ec2::new(store, Arc::new(lambda)).unwrap();
     Rig { ec2, ctx: CallContext::internal(scope, "http://127.0.0.1:4566".into()) }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use aws_wire::aws_chunked::Broken;
 use futures::stream;
-use runtime::{Body, CallContext, Clock, Input, Output, Scope, Service as _};
+use runtime::{Body, CallContext, Clock, Input, NoServices, Output, Scope, Service as _};
 use serde_json::{Value, json};
 use store::Store;
 
-use crate::{S3, tests::Nobody};
+use crate::S3;
 
 async fn call(s3: &S3, operation: &str, members: Value, body: Body) -> Result<Output, String> {
     let Value::Object(members) = members else { panic!("members are an object") };
@@ -25,7 +25,7 @@ fn bytes(text: &'static str) -> Body {
 }
 
 async fn bucket() -> S3 {
-    let s3 = S3::new(&Store::memory(), Clock::Real, Arc::new(Nobody)).unwrap();
+    let s3 = S3::new(&Store::memory(), Clock::Real, Arc::new(NoServices)).unwrap();
     call(&s3, "CreateBucket", json!({"Bucket": "bucket"}), Body::Empty).await.unwrap();
     s3
 }

@@ -1,8 +1,8 @@
 //! S3, as far as backends and deploy tools keep objects in it: buckets, objects, listings, multipart uploads,
 //! notifications.
 //!
-//! Owns buckets and objects; reaches queues, topics and functions through the router (`notify`). Objects live in the store, contents as blobs, so an object's size
-//! costs no memory on disk-backed stores. Start at [`S3`].
+//! Owns buckets and objects; reaches queues, topics and functions through the router (`notify`). Objects live in the
+//! store, contents as blobs, so an object's size costs no memory on disk-backed stores. Start at [`S3`].
 
 #[cfg(test)]
 mod checksum_tests;
@@ -116,6 +116,12 @@ impl Service for S3 {
         operation: &'a str,
         input: Input,
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(operations::call(&self.0, ctx, operation, input))
+        Box::pin(async move {
+            let (state, ctx, operation) = (Arc::clone(&self.0), ctx.clone(), operation.to_owned());
+            // In a task of its own, which goes on when the client leaves: what is stored is told of.
+            let running =
+                tokio::spawn(async move { operations::call(&state, &ctx, &operation, input).await });
+            running.await.map_err(storage)?
+        })
     }
 }

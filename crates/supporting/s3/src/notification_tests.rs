@@ -1,11 +1,15 @@
 //! Notifications: what is told to whom of which objects.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    future::ready,
+    sync::{Arc, Mutex},
+};
 
 use aws_wire::ServiceError;
-use runtime::{Body, BoxFuture, CallContext, Clock, Input, Output, Scope, Service as _, ServiceRouter};
+use runtime::{Body, CallContext, Clock, Input, Output, Scope, ScriptedRouter, Service as _, ServiceRouter};
 use serde_json::{Value, json};
 use store::Store;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::S3;
 
@@ -13,57 +17,56 @@ const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:t";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 
-/// The other services: they note what they are asked, and know nothing that is called `missing`.
-#[derive(Default)]
-struct Others(Mutex<Vec<(String, Value)>>);
+/// What the other services were asked, and the events that they were given.
+type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
-impl ServiceRouter for Others {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        service: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async move {
-            let members = Value::Object(input.members);
-            if members.to_string().contains("missing") {
-                return Err(ServiceError::bad_request("NotFound", "there is no such thing"));
-            }
-            let payload = input.body.read(1 << 20).await.unwrap();
-            let text = match operation {
-                "SendMessage" => members["MessageBody"].as_str().unwrap().to_owned(),
-                "Publish" => members["Message"].as_str().unwrap().to_owned(),
-                _ => String::from_utf8(payload.to_vec()).unwrap(),
-            };
-            let event = serde_json::from_str(&text).unwrap_or_default();
-            self.0.lock().unwrap().push((format!("{service}.{operation}"), event));
-            Ok(Output::empty())
-        })
-    }
+/// The other services: they note what they are asked, and know nothing that is called `missing`.
+fn others(asked: &Asked) -> Arc<dyn ServiceRouter> {
+    let asked = Arc::clone(asked);
+    Arc::new(ScriptedRouter::new(move |_, service, operation, input| {
+        let members = Value::Object(input.members);
+        if members.to_string().contains("missing") {
+            return ready(Err(ServiceError::bad_request("NotFound", "there is no such thing")));
+        }
+        let payload = match input.body {
+            Body::Bytes(payload) => String::from_utf8(payload.to_vec()).unwrap(),
+            _ => String::new(),
+        };
+        let text = match operation {
+            "SendMessage" => members["MessageBody"].as_str().unwrap(),
+            "Publish" => members["Message"].as_str().unwrap(),
+            _ => &payload,
+        };
+        let event = serde_json::from_str(text).unwrap_or_default();
+        asked.lock().unwrap().push((format!("{service}.{operation}"), event));
+        ready(Ok(Output::empty()))
+    }))
+}
+
+async fn call(s3: &S3, operation: &str, members: Value) -> Result<Value, ServiceError> {
+    let ctx = CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
+    let Value::Object(members) = members else { panic!("members are an object") };
+    let body = if operation == "PutObject" { Body::Bytes("hello".into()) } else { Body::Empty };
+    s3.call(&ctx, operation, Input { members, body }).await.map(|it| Value::Object(it.members))
 }
 
 struct Rig {
     s3: S3,
     store: Store,
-    others: Arc<Others>,
+    asked: Asked,
 }
 
 impl Rig {
     async fn new() -> Self {
-        let (store, others) = (Store::memory(), Arc::new(Others::default()));
-        let s3 = S3::new(&store, Clock::Real, others.clone()).unwrap();
-        let rig = Self { s3, store, others };
+        let (store, asked) = (Store::memory(), Asked::default());
+        let s3 = S3::new(&store, Clock::Real, others(&asked)).unwrap();
+        let rig = Self { s3, store, asked };
         rig.done("CreateBucket", json!({"Bucket": "pictures"})).await;
         rig
     }
 
     async fn call(&self, operation: &str, members: Value) -> Result<Value, ServiceError> {
-        let ctx =
-            CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
-        let Value::Object(members) = members else { panic!("members are an object") };
-        let body = if operation == "PutObject" { Body::Bytes("hello".into()) } else { Body::Empty };
-        self.s3.call(&ctx, operation, Input { members, body }).await.map(|it| Value::Object(it.members))
+        call(&self.s3, operation, members).await
     }
 
     async fn done(&self, operation: &str, members: Value) -> Value {
@@ -81,7 +84,7 @@ impl Rig {
 
     /// What the others have been asked since they were last looked at.
     fn asked(&self) -> Vec<(String, Value)> {
-        std::mem::take(&mut *self.others.0.lock().unwrap())
+        std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
     /// Names of events and keys that a destination was told.
@@ -174,12 +177,66 @@ async fn events_go_to_who_wants_them() {
 }
 
 #[tokio::test]
+async fn filters_are_percent_encoded() {
+    let rig = Rig::new().await;
+    let by = |prefix: &str| {
+        let filter = filtered(&[("prefix", prefix)]);
+        json!({"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"], "Filter": filter})
+    };
+    let both = json!({"QueueConfigurations": [by("day%3D1/"), by("day=1/a")]});
+    assert!(rig.notify(both).await.unwrap_err().message.starts_with("Configuration is ambiguously defined."));
+    rig.notify(json!({"QueueConfigurations": [by("day%3D1/"), by("red+flower")]})).await.unwrap();
+    rig.asked();
+    for key in ["day=1/x", "day=2/x", "red flower", "red+flower", "day%3D1/x"] {
+        rig.put(key).await;
+    }
+    let keys: Vec<String> = rig.told().into_iter().map(|(_, _, key)| key).collect();
+    assert_eq!(keys, ["day%3D1/x", "red+flower"]);
+    let shown = rig.done("GetBucketNotificationConfiguration", json!({"Bucket": "pictures"})).await;
+    assert_eq!(shown["QueueConfigurations"][0]["Filter"], filtered(&[("Prefix", "day%3D1/")]));
+}
+
+#[tokio::test]
+async fn who_leaves_takes_no_event_along() {
+    let (reached, mut begun) = mpsc::unbounded_channel();
+    let (given, mut done) = mpsc::unbounded_channel();
+    let answer = Arc::new(Semaphore::new(0));
+    let queue = {
+        let answer = Arc::clone(&answer);
+        ScriptedRouter::new(move |_, _, _, _| {
+            reached.send(()).unwrap();
+            let (answer, given) = (Arc::clone(&answer), given.clone());
+            async move {
+                answer.acquire().await.unwrap().forget();
+                given.send(()).unwrap();
+                Ok(Output::empty())
+            }
+        })
+    };
+    let s3 = S3::new(&Store::memory(), Clock::Real, Arc::new(queue)).unwrap();
+    let queue = json!({"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]});
+    let configured = json!({
+        "Bucket": "pictures", "NotificationConfiguration": {"QueueConfigurations": [queue]},
+        "SkipDestinationValidation": true,
+    });
+    call(&s3, "CreateBucket", json!({"Bucket": "pictures"})).await.unwrap();
+    call(&s3, "PutBucketNotificationConfiguration", configured).await.unwrap();
+    let client =
+        tokio::spawn(async move { call(&s3, "PutObject", json!({"Bucket": "pictures", "Key": "k"})).await });
+    begun.recv().await.unwrap();
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    answer.add_permits(1);
+    assert_eq!(done.recv().await, Some(()), "the queue has it though nobody waits");
+}
+
+#[tokio::test]
 async fn configurations_are_shown_kept_and_replaced() {
     let rig = Rig::new().await;
     let filter = filtered(&[("suffix", ".png")]);
     let queue = json!({"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:Put"], "Filter": filter});
     rig.notify(json!({"QueueConfigurations": [queue]})).await.unwrap();
-    let again = S3::new(&rig.store, Clock::Real, rig.others.clone()).unwrap();
+    let again = S3::new(&rig.store, Clock::Real, others(&rig.asked)).unwrap();
     let rig = Rig { s3: again, ..rig };
     let bucket = json!({"Bucket": "pictures"});
     let shown = rig.done("GetBucketNotificationConfiguration", bucket.clone()).await;
@@ -252,6 +309,13 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
     assert_eq!(error.fields["ArgumentName1"], gone);
     assert_eq!(error.fields["ArgumentValue1"], "The destination queue does not exist");
     assert_eq!(rig.notify(one(json!({"Events": []}))).await.unwrap_err().code, "MalformedXML");
+    for odd in
+        [json!("x"), json!([]), json!({"QueueConfigurations": queue(json!({}))}), one(json!({"Events": "x"}))]
+    {
+        assert_eq!(rig.notify(odd).await.unwrap_err().code, "MalformedXML");
+    }
+    let nothing = rig.call("PutBucketNotificationConfiguration", json!({"Bucket": "pictures"})).await;
+    assert_eq!(nothing.unwrap_err().code, "MissingRequestBodyError");
     let bridge = rig.notify(json!({"EventBridgeConfiguration": {}})).await.unwrap_err();
     assert!(bridge.message.contains("EventBridgeConfiguration"), "{bridge:?}");
     let bucket = json!({"Bucket": "pictures"});
@@ -259,6 +323,16 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
     let nobody = json!({"Bucket": "none", "NotificationConfiguration": {}});
     let error = rig.call("PutBucketNotificationConfiguration", nobody).await.unwrap_err();
     assert_eq!(error.code, "NoSuchBucket");
+
+    let many = |count: usize| {
+        let entries = (0..count).map(|at| queue(by(&format!("{at:03}"), "")));
+        json!({"QueueConfigurations": entries.collect::<Vec<_>>()})
+    };
+    assert_eq!(rig.notify(many(101)).await.unwrap_err().code, "TooManyConfigurations");
+    rig.notify(many(100)).await.unwrap();
+    rig.notify(one(json!({"Events": vec!["s3:ObjectCreated:*"; 1000]}))).await.unwrap();
+    let shown = rig.done("GetBucketNotificationConfiguration", json!({"Bucket": "pictures"})).await;
+    assert_eq!(shown["QueueConfigurations"][0]["Events"], created);
 
     rig.notify(two(by("a", ".png"), by("a/b", ".jpg"))).await.unwrap();
     let mut unchecked = json!({"Bucket": "pictures", "SkipDestinationValidation": true});

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use aws_wire::Arn;
+use aws_wire::{Arn, decode_percent};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::{Body, CallContext, Input, Scope, Timestamp, new_request_id};
@@ -47,8 +47,8 @@ pub(crate) struct Rule {
 
 impl Rule {
     fn takes(&self, event: &str, key: &str) -> bool {
-        self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix.as_str()))
-            && self.suffix.as_ref().is_none_or(|suffix| key.ends_with(suffix.as_str()))
+        key.starts_with(&decoded(self.prefix.as_ref()))
+            && key.ends_with(&decoded(self.suffix.as_ref()))
             && self.events.iter().any(|own| share(own, event))
     }
 
@@ -58,12 +58,17 @@ impl Rule {
 
     /// Whether there are keys that both take.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (one, two) = (text(&self.prefix), text(&other.prefix));
-        let (last, latter) = (text(&self.suffix), text(&other.suffix));
-        (one.starts_with(&two) || two.starts_with(&one))
-            && (last.ends_with(&latter) || latter.ends_with(&last))
+        let (own, theirs) = (decoded(self.prefix.as_ref()), decoded(other.prefix.as_ref()));
+        let (own_end, their_end) = (decoded(self.suffix.as_ref()), decoded(other.suffix.as_ref()));
+        (own.starts_with(&theirs) || theirs.starts_with(&own))
+            && (own_end.ends_with(&their_end) || their_end.ends_with(&own_end))
     }
+}
+
+/// A filter's text as keys have it. AWS wants it percent-encoded, with a plus sign for a space (S3 User Guide,
+/// "Configuring event notifications using object key name filtering").
+fn decoded(filter: Option<&String>) -> String {
+    filter.map(|filter| decode_percent(&filter.replace('+', " ")).into_owned()).unwrap_or_default()
 }
 
 /// Whether two names of events, either of which may be of a family, mean the same one.

@@ -2,27 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_wire::ServiceError;
-use runtime::{Body, BoxFuture, CallContext, Clock, Input, Output, Scope, Service as _, ServiceRouter};
+use runtime::{Body, CallContext, Clock, Input, NoServices, Output, Scope, Service as _};
 use serde_json::{Value, json};
 use store::Store;
 
 use crate::S3;
-
-/// No other service is there.
-pub(crate) struct Nobody;
-
-impl ServiceRouter for Nobody {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        service: &'a str,
-        _: &'a str,
-        _: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async move { Err(ServiceError::not_implemented(format!("{service} is not there"))) })
-    }
-}
 
 struct Client {
     s3: S3,
@@ -33,7 +17,7 @@ impl Client {
     fn new() -> Self {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
-        Self { s3: S3::new(&Store::memory(), Clock::Real, Arc::new(Nobody)).unwrap(), ctx }
+        Self { s3: S3::new(&Store::memory(), Clock::Real, Arc::new(NoServices)).unwrap(), ctx }
     }
 
     async fn call(&self, operation: &str, members: Value, body: &'static [u8]) -> Result<Output, String> {
@@ -172,7 +156,7 @@ async fn a_completion_sent_twice_keeps_the_content() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_while_others_write_gets_one_or_the_other() {
     let folder = tempfile::tempdir().unwrap();
-    let s3 = S3::new(&Store::open(folder.path()).unwrap(), Clock::Real, Arc::new(Nobody)).unwrap();
+    let s3 = S3::new(&Store::open(folder.path()).unwrap(), Clock::Real, Arc::new(NoServices)).unwrap();
     let client = std::sync::Arc::new(Client { s3, ctx: Client::new().ctx });
     client.call("CreateBucket", json!({"Bucket": "race"}), b"").await.unwrap();
     let object = json!({"Bucket": "race", "Key": "k"});

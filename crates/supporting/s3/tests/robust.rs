@@ -4,27 +4,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws_wire::ServiceError;
 use proptest::prelude::*;
-use runtime::{Body, BoxFuture, CallContext, Clock, Input, Output, Scope, Service as _, ServiceRouter};
+use runtime::{Body, CallContext, Clock, Input, NoServices, Output, Scope, Service as _};
 use s3::S3;
 use serde_json::{Value, json};
 use store::Store;
-
-/// No other service is there.
-struct Nobody;
-
-impl ServiceRouter for Nobody {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        service: &'a str,
-        _: &'a str,
-        _: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async move { Err(ServiceError::not_implemented(format!("{service} is not there"))) })
-    }
-}
 
 struct Client {
     s3: S3,
@@ -35,7 +19,7 @@ impl Client {
     fn new() -> Self {
         let ctx =
             CallContext::internal(Scope::new("000000000000", "us-east-1"), "http://127.0.0.1:4566".into());
-        Self { s3: S3::new(&Store::memory(), Clock::Real, Arc::new(Nobody)).unwrap(), ctx }
+        Self { s3: S3::new(&Store::memory(), Clock::Real, Arc::new(NoServices)).unwrap(), ctx }
     }
 
     async fn call(&self, operation: &str, members: Value, body: &[u8]) -> Result<Output, String> {

@@ -1,8 +1,12 @@
 //! `AWS::S3::Bucket`, as far as Tule's S3 does what its properties say.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Call, Named, Reply, pseudo};
+use super::{
+    Call, Named, Reply,
+    fields::{self, Field, Shape, field, same},
+    pseudo,
+};
 use crate::{Known, Refusals, plan::Resource};
 
 pub(super) const PROPERTIES: &[&str] = &[
@@ -33,61 +37,29 @@ pub(super) const UNFELT: &[(&str, &str)] = &[
 /// Policies are not evaluated, and buckets keep none.
 pub(super) const POLICY: &[&str] = &["Bucket", "PolicyDocument"];
 
-/// The lists of a notification configuration: their properties, the member that they become, and what each names.
-const NOTIFICATIONS: &[(&str, &str, &str, &str)] = &[
-    ("LambdaConfigurations", "LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
-    ("QueueConfigurations", "QueueConfigurations", "Queue", "QueueArn"),
-    ("TopicConfigurations", "TopicConfigurations", "Topic", "TopicArn"),
-];
-
-/// What Tule does not know of notifications is refused by name.
-fn check_notifications(resource: &Resource, refusals: &mut Refusals) {
-    let place = format!("Resources.{}.Properties.NotificationConfiguration", resource.id);
-    let Some(given) = resource.properties.get("NotificationConfiguration").and_then(Value::as_object) else {
-        return;
-    };
-    let unknown = |name: &str, place: &str, refusals: &mut Refusals| {
-        refusals.add(format!("{place}.{name}"), "Tule does not apply this property of notifications yet");
-    };
-    for (name, value) in given.iter().filter(|(name, _)| !name.starts_with("Fn::")) {
-        let Some((_, _, target, _)) = NOTIFICATIONS.iter().find(|(list, ..)| list == name) else {
-            unknown(name, &place, refusals);
-            continue;
-        };
-        for (at, entry) in value.as_array().into_iter().flatten().enumerate() {
-            let place = format!("{place}.{name}.{at}");
-            let members = entry.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-            let is_known =
-                |name: &&str| ["Event", "Filter", *target].contains(name) || name.starts_with("Fn::");
-            members.filter(|name| !is_known(name)).for_each(|name| unknown(name, &place, refusals));
-        }
-    }
-}
-
 /// A notification configuration in the words of S3's API, which has a list of events where a template has one.
-fn notifications(given: &Value) -> Value {
-    let mut made = Map::new();
-    for (list, becomes, target, arn) in NOTIFICATIONS {
-        let entries = given.get(*list).and_then(Value::as_array).into_iter().flatten();
-        let entries = entries.map(|entry| {
-            let mut made = json!({ "Events": [entry.get("Event")] });
-            made[*arn] = entry.get(*target).cloned().unwrap_or_default();
-            if let Some(rules) = entry.pointer("/Filter/S3Key/Rules") {
-                made["Filter"] = json!({ "Key": { "FilterRules": rules } });
-            }
-            made
-        });
-        let entries: Vec<Value> = entries.collect();
-        if !entries.is_empty() {
-            made.insert((*becomes).to_owned(), Value::Array(entries));
-        }
-    }
-    Value::Object(made)
+const NOTIFICATIONS: &[Field] = &[
+    field("LambdaConfigurations", "LambdaFunctionConfigurations", Shape::List(TO_FUNCTION)),
+    same("QueueConfigurations", Shape::List(TO_QUEUE)),
+    same("TopicConfigurations", Shape::List(TO_TOPIC)),
+];
+const TO_FUNCTION: &[Field] = &[EVENT, FILTER, field("Function", "LambdaFunctionArn", Shape::Plain)];
+const TO_QUEUE: &[Field] = &[EVENT, FILTER, field("Queue", "QueueArn", Shape::Plain)];
+const TO_TOPIC: &[Field] = &[EVENT, FILTER, field("Topic", "TopicArn", Shape::Plain)];
+const EVENT: Field = field("Event", "Events", Shape::Listed);
+const FILTER: Field = same("Filter", Shape::One(&[field("S3Key", "Key", Shape::One(RULES))]));
+const RULES: &[Field] = &[field("Rules", "FilterRules", Shape::List(RULE))];
+const RULE: &[Field] = &[same("Name", Shape::Text), same("Value", Shape::Text)];
+
+fn notification_place(id: &str) -> String {
+    format!("Resources.{id}.Properties.NotificationConfiguration")
 }
 
 /// A bucket here has one version of each object.
 pub(super) fn check(resource: &Resource, known: &Known, refusals: &mut Refusals) {
-    check_notifications(resource, refusals);
+    if let Some(given) = resource.properties.get("NotificationConfiguration") {
+        fields::check(NOTIFICATIONS, given, &notification_place(&resource.id), refusals);
+    }
     let Some(versioning) = resource.properties.get("VersioningConfiguration") else { return };
     let place = format!("Resources.{}.Properties.VersioningConfiguration", resource.id);
     let none = |value: &Value| {
@@ -105,7 +77,7 @@ fn name(resource: Named<'_>, known: &Known) -> String {
     resource.text("BucketName").map_or_else(made, str::to_owned)
 }
 
-pub(super) fn calls(resource: Named<'_>, known: &Known) -> Vec<Call> {
+pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Refusals> {
     let mut members = json!({ "Bucket": name(resource, known) });
     let region = pseudo(known, "AWS::Region");
     if region != "us-east-1" {
@@ -114,11 +86,11 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Vec<Call> {
     let mut calls =
         vec![Call::new("s3", "CreateBucket", members).or_if("BucketAlreadyOwnedByYou", Vec::new())];
     if let Some(given) = resource.get("NotificationConfiguration") {
-        let members =
-            json!({ "Bucket": name(resource, known), "NotificationConfiguration": notifications(given) });
+        let made = fields::members(NOTIFICATIONS, given, &[], &notification_place(resource.id))?;
+        let members = json!({ "Bucket": name(resource, known), "NotificationConfiguration": made });
         calls.push(Call::new("s3", "PutBucketNotificationConfiguration", members));
     }
-    calls
+    Ok(calls)
 }
 
 pub(super) fn reply(resource: Named<'_>, known: &Known) -> Reply {

@@ -29,6 +29,8 @@ pub(super) enum Shape {
     Texts,
     /// Names of the template's own choice, to flags.
     Flags,
+    /// A text, whose member is a list of it.
+    Listed,
     /// Status codes, to lists of parameters' places and values.
     Assignments,
     /// CloudFormation's list of keys and values, or a map of them; the member is a map.
@@ -86,6 +88,7 @@ fn convert(shape: Shape, value: &Value, place: &str) -> Result<Value, Refusals> 
         Shape::Document => Value::from(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
         Shape::Texts => entries(value, text),
         Shape::Flags => entries(value, flag),
+        Shape::Listed => Value::Array(vec![text(value)]),
         Shape::Assignments => entries(value, assignments),
         Shape::Tags => match value {
             Value::Object(tags) => Value::Object(tags.clone()),
@@ -105,6 +108,46 @@ fn convert(shape: Shape, value: &Value, place: &str) -> Result<Value, Refusals> 
             Value::Object(map.iter().map(entry).collect::<Result<_, _>>()?)
         }
     })
+}
+
+/// Refuses what no field is for, and what is no map or list where one has to be, of properties whose functions are not
+/// evaluated yet: what a function gives is [`members`]' to refuse.
+pub(super) fn check(fields: &[Field], value: &Value, place: &str, refusals: &mut Refusals) {
+    let Some(given) = value.as_object() else {
+        refusals.add(place, "these properties are a map");
+        return;
+    };
+    for (name, value) in given.iter().filter(|(name, _)| !is_function(name)) {
+        let place = format!("{place}.{name}");
+        match fields.iter().find(|field| field.property == name) {
+            Some(field) => check_shape(field.shape, value, &place, refusals),
+            None => refusals.add(place, "Tule does not apply this property yet"),
+        }
+    }
+}
+
+fn check_shape(shape: Shape, value: &Value, place: &str, refusals: &mut Refusals) {
+    match (shape, value) {
+        (_, Value::Object(map)) if map.keys().any(|name| is_function(name)) => {}
+        (Shape::One(fields), value) => check(fields, value, place, refusals),
+        (Shape::List(fields), Value::Array(items)) => {
+            for (at, item) in items.iter().enumerate() {
+                check_shape(Shape::One(fields), item, &format!("{place}.{at}"), refusals);
+            }
+        }
+        (Shape::Named(fields), Value::Object(map)) => {
+            for (name, item) in map {
+                check_shape(Shape::One(fields), item, &format!("{place}.{name}"), refusals);
+            }
+        }
+        (Shape::List(_), _) => refusals.add(place, "this property is a list"),
+        (Shape::Named(_), _) => refusals.add(place, "this property is a map"),
+        _ => {}
+    }
+}
+
+fn is_function(name: &str) -> bool {
+    name == "Ref" || name.starts_with("Fn::")
 }
 
 fn entries(value: &Value, convert: fn(&Value) -> Value) -> Value {
@@ -184,5 +227,19 @@ mod tests {
         }
         assert!(members(FIELDS, &json!({"Stages": {}, "Routes": []}), &[], "here").is_err());
         assert!(members(FIELDS, &json!([]), &[], "here").is_err());
+    }
+
+    #[test]
+    fn what_no_function_gives_is_refused_before_functions_are_evaluated() {
+        let given = json!({
+            "Nope": 1, "Name": {"Ref": "N"}, "Quota": {"Fn::If": ["C", {"X": 1}, {"Y": 1}]}, "Routes": {"r": {"X": 1}},
+            "Stages": [{"Odd": {"Fn::Sub": "x"}}, {"Fn::If": ["C", {"X": 1}, {"Ref": "AWS::NoValue"}]}],
+        });
+        let mut refusals = Refusals::default();
+        check(FIELDS, &given, "here", &mut refusals);
+        check(FIELDS, &json!({"Stages": {}, "Routes": [], "Quota": "x"}), "there", &mut refusals);
+        let places: Vec<&str> = refusals.0.iter().map(|refusal| refusal.place.as_str()).collect();
+        let expected = ["here.Nope", "here.Routes.r.X", "here.Stages.0.Odd"];
+        assert_eq!(places, [&expected[..], &["there.Stages", "there.Routes", "there.Quota"]].concat());
     }
 }

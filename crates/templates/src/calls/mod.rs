@@ -3,6 +3,7 @@
 mod bucket;
 mod call;
 mod capacity_provider;
+mod code_signing_config;
 mod event_source_mapping;
 mod fields;
 mod function;
@@ -114,7 +115,7 @@ fn properties(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::Kinesis::Stream" => stream::PROPERTIES,
         "AWS::Lambda::Alias" => version::ALIAS,
         "AWS::Lambda::CapacityProvider" => capacity_provider::PROPERTIES,
-        "AWS::Lambda::CodeSigningConfig" => capacity_provider::CODE_SIGNING,
+        "AWS::Lambda::CodeSigningConfig" => code_signing_config::PROPERTIES,
         "AWS::Lambda::EventInvokeConfig" => function_url::EVENT_INVOKE_CONFIG,
         "AWS::Lambda::EventSourceMapping" => event_source_mapping::PROPERTIES,
         "AWS::Lambda::Function" => function::PROPERTIES,
@@ -266,7 +267,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Kinesis::Stream" => stream::calls(resource),
         "AWS::Lambda::Alias" => version::alias(resource),
         "AWS::Lambda::CapacityProvider" => Ok(capacity_provider::calls(resource)),
-        "AWS::Lambda::CodeSigningConfig" => Ok(capacity_provider::code_signing(resource, known)),
+        "AWS::Lambda::CodeSigningConfig" => Ok(code_signing_config::calls(resource, known)),
         "AWS::Lambda::EventInvokeConfig" => Ok(function_url::event_invoke_config(resource)),
         "AWS::Lambda::EventSourceMapping" => Ok(event_source_mapping::calls(resource)),
         "AWS::Lambda::Function" => function::calls(resource),
@@ -279,7 +280,7 @@ pub(crate) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
         "AWS::Route53::RecordSet" | "AWS::Route53::RecordSetGroup" | "AWS::S3::BucketPolicy" => {
             Ok(Vec::new())
         }
-        "AWS::S3::Bucket" => Ok(bucket::calls(resource, known)),
+        "AWS::S3::Bucket" => bucket::calls(resource, known),
         "AWS::SNS::Subscription" => Ok(topic::subscription(resource)),
         "AWS::SNS::Topic" => Ok(topic::calls(resource)),
         "AWS::SNS::TopicPolicy" => Ok(topic::policy(resource)),

@@ -69,7 +69,7 @@ fn place(resource: Named<'_>) -> String {
 }
 
 /// The id of a resource, which follows from what it is.
-pub(super) fn id(resource: Named<'_>, kind: &str, fixed: &Value) -> String {
+fn id(resource: Named<'_>, kind: &str, fixed: &Value) -> String {
     let mut state = 0xCBF2_9CE4_8422_2325_u64;
     let text = fixed.to_string();
     for byte in resource.stack.bytes().chain([0]).chain(resource.id.bytes()).chain([0]).chain(text.bytes()) {
@@ -78,15 +78,21 @@ pub(super) fn id(resource: Named<'_>, kind: &str, fixed: &Value) -> String {
     format!("{kind}-0{state:016x}")
 }
 
-/// A resource's tags, with the one that chooses its id, which is given back.
-fn tagged(resource: Named<'_>, prefix: &str, kind: &str, create: &mut Map<String, Value>) -> String {
+/// A resource's tags, with the one that chooses its id, and that id.
+pub(super) fn tags_with_id(resource: Named<'_>, kind: &str, fixed: &Value) -> (Map<String, Value>, String) {
     let mut tags = tag_map(resource.get("Tags"));
-    let chosen = id(resource, prefix, &Value::Object(create.clone()));
-    let chosen = tags.entry("_custom_id_").or_insert_with(|| Value::from(chosen)).as_str().map(str::to_owned);
+    let chosen = tags.entry("_custom_id_").or_insert_with(|| Value::from(id(resource, kind, fixed)));
+    let chosen = chosen.as_str().unwrap_or_default().to_owned();
+    (tags, chosen)
+}
+
+/// The same for a call of EC2's that makes it.
+fn tagged(resource: Named<'_>, prefix: &str, kind: &str, create: &mut Map<String, Value>) -> String {
+    let (tags, chosen) = tags_with_id(resource, prefix, &Value::Object(create.clone()));
     let tags: Vec<Value> =
         tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     create.insert("TagSpecifications".to_owned(), json!([{ "ResourceType": kind, "Tags": tags }]));
-    chosen.unwrap_or_default()
+    chosen
 }
 
 pub(super) fn vpc(resource: Named<'_>) -> Result<Vec<Call>, Refusals> {

@@ -121,6 +121,12 @@ fn encryption(headers: &Map<String, Value>, members: &mut Map<String, Value>) {
     members.entry("ServerSideEncryption").or_insert_with(|| Value::from("AES256"));
 }
 
+/// A document that has not what it must have.
+fn malformed() -> ServiceError {
+    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    ServiceError::bad_request("MalformedXML", message)
+}
+
 /// Settings that would change what S3 does and are not there yet: refused, by name.
 fn refuse_settings(members: &Map<String, Value>, names: &[&str]) -> Result<(), ServiceError> {
     match names.iter().find(|name| members.contains_key(**name)) {

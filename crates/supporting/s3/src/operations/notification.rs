@@ -56,6 +56,9 @@ const EVENTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// AWS's quota of configurations for a bucket.
+const MOST: usize = 100;
+
 fn invalid(message: impl Into<String>, name: &str, value: &str) -> ServiceError {
     ServiceError::bad_request("InvalidArgument", message)
         .with_field("ArgumentName", name)
@@ -80,7 +83,12 @@ pub(super) async fn put(
 ) -> Result<Output, ServiceError> {
     let name = text(members, "Bucket");
     let bucket = state.bucket(name)?;
-    let given = members.get("NotificationConfiguration").cloned().unwrap_or_else(|| json!({}));
+    let given = members
+        .get("NotificationConfiguration")
+        .ok_or_else(|| ServiceError::bad_request("MissingRequestBodyError", "Request Body is empty"))?;
+    if !given.is_object() {
+        return Err(super::malformed());
+    }
     if given.get("EventBridgeConfiguration").is_some() {
         return Err(ServiceError::not_implemented(
             "Tule does not send S3's events to EventBridge yet (EventBridgeConfiguration)",
@@ -88,9 +96,13 @@ pub(super) async fn put(
     }
     let mut rules = Vec::new();
     for kind in KINDS {
-        for entry in given.get(kind.list).and_then(Value::as_array).into_iter().flatten() {
+        for entry in items(given.get(kind.list))? {
             rules.push(rule(kind, entry, &bucket)?);
         }
+    }
+    if rules.len() > MOST {
+        let message = format!("A bucket has at most {MOST} event notifications");
+        return Err(ServiceError::bad_request("TooManyConfigurations", message));
     }
     check_together(&rules)?;
     if members.get("SkipDestinationValidation") != Some(&Value::Bool(true)) {
@@ -137,17 +149,7 @@ fn rule(kind: &Kind, entry: &Value, bucket: &Bucket) -> Result<Rule, ServiceErro
             "The notification destination service region is not valid for the bucket location constraint";
         return Err(invalid(message, "ARN", arn));
     }
-    let events = entry.get("Events").and_then(Value::as_array).into_iter().flatten();
-    let events: Vec<String> = events.filter_map(Value::as_str).map(str::to_owned).collect();
-    if events.is_empty() {
-        let message =
-            "The XML you provided was not well-formed or did not validate against our published schema";
-        return Err(ServiceError::bad_request("MalformedXML", message));
-    }
-    if let Some(event) = events.iter().find(|event| !is_event(event)) {
-        let message = format!("The event '{event}' is not supported for notifications");
-        return Err(invalid(message, "Event", event));
-    }
+    let events = events(entry)?;
     let id = entry.get("Id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let mut rule = Rule {
         id: id.map_or_else(|| new_request_id().to_string(), str::to_owned),
@@ -157,8 +159,7 @@ fn rule(kind: &Kind, entry: &Value, bucket: &Bucket) -> Result<Rule, ServiceErro
         prefix: None,
         suffix: None,
     };
-    let filters = entry.pointer("/Filter/Key/FilterRules").and_then(Value::as_array);
-    for filter in filters.into_iter().flatten() {
+    for filter in items(entry.pointer("/Filter/Key/FilterRules"))? {
         let member = |name: &str| filter.get(name).and_then(Value::as_str).unwrap_or_default();
         let name = member("Name").to_ascii_lowercase();
         let place = match name.as_str() {
@@ -175,6 +176,33 @@ fn rule(kind: &Kind, entry: &Value, bucket: &Bucket) -> Result<Rule, ServiceErro
         }
     }
     Ok(rule)
+}
+
+/// The items of a list, which may be left out. A workflow may say what no XML could.
+fn items(list: Option<&Value>) -> Result<&[Value], ServiceError> {
+    match list {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(list) => list.as_array().map(Vec::as_slice).ok_or_else(super::malformed),
+    }
+}
+
+/// The events that a configuration names, each once.
+fn events(entry: &Value) -> Result<Vec<String>, ServiceError> {
+    let named = items(entry.get("Events"))?.iter();
+    let mut events: Vec<String> = Vec::new();
+    for event in named.filter_map(Value::as_str) {
+        if !is_event(event) {
+            let message = format!("The event '{event}' is not supported for notifications");
+            return Err(invalid(message, "Event", event));
+        }
+        if !events.iter().any(|known| known == event) {
+            events.push(event.to_owned());
+        }
+    }
+    if events.is_empty() {
+        return Err(super::malformed());
+    }
+    Ok(events)
 }
 
 /// Each event of an object goes to one destination, and ids tell configurations apart.

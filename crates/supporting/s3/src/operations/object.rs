@@ -255,11 +255,8 @@ pub(super) async fn delete_many(
     let asked = members.get("Delete");
     let objects = asked.and_then(|it| it.get("Objects")).and_then(Value::as_array);
     let quiet = asked.and_then(|it| it.get("Quiet")).and_then(Value::as_bool).unwrap_or_default();
-    let objects = objects.filter(|objects| (1..=1000).contains(&objects.len())).ok_or_else(|| {
-        let message =
-            "The XML you provided was not well-formed or did not validate against our published schema";
-        ServiceError::bad_request("MalformedXML", message)
-    })?;
+    let objects =
+        objects.filter(|objects| (1..=1000).contains(&objects.len())).ok_or_else(super::malformed)?;
     let (mut deleted, mut failed) = (Vec::new(), Vec::new());
     for object in objects {
         let key = object.get("Key").and_then(Value::as_str).unwrap_or_default();

@@ -270,14 +270,8 @@ fn connect(
     if rule::is_rule(event) {
         let target = Target { arn: invoked.arn.clone(), role: None, suffix: "LambdaTarget" };
         rule::make(&id, event, target, &mut work.made, &beside, place, &mut work.refusals);
-        let source = Some(attribute(&id, "Arn"));
-        work.made.add_permission(
-            &permission,
-            invoked.function.clone(),
-            "events.amazonaws.com",
-            source,
-            &beside,
-        );
+        let (function, source) = (invoked.function.clone(), Some(attribute(&id, "Arn")));
+        work.made.add_permission(&permission, function, "events.amazonaws.com", source, &beside);
         return;
     }
     let Some(event) = Event::read(event, event::OF_FUNCTION, place, &mut work.refusals) else { return };
