@@ -39,6 +39,8 @@ const LAUNCH_ERROR: u8 = 16;
 const HEADER: usize = 9;
 /// How much may be under way unacknowledged in each direction of a connection.
 const WINDOW: usize = 256 * 1024;
+/// As much is taken of it before that is said: little of what is said is about room.
+const CREDITED: usize = WINDOW / 4;
 /// How much may wait for the standard output before the function's output is not read any more.
 const BACKLOG: usize = 1024 * 1024;
 const CHUNK: usize = 32 * 1024;
@@ -84,6 +86,8 @@ struct Connection {
     inward: VecDeque<u8>,
     /// How much may still be sent to Tule.
     window: usize,
+    /// How much the socket has taken that Tule does not know of.
+    taken: usize,
     /// Tule has closed it; it ends when all is written.
     closing: bool,
 }
@@ -404,21 +408,20 @@ impl Init {
         let _ = stream.set_nonblocking(true);
         let _ = stream.set_nodelay(true);
         let connection =
-            Connection { stream, runtime, inward: VecDeque::new(), window: WINDOW, closing: false };
+            Connection { stream, runtime, inward: VecDeque::new(), window: WINDOW, taken: 0, closing: false };
         self.connections.insert(channel, connection);
     }
 
     /// Writes to a connection what it takes, and tells Tule that there is room again.
     fn push(&mut self, channel: u32) {
         let Some(connection) = self.connections.get_mut(&channel) else { return };
-        let mut written = 0;
         while !connection.inward.is_empty() {
             let (front, _) = connection.inward.as_slices();
             match connection.stream.write(front) {
                 Ok(0) => break,
                 Ok(count) => {
                     connection.inward.drain(..count);
-                    written += count;
+                    connection.taken += count;
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
                 Err(_) => {
@@ -428,8 +431,9 @@ impl Init {
             }
         }
         let done = connection.closing && connection.inward.is_empty();
-        if written > 0 {
-            self.say(CREDIT, channel, &u32::try_from(written).unwrap_or_default().to_be_bytes());
+        if connection.taken >= CREDITED {
+            let taken = std::mem::take(&mut connection.taken);
+            self.say(CREDIT, channel, &u32::try_from(taken).unwrap_or_default().to_be_bytes());
         }
         if done {
             self.connections.remove(&channel);

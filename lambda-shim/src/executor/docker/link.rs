@@ -11,12 +11,11 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{StreamExt, stream::FuturesUnordered};
 use runtime::BoxFuture;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     sync::{Semaphore, mpsc, oneshot, watch},
-    task::JoinSet,
 };
 
 use super::{
@@ -73,7 +72,8 @@ impl Connect for Ports {
 #[derive(Default)]
 struct Open {
     channels: HashMap<u32, Channel>,
-    tasks: JoinSet<()>,
+    /// All in the link's own task: an invocation goes through four of them each way.
+    works: FuturesUnordered<BoxFuture<'static, ()>>,
     /// The names of extensions.
     extensions: Vec<String>,
     /// How many channels were opened from here.
@@ -99,14 +99,15 @@ impl Link {
         mut asked: mpsc::Receiver<Ask>,
     ) {
         let mut open = Open::default();
-        open.tasks.spawn(write(attached.input, said));
+        open.works.push(Box::pin(write(attached.input, said)));
         let mut output = attached.output;
         let mut buffer = BytesMut::new();
         loop {
             let bytes = tokio::select! {
                 bytes = output.next() => bytes,
+                Some(()) = open.works.next() => continue,
                 Some((port, reply)) = asked.recv() => {
-                    self.reach(port, reply, &mut open).await;
+                    self.reach(port, reply, &mut open);
                     continue;
                 }
             };
@@ -122,7 +123,6 @@ impl Link {
                     }
                 }
             }
-            while open.tasks.try_join_next().is_some() {}
             if open.ended && open.extensions.is_empty() {
                 return;
             }
@@ -141,14 +141,17 @@ impl Link {
     }
 
     /// Opens a channel to a port inside the container.
-    async fn reach(&self, port: u16, reply: oneshot::Sender<DuplexStream>, open: &mut Open) {
+    fn reach(&self, port: u16, reply: oneshot::Sender<DuplexStream>, open: &mut Open) {
         let channel = wire::OUTWARD | open.outward;
         open.outward = (open.outward + 1) & !wire::OUTWARD;
         let ours = self.channel(channel, open);
-        // Whoever asked may have given up.
-        if self.say.send(wire::frame(wire::CONNECT, channel, &port.to_be_bytes())).await.is_ok() {
-            let _ = reply.send(ours);
-        }
+        let say = self.say.clone();
+        open.works.push(Box::pin(async move {
+            // Whoever asked may have given up.
+            if say.send(wire::frame(wire::CONNECT, channel, &port.to_be_bytes())).await.is_ok() {
+                let _ = reply.send(ours);
+            }
+        }));
     }
 
     /// A channel's end here.
@@ -158,7 +161,7 @@ impl Link {
         open.channels.insert(channel, Channel { inward, window: Arc::clone(&window) });
         let carrier = Carrier { channel, received, window, say: self.say.clone() };
         let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
-        open.tasks.spawn(carrier.carry(ours));
+        open.works.push(Box::pin(carrier.carry(ours)));
         theirs
     }
 
@@ -167,7 +170,7 @@ impl Link {
         match kind {
             wire::OPEN_RUNTIME => {
                 let theirs = self.channel(channel, open);
-                open.tasks.spawn(runtime_api::serve::serve(Arc::clone(&self.session), theirs));
+                open.works.push(Box::pin(runtime_api::serve::serve(Arc::clone(&self.session), theirs)));
             }
             wire::OPEN_ENDPOINT => {
                 let theirs = self.channel(channel, open);
@@ -232,11 +235,11 @@ impl Link {
             return self.session.extension_not_launched(name, "TooManyExtensions", message);
         }
         let (session, say) = (Arc::clone(&self.session), self.say.clone());
-        open.tasks.spawn(async move {
+        open.works.push(Box::pin(async move {
             session.extensions_registered().await;
             // Without a link there is nothing to start any more.
             let _ = say.send(wire::frame(wire::START, 0, &[])).await;
-        });
+        }));
     }
 }
 
@@ -269,12 +272,17 @@ impl Carrier {
         let Self { channel, mut received, window, say } = self;
         let (mut reader, mut writer) = tokio::io::split(stream);
         let inward = async {
+            let mut taken = 0;
             while let Some(bytes) = received.recv().await {
                 if writer.write_all(&bytes).await.is_err() {
                     break;
                 }
-                let taken = u32::try_from(bytes.len()).unwrap_or_default().to_be_bytes();
-                if say.send(wire::frame(wire::CREDIT, channel, &taken)).await.is_err() {
+                taken += bytes.len();
+                if taken < wire::CREDITED {
+                    continue;
+                }
+                let credit = u32::try_from(std::mem::take(&mut taken)).unwrap_or_default().to_be_bytes();
+                if say.send(wire::frame(wire::CREDIT, channel, &credit)).await.is_err() {
                     break;
                 }
             }

@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use runtime::BoxFuture;
+use runtime::{BoxFuture, PolledAgain};
 use tokio::{
     sync::{OnceCell, RwLock, RwLockReadGuard, mpsc, watch},
     task::AbortHandle,
@@ -390,13 +390,13 @@ impl Container {
     ) -> Self {
         let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
         self.say = Some(link.say.clone());
-        let serving = tokio::spawn(async move {
+        let serving = tokio::spawn(PolledAgain::new(async move {
             link.serve(attached, said, asked).await;
             if exit.borrow().is_none() {
                 let ended = how_it_ended(&engine, &id).await;
                 exit.send_replace(Some(ended));
             }
-        });
+        }));
         self.serving = Some(serving.abort_handle());
         self
     }

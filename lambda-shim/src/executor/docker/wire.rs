@@ -2,10 +2,10 @@
 //! output.
 //!
 //! `kind (1) channel (4) length (4) payload`, numbers big-endian. A channel is one TCP connection inside the container,
-//! opened from there. Each side may have [`WINDOW`] bytes of a channel unacknowledged; CREDIT gives back what was taken.
-//! LOG is output, of the function (channel 0) or of the extension of that number, and FRAMED the function's messages that
-//! come with their length ahead. EXIT is the runtime's end (exit code and signal, 4 bytes each), MEMORY the most memory
-//! used (8 bytes). BEAT, from Tule, says that it is still there.
+//! opened from there. Each side may have [`WINDOW`] bytes of a channel unacknowledged; CREDIT gives back what was taken,
+//! [`CREDITED`] or more at once. LOG is output, of the function (channel 0) or of the extension of that number, and FRAMED
+//! the function's messages that come with their length ahead. EXIT is the runtime's end (exit code and signal, 4 bytes
+//! each), MEMORY the most memory used (8 bytes). BEAT, from Tule, says that it is still there.
 //!
 //! Where there are extensions, EXTENSIONS names them (a line each, in the order of their numbers from 1), EXTENSION_EXIT is
 //! the end of one and LAUNCH_ERROR that it could not be started (the system's number for why, 4 bytes); the runtime is
@@ -37,6 +37,8 @@ pub(super) const OUTWARD: u32 = 1 << 31;
 const HEADER: usize = 9;
 /// How much may be under way unacknowledged in each direction of a channel.
 pub(super) const WINDOW: usize = 256 * 1024;
+/// As much is taken of it before that is said: little of what is said is about room.
+pub(super) const CREDITED: usize = WINDOW / 4;
 /// The init sends no larger frames; a larger one is no frame of its.
 const LONGEST: usize = 1 << 20;
 
