@@ -255,6 +255,14 @@ impl RestStage {
     }
 
     /// Whether this is the stage of one try, which nobody has deployed.
+/// A deployment's policy. One that an earlier version took and this one does not keeps everybody out, not nobody.
+fn readable(deployment: &str, policy: &str) -> Policy {
+    Policy::parse(policy).unwrap_or_else(|error| {
+        tracing::warn!(deployment, "the API's resource policy cannot be read, so nobody is let in: {error}");
+        Policy::closed()
+    })
+}
+
     pub fn is_test(&self) -> bool {
         self.deployment_id.is_empty()
     }
@@ -277,8 +285,7 @@ impl CompiledApi {
             routes,
             gateway_responses: snapshot.gateway_responses.clone(),
             binary_media_types: snapshot.binary_media_types.clone(),
-            // What cannot be read was refused when it was given.
-            policy: snapshot.policy.as_deref().and_then(|policy| Policy::parse(policy).ok()),
+            policy: snapshot.policy.as_deref().map(|policy| readable(&deployment.id, policy)),
             key_from_authorizer: snapshot.api_key_source == "AUTHORIZER",
         }
     }
