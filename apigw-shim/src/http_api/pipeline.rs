@@ -17,6 +17,7 @@ use crate::{
     State,
     addressed::{not_found, of_http_api},
     integrate::{
+        address::{fill, push_query},
         call_context,
         http_endpoint::{self, Towards},
         vpc_link,
@@ -164,16 +165,13 @@ fn address(
         uri = format!("{}{stage}{}", base.trim_end_matches('/'), request.path);
     } else {
         for (name, value) in &matched.parameters {
-            uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+            fill(&mut uri, name, value);
         }
     }
     if let Some(path) = path {
         uri = with_path(&uri, path);
     }
-    if !request.query.is_empty() {
-        uri.push(if uri.contains('?') { '&' } else { '?' });
-        uri.push_str(&request.query);
-    }
+    push_query(&mut uri, &request.query);
     if target.is_secure && !uri.starts_with("https://") {
         return Err(format!("the integration has a TlsConfig, so {uri} must begin with https://"));
     }

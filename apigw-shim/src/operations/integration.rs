@@ -19,7 +19,8 @@ use crate::{
     members,
     patch::Patch,
     rest_api::{
-        compiled::{cache_key, streamed_function},
+        compiled::cache_key,
+        integration_kind::streamed_function,
         record::{Integration, Method, Resource, Texts, TlsConfig},
     },
 };

@@ -43,12 +43,8 @@ pub(super) fn find(
     action: Option<&str>,
     sent: &Sent,
 ) -> Result<Asked, GatewayError> {
-    let (action, more) = match action.map(|action| action.split_once('&').unwrap_or((action, ""))) {
-        Some((action, more)) => (Some(action), more),
-        None => (None, ""),
-    };
     let model = model(service, action)?;
-    let parts = parts(model, scope, sent, more)?;
+    let parts = parts(model, scope, sent)?;
     let dialect = dialect(model, action, sent, &parts);
     let found = match (action, dialect, model.protocol) {
         (Some(action), Dialect::QueryInJson, _) | (Some(action), _, Protocol::Query | Protocol::Ec2Query) => {
@@ -92,18 +88,8 @@ fn model(name: &str, action: Option<&str>) -> Result<&'static ServiceModel, Gate
 }
 
 /// The request's head, signed for the service: that is what says on the wire which service and account it is for.
-fn parts(
-    model: &'static ServiceModel,
-    scope: &Scope,
-    sent: &Sent,
-    more: &str,
-) -> Result<Parts, GatewayError> {
-    let uri = match (more, sent.uri.contains('?')) {
-        ("", _) => sent.uri.clone(),
-        (more, true) => format!("{}&{more}", sent.uri),
-        (more, false) => format!("{}?{more}", sent.uri),
-    };
-    let mut request = Request::builder().method(sent.method.clone()).uri(uri).body(());
+fn parts(model: &'static ServiceModel, scope: &Scope, sent: &Sent) -> Result<Parts, GatewayError> {
+    let mut request = Request::builder().method(sent.method.clone()).uri(sent.uri.as_str()).body(());
     if let Ok(request) = &mut request {
         *request.headers_mut() = sent.headers.clone();
     }
