@@ -76,13 +76,15 @@ pub(super) fn find(
 /// several services sign alike, the action tells.
 fn model(name: &str, action: Option<&str>) -> Result<&'static ServiceModel, GatewayError> {
     let name = if name == "streams.dynamodb" { "dynamodbstreams" } else { name };
-    let models = aws_model::NAMES.iter().filter_map(|known| aws_model::service(known));
-    let candidates: Vec<&'static ServiceModel> =
-        models.filter(|model| model.name == name || model.signing_name == name).collect();
+    // A model is read when it is first asked for: those of other services are left alone.
+    let candidates = || {
+        let alike = aws_wire::signed_as(name).into_iter().flatten();
+        aws_model::service(name).into_iter().chain(alike.filter_map(|known| aws_model::service(known)))
+    };
     let has_it =
-        |model: &&&'static ServiceModel| action.is_some_and(|action| model.operation(action).is_some());
-    let found = candidates.iter().find(has_it).or_else(|| candidates.first());
-    found.copied().ok_or_else(|| {
+        |model: &&'static ServiceModel| action.is_some_and(|action| model.operation(action).is_some());
+    let found = candidates().find(has_it).or_else(|| candidates().next());
+    found.ok_or_else(|| {
         GatewayError::configuration(format!("Tule knows no service {name} for an integration"))
     })
 }
