@@ -1,5 +1,7 @@
 //! Parameter mapping of HTTP APIs: `append:header.x`, `overwrite:path` and their like, over requests and answers.
 
+use std::ops::Deref;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jsonpath::JsonPath;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -115,7 +117,8 @@ pub(super) struct View<'a> {
     pub stage: &'a HttpStage,
     pub request: &'a Incoming,
     pub parameters: &'a [(String, String)],
-    pub context: &'a Map<String, Value>,
+    /// Made when an expression asks for it: few do.
+    pub context: &'a (dyn Deref<Target = Map<String, Value>> + Sync),
     /// The integration's answer, where there is one.
     pub response: Option<(&'a HeaderMap, &'a [u8])>,
 }

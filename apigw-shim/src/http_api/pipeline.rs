@@ -1,6 +1,6 @@
 //! The way of a request through an HTTP API, on one screen.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use outbound::Outbound;
@@ -104,7 +104,7 @@ async fn send(
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
-    let context = authorize::context(stage, request, &matched.route.key, caller);
+    let context = LazyLock::new(|| authorize::context(stage, request, &matched.route.key, caller));
     let mut view =
         View { stage, request, parameters: &matched.parameters, context: &context, response: None };
     let (changed, path) = if integration.request.is_empty() {
