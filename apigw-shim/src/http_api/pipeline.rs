@@ -34,18 +34,18 @@ pub(crate) async fn answer(
     is_forged: bool,
 ) -> Response<Body> {
     let mut trail = Trail::default();
-    if let Some(cors) = stage.cors.as_ref().filter(|_| Cors::is_preflight(request)) {
-        let response = cors.preflight(request);
-        access::write(state, stage, request, &trail, &response);
-        return response;
-    }
-    let mut response = run(state, stage, request, is_forged, &mut trail).await;
-    let headers = response.headers_mut();
-    if let Some(cors) = &stage.cors {
-        cors.apply(request, headers);
-    }
+    let mut response = match &stage.cors {
+        Some(cors) if Cors::is_preflight(request) => cors.preflight(request),
+        cors => {
+            let mut response = run(state, stage, request, is_forged, &mut trail).await;
+            if let Some(cors) = cors {
+                cors.apply(request, response.headers_mut());
+            }
+            response
+        }
+    };
     if let Ok(value) = HeaderValue::from_str(&request.extended_request_id) {
-        headers.insert(HeaderName::from_static("apigw-requestid"), value);
+        response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
     }
     access::write(state, stage, request, &trail, &response);
     response
