@@ -38,7 +38,7 @@ pub struct AskedUri(pub http::Uri);
 const SECRET: &str = "test";
 
 /// Why a request's signature is none, where signatures are checked.
-fn bad_signature(state: &State, region: &str, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
+pub(crate) fn bad_signature(state: &State, region: &str, parts: &Parts, body: &[u8]) -> Option<ServiceError> {
     if !state.options.verify_signatures {
         return None;
     }
@@ -215,7 +215,7 @@ async fn about_connections(
         return forbidden();
     }
     if management::is_path(&path) {
-        let below = Below { api_id: &live.id, stage: &stage };
+        let below = Below { api_id: &live.id, stage: &stage, region: &live.scope.region };
         return management::over_http(state, below, parts, &path, body).await;
     }
     plain(StatusCode::UPGRADE_REQUIRED, "Upgrade Required", None)

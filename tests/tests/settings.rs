@@ -138,6 +138,22 @@ fn signatures_are_checked_where_that_is_asked_for() {
     );
     let unsigned = tule.request("GET", "/2015-03-31/functions", &[], "");
     assert_eq!(unsigned.status, 403, "{}", unsigned.body);
+    // Connections are reached at an API's own address.
+    let connections = "import boto3\n\
+               def client(service, secret, url=None):\n\
+               \x20   return boto3.client(service, aws_access_key_id='test', aws_secret_access_key=secret, endpoint_url=url)\n\
+               gateway = client('apigatewayv2', 'test')\n\
+               api = gateway.create_api(Name='c', ProtocolType='WEBSOCKET', RouteSelectionExpression='$request.body.a')\n\
+               gateway.create_stage(ApiId=api['ApiId'], StageName='dev')\n\
+               url = api['ApiEndpoint'].replace('ws://', 'http://') + '/dev'\n\
+               for secret in ('test', 'wrong'):\n\
+               \x20   management = client('apigatewaymanagementapi', secret, url)\n\
+               \x20   try:\n\
+               \x20       management.post_to_connection(ConnectionId='L0SM9cOFvHcCIhw=', Data=b'hello')\n\
+               \x20   except Exception as error:\n\
+               \x20       print(error.response['Error']['Code'])\n";
+    let codes = client(&tule, "python", &["-c", connections]).unwrap_or_default();
+    assert_eq!(codes.lines().collect::<Vec<_>>(), ["GoneException", "InvalidSignatureException"], "{codes}");
 }
 
 #[test]

@@ -152,20 +152,14 @@ impl HttpStage {
         };
         let found = self.routes.find(path, takes).and_then(|found| {
             let route = found.value.get(method).or_else(|| found.value.get("ANY"))?;
-            Some(Matched {
-                route: Arc::clone(route),
-                parameters: found.parameters,
-                failure: OnceLock::new(),
-                endpoint_request: OnceLock::new(),
-            })
+            Some((route, found.parameters))
         });
-        found.or_else(|| {
-            Some(Matched {
-                route: Arc::clone(self.default.as_ref()?),
-                parameters: Vec::new(),
-                failure: OnceLock::new(),
-                endpoint_request: OnceLock::new(),
-            })
+        let (route, parameters) = found.or_else(|| Some((self.default.as_ref()?, Vec::new())))?;
+        Some(Matched {
+            route: Arc::clone(route),
+            parameters,
+            failure: OnceLock::new(),
+            endpoint_request: OnceLock::new(),
         })
     }
 }
@@ -196,7 +190,7 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
     let mut request = Vec::new();
     if subtype.is_none() {
         for (target, source) in &parameters {
-            request.push(Change::of_request(target, source)?);
+            request.push(Change::of_request(target, source).map_err(|error| error.to_string())?);
         }
     }
     let kind = match text(members, "IntegrationType") {
@@ -226,7 +220,8 @@ pub(crate) fn compile(integration: &Integration) -> Result<CompiledIntegration, 
         let status = status.parse().map_err(|_| format!("{status} is no status"))?;
         let changes = texts(Some(changes));
         let changes = changes.iter().map(|(target, source)| Change::of_response(target, source));
-        response.insert(status, changes.collect::<Result<_, _>>()?);
+        let changes = changes.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        response.insert(status, changes);
     }
     Ok(CompiledIntegration { kind, timeout: Duration::from_millis(timeout), request, response })
 }

@@ -1,5 +1,7 @@
 //! Parameter mapping of HTTP APIs: `append:header.x`, `overwrite:path` and their like, over requests and answers.
 
+use std::ops::Deref;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jsonpath::JsonPath;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -55,9 +57,18 @@ const RESERVED: &[&str] = &[
 ];
 const RESERVED_PREFIXES: &[&str] = &["access-control-", "apigw-", "x-amz-", "x-amzn-", "x-forwarded-"];
 
+/// Why nothing can be changed so.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoChange {
+    #[error("Operations on header {0} are restricted")]
+    Restricted(String),
+    #[error("Invalid mapping expression specified: {0}")]
+    Unknown(String),
+}
+
 impl Change {
     /// A change of a request.
-    pub fn of_request(target: &str, source: &str) -> Result<Self, String> {
+    pub fn of_request(target: &str, source: &str) -> Result<Self, NoChange> {
         let change = Self::parse(target, source)?;
         let fits = match change.place {
             Place::Header(_) | Place::Query(_) => true,
@@ -68,7 +79,7 @@ impl Change {
     }
 
     /// A change of an answer.
-    pub fn of_response(target: &str, source: &str) -> Result<Self, String> {
+    pub fn of_response(target: &str, source: &str) -> Result<Self, NoChange> {
         let change = Self::parse(target, source)?;
         let fits = match change.place {
             Place::Header(_) => true,
@@ -78,7 +89,7 @@ impl Change {
         if fits { Ok(change) } else { Err(invalid(target)) }
     }
 
-    fn parse(target: &str, source: &str) -> Result<Self, String> {
+    fn parse(target: &str, source: &str) -> Result<Self, NoChange> {
         let (action, place) = target.split_once(':').ok_or_else(|| invalid(target))?;
         let action = match action {
             "append" => Action::Append,
@@ -92,7 +103,7 @@ impl Change {
                 let is_own = RESERVED.contains(&lower.as_str())
                     || RESERVED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
                 if is_own {
-                    return Err(format!("Operations on header {name} are restricted"));
+                    return Err(NoChange::Restricted(name.to_owned()));
                 }
                 HeaderName::try_from(name).map_err(|_| invalid(target))?;
                 Place::Header(lower)
@@ -106,8 +117,8 @@ impl Change {
     }
 }
 
-fn invalid(target: &str) -> String {
-    format!("Invalid mapping expression specified: {target}")
+fn invalid(target: &str) -> NoChange {
+    NoChange::Unknown(target.to_owned())
 }
 
 /// What expressions are read from.
@@ -115,7 +126,8 @@ pub(super) struct View<'a> {
     pub stage: &'a HttpStage,
     pub request: &'a Incoming,
     pub parameters: &'a [(String, String)],
-    pub context: &'a Map<String, Value>,
+    /// Made when an expression asks for it: few do.
+    pub context: &'a (dyn Deref<Target = Map<String, Value>> + Sync),
     /// The integration's answer, where there is one.
     pub response: Option<(&'a HeaderMap, &'a [u8])>,
 }

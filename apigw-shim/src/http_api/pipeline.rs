@@ -1,6 +1,6 @@
 //! The way of a request through an HTTP API, on one screen.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use outbound::Outbound;
@@ -17,6 +17,7 @@ use crate::{
     State,
     addressed::{not_found, of_http_api},
     integrate::{
+        address::{fill, push_query},
         call_context,
         http_endpoint::{self, Towards},
         vpc_link,
@@ -33,18 +34,18 @@ pub(crate) async fn answer(
     is_forged: bool,
 ) -> Response<Body> {
     let mut trail = Trail::default();
-    if let Some(cors) = stage.cors.as_ref().filter(|_| Cors::is_preflight(request)) {
-        let response = cors.preflight(request);
-        access::write(state, stage, request, &trail, &response);
-        return response;
-    }
-    let mut response = run(state, stage, request, is_forged, &mut trail).await;
-    let headers = response.headers_mut();
-    if let Some(cors) = &stage.cors {
-        cors.apply(request, headers);
-    }
+    let mut response = match &stage.cors {
+        Some(cors) if Cors::is_preflight(request) => cors.preflight(request),
+        cors => {
+            let mut response = run(state, stage, request, is_forged, &mut trail).await;
+            if let Some(cors) = cors {
+                cors.apply(request, response.headers_mut());
+            }
+            response
+        }
+    };
     if let Ok(value) = HeaderValue::from_str(&request.extended_request_id) {
-        headers.insert(HeaderName::from_static("apigw-requestid"), value);
+        response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
     }
     access::write(state, stage, request, &trail, &response);
     response
@@ -103,7 +104,7 @@ async fn send(
     integration: &CompiledIntegration,
 ) -> Response<Body> {
     let variables = Some(&stage.variables);
-    let context = authorize::context(stage, request, &matched.route.key, caller);
+    let context = LazyLock::new(|| authorize::context(stage, request, &matched.route.key, caller));
     let mut view =
         View { stage, request, parameters: &matched.parameters, context: &context, response: None };
     let (changed, path) = if integration.request.is_empty() {
@@ -164,16 +165,13 @@ fn address(
         uri = format!("{}{stage}{}", base.trim_end_matches('/'), request.path);
     } else {
         for (name, value) in &matched.parameters {
-            uri = uri.replace(&format!("{{{name}}}"), &encode_path(value));
+            fill(&mut uri, name, value);
         }
     }
     if let Some(path) = path {
         uri = with_path(&uri, path);
     }
-    if !request.query.is_empty() {
-        uri.push(if uri.contains('?') { '&' } else { '?' });
-        uri.push_str(&request.query);
-    }
+    push_query(&mut uri, &request.query);
     if target.is_secure && !uri.starts_with("https://") {
         return Err(format!("the integration has a TlsConfig, so {uri} must begin with https://"));
     }

@@ -180,11 +180,11 @@ fn check_tls(members: &Members, uri: &str) -> Result<(), ServiceError> {
 
 /// Checks an integration as it is to be kept.
 fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(), ServiceError> {
+    let uri = text(members, "IntegrationUri").unwrap_or_default();
     match text(members, "ConnectionType").as_deref() {
         Some("VPC_LINK") => {
             let id = text(members, "ConnectionId").ok_or_else(|| bad_request(NO_CONNECTION))?;
             vpc_link::find(state, scope, &id)?;
-            let uri = text(members, "IntegrationUri").unwrap_or_default();
             check_target_behind_link(state, &uri, members.contains_key("TlsConfig"))?;
         }
         _ if members.contains_key("ConnectionId") => {
@@ -192,15 +192,21 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
         }
         _ => {}
     }
-    let uri = text(members, "IntegrationUri").unwrap_or_default();
     check_tls(members, &uri)?;
     parameter_mapping::check(members)?;
-    if let Some(name) = text(members, "IntegrationSubtype") {
-        return check_subtype(members, &name);
-    }
+    match text(members, "IntegrationSubtype") {
+        Some(name) => check_subtype(members, &name),
+        None => check_type(members, &uri),
+    }?;
+    let probe = Integration { id: String::new(), members: members.clone() };
+    compiled::compile(&probe).map(drop).map_err(bad_request)
+}
+
+/// Each type of integration has what it cannot do without.
+fn check_type(members: &Members, uri: &str) -> Result<(), ServiceError> {
     match text(members, "IntegrationType").as_deref() {
         Some("AWS_PROXY") => {
-            if !is_function(&uri) && !uri.contains("${stageVariables.") {
+            if !is_function(uri) && !uri.contains("${stageVariables.") {
                 return Err(bad_request(format!("Invalid integration URI specified: {uri}")));
             }
             let version = text(members, "PayloadFormatVersion");
@@ -212,8 +218,8 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
         }
         Some("HTTP_PROXY") => {
             let is_linked = text(members, "ConnectionType").as_deref() == Some("VPC_LINK");
-            if !(is_linked && link_target::is_target(&uri)) {
-                check_url(&uri)?;
+            if !(is_linked && link_target::is_target(uri)) {
+                check_url(uri)?;
             }
             if text(members, "IntegrationMethod").is_none() {
                 return Err(bad_request(
@@ -232,8 +238,7 @@ fn check(state: &State, scope: &runtime::Scope, members: &Members) -> Result<(),
             ));
         }
     }
-    let probe = Integration { id: String::new(), members: members.clone() };
-    compiled::compile(&probe).map(drop).map_err(bad_request)
+    Ok(())
 }
 
 /// Subtypes that AWS has and nothing here could answer ("Integration subtype reference", API Gateway Developer Guide).
@@ -264,8 +269,7 @@ fn check_subtype(members: &Members, name: &str) -> Result<(), ServiceError> {
     if let Some(unknown) = given.keys().find(|given| !subtype.takes(given)) {
         return Err(bad_request(format!("Parameter: {unknown} does not fit schema for Operation: {name}")));
     }
-    let probe = Integration { id: String::new(), members: members.clone() };
-    compiled::compile(&probe).map(drop).map_err(bad_request)
+    Ok(())
 }
 
 async fn add(state: &State, live: &Live, given: Members) -> Result<Arc<Integration>, ServiceError> {

@@ -5,7 +5,11 @@ use jsonpath::JsonPath;
 use serde_json::Value;
 
 use super::{Members, text, texts};
-use crate::{error::bad_request, http_api::parameters::Change, operations::parameter_mapping::validated};
+use crate::{
+    error::bad_request,
+    http_api::parameters::{Change, NoChange},
+    operations::parameter_mapping::validated,
+};
 
 /// Which way a mapping goes.
 #[derive(Clone, Copy)]
@@ -45,11 +49,10 @@ fn wrong_target(way: Way, target: &str, source: &str) -> Option<String> {
         Way::Request => (Change::of_request(target, source), "Request"),
         Way::Response => (Change::of_response(target, source), "Response"),
     };
-    let reason = change.err()?;
-    if reason.contains("restricted") {
-        return Some(reason);
-    }
-    Some(format!("Invalid {name} Actioned Parameter destination specified: {target}"))
+    Some(match change.err()? {
+        restricted @ NoChange::Restricted(_) => restricted.to_string(),
+        NoChange::Unknown(_) => format!("Invalid {name} Actioned Parameter destination specified: {target}"),
+    })
 }
 
 fn wrong_source(way: Way, source: &str) -> Option<String> {

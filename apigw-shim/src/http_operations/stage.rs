@@ -223,6 +223,10 @@ pub(super) async fn update(state: &State, ctx: &CallContext, input: Members) -> 
     check(state, &live, &input).await?;
     if let Some(Value::Bool(auto_deploy)) = input.get("AutoDeploy") {
         stage.auto_deploy = *auto_deploy;
+        if !auto_deploy {
+            // It is of stages that deploy themselves.
+            stage.members.remove("LastDeploymentStatusMessage");
+        }
     }
     if let Some(id) = text(&input, "DeploymentId") {
         if stage.auto_deploy {

@@ -9,6 +9,9 @@ use super::vpc_link;
 use crate::{State, apis::scope_key};
 use proxy_events::is_framing;
 
+/// The most clients that are kept for integrations whose connections are special.
+const MOST_CLIENTS: usize = 256;
+
 /// What an integration and its stage say of connections to its server.
 #[derive(Default)]
 pub(crate) struct Towards<'a> {
@@ -50,6 +53,10 @@ pub(crate) fn client(state: &State, scope: &Scope, towards: &Towards<'_>) -> Res
         return Ok(known.clone());
     }
     let made = state.outbound.special(&special).map_err(|error| error.to_string())?;
+    // What no integration speaks through any more goes with the rest: a client is soon made again.
+    if state.special_outbound.len() >= MOST_CLIENTS {
+        state.special_outbound.clear();
+    }
     state.special_outbound.insert(special, made.clone());
     Ok(made)
 }

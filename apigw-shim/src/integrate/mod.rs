@@ -1,5 +1,6 @@
 //! The fourth stage: sending the request, and what came of it.
 
+pub(crate) mod address;
 pub(crate) mod http_endpoint;
 pub(crate) mod lambda_proxy;
 pub(crate) mod notes;
@@ -7,9 +8,7 @@ pub(crate) mod service;
 mod stream;
 pub(crate) mod vpc_link;
 
-use std::borrow::Cow;
-
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;

@@ -40,7 +40,7 @@ pub(crate) fn function_headers(exchange: &Exchange<'_>, source: &str) -> String 
 }
 
 /// The address of a service's request.
-fn service_uri(service: &str, region: &str, action: Option<&str>, uri: &str) -> String {
+pub(crate) fn service_uri(service: &str, region: &str, action: Option<&str>, uri: &str) -> String {
     let host = format!("https://{service}.{region}.amazonaws.com");
     match (action, uri.split_once('?')) {
         (None, _) => format!("{host}{uri}"),

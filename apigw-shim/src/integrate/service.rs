@@ -36,23 +36,12 @@ pub(super) async fn call(
     let scope = Scope::new(&prepared.exchange.stage.scope.account, region);
     let ctx = call_context(state, &scope, prepared.exchange.trace_header());
     let _ = prepared.exchange.trail.endpoint_request.set(Arc::clone(&ctx.request_id));
-    let (status, headers, body) = perform_as(state, &ctx, service, action, sent).await?;
+    let (status, headers, body) = perform(state, &ctx, service, action, sent).await?;
     Ok(Reply::Mapped { selector: Selector::Text(status.to_string()), headers, body })
 }
 
 /// Lets a service answer a request: by the action, or by where the request's path and headers lead.
 pub(crate) async fn perform(
-    state: &State,
-    scope: &Scope,
-    trace_id: &str,
-    service: &str,
-    action: Option<&str>,
-    sent: &Sent,
-) -> Result<Answered, GatewayError> {
-    perform_as(state, &call_context(state, scope, trace_id), service, action, sent).await
-}
-
-async fn perform_as(
     state: &State,
     ctx: &CallContext,
     service: &str,

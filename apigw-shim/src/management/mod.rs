@@ -2,7 +2,7 @@
 //!
 //! Clients find it below a stage's URL, so operations come in over [`over_http`]; other services call them as any.
 
-use aws_wire::{BodyNeed, ServiceError};
+use aws_wire::{BodyNeed, ServiceError, sigv4};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     State,
-    addressed::plain,
+    addressed::{bad_signature, plain},
     error::bad_request,
     websocket::{connection::SendError, session::DELETED},
 };
@@ -26,6 +26,7 @@ const MOST_DATA: usize = 128 << 10;
 pub(crate) struct Below<'a> {
     pub api_id: &'a str,
     pub stage: &'a str,
+    pub region: &'a str,
 }
 
 /// Does one of [`NAMES`]. A connection of another API than the one asked is gone, as is one that never was.
@@ -45,11 +46,7 @@ pub(crate) async fn call(
     });
     match operation {
         "PostToConnection" => {
-            let data = input
-                .body
-                .read(MOST_DATA)
-                .await
-                .map_err(|_| ServiceError::new("PayloadTooLargeException", 413, "Message too long"))?;
+            let data = input.body.read(MOST_DATA).await.map_err(|_| too_long())?;
             connection.ok_or_else(gone)?.send(data).map_err(|error| match error {
                 SendError::Gone => gone(),
                 SendError::Full => {
@@ -81,12 +78,16 @@ pub(crate) async fn call(
     }
 }
 
+fn too_long() -> ServiceError {
+    ServiceError::new("PayloadTooLargeException", 413, "Message too long")
+}
+
 /// Whether a path below a stage is `@connections`'.
 pub(crate) fn is_path(path: &str) -> bool {
     path.starts_with("/@connections/") || path.starts_with("/%40connections/")
 }
 
-/// Answers a request below a stage's URL. It must be signed, though by whom is not checked, as everywhere here.
+/// Answers a request below a stage's URL. It must be signed; whether rightly is checked where signatures are.
 pub(crate) async fn over_http(
     state: &State,
     below: Below<'_>,
@@ -108,9 +109,14 @@ pub(crate) async fn over_http(
     let Ok(uri) = path.replacen("%40", "@", 1).parse() else {
         return plain(StatusCode::BAD_REQUEST, "Bad Request", None);
     };
-    parts.uri = uri;
     let request_id = runtime::new_request_id();
-    let answered = answer(state, below, &parts, body).await;
+    let answered = match verified(state, &below, &parts, body).await {
+        Ok(body) => {
+            parts.uri = uri;
+            answer(state, below, &parts, body).await
+        }
+        Err(error) => Err(error),
+    };
     let encoded = match answered {
         Ok((operation, output)) => {
             aws_wire::encode_output(model, operation, &output.members, output.status, &request_id)
@@ -127,6 +133,18 @@ pub(crate) async fn over_http(
     response
 }
 
+/// The body of a request that nobody has forged, as far as that is checked.
+async fn verified(state: &State, below: &Below<'_>, parts: &Parts, body: Body) -> Result<Body, ServiceError> {
+    if !state.options.verify_signatures {
+        return Ok(body);
+    }
+    let body = body.read(MOST_DATA).await.map_err(|_| too_long())?;
+    match bad_signature(state, below.region, parts, &body) {
+        Some(error) => Err(error),
+        None => Ok(Body::Bytes(body)),
+    }
+}
+
 async fn answer(
     state: &State,
     below: Below<'_>,
@@ -134,7 +152,11 @@ async fn answer(
     body: Body,
 ) -> Result<(&'static aws_model::Operation, Output), ServiceError> {
     let target = aws_wire::identify(parts).target(parts, None)?;
-    debug_assert!(NAMES.contains(&target.operation.name.as_str()));
+    if target.model.name != "apigatewaymanagementapi" {
+        // What is signed for another service is taken for one of its requests.
+        sigv4::check_scope(parts, "execute-api", below.region)?;
+        return Err(ServiceError::new("NotFoundException", 404, ""));
+    }
     let input = if aws_wire::body_need(&target) == BodyNeed::Payload {
         Input { members: aws_wire::decode(&target, parts, &[])?, body }
     } else {

@@ -188,12 +188,8 @@ pub(crate) fn interpolate(text: &str, variables: Option<&Texts>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once(OPEN) {
+        let Some((name, behind)) = behind.split_once('}') else { break };
         out.push_str(before);
-        let Some((name, behind)) = behind.split_once('}') else {
-            out.push_str(OPEN);
-            rest = behind;
-            continue;
-        };
         out.push_str(variables.and_then(|variables| variables.get(name)).map_or("", String::as_str));
         rest = behind;
     }

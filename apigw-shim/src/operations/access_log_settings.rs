@@ -57,8 +57,10 @@ fn variables(format: &str) -> Vec<(&str, &str)> {
     for (at, _) in format.match_indices('$') {
         let rest = &format[at + 1..];
         if let Some(braced) = rest.strip_prefix("{context.") {
-            if let Some((name, _)) = braced.split_once('}') {
-                found.push((&format[at..at + "${context.}".len() + name.len()], name));
+            // No name has a dollar in it, so that none is looked for beyond the next one.
+            let end = braced.find(['}', '$']).filter(|end| braced[*end..].starts_with('}'));
+            if let Some(end) = end {
+                found.push((&format[at..at + "${context.}".len() + end], &braced[..end]));
             }
         } else if let Some(plain) = rest.strip_prefix("context.") {
             let is_part = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
@@ -132,6 +134,7 @@ mod tests {
         let names: Vec<&str> = variables(format).into_iter().map(|(_, name)| name).collect();
         assert_eq!(names, ["requestId", "identity.sourceIp", "path"]);
         assert_eq!(variables("$context.a|$")[0].0, "$context.a");
+        assert_eq!(variables("${context.a${context.b}")[0], ("${context.b}", "b"));
         assert!(variables("$ ${context.a $context.").iter().all(|(_, name)| name.is_empty()));
     }
 

@@ -142,9 +142,9 @@ pub(super) async fn create(state: &State, ctx: &CallContext, input: Input) -> Re
     };
     let key = live.numbered(deployment.sequence);
     stage::check_variables(input.variables.iter().flatten())?;
-    let overrides =
-        input.canary_settings.iter().filter_map(|canary| canary.stage_variable_overrides.as_ref());
-    overrides.into_iter().try_for_each(stage::check_variables)?;
+    if let Some(canary) = &input.canary_settings {
+        stage::check_variables(canary.stage_variable_overrides.iter().flatten())?;
+    }
     // Nothing is kept before all of it has been checked.
     let mut staged = None;
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {

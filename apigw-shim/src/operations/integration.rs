@@ -19,7 +19,8 @@ use crate::{
     members,
     patch::Patch,
     rest_api::{
-        compiled::{cache_key, streamed_function},
+        compiled::cache_key,
+        integration_kind::streamed_function,
         record::{Integration, Method, Resource, Texts, TlsConfig},
     },
 };
@@ -308,7 +309,7 @@ fn change(integration: &mut Integration, declared: &Declared, patch: &Patch) -> 
         ["requestParameters", name] => {
             if patch.sets()? {
                 let (name, source) = ((*name).to_owned(), patch.value());
-                check_integration([(&name, &source)].into_iter(), declared).map_err(bad_request)?;
+                check_integration([(&name, &source)], declared).map_err(bad_request)?;
                 set_entry(&mut integration.request_parameters, name, source);
             } else if !remove_entry(&mut integration.request_parameters, name) {
                 return Err(invalid("parameter name"));

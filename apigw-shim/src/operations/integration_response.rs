@@ -117,7 +117,7 @@ fn change(
         ["responseParameters", name] => {
             if patch.sets()? {
                 let (name, source) = ((*name).to_owned(), patch.value());
-                check_integration_response([(&name, &source)].into_iter(), declared).map_err(bad_request)?;
+                check_integration_response([(&name, &source)], declared).map_err(bad_request)?;
                 set_entry(&mut response.response_parameters, name, source);
             } else if !remove_entry(&mut response.response_parameters, name) {
                 return Err(invalid("parameter name"));

@@ -180,7 +180,7 @@ fn change(api: &RestApi, method: &mut Method, patch: &Patch) -> Result<(), Servi
     match segments.as_slice() {
         ["requestParameters", name] => {
             if patch.sets()? {
-                parameter_mapping::check_method([&(*name).to_owned()].into_iter()).map_err(bad_request)?;
+                parameter_mapping::check_method([name]).map_err(bad_request)?;
                 set_entry(&mut method.request_parameters, (*name).to_owned(), patch.is_true());
             } else if !remove_entry(&mut method.request_parameters, name) {
                 return Err(invalid("parameter name"));

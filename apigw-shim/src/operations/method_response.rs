@@ -89,8 +89,7 @@ fn change(api: &RestApi, response: &mut MethodResponse, patch: &Patch) -> Result
     match segments.as_slice() {
         ["responseParameters", name] => {
             if patch.sets()? {
-                parameter_mapping::check_method_response([&(*name).to_owned()].into_iter())
-                    .map_err(bad_request)?;
+                parameter_mapping::check_method_response([name]).map_err(bad_request)?;
                 set_entry(&mut response.response_parameters, (*name).to_owned(), patch.is_true());
             } else if !remove_entry(&mut response.response_parameters, name) {
                 return Err(invalid("parameter name"));

@@ -287,10 +287,14 @@ fn page<T>(
     id: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Option<String>) {
     let limit = self::limit(limit);
-    // What the position names may be gone since.
+    // What the position names may be gone since: lists that are in the order of ids go on where it was, others begin
+    // anew, so that nothing is passed over.
     let start = position.map_or(0, |position| match all.iter().position(|item| id(item) == position) {
         Some(at) => at + 1,
-        None => all.iter().position(|item| id(item) > position).unwrap_or(all.len()),
+        None if all.is_sorted_by(|one, other| id(one) <= id(other)) => {
+            all.partition_point(|item| id(item) <= position)
+        }
+        None => 0,
     });
     let more = all.len() > start + limit;
     let items: Vec<T> = all.into_iter().skip(start).take(limit).collect();
@@ -316,4 +320,22 @@ fn remove_entry<T>(map: &mut Option<BTreeMap<String, T>>, name: &str) -> bool {
         *map = None;
     }
     removed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+
+    #[test]
+    fn pages_go_on_where_something_was_and_pass_nothing_over() {
+        let behind = |all: &[&'static str], position: &str| {
+            let (found, more) = page(all.to_vec(), Some(2), Some(position), |item| item);
+            (found.concat(), more)
+        };
+        assert_eq!(behind(&["a", "b", "d", "e"], "b"), (String::from("de"), None));
+        assert_eq!(behind(&["a", "b", "d", "e", "f"], "c"), (String::from("de"), Some(String::from("e"))));
+        assert_eq!(behind(&["a", "b"], "c"), (String::new(), None));
+        // In the order in which they were made.
+        assert_eq!(behind(&["z", "b", "x"], "y"), (String::from("zb"), Some(String::from("b"))));
+    }
 }

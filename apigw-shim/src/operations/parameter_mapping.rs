@@ -36,8 +36,8 @@ fn comparable(name: &str) -> String {
 }
 
 /// What is wrong with parameters that a method declares of its requests.
-pub(crate) fn check_method<'n>(names: impl Iterator<Item = &'n String>) -> Result<(), String> {
-    let wrong = |name: &String| {
+pub(crate) fn check_method(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), String> {
+    let wrong = |name: &str| {
         let of_place = REQUEST_PLACES.iter().find_map(|place| named(name, "method.request.", place));
         match of_place {
             None => Some(unmapped(name)),
@@ -48,18 +48,18 @@ pub(crate) fn check_method<'n>(names: impl Iterator<Item = &'n String>) -> Resul
             }),
         }
     };
-    validated(names.filter_map(wrong))
+    validated(names.into_iter().filter_map(|name| wrong(name.as_ref())))
 }
 
 /// What is wrong with parameters that a method declares of its responses.
-pub(crate) fn check_method_response<'n>(names: impl Iterator<Item = &'n String>) -> Result<(), String> {
-    let is_header = |name: &str| named(name, "method.response.", "header").is_some();
-    validated(names.filter(|name| !is_header(name)).map(|name| unmapped(name)))
+pub(crate) fn check_method_response(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), String> {
+    let wrong = |name: &str| named(name, "method.response.", "header").is_none().then(|| unmapped(name));
+    validated(names.into_iter().filter_map(|name| wrong(name.as_ref())))
 }
 
 /// What is wrong with mappings into an integration's request. What they take of the request, the method declares.
 pub(crate) fn check_integration<'n>(
-    mappings: impl Iterator<Item = (&'n String, &'n String)>,
+    mappings: impl IntoIterator<Item = (&'n String, &'n String)>,
     declared: &Declared,
 ) -> Result<(), String> {
     let wrong = |(target, source): (&String, &String)| {
@@ -73,20 +73,18 @@ pub(crate) fn check_integration<'n>(
             REQUEST_PLACES.iter().any(|place| named(source, "method.request.", place).is_some());
         (is_declarable && !declared.has(source)).then(|| unmapped(source))
     };
-    validated(mappings.filter_map(wrong))
+    validated(mappings.into_iter().filter_map(wrong))
 }
 
 /// What is wrong with mappings into a method's response, which declares what there is to map to.
 pub(crate) fn check_integration_response<'n>(
-    mappings: impl Iterator<Item = (&'n String, &'n String)>,
+    mappings: impl IntoIterator<Item = (&'n String, &'n String)>,
     response: Option<&MethodResponse>,
 ) -> Result<(), String> {
-    let mut mappings = mappings.peekable();
+    let mut mappings = mappings.into_iter();
     let Some(response) = response else {
-        let nothing = mappings.peek().is_none();
-        return validated(
-            (!nothing).then(|| String::from("No method response exists for method.")).into_iter(),
-        );
+        let nowhere = || String::from("No method response exists for method.");
+        return validated(mappings.next().map(|_| nowhere()));
     };
     let declared = Declared::of(response.response_parameters.as_ref());
     let wrong = |(target, source): (&String, &String)| {
@@ -142,8 +140,8 @@ fn unread(expression: &str) -> String {
 }
 
 /// The validator's report, if there is anything in it.
-pub(crate) fn validated(errors: impl Iterator<Item = String>) -> Result<(), String> {
-    let errors: Vec<String> = errors.collect();
+pub(crate) fn validated(errors: impl IntoIterator<Item = String>) -> Result<(), String> {
+    let errors: Vec<String> = errors.into_iter().collect();
     if errors.is_empty() {
         return Ok(());
     }

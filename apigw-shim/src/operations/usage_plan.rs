@@ -188,6 +188,8 @@ fn change(state: &State, scope: &Scope, plan: &mut UsagePlan, patch: &Patch) -> 
             let stage = &mut plan.api_stages[at.ok_or_else(|| bad_request("Invalid API Stage specified"))?];
             match rest {
                 [] if !sets => stage.throttle.clear(),
+                // A method's limits go together.
+                [.., "burstLimit" | "rateLimit"] if !sets => return Err(patch.invalid_path()),
                 // A path's slashes may stand as they are: so Terraform has them.
                 [_, .., _] if !sets => {
                     stage.throttle.remove(&rest.join("/"));

@@ -92,6 +92,11 @@ impl Condition {
             "BinaryEquals" => PolicyError::Missing(format!("the condition operator {bare}")),
             _ => PolicyError::Invalid(format!("{name} is no condition operator")),
         })?;
+        if if_exists && operator == Operator::Null {
+            return Err(PolicyError::Invalid(String::from(
+                "Null asks whether a key exists, so takes no IfExists",
+            )));
+        }
         if let Some(wrong) = values.iter().find(|value| !operator.takes(value)) {
             return Err(PolicyError::Invalid(format!("{name} does not take the value {wrong}")));
         }
@@ -379,6 +384,7 @@ mod tests {
             ("DateEquals", "soon"),
             ("NumericEquals", "NaN"),
             ("Bool", "maybe"),
+            ("NullIfExists", "true"),
             ("IpAddress", "10.0.0.0/33"),
             ("IpAddress", "host"),
         ] {

@@ -1,6 +1,6 @@
 //! Policies: those that authorizers return, and resource policies of APIs. Parsed once, then asked.
 //!
-//! What a policy cannot be asked here (keys that no request has) is refused when it is given, never passed over.
+//! A policy that asks what nobody here knows of a request (its caller's organization, say) is refused when it is given.
 //! Source: AWS, "Policy evaluation logic" (IAM User Guide) and "How API Gateway resource policies affect authorization
 //! workflow" (API Gateway Developer Guide).
 
@@ -123,7 +123,7 @@ impl Policy {
         Self::of(&document)
     }
 
-    /// Reads the text of a policy that is to be kept: all that it asks must be known here.
+    /// Reads the text of a policy that is to be kept: whether a request has what it asks must be known here.
     pub fn kept(text: &str) -> Result<Self, PolicyError> {
         let policy = Self::parse(text)?;
         let mut conditions = policy.statements.iter().flat_map(|statement| &statement.conditions);
@@ -133,7 +133,7 @@ impl Policy {
         }
     }
 
-    /// Reads a policy. A key that it asks and no request has is a key that is not there.
+    /// Reads a policy. What it asks and nobody here knows of a request counts as not there.
     pub fn of(document: &Value) -> Result<Self, PolicyError> {
         let statements = match document.get("Statement") {
             Some(Value::Array(all)) => all.iter().map(statement).collect::<Result<_, _>>()?,
@@ -141,6 +141,22 @@ impl Policy {
             _ => return Err(PolicyError::Invalid(String::from("a policy needs a Statement"))),
         };
         Ok(Self { document: document.clone(), statements })
+    }
+
+    /// What stands for a policy that was kept once and cannot be read any more: it lets nobody in.
+    pub fn closed() -> Self {
+        let everything = || vec![String::from("*")];
+        let denial = Statement {
+            allows: false,
+            principals: None,
+            excludes_principals: false,
+            actions: everything(),
+            excludes_actions: false,
+            resources: everything(),
+            excludes_resources: false,
+            conditions: Vec::new(),
+        };
+        Self { document: Value::Null, statements: vec![denial] }
     }
 
     /// The policy as it was given.
@@ -213,13 +229,6 @@ fn statement(document: &Value) -> Result<Statement, PolicyError> {
     if actions.is_empty() || resources.is_empty() {
         return invalid("a statement needs an Action and a Resource");
     }
-    let conditions = document.get("Condition").and_then(Value::as_object).into_iter().flatten();
-    let mut all = Vec::new();
-    for (operator, keys) in conditions {
-        for (key, values) in keys.as_object().into_iter().flatten() {
-            all.push(Condition::new(operator, key, list(Some(values)))?);
-        }
-    }
     Ok(Statement {
         allows,
         principals,
@@ -228,8 +237,21 @@ fn statement(document: &Value) -> Result<Statement, PolicyError> {
         excludes_actions,
         resources,
         excludes_resources,
-        conditions: all,
+        conditions: conditions(document.get("Condition"))?,
     })
+}
+
+/// Reads `{"operator": {"key": values}}`. One that is passed over would let in whom it is to keep out.
+fn conditions(document: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
+    let wrong = || PolicyError::Invalid(String::from("a Condition has operators, and these have keys"));
+    let mut all = Vec::new();
+    let Some(document) = document.filter(|document| !document.is_null()) else { return Ok(all) };
+    for (operator, keys) in document.as_object().ok_or_else(wrong)? {
+        for (key, values) in keys.as_object().ok_or_else(wrong)? {
+            all.push(Condition::new(operator, key, list(Some(values)))?);
+        }
+    }
+    Ok(all)
 }
 
 fn principals(document: &Value) -> Vec<String> {
@@ -341,11 +363,14 @@ mod tests {
         assert!(Policy::kept(&dated).is_ok());
         let odd = with(json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}));
         assert!(matches!(Policy::kept(&odd), Err(PolicyError::Missing(_))));
+        assert_eq!(Policy::closed().verdict(&Ask::nobody([10, 0, 0, 1].into())), Verdict::Deny);
         // What an authorizer answers is asked as it is.
         assert_eq!(
             Policy::parse(&odd).unwrap().verdict(&Ask::nobody([10, 0, 0, 1].into())),
             Verdict::Neither
         );
-        assert!(matches!(Policy::kept(&with(json!({"Foo": {"a": "b"}}))), Err(PolicyError::Invalid(_))));
+        for wrong in [json!({"Foo": {"a": "b"}}), json!("aws:SourceIp"), json!({"IpAddress": "10.0.0.0/8"})] {
+            assert!(matches!(Policy::kept(&with(wrong.clone())), Err(PolicyError::Invalid(_))), "{wrong}");
+        }
     }
 }

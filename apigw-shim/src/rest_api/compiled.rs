@@ -15,6 +15,7 @@ use super::{
     authorize::{Authorization, CompiledAuthorizer},
     cache::Cache,
     gateway_response::Customized,
+    integration_kind::{Kind, kind},
     record::{
         Deployment, Integration, IntegrationResponse, Method, Model, Resource, RestApi, Snapshot, Stage,
         Texts,
@@ -128,35 +129,6 @@ pub(crate) struct CompiledIntegration {
     /// The parameters that tell requests to the cache apart.
     pub cache_key: Vec<Source>,
     pub responses: Vec<CompiledResponse>,
-}
-
-/// What stands behind a method.
-pub(crate) enum Kind {
-    Mock,
-    /// A function that gets an event and gives an answer.
-    LambdaProxy {
-        function: String,
-    },
-    /// A function that gets what templates make.
-    Lambda {
-        function: String,
-    },
-    /// An operation of another service.
-    Service {
-        service: String,
-        region: String,
-        call: ServiceCall,
-    },
-    Http {
-        uri: String,
-        is_proxy: bool,
-    },
-}
-
-/// How a service's operation is named.
-pub(crate) enum ServiceCall {
-    Action(String),
-    Path(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -277,11 +249,18 @@ impl CompiledApi {
             routes,
             gateway_responses: snapshot.gateway_responses.clone(),
             binary_media_types: snapshot.binary_media_types.clone(),
-            // What cannot be read was refused when it was given.
-            policy: snapshot.policy.as_deref().and_then(|policy| Policy::parse(policy).ok()),
+            policy: snapshot.policy.as_deref().map(|policy| readable(&deployment.id, policy)),
             key_from_authorizer: snapshot.api_key_source == "AUTHORIZER",
         }
     }
+}
+
+/// A deployment's policy. One that an earlier version took and this one does not keeps everybody out, not nobody.
+fn readable(deployment: &str, policy: &str) -> Policy {
+    Policy::parse(policy).unwrap_or_else(|error| {
+        tracing::warn!(deployment, "the API's resource policy cannot be read, so nobody is let in: {error}");
+        Policy::closed()
+    })
 }
 
 /// What methods need of the rest of their API.
@@ -461,64 +440,5 @@ fn content_handling(text: Option<&str>) -> Option<ContentHandling> {
         Some("CONVERT_TO_TEXT") => Some(ContentHandling::ToText),
         Some("CONVERT_TO_BINARY") => Some(ContentHandling::ToBinary),
         _ => None,
-    }
-}
-
-fn kind(integration: &Integration) -> Result<Kind, String> {
-    let uri = integration.uri.clone().unwrap_or_default();
-    match integration.kind.as_str() {
-        "MOCK" => Ok(Kind::Mock),
-        "HTTP" => Ok(Kind::Http { uri, is_proxy: false }),
-        "HTTP_PROXY" => Ok(Kind::Http { uri, is_proxy: true }),
-        "AWS" | "AWS_PROXY" => aws_kind(&uri, integration.kind == "AWS_PROXY"),
-        other => Err(format!("there is no integration of type {other}")),
-    }
-}
-
-/// The function that `path/2021-11-15/functions/ARN/response-streaming-invocations` names.
-pub(crate) fn streamed_function(resource: &str) -> Option<&str> {
-    resource.strip_prefix("path/2021-11-15/functions/")?.strip_suffix("/response-streaming-invocations")
-}
-
-/// `arn:aws:apigateway:REGION:SERVICE:action/NAME` (with parameters after it, `action/NAME&Key=…`) or `…:path/PATH`; a
-/// function's path names the function.
-pub(crate) fn aws_kind(uri: &str, is_proxy: bool) -> Result<Kind, String> {
-    let mut parts = uri.splitn(6, ':').skip(3);
-    let (Some(region), Some(service), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(format!("{uri} is no ARN of an integration"));
-    };
-    let function = resource
-        .strip_prefix("path/2015-03-31/functions/")
-        .and_then(|rest| rest.strip_suffix("/invocations"))
-        .or_else(|| streamed_function(resource))
-        .filter(|_| service == "lambda");
-    if let Some(function) = function {
-        let function = function.to_owned();
-        return Ok(if is_proxy { Kind::LambdaProxy { function } } else { Kind::Lambda { function } });
-    }
-    let call = match resource.split_once('/') {
-        Some(("action", name)) => ServiceCall::Action(name.to_owned()),
-        Some(("path", path)) => ServiceCall::Path(format!("/{path}")),
-        _ => return Err(format!("{uri} names neither an action nor a path")),
-    };
-    let (service, call) = below_subdomain(service, call);
-    Ok(Kind::Service { service: service.to_owned(), region: region.to_owned(), call })
-}
-
-/// What `SUBDOMAIN.SERVICE` means: a bucket of S3, or an API whose connections are meant. The service has the same at
-/// addresses without it.
-fn below_subdomain(service: &str, call: ServiceCall) -> (&str, ServiceCall) {
-    match (service.rsplit_once('.'), call) {
-        (Some((bucket, "s3")), ServiceCall::Path(path)) => {
-            ("s3", ServiceCall::Path(format!("/{bucket}{path}")))
-        }
-        (Some((bucket, "s3")), ServiceCall::Action(action)) => {
-            ("s3", ServiceCall::Action(format!("{action}&Bucket={bucket}")))
-        }
-        (Some((_, "execute-api")), ServiceCall::Path(path)) => {
-            let below = path.find("/@connections/").map_or(path.as_str(), |at| &path[at..]);
-            ("execute-api", ServiceCall::Path(below.to_owned()))
-        }
-        (_, call) => (service, call),
     }
 }

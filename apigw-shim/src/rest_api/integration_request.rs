@@ -4,20 +4,23 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use vtl::Template;
 
 use super::{
-    compiled::{CompiledIntegration, ContentHandling, Kind, Passthrough, ServiceCall},
+    compiled::{CompiledIntegration, ContentHandling, Passthrough},
     content,
     exchange::Exchange,
     gateway_response::{GatewayError, ResponseType},
+    integration_kind::Kind,
 };
 use crate::{
-    integrate,
+    integrate::{
+        self,
+        address::{append_query, fill, push_query},
+    },
     mapping::{self, Overrides, interpolate, parameters::Target},
 };
-use proxy_events::{encode_path, is_binary, is_framing};
+use proxy_events::{is_binary, is_framing};
 
 /// A request that is ready to be sent.
 pub(crate) struct Prepared<'r> {
@@ -69,16 +72,7 @@ pub(crate) fn map<'r>(exchange: Exchange<'r>) -> Result<Prepared<'r>, GatewayErr
         }
         Kind::Mock => Outgoing::Mock { status: mock_status(&body(&exchange, integration)?)? },
         Kind::Service { service, region, call } => {
-            let (action, uri) = match call {
-                ServiceCall::Action(action) => {
-                    let action = interpolate(action, variables);
-                    match action.split_once('&') {
-                        Some((name, parameters)) => (Some(name.to_owned()), format!("/?{parameters}")),
-                        None => (Some(action), String::from("/")),
-                    }
-                }
-                ServiceCall::Path(path) => (None, interpolate(path, variables)),
-            };
+            let (action, uri) = call.at(variables);
             let body = body(&exchange, integration)?;
             let headers = own_headers(&exchange, &body);
             let request = sent(&exchange, integration, uri, body, headers, String::new())?;
@@ -173,9 +167,6 @@ pub(crate) fn mock_status(body: &Bytes) -> Result<u16, GatewayError> {
     })
 }
 
-/// Escapes in a query.
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 fn http_request(
     exchange: &Exchange<'_>,
     integration: &CompiledIntegration,
@@ -258,17 +249,10 @@ fn sent(
         match place {
             "header" => set_header(&mut headers, &name, &value)?,
             "querystring" => append_query(&mut query, &name, &value),
-            _ => {
-                let encoded = encode_path(&value);
-                uri =
-                    uri.replace(&format!("{{{name}}}"), &encoded).replace(&format!("{{{name}+}}"), &encoded);
-            }
+            _ => fill(&mut uri, &name, &value),
         }
     }
-    if !query.is_empty() {
-        uri.push(if uri.contains('?') { '&' } else { '?' });
-        uri.push_str(&query);
-    }
+    push_query(&mut uri, &query);
     let method = match integration.http_method.as_deref() {
         None | Some("ANY") => exchange.request.method.clone(),
         Some(name) => Method::from_bytes(name.as_bytes())
@@ -289,13 +273,4 @@ fn set_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Ga
         headers.insert(name, value);
     }
     Ok(())
-}
-
-fn append_query(query: &mut String, name: &str, value: &str) {
-    if !query.is_empty() {
-        query.push('&');
-    }
-    query.push_str(&utf8_percent_encode(name, IN_QUERY).to_string());
-    query.push('=');
-    query.push_str(&utf8_percent_encode(value, IN_QUERY).to_string());
 }

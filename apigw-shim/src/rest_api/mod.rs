@@ -10,6 +10,7 @@ pub(crate) mod exchange;
 pub(crate) mod execution_log;
 mod firehose;
 pub(crate) mod gateway_response;
+pub(crate) mod integration_kind;
 pub(crate) mod integration_request;
 pub(crate) mod integration_response;
 pub(crate) mod method_response;

@@ -25,7 +25,7 @@ use crate::{
     integrate::vpc_link::Link,
     rest_api::{
         access_log::AccessLog,
-        compiled::{Kind, aws_kind},
+        integration_kind::{Kind, aws_kind},
     },
 };
 

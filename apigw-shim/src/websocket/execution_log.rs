@@ -86,7 +86,11 @@ impl<'a> ExecutionLog<'a> {
     }
 
     /// What an integration is asked.
-    pub fn sending(&self, uri: &str, head: &HeaderMap, body: &Bytes) {
+    pub fn sending(&self, uri: impl FnOnce() -> String, head: &HeaderMap, body: &Bytes) {
+        if self.logging.level != Logging::All {
+            return;
+        }
+        let uri = uri();
         self.data(|| format!("Endpoint request URI: {uri}"));
         self.data(|| format!("Endpoint request headers: {}", headers(head)));
         self.data(|| format!("Endpoint request body after transformations: {}", text(body)));

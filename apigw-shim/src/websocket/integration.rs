@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use proxy_events::{encode_path, is_framing};
+use proxy_events::is_framing;
 use runtime::Invocation;
 use serde_json::{Map, Value};
 
@@ -17,13 +17,14 @@ use super::{
 use crate::{
     State,
     integrate::{
+        address::{append_query, fill, push_query},
         call_context,
         http_endpoint::{self, Towards},
-        service, vpc_link,
+        notes, service, vpc_link,
     },
     mapping::{self, Data, Overrides, interpolate, text},
     rest_api::{
-        compiled::{Kind, ServiceCall},
+        integration_kind::{Kind, ServiceCall},
         integration_request::{Sent, mock_status},
     },
 };
@@ -149,9 +150,8 @@ impl Call<'_> {
         let ctx = call_context(self.state, &self.stage.scope, self.trace_id);
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
         let region = &self.stage.scope.region;
-        let uri =
-            format!("https://lambda.{region}.amazonaws.com/2015-03-31/functions/{function}/invocations");
-        self.log.sending(&uri, &HeaderMap::new(), &payload);
+        let uri = || notes::function_uri(function, region, false);
+        self.log.sending(uri, &HeaderMap::new(), &payload);
         let started = self.state.clock.now();
         let outcome = self.state.invoker.invoke(&ctx, Invocation::request_response(function, payload)).await;
         let outcome = outcome.map_err(|error| broken(format!("invoking {function} failed: {error}")))?;
@@ -281,21 +281,14 @@ impl Call<'_> {
         region: &str,
         call: &ServiceCall,
     ) -> Result<(u16, Bytes), Failure> {
-        let variables = Some(&self.stage.variables);
-        let (action, path) = match call {
-            ServiceCall::Action(action) => (Some(interpolate(action, variables)), "/"),
-            ServiceCall::Path(path) => (None, path.as_str()),
-        };
-        let sent = self.sent(integration, interpolate(path, variables))?;
+        let (action, uri) = call.at(Some(&self.stage.variables));
+        let sent = self.sent(integration, uri)?;
         let scope = runtime::Scope::new(&self.stage.scope.account, region);
-        self.log.sending(
-            &format!("https://{name}.{region}.amazonaws.com{}", sent.uri),
-            &sent.headers,
-            &sent.body,
-        );
+        let uri = || notes::service_uri(name, region, action.as_deref(), &sent.uri);
+        self.log.sending(uri, &sent.headers, &sent.body);
         let started = self.state.clock.now();
-        let called =
-            service::perform(self.state, &scope, self.trace_id, name, action.as_deref(), &sent).await;
+        let ctx = call_context(self.state, &scope, self.trace_id);
+        let called = service::perform(self.state, &ctx, name, action.as_deref(), &sent).await;
         let (status, head, body) = called.map_err(|error| broken(error.reason.unwrap_or_default()))?;
         self.log.received(status, self.since(started), &head, &body);
         Ok((status, body))
@@ -312,7 +305,7 @@ impl Call<'_> {
                 }
             }
         }
-        self.log.sending(&sent.uri, &sent.headers, &sent.body);
+        self.log.sending(|| sent.uri.clone(), &sent.headers, &sent.body);
         let started = self.state.clock.now();
         let link = integration.link.as_ref();
         let towards = Towards {
@@ -334,7 +327,7 @@ impl Call<'_> {
     /// A request with its parameters mapped.
     fn sent(&self, integration: &SocketIntegration, mut uri: String) -> Result<Sent, Failure> {
         let body = self.body(integration)?;
-        let mut headers = HeaderMap::new();
+        let (mut headers, mut query) = (HeaderMap::new(), String::new());
         if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
@@ -352,13 +345,11 @@ impl Call<'_> {
                         headers.insert(name, value);
                     }
                 }
-                "querystring" => {
-                    uri.push(if uri.contains('?') { '&' } else { '?' });
-                    uri.push_str(&format!("{name}={}", encode_path(&value).replace('&', "%26")));
-                }
-                _ => uri = uri.replace(&format!("{{{name}}}"), &encode_path(&value)),
+                "querystring" => append_query(&mut query, name, &value),
+                _ => fill(&mut uri, name, &value),
             }
         }
+        push_query(&mut uri, &query);
         let method = match integration.method.as_deref() {
             None | Some("ANY") => Method::POST,
             Some(name) => Method::from_bytes(name.as_bytes())

@@ -194,6 +194,7 @@ async fn cors_is_answered_for_the_function() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));
     assert_eq!(answer.header("access-control-allow-methods"), Some("GET,POST"));
     assert_eq!(answer.header("access-control-max-age"), Some("300"));
+    assert!(answer.header("apigw-requestid").is_some());
     assert!(rig.script.events.lock().unwrap().is_empty());
     let answer = rig.send(&api, "GET /orders", &[("origin", "https://shop.example")], "").await;
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));

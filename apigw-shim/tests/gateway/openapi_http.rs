@@ -153,6 +153,27 @@ async fn what_is_exported_is_imported_to_the_same_api() {
 }
 
 #[tokio::test]
+async fn tls_behind_a_link_is_exported_with_a_name_and_without() {
+    let rig = Rig::new();
+    let link = rig.http("CreateVpcLink", json!({"Name": "link", "SubnetIds": ["subnet-1"]})).await;
+    for config in [json!({}), json!({"ServerNameToVerify": "backend.internal"})] {
+        let api = text(&rig.http("CreateApi", json!({"Name": "x", "ProtocolType": "HTTP"})).await, "ApiId");
+        let integration = json!({
+            "ApiId": api, "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY",
+            "IntegrationUri": "https://backend.test/", "PayloadFormatVersion": "1.0",
+            "ConnectionType": "VPC_LINK", "ConnectionId": link["VpcLinkId"], "TlsConfig": config,
+        });
+        let id = text(&rig.http("CreateIntegration", integration).await, "IntegrationId");
+        let route = json!({"ApiId": api, "RouteKey": "GET /", "Target": format!("integrations/{id}")});
+        rig.http("CreateRoute", route).await;
+        let export = json!({"ApiId": api, "Specification": "OAS30", "OutputType": "JSON"});
+        let again = imported(&rig, &rig.http_exported(export).await.unwrap()).await;
+        let told = rig.http("GetIntegrations", json!({"ApiId": again["ApiId"]})).await;
+        assert_eq!(told["Items"][0]["TlsConfig"], config);
+    }
+}
+
+#[tokio::test]
 async fn exports_have_awss_shape() {
     let rig = Rig::new();
     let document = json!({

@@ -132,6 +132,8 @@ async fn usage_plans_limit_methods_by_paths_with_slashes() {
     for path in ["rateLimit", "GET/rateLimit", "/test/GET/foo"] {
         rig.rest_refuses("UpdateUsagePlan", with(&of, replace(&throttle(path), "3"))).await;
     }
+    let limit = json!({"patchOperations": [{"op": "remove", "path": throttle("//GET/rateLimit")}]});
+    rig.rest_refuses("UpdateUsagePlan", with(&of, limit)).await;
 }
 
 #[tokio::test]

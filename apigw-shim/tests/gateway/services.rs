@@ -201,6 +201,22 @@ async fn objects_are_named_by_path_action_and_subdomain() {
 }
 
 #[tokio::test]
+async fn clients_add_no_parameters_of_their_own() {
+    let rig = Rig::new();
+    rig.services_answer(|_, _, _| Ok(Value::from("an object")));
+    let key = json!({
+        "integrationHttpMethod": "GET",
+        "requestParameters": {"integration.request.path.key": "method.request.querystring.key"},
+    });
+    let get = json!({"Bucket": "bucket1", "Key": "1+2&Bucket=other"});
+    for uri in ["s3:action/GetObject&Key={key}&Bucket=bucket1", "bucket1.s3:action/GetObject&Key={key}"] {
+        let api = api(&rig, uri, key.clone()).await;
+        assert_eq!(post(&rig, &api, "key=1%2B2%26Bucket%3Dother", "").await.status, 200);
+        assert_eq!(asked(&rig), called("s3", "GetObject", get.clone()), "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn services_of_the_json_protocols_are_asked_as_ever() {
     let rig = Rig::new();
     rig.services_answer(|service, _, _| {

@@ -313,8 +313,15 @@ async fn backends_reach_clients() {
     let odd = rig.send(&api, "GET /dev/@connections/!!", &signed, "").await;
     assert_eq!((odd.status, odd.header("x-amzn-errortype")), (400, Some("BadRequestException")));
     assert_eq!(odd.json(), json!({"message": "Invalid connectionId: !!"}));
-    let unknown = rig.send(&api, "GET /dev/@connections/L0SM9cOFvHcCIhw=", &signed, "").await;
-    assert_eq!((unknown.status, unknown.header("x-amzn-errortype")), (410, Some("GoneException")));
+    let unknown = "GET /dev/@connections/L0SM9cOFvHcCIhw=";
+    let gone = rig.send(&api, unknown, &signed, "").await;
+    assert_eq!((gone.status, gone.header("x-amzn-errortype")), (410, Some("GoneException")));
+    let elsewhere = [(signed[0].0, &*signed[0].1.replace("execute-api", "s3"))];
+    let refused = rig.send(&api, unknown, &elsewhere, "").await;
+    assert_eq!(
+        (refused.status, refused.header("x-amzn-errortype")),
+        (403, Some("InvalidSignatureException"))
+    );
     // A connection of another API is not this one's to reach.
     let other = self::api(&rig).await;
     assert_eq!(rig.send(&other, &post, &signed, "hello").await.status, 410);
@@ -323,6 +330,23 @@ async fn backends_reach_clients() {
     drop(client);
     assert_eq!(rig.send(&api, &post, &signed, "hello").await.status, 410);
     assert_eq!(event(&rig, "DISCONNECT").await["requestContext"]["disconnectStatusCode"], 1000);
+}
+
+#[tokio::test]
+async fn backends_sign_rightly_where_signatures_are_checked() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let rig = rig.verifying();
+    let signature = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, \
+                     SignedHeaders=host;x-amz-date, Signature=0";
+    let incomplete = [("authorization", "AWS4-HMAC-SHA256 Credential=test")];
+    let wrong = [("authorization", signature), ("x-amz-date", "20260101T000000Z")];
+    for (headers, said) in
+        [(&incomplete[..], "IncompleteSignatureException"), (&wrong[..], "InvalidSignatureException")]
+    {
+        let refused = rig.send(&api, "POST /dev/@connections/L0SM9cOFvHcCIhw=", headers, "hello").await;
+        assert_eq!((refused.status, refused.header("x-amzn-errortype")), (403, Some(said)));
+    }
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ fn names(
             return (std::slice::from_ref(&TARGETS[at].1), false);
         }
     }
-    let signed = credential.and_then(|credential| signing_name(&credential.service));
+    let signed = credential.and_then(|credential| signed_as(&credential.service));
     if let Some(names) = signed {
         return (names, false);
     }
@@ -116,7 +116,7 @@ fn names(
     }
     let label = host.split('.').next().unwrap_or_default();
     let label = label.strip_prefix("sync-").unwrap_or(label);
-    if let Some(names) = signing_name(label).filter(|_| host.contains('.')) {
+    if let Some(names) = signed_as(label).filter(|_| host.contains('.')) {
         return (names, false);
     }
     let is_form =
@@ -136,7 +136,8 @@ fn names(
     }
 }
 
-fn signing_name(name: &str) -> Option<&'static [&'static str]> {
+/// The names of the models of all services that clients sign for by that name.
+pub fn signed_as(name: &str) -> Option<&'static [&'static str]> {
     SIGNING_NAMES.iter().find(|(known, _)| *known == name).map(|(_, names)| *names)
 }
 
@@ -241,7 +242,7 @@ mod tests {
         }
         for name in aws_model::NAMES {
             let model = aws_model::service(name).unwrap();
-            assert!(signing_name(&model.signing_name).unwrap().contains(name), "{name}");
+            assert!(signed_as(&model.signing_name).unwrap().contains(name), "{name}");
             if model.protocol.is_query() {
                 assert!(QUERY_VERSIONS.contains(&(model.api_version.as_str(), *name)), "{name}");
             }

@@ -32,7 +32,7 @@ pub use credential::{Credential, account_of};
 pub use decode::{BodyNeed, body_need, decode};
 pub use encode::{Encoded, encode_error, encode_output};
 pub use error::ServiceError;
-pub use identify::{Identified, identify};
+pub use identify::{Identified, identify, signed_as};
 pub use incomplete::incomplete_signature;
 pub use named::decode_named;
 pub use paging::PageToken;

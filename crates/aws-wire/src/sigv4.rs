@@ -264,7 +264,7 @@ fn canonical_request(parts: &Parts, claim: &Claim, payload_hash: &str) -> String
     let path = if claim.service == "s3" {
         canonical_path(parts.uri.path())
     } else {
-        twice_encoded(parts.uri.path())
+        encoded_as_sent(parts.uri.path())
     };
     let query = canonical_query(parts.uri.query().unwrap_or_default(), claim.presigned);
     let headers: String = claim
@@ -293,11 +293,10 @@ fn canonical_path(path: &str) -> String {
     path.split('/').map(|segment| encode(&text::decode_percent(segment))).collect::<Vec<_>>().join("/")
 }
 
-fn twice_encoded(path: &str) -> String {
-    path.split('/')
-        .map(|segment| encode(&encode(&text::decode_percent(segment))))
-        .collect::<Vec<_>>()
-        .join("/")
+/// The escapes that a path was sent with are escaped once more. What could have been escaped and was not, as the `@` of
+/// `@connections`, is so once only.
+fn encoded_as_sent(path: &str) -> String {
+    path.split('/').map(encode).collect::<Vec<_>>().join("/")
 }
 
 fn canonical_query(query: &str, presigned: bool) -> String {
@@ -345,11 +344,15 @@ mod tests {
 
     /// The example of AWS's signature test suite, `get-vanilla-query-order-key-case`.
     fn example(signature: &str) -> Parts {
+        signed("/?Param2=value2&Param1=value1", signature)
+    }
+
+    fn signed(address: &str, signature: &str) -> Parts {
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
              SignedHeaders=host;x-amz-date, Signature={signature}"
         );
-        http::Request::get("/?Param2=value2&Param1=value1")
+        http::Request::get(address)
             .header("host", "example.amazonaws.com")
             .header("x-amz-date", "20150830T123600Z")
             .header("authorization", authorization)
@@ -382,6 +385,14 @@ mod tests {
         }
         let bare = http::Request::get("/").body(()).unwrap().into_parts().0;
         assert!(told(&bare, SECRET, THEN, Dialect::S3).starts_with("AccessDenied"));
+    }
+
+    #[test]
+    fn paths_are_signed_as_they_are_sent() {
+        // Signed by botocore.
+        let signature = "202e4b74063bdebc3d65cfb6dcae513527a1b9b756b322c31f4b7d9e5ea4772e";
+        let path = "/dev/@connections/L0SM9cOFvHcCIhw%3D";
+        assert_eq!(told(&signed(path, signature), SECRET, THEN, Dialect::Json), "ok");
     }
 
     #[test]

@@ -43,12 +43,8 @@ pub(super) fn find(
     action: Option<&str>,
     sent: &Sent,
 ) -> Result<Asked, GatewayError> {
-    let (action, more) = match action.map(|action| action.split_once('&').unwrap_or((action, ""))) {
-        Some((action, more)) => (Some(action), more),
-        None => (None, ""),
-    };
     let model = model(service, action)?;
-    let parts = parts(model, scope, sent, more)?;
+    let parts = parts(model, scope, sent)?;
     let dialect = dialect(model, action, sent, &parts);
     let found = match (action, dialect, model.protocol) {
         (Some(action), Dialect::QueryInJson, _) | (Some(action), _, Protocol::Query | Protocol::Ec2Query) => {
@@ -80,30 +76,22 @@ pub(super) fn find(
 /// several services sign alike, the action tells.
 fn model(name: &str, action: Option<&str>) -> Result<&'static ServiceModel, GatewayError> {
     let name = if name == "streams.dynamodb" { "dynamodbstreams" } else { name };
-    let models = aws_model::NAMES.iter().filter_map(|known| aws_model::service(known));
-    let candidates: Vec<&'static ServiceModel> =
-        models.filter(|model| model.name == name || model.signing_name == name).collect();
+    // A model is read when it is first asked for: those of other services are left alone.
+    let candidates = || {
+        let alike = aws_wire::signed_as(name).into_iter().flatten();
+        aws_model::service(name).into_iter().chain(alike.filter_map(|known| aws_model::service(known)))
+    };
     let has_it =
-        |model: &&&'static ServiceModel| action.is_some_and(|action| model.operation(action).is_some());
-    let found = candidates.iter().find(has_it).or_else(|| candidates.first());
-    found.copied().ok_or_else(|| {
+        |model: &&'static ServiceModel| action.is_some_and(|action| model.operation(action).is_some());
+    let found = candidates().find(has_it).or_else(|| candidates().next());
+    found.ok_or_else(|| {
         GatewayError::configuration(format!("Tule knows no service {name} for an integration"))
     })
 }
 
 /// The request's head, signed for the service: that is what says on the wire which service and account it is for.
-fn parts(
-    model: &'static ServiceModel,
-    scope: &Scope,
-    sent: &Sent,
-    more: &str,
-) -> Result<Parts, GatewayError> {
-    let uri = match (more, sent.uri.contains('?')) {
-        ("", _) => sent.uri.clone(),
-        (more, true) => format!("{}&{more}", sent.uri),
-        (more, false) => format!("{}?{more}", sent.uri),
-    };
-    let mut request = Request::builder().method(sent.method.clone()).uri(uri).body(());
+fn parts(model: &'static ServiceModel, scope: &Scope, sent: &Sent) -> Result<Parts, GatewayError> {
+    let mut request = Request::builder().method(sent.method.clone()).uri(sent.uri.as_str()).body(());
     if let Ok(request) = &mut request {
         *request.headers_mut() = sent.headers.clone();
     }

@@ -74,8 +74,7 @@ impl<'d> Reader<'d> {
                 let millis: i64 = document::text(value)?.parse().ok()?;
                 members.insert(String::from("TimeoutInMillis"), json!(millis));
             } else if name == "tlsConfig" {
-                let server = value.as_object().and_then(|config| filled(config, "serverNameToVerify"))?;
-                members.insert(String::from("TlsConfig"), json!({"ServerNameToVerify": server}));
+                members.insert(String::from("TlsConfig"), tls(value)?);
             } else if UNUSED.contains(&name.as_str()) {
                 self.inform(format!(
                     "{name} of the integration at path {path} is not supported for HTTP APIs. Ignoring."
@@ -87,6 +86,16 @@ impl<'d> Reader<'d> {
         }
         Some(members)
     }
+}
+
+/// A `TlsConfig`, which need not name a server. What REST APIs have beyond that name, HTTP APIs could not act on.
+fn tls(value: &Value) -> Option<Value> {
+    let config = value.as_object()?;
+    if config.keys().any(|name| name != "serverNameToVerify") {
+        return None;
+    }
+    let server = filled(config, "serverNameToVerify");
+    Some(server.map_or_else(|| json!({}), |server| json!({"ServerNameToVerify": server})))
 }
 
 /// An integration as the extension.
@@ -104,9 +113,10 @@ pub(super) fn extension(members: &Map<String, Value>) -> Value {
     if let Some(millis) = members.get("TimeoutInMillis").filter(|millis| **millis != 30_000) {
         made.insert(String::from("timeoutInMillis"), millis.clone());
     }
-    let server = members.get("TlsConfig").and_then(|config| config.get("ServerNameToVerify"));
-    if let Some(server) = server {
-        made.insert(String::from("tlsConfig"), json!({"serverNameToVerify": server}));
+    if let Some(config) = members.get("TlsConfig") {
+        let server = config.get("ServerNameToVerify");
+        let config = server.map_or_else(|| json!({}), |server| json!({"serverNameToVerify": server}));
+        made.insert(String::from("tlsConfig"), config);
     }
     made.into()
 }

@@ -98,13 +98,13 @@ pub(super) async fn ask(
         NoAnswer::Unauthorized => unauthorized(),
         NoAnswer::Unreachable(reason) => failure(ResponseType::AuthorizerConfigurationError, reason),
         NoAnswer::Failed { reason, answer } => {
-            log::answered(state, exchange, answer.to_string().as_bytes());
+            log::answered(state, exchange, &answer);
             tracing::warn!(api = exchange.stage.api_id, "{reason}");
             // An error is a JSON object as well, and no policy.
             failure(ResponseType::AuthorizerFailure, unrecognized(&answer).unwrap_or(reason))
         }
     })?;
-    log::answered(state, exchange, answer.to_string().as_bytes());
+    log::answered(state, exchange, &answer);
     let latency = state.clock.now().since(started).as_millis();
     read(&answer, u64::try_from(latency).unwrap_or(u64::MAX))
         .map_err(|reason| failure(ResponseType::AuthorizerConfigurationError, reason))

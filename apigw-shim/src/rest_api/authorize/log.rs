@@ -1,6 +1,5 @@
 //! What the execution log says of an authorizer, in AWS's words.
 
-use runtime::Timestamp;
 use serde_json::Value;
 
 use super::CompiledAuthorizer;
@@ -14,7 +13,7 @@ use crate::{
 };
 
 fn say(state: &State, exchange: &Exchange<'_>, line: impl FnOnce() -> String) {
-    exchange.trail.say(|| -> Timestamp { state.clock.now() }, line);
+    exchange.trail.say(|| state.clock.now(), line);
 }
 
 pub(super) fn starting(state: &State, exchange: &Exchange<'_>, authorizer: &CompiledAuthorizer) {
@@ -54,10 +53,8 @@ pub(super) fn asking(
 }
 
 /// What the function answered.
-pub(super) fn answered(state: &State, exchange: &Exchange<'_>, payload: &[u8]) {
-    say(state, exchange, || {
-        format!("Authorizer result body before parsing: {}", String::from_utf8_lossy(payload))
-    });
+pub(super) fn answered(state: &State, exchange: &Exchange<'_>, answer: &Value) {
+    say(state, exchange, || format!("Authorizer result body before parsing: {answer}"));
 }
 
 pub(super) fn completed(state: &State, exchange: &Exchange<'_>, principal: Option<&Value>) {
@@ -69,7 +66,7 @@ pub(super) fn completed(state: &State, exchange: &Exchange<'_>, principal: Optio
 }
 
 /// What ends the log of a try after why it failed.
-pub(super) fn outcome(error: &GatewayError) -> &'static str {
+pub(crate) fn outcome(error: &GatewayError) -> &'static str {
     match error.response_type {
         ResponseType::Unauthorized => "Unauthorized",
         _ => "AuthorizerConfigurationException",

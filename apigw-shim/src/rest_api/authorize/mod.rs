@@ -5,6 +5,8 @@ mod lambda;
 mod log;
 mod token;
 
+pub(crate) use log::outcome;
+
 use std::{sync::Arc, time::Duration};
 
 use aws_wire::Credential;
@@ -385,9 +387,4 @@ pub(crate) async fn try_out(
         token::check_use(&admission, &[])?;
     }
     Ok(admission)
-}
-
-/// How a log ends after a try that failed.
-pub(crate) fn outcome(error: &GatewayError) -> &'static str {
-    log::outcome(error)
 }

@@ -40,6 +40,37 @@ async fn templates_map_messages_to_services_and_answers_to_clients() {
 }
 
 #[tokio::test]
+async fn parameters_of_messages_stay_single_values() {
+    let rig = Rig::new();
+    let api = api(&rig).await;
+    let object = integration(
+        &rig,
+        &api,
+        json!({
+            "IntegrationType": "AWS", "IntegrationMethod": "GET",
+            "IntegrationUri": "arn:aws:apigateway:us-east-1:s3:action/GetObject&Bucket=bucket1&Key={key}",
+            "RequestParameters": {
+                "integration.request.path.key": "route.request.body.key",
+                "integration.request.querystring.VersionId": "route.request.body.version",
+            },
+            "TemplateSelectionExpression": "\\$default", "RequestTemplates": {"$default": "{}"},
+        }),
+    )
+    .await;
+    let response = json!({"ApiId": api, "IntegrationId": object, "IntegrationResponseKey": "$default"});
+    rig.http("CreateIntegrationResponse", response).await;
+    answering(&rig, &api, "get", &object).await;
+    rig.services_answer(|_, _, _| Ok(Value::from("an object")));
+    let mut client = connect(&rig, &api).await;
+    let message = json!({"action": "get", "key": "a b&Bucket=other", "version": "1+2=3"});
+    client.send(Message::text(message.to_string())).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("an object"));
+    let asked = rig.script.calls.lock().unwrap().last().unwrap().clone();
+    let members = json!({"Bucket": "bucket1", "Key": "a b&Bucket=other", "VersionId": "1+2=3"});
+    assert_eq!(asked, (String::from("s3"), String::from("GetObject"), members));
+}
+
+#[tokio::test]
 async fn payloads_become_binary_and_text() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 

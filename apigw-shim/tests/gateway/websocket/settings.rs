@@ -232,6 +232,9 @@ async fn models_are_validated_when_they_are_deployed_unless_the_api_says_not() {
     assert_eq!(now["DeploymentId"], before["DeploymentId"]);
     let message = text(&now, "LastDeploymentStatusMessage");
     assert!(message.starts_with("Deployment attempt failed: Unable to deploy API because "), "{message}");
+    let by_hand = rig.http("UpdateStage", with(&stage, json!({"AutoDeploy": false}))).await;
+    assert_eq!(by_hand["LastDeploymentStatusMessage"], Value::Null);
+    rig.http("UpdateStage", with(&stage, json!({"AutoDeploy": true}))).await;
 
     let changed = rig.http("UpdateApi", with(&of, json!({"DisableSchemaValidation": true}))).await;
     assert_eq!(changed["DisableSchemaValidation"], true);
