@@ -98,7 +98,7 @@ async fn deliver(
     now: Timestamp,
 ) -> Result<(), ServiceError> {
     let ctx = destination::context(&job.inner, destination, &job.mapping.function_arn());
-    if destination.split(':').nth(2) != Some("s3") {
+    if destination::part(destination, 2) != "s3" {
         return destination::to_queue_or_topic(&job.inner, &ctx, destination, &record).await;
     }
     let mut record = record;
