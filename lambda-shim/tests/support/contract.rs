@@ -549,6 +549,15 @@ pub async fn memory_beyond_a_functions_own_is_not_had(rig: &Rig) {
     assert_eq!(value(&rig.invoke("f", json!(1)).await), 1 << 20, "another environment takes over");
 }
 
+pub async fn memory_that_forks_have_in_common_counts_once(rig: &Rig) {
+    let source = "import os, time\ndef handler(event, context):\n    mine = bytearray(60 << 20)\n    forks = []\n    for _ in \
+                  range(3):\n        fork = os.fork()\n        if fork == 0:\n            time.sleep(0.5)\n            \
+                  os._exit(len(mine) >> 20)\n        forks.append(fork)\n    return [os.WEXITSTATUS(os.waitpid(fork, \
+                  0)[1]) for fork in forks]\n";
+    rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 60})).await;
+    assert_eq!(value(&rig.invoke("f", json!({})).await), json!([60, 60, 60]));
+}
+
 pub async fn files_have_their_place_and_its_limit(rig: &Rig) {
     if rig.lambda.describe().contains("without /var/task") {
         return;
@@ -598,6 +607,7 @@ macro_rules! contract {
             wrappers_start_the_runtime,
             functions_see_lambdas_folders,
             memory_beyond_a_functions_own_is_not_had,
+            memory_that_forks_have_in_common_counts_once,
             files_have_their_place_and_its_limit,
             what_a_function_leaves_behind_ends_with_it,
             managed_environments_work_on_several_requests,
