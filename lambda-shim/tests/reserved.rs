@@ -50,6 +50,29 @@ async fn what_is_provisioned_is_part_of_what_is_reserved() {
     rig.lambda.shutdown().await;
 }
 
+#[tokio::test]
+async fn what_one_function_has_provisioned_another_cannot_reserve() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    published(&rig, "f").await;
+    published(&rig, "g").await;
+    // More than this machine carries: nothing is started for it.
+    provision(&rig, "f", 500).await;
+    let refused = async |operation, members| rig.call(operation, members).await.unwrap_err().message;
+    let too_many = json!({"FunctionName": "g", "ReservedConcurrentExecutions": 401});
+    assert_eq!(
+        refused("PutFunctionConcurrency", too_many).await,
+        "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
+         minimum value of [100]."
+    );
+    reserve(&rig, "g", 400).await;
+    let too_many = json!({"FunctionName": "f", "Qualifier": "1", "ProvisionedConcurrentExecutions": 501});
+    assert_eq!(
+        refused("PutProvisionedConcurrencyConfig", too_many).await,
+        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
+         minimum value of [100]."
+    );
+}
+
 /// A queue that hands on what it is sent.
 struct Queue(mpsc::UnboundedSender<Value>);
 

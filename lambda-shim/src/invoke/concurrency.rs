@@ -42,6 +42,11 @@ impl Account {
             self.set_aside.fetch_add(more.wrapping_sub(less), Ordering::AcqRel);
         }
     }
+
+    /// What all functions but one have set aside.
+    pub(crate) fn set_aside_beside(&self, own: &Function) -> u32 {
+        self.set_aside.load(Ordering::Acquire).saturating_sub(set_aside(own))
+    }
 }
 
 /// What a function keeps from all others.
