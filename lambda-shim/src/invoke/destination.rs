@@ -92,7 +92,7 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> 
             let folder = format!("async/{function}");
             to_bucket(inner, &ctx, destination, &object_key(&folder, ending.at), &record).await
         }
-        _ => to_queue_or_topic(inner, &ctx, destination, &record).await,
+        _ => to_queue_or_topic(inner, &ctx, destination, &record.to_string(), None).await,
     }
 }
 
@@ -107,23 +107,30 @@ pub(crate) fn part(arn: &str, at: usize) -> &str {
     arn.splitn(6, ':').nth(at).unwrap_or_default()
 }
 
-/// Sends a record to the queue or the topic of an ARN.
+/// Sends a text to the queue or the topic of an ARN, with attributes if there are any.
 pub(crate) async fn to_queue_or_topic(
     inner: &Inner,
     ctx: &CallContext,
     destination: &str,
-    record: &Value,
+    text: &str,
+    attributes: Option<Value>,
 ) -> Result<(), ServiceError> {
+    let with_attributes = |mut message: Value| {
+        if let Some(attributes) = attributes {
+            message["MessageAttributes"] = attributes;
+        }
+        message
+    };
     match part(destination, 2) {
         "sqs" => {
             let found =
                 router_call(inner, ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(destination, 5)}))
                     .await?;
-            let message = json!({"QueueUrl": found["QueueUrl"], "MessageBody": record.to_string()});
+            let message = with_attributes(json!({"QueueUrl": found["QueueUrl"], "MessageBody": text}));
             router_call(inner, ctx, "sqs", "SendMessage", message).await.map(drop)
         }
         "sns" => {
-            let message = json!({"TopicArn": destination, "Message": record.to_string()});
+            let message = with_attributes(json!({"TopicArn": destination, "Message": text}));
             router_call(inner, ctx, "sns", "Publish", message).await.map(drop)
         }
         service => Err(crate::error::unsupported(&format!("destinations of {service}"))),

@@ -99,7 +99,8 @@ async fn deliver(
 ) -> Result<(), ServiceError> {
     let ctx = destination::context(&job.inner, destination, &job.mapping.function_arn());
     if destination::part(destination, 2) != "s3" {
-        return destination::to_queue_or_topic(&job.inner, &ctx, destination, &record).await;
+        let text = record.to_string();
+        return destination::to_queue_or_topic(&job.inner, &ctx, destination, &text, None).await;
     }
     let mut record = record;
     record["payload"] = batch.event(shard, &job.origin.arn).into();
