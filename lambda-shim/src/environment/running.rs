@@ -203,20 +203,7 @@ impl Environment {
         };
         self.running.drain();
         let failed = answered.ended != Ended::Success;
-        let so_far = match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
-            // Whoever asked has the answer, and the tail so far, while extensions are still at it.
-            Some(done) => {
-                let so_far = self.log.take_tail("");
-                self.finish_with_extensions(answered, done, end);
-                so_far
-            }
-            None => {
-                self.report(&answered, latency, None);
-                let whole = self.log.take_tail(if self.is_shared() { &answered.request_id } else { "" });
-                self.conclude(&answered.ended);
-                whole
-            }
-        };
+        let so_far = self.close(answered, latency, (done, end));
         Ok(Completion { payload, failed, tail: so_far.filter(|_| tail) })
     }
 
@@ -301,6 +288,29 @@ impl Environment {
             self.running.stop();
         }
         Answer::Error(timed_out(&answered.request_id, self.deployment.timeout))
+    }
+
+    /// Reports the invocation, once its extensions are done where there are any; what its log has by now.
+    fn close(
+        &self,
+        answered: Answered,
+        latency: Duration,
+        (done, end): (Option<oneshot::Receiver<()>>, tokio::time::Instant),
+    ) -> Option<String> {
+        match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
+            // Whoever asked has the answer, and the tail so far, while extensions are still at it.
+            Some(done) => {
+                let so_far = self.log.take_tail("");
+                self.finish_with_extensions(answered, done, end);
+                so_far
+            }
+            None => {
+                self.report(&answered, latency, None);
+                let whole = self.log.take_tail(if self.is_shared() { &answered.request_id } else { "" });
+                self.conclude(&answered.ended);
+                whole
+            }
+        }
     }
 
     /// Reports the invocation when the runtime and all extensions are done with it, or its time is over.
