@@ -15,6 +15,7 @@ use std::{
         fd::{AsRawFd, RawFd},
         unix::process::CommandExt,
     },
+    path::{Path, PathBuf},
     process::{Command, Stdio, exit},
     time::{Duration, Instant},
 };
@@ -73,6 +74,7 @@ unsafe extern "C" {
     fn read(fd: i32, buffer: *mut u8, count: usize) -> isize;
     fn write(fd: i32, buffer: *const u8, count: usize) -> isize;
     fn geteuid() -> u32;
+    fn getpagesize() -> i32;
     fn chown(path: *const std::ffi::c_char, user: u32, group: u32) -> i32;
     fn setgroups(count: usize, groups: *const u32) -> i32;
     fn setgid(group: u32) -> i32;
@@ -521,7 +523,7 @@ impl Init {
             return;
         }
         self.watched = Instant::now();
-        if used_memory() > memory {
+        if is_over(memory) {
             self.measured = None;
             self.measure();
             // SAFETY: kill takes plain numbers; the group is the runtime's own.
@@ -607,18 +609,31 @@ impl Init {
     }
 }
 
-/// How many bytes the processes in here have in memory that are no file's.
-fn used_memory() -> u64 {
-    const PAGE: u64 = 4096;
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = processes.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
-    let pages = processes.filter_map(|process| {
-        let sizes = std::fs::read_to_string(process.path().join("statm")).ok()?;
-        let mut sizes = sizes.split(' ').skip(1).map_while(|size| size.parse::<u64>().ok());
-        let (resident, files) = (sizes.next()?, sizes.next()?);
-        Some(resident.saturating_sub(files))
-    });
-    pages.sum::<u64>() * PAGE
+/// Whether the processes in here have more than so many bytes in memory that are no file's.
+fn is_over(memory: u64) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_process = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
+    let processes: Vec<PathBuf> = processes.filter(is_process).collect();
+    let sum = |used: fn(&Path) -> Option<u64>| processes.iter().filter_map(|process| used(process)).sum::<u64>();
+    // What forks have in common counts for each of them here, and once only in what takes longer to ask for.
+    sum(resident) > memory && sum(|process| proportional(process).or_else(|| resident(process))) > memory
+}
+
+/// How many bytes a process has in memory that are no file's.
+fn resident(process: &Path) -> Option<u64> {
+    let sizes = std::fs::read_to_string(process.join("statm")).ok()?;
+    let mut sizes = sizes.split(' ').skip(1).map_while(|size| size.parse::<u64>().ok());
+    let (resident, files) = (sizes.next()?, sizes.next()?);
+    // SAFETY: the call takes and touches no memory.
+    let page = u64::try_from(unsafe { getpagesize() }).ok()?;
+    Some(resident.saturating_sub(files) * page)
+}
+
+/// The same, with no more than its part of what it has in common with others; not every kernel tells that.
+fn proportional(process: &Path) -> Option<u64> {
+    let sizes = std::fs::read_to_string(process.join("smaps_rollup")).ok()?;
+    let own = sizes.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;
+    own.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
 /// The first whole frame, and what stands behind it.

@@ -6,7 +6,7 @@
 //! Sources: AWS, "Viewing resource-based IAM policies in Lambda", "Granting Lambda function access to other accounts"
 //! (Lambda Developer Guide), "Cross-account policy evaluation logic" (IAM User Guide).
 
-use aws_wire::ServiceError;
+use aws_wire::{ServiceError, like};
 use runtime::{CallContext, Scope};
 use serde_json::{Map, Value};
 
@@ -24,6 +24,9 @@ use crate::{
 /// Operations that no function's policy can grant, since they make something of the account that asks.
 const OF_THE_CALLER: [&str; 4] =
     ["CreateFunction", "CreateEventSourceMapping", "UpdateEventSourceMapping", "ListEventSourceMappings"];
+
+/// Operations that one action lets call: `lambda:InvokeFunction`.
+const INVOCATIONS: [&str; 3] = ["Invoke", "InvokeAsync", "InvokeWithResponseStream"];
 
 /// The account whose resource `operation` is about, where it is another than the caller's and grants what is asked.
 pub(crate) fn owner(
@@ -50,15 +53,16 @@ pub(crate) fn owner(
     if named.scope == ctx.scope {
         return Ok(None);
     }
-    let invokes = matches!(operation, "Invoke" | "InvokeAsync" | "InvokeWithResponseStream");
+    let invokes = INVOCATIONS.contains(&operation);
+    let action = if invokes { "InvokeFunction" } else { operation };
     let may = match (invokes, &ctx.access_key) {
         (true, None) => true,
         _ if OF_THE_CALLER.contains(&operation) => false,
         _ => table
             .get(&named.scope, &named.name)
-            .is_some_and(|entry| grants(&entry.function(), &named, action(operation), &ctx.scope.account)),
+            .is_some_and(|entry| grants(&entry.function(), &named, action, &ctx.scope.account)),
     };
-    if may { Ok(Some(named.scope)) } else { Err(denied(&ctx.scope, action(operation), &named.arn())) }
+    if may { Ok(Some(named.scope)) } else { Err(denied(&ctx.scope, action, &named.arn())) }
 }
 
 /// Refuses what is asked of another account's layer: a policy can grant nothing but `GetLayerVersion`, which is looked at
@@ -98,18 +102,9 @@ pub(crate) fn no_layer(scope: &Scope, arn: &str) -> ServiceError {
 
 /// How a request names what it is about.
 fn subject(members: &Map<String, Value>) -> Option<&str> {
-    ["FunctionName", "Resource", "ResourceArn", "CodeSigningConfigArn"]
+    ["FunctionName", "Resource", "ResourceArn", "CodeSigningConfigArn", "CapacityProviderName"]
         .iter()
         .find_map(|name| text(members, name))
-}
-
-/// The action that lets one call an operation.
-fn action(operation: &str) -> &str {
-    if matches!(operation, "Invoke" | "InvokeAsync" | "InvokeWithResponseStream") {
-        "InvokeFunction"
-    } else {
-        operation
-    }
 }
 
 fn grants(function: &Function, named: &FunctionRef, action: &str, account: &str) -> bool {
@@ -132,14 +127,17 @@ pub(crate) fn allows(policy: &Policy, action: &str, resource: &str, account: &st
         policy.statements.iter().any(|statement| {
             statement["Effect"] == effect
                 && names(&statement["Principal"], account)
-                && any(&statement["Action"], |pattern| {
-                    matches(&pattern.to_lowercase(), &action.to_lowercase())
-                })
-                && any(&statement["Resource"], |pattern| matches(pattern, resource))
+                && names_action(statement, action)
+                && any(&statement["Resource"], |pattern| like(pattern, resource))
                 && holds(&statement["Condition"], account)
         })
     };
     about("Allow") && !about("Deny")
+}
+
+/// Whether a statement is about an action. Small letters and capitals are the same there.
+pub(crate) fn names_action(statement: &Value, action: &str) -> bool {
+    any(&statement["Action"], |pattern| like(&pattern.to_lowercase(), &action.to_lowercase()))
 }
 
 /// Whether a statement is about an account: by its id, its root's ARN, or that of one of its users and roles.
@@ -149,16 +147,28 @@ fn names(principal: &Value, account: &str) -> bool {
 }
 
 /// Whether a statement's conditions hold for a caller of whom only the account is known: a key that a request does not
-/// carry meets no condition.
+/// carry is none of the texts that a condition names, whatever they are. Operators on anything but texts hold for nobody.
 fn holds(condition: &Value, account: &str) -> bool {
     let Some(operators) = condition.as_object() else { return true };
     operators.iter().all(|(operator, keys)| {
-        let keys = keys.as_object().into_iter().flatten();
-        let mut is_account = keys.map(|(key, wanted)| {
-            key.eq_ignore_ascii_case("aws:PrincipalAccount") && any(wanted, |wanted| matches(wanted, account))
-        });
-        matches!(operator.as_str(), "StringEquals" | "StringLike") && is_account.all(|holds| holds)
+        let (fits, is_negated): (fn(&str, &str) -> bool, bool) = match operator.as_str() {
+            "StringEquals" => (str::eq, false),
+            "StringNotEquals" => (str::eq, true),
+            "StringLike" => (like, false),
+            "StringNotLike" => (like, true),
+            _ => return false,
+        };
+        keys.as_object().into_iter().flatten().all(|(key, wanted)| {
+            let is_account = key.eq_ignore_ascii_case("aws:PrincipalAccount");
+            (is_account && any(wanted, |wanted| fits(wanted, account))) != is_negated
+        })
     })
+}
+
+/// Whether a statement is about everybody.
+pub(crate) fn names_everybody(statement: &Value) -> bool {
+    let principal = &statement["Principal"];
+    principal == "*" || any(&principal["AWS"], |named| named == "*")
 }
 
 /// Whether `holds` is true of a text, or of one in a list.
@@ -168,29 +178,6 @@ fn any(value: &Value, holds: impl Fn(&str) -> bool) -> bool {
         Value::Array(texts) => texts.iter().filter_map(Value::as_str).any(holds),
         _ => false,
     }
-}
-
-/// Whether `text` is what a pattern with `*` and `?` says.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut read) = (0, 0);
-    // Where the last `*` stands, and how much of the text it has taken.
-    let mut star: Option<(usize, usize)> = None;
-    while read < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[read] => (at, read) = (at + 1, read + 1),
-            _ => {
-                let Some((place, taken)) = star else { return false };
-                star = Some((place, taken + 1));
-                (at, read) = (place + 1, taken + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -251,20 +238,25 @@ mod tests {
         assert!(!with(json!({"Bool": {"lambda:InvokedViaFunctionUrl": "true"}})));
         assert!(with(json!({"StringEquals": {"aws:PrincipalAccount": "222222222222"}})));
         assert!(!with(json!({"StringEquals": {"aws:PrincipalAccount": "333333333333"}})));
+        assert!(
+            !with(json!({"StringEquals": {"aws:PrincipalAccount": "*"}})),
+            "a star is a star where it equals"
+        );
+        assert!(with(json!({"StringLike": {"aws:PrincipalAccount": ["3*", "2*"]}})));
+        assert!(with(json!({"StringNotEquals": {"aws:PrincipalAccount": "333333333333"}})));
+        assert!(!with(json!({"StringNotLike": {"aws:PrincipalAccount": "2*"}})));
+        assert!(with(json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}})), "it is in no organization");
     }
 
     #[test]
-    fn patterns_have_stars_and_question_marks() {
-        for (pattern, text, same) in [
-            ("a*c", "abbc", true),
-            ("a*c*", "ac", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*", "", true),
-            ("a*b*c", "a-b-b-d", false),
-            ("", "a", false),
-        ] {
-            assert_eq!(matches(pattern, text), same, "{pattern} {text}");
-        }
+    fn all_but_some_accounts_are_denied() {
+        let others = json!({"StringNotEquals": {"aws:PrincipalAccount": ["222222222222", "333333333333"]}});
+        let denial = statement(&json!({"Effect": "Deny", "Principal": "*", "Condition": others}));
+        let allow = statement(&json!({"Principal": "*"}));
+        let policy = Policy { revision_id: String::new(), statements: vec![allow, denial], id: None };
+        let may = |account: &str| {
+            allows(&policy, "lambda:GetFunction", "arn:aws:lambda:us-east-1:1:function:f", account)
+        };
+        assert!(may("222222222222") && !may("444444444444"));
     }
 }

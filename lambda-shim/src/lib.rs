@@ -3,8 +3,8 @@
 //! Owns functions' records, packages, environments and the Runtime API; knows no other service but through
 //! [`runtime::ServiceRouter`] (S3 for packages) and [`runtime::LogSink`]. An invocation goes through four rooms:
 //! `invoke` finds the version, `environment` has a pool of warm ones, `executor` starts and stops them, and
-//! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`; what queues and streams have is read by
-//! `event_source`. Start at [`Lambda::start`].
+//! `runtime_api` is how work reaches them. Requests to function URLs come in by `url`; what queues and streams have is
+//! read by `event_source`. `access` says what other accounts may do. Start at [`Lambda::start`].
 
 mod access;
 mod capacity;

@@ -134,6 +134,24 @@ async fn services_invoke_what_they_are_given_by_its_arn() {
     assert_eq!(deleted.unwrap_err().status, 403);
 }
 
+#[tokio::test]
+async fn another_accounts_capacity_provider_is_neither_shown_nor_changed() {
+    let rig = rig().await;
+    let provider = json!({
+        "CapacityProviderName": "c", "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
+        "PermissionsConfig": {"CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/r"},
+    });
+    let made = rig.call("CreateCapacityProvider", provider).await.unwrap();
+    let arn = &made["CapacityProvider"]["CapacityProviderArn"];
+    for operation in
+        ["GetCapacityProvider", "DeleteCapacityProvider", "ListFunctionVersionsByCapacityProvider"]
+    {
+        let refused = asks(&rig, OTHER, operation, json!({"CapacityProviderName": arn})).await.unwrap_err();
+        assert_eq!((refused.status, &*refused.code), (403, "AccessDeniedException"), "{operation}");
+    }
+    rig.call("GetCapacityProvider", json!({"CapacityProviderName": arn})).await.unwrap();
+}
+
 async fn layer(rig: &Rig) -> String {
     rig.layer("l", &[("python/it.py", "IT = 'the layer'\n")]).await
 }

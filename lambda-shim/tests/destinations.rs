@@ -4,23 +4,25 @@
 #[allow(dead_code, reason = "not every test file uses all of it")]
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use lambda_shim::ExecutorChoice;
 use runtime::{BoxFuture, CallContext, Input, Output, ServiceRouter};
 use serde_json::{Value, json};
 use support::Rig;
+use tokio::sync::mpsc;
 
 const BUS: &str = "arn:aws:events:eu-west-1:111111111111:event-bus/told";
 const BUCKET: &str = "arn:aws:s3:::failures";
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
 
-/// An EventBridge and an S3 that keep what they are sent, with the account that it is sent to.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(String, Value)>>>);
+/// An EventBridge and an S3 that hand on what they are sent, with the account and region that it is sent to.
+struct Destinations(mpsc::UnboundedSender<(String, Value)>);
 
-impl ServiceRouter for Told {
+type Told = mpsc::UnboundedReceiver<(String, Value)>;
+
+impl ServiceRouter for Destinations {
     fn call<'a>(
         &'a self,
         ctx: &'a CallContext,
@@ -39,27 +41,16 @@ impl ServiceRouter for Told {
             }
             if matches!((service, operation), ("events", "PutEvents") | ("s3", "PutObject")) {
                 members["Body"] = String::from_utf8_lossy(&input.body.read(9999).await.unwrap()).into();
-                self.0.lock().unwrap().push((format!("{}/{}", ctx.scope.account, ctx.scope.region), members));
+                self.0.send((format!("{}/{}", ctx.scope.account, ctx.scope.region), members)).unwrap();
             }
             Ok(Output::of(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})))
         })
     }
 }
 
-impl Told {
-    async fn next(&self) -> (String, Value) {
-        loop {
-            if let Some(told) = self.0.lock().unwrap().pop() {
-                return told;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
 async fn rig() -> (Rig, Told) {
-    let told = Told::default();
-    let router = Arc::new(told.clone());
+    let (destinations, told) = mpsc::unbounded_channel();
+    let router = Arc::new(Destinations(destinations));
     let rig = Rig::with(ExecutorChoice::Process, |options| options.router = router).await;
     let source = "def handler(event, context):\n    if event.get('fail'):\n        raise Exception('no')\n    return 'well'\n";
     rig.python("f", source).await;
@@ -74,7 +65,7 @@ async fn configure(rig: &Rig, destinations: Value) -> Result<Value, ServiceError
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn event_buses_are_told_of_both_ends() {
-    let (rig, told) = rig().await;
+    let (rig, mut told) = rig().await;
     let destinations = json!({"OnSuccess": {"Destination": BUS}, "OnFailure": {"Destination": BUS}});
     let shown = configure(&rig, destinations.clone()).await.unwrap();
     assert_eq!(shown["DestinationConfig"], destinations);
@@ -82,7 +73,7 @@ async fn event_buses_are_told_of_both_ends() {
         [(json!({"a": 1}), "Success", "Success"), (json!({"fail": true}), "Failure", "RetriesExhausted")]
     {
         rig.event("f", event.clone()).await;
-        let (place, sent) = told.next().await;
+        let (place, sent) = told.recv().await.unwrap();
         assert_eq!(place, "111111111111/eu-west-1");
         let entry = &sent["Entries"][0];
         assert_eq!((&entry["EventBusName"], &entry["Source"]), (&json!(BUS), &json!("lambda")));
@@ -96,10 +87,10 @@ async fn event_buses_are_told_of_both_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buckets_get_an_object_of_each_failure() {
-    let (rig, told) = rig().await;
+    let (rig, mut told) = rig().await;
     configure(&rig, json!({"OnFailure": {"Destination": BUCKET}})).await.unwrap();
     rig.event("f", json!({"fail": true})).await;
-    let (place, sent) = told.next().await;
+    let (place, sent) = told.recv().await.unwrap();
     // A bucket's ARN names no account: it is looked for in the function's.
     assert_eq!((place.as_str(), &sent["Bucket"]), ("000000000000/us-east-1", &json!("failures")));
     let key = sent["Key"].as_str().unwrap();

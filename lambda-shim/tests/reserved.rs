@@ -4,12 +4,13 @@
 #[allow(dead_code, reason = "not every test file uses all of it")]
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use lambda_shim::ExecutorChoice;
 use runtime::{BoxFuture, CallContext, Input, Invocation, Output, ServiceRouter};
 use serde_json::{Value, json};
 use support::{Rig, value};
+use tokio::sync::mpsc;
 
 const QUICK: &str = "def handler(event, context):\n    return 'ran'\n";
 
@@ -49,9 +50,31 @@ async fn what_is_provisioned_is_part_of_what_is_reserved() {
     rig.lambda.shutdown().await;
 }
 
-/// A queue that keeps what it is sent.
-#[derive(Clone, Default)]
-struct Queue(Arc<Mutex<Vec<Value>>>);
+#[tokio::test]
+async fn what_one_function_has_provisioned_another_cannot_reserve() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    published(&rig, "f").await;
+    published(&rig, "g").await;
+    // More than this machine carries: nothing is started for it.
+    provision(&rig, "f", 500).await;
+    let refused = async |operation, members| rig.call(operation, members).await.unwrap_err().message;
+    let too_many = json!({"FunctionName": "g", "ReservedConcurrentExecutions": 401});
+    assert_eq!(
+        refused("PutFunctionConcurrency", too_many).await,
+        "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
+         minimum value of [100]."
+    );
+    reserve(&rig, "g", 400).await;
+    let too_many = json!({"FunctionName": "f", "Qualifier": "1", "ProvisionedConcurrentExecutions": 501});
+    assert_eq!(
+        refused("PutProvisionedConcurrencyConfig", too_many).await,
+        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
+         minimum value of [100]."
+    );
+}
+
+/// A queue that hands on what it is sent.
+struct Queue(mpsc::UnboundedSender<Value>);
 
 impl ServiceRouter for Queue {
     fn call<'a>(
@@ -62,7 +85,7 @@ impl ServiceRouter for Queue {
         input: Input,
     ) -> BoxFuture<'a, Result<Output, aws_wire::ServiceError>> {
         if operation == "SendMessage" {
-            self.0.lock().unwrap().push(Value::Object(input.members));
+            self.0.send(Value::Object(input.members)).unwrap();
         }
         Box::pin(std::future::ready(Ok(Output::of(json!({"QueueUrl": "http://queue"})))))
     }
@@ -70,8 +93,8 @@ impl ServiceRouter for Queue {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_what_may_not_run_go_to_their_destination_at_once() {
-    let queue = Queue::default();
-    let router = Arc::new(queue.clone());
+    let (queue, mut sent) = mpsc::unbounded_channel();
+    let router = Arc::new(Queue(queue));
     let rig = Rig::with(ExecutorChoice::Process, |options| options.router = router).await;
     let dead = json!({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}});
     rig.create("f", "python3.11", &[("index.py", QUICK)], dead).await;
@@ -81,14 +104,11 @@ async fn events_of_what_may_not_run_go_to_their_destination_at_once() {
     rig.call("PutFunctionEventInvokeConfig", config).await.unwrap();
     reserve(&rig, "f", 0).await;
     rig.event("f", json!({"a": 1})).await;
-    while queue.0.lock().unwrap().len() < 2 {
-        tokio::task::yield_now().await;
-    }
-    let sent = queue.0.lock().unwrap().clone();
-    let record: Value = serde_json::from_str(sent[0]["MessageBody"].as_str().unwrap()).unwrap();
+    let (told, letter) = (sent.recv().await.unwrap(), sent.recv().await.unwrap());
+    let record: Value = serde_json::from_str(told["MessageBody"].as_str().unwrap()).unwrap();
     assert_eq!(record["requestContext"]["condition"], "ZeroReservedConcurrency");
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 0);
     assert_eq!(record["requestPayload"], json!({"a": 1}));
     assert_eq!(record.get("responsePayload"), None);
-    assert_eq!(sent[1]["MessageBody"], "{\"a\":1}");
+    assert_eq!(letter["MessageBody"], "{\"a\":1}");
 }

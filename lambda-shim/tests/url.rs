@@ -126,6 +126,27 @@ async fn only_those_who_may_are_answered() {
 }
 
 #[tokio::test]
+async fn policies_that_are_put_whole_say_who_may_with_lists_and_denials_too() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    rig.python("f", MIRROR).await;
+    let made = rig.call("CreateFunctionUrlConfig", json!({"FunctionName": "f", "AuthType": "NONE"})).await;
+    let id = id(&made.unwrap());
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let allow = json!({
+        "Sid": "a", "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Resource": arn,
+        "Action": ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"],
+    });
+    let deny =
+        json!({"Sid": "d", "Effect": "Deny", "Principal": "*", "Action": "lambda:Invoke*", "Resource": arn});
+    for (statements, status) in [(json!([allow]), 200), (json!([allow, deny]), 403)] {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        rig.call("PutResourcePolicy", json!({"ResourceArn": arn, "Policy": policy})).await.unwrap();
+        assert_eq!(ask(&rig, &id, Request::get("/"), "").await.0, status, "{policy}");
+    }
+    rig.lambda.shutdown().await;
+}
+
+#[tokio::test]
 async fn cors_is_the_configurations() {
     let rig = Rig::new(ExecutorChoice::Process).await;
     let cors =

@@ -5,7 +5,9 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use super::{Ask, PolicyError, like};
+use aws_wire::like;
+
+use super::{Ask, PolicyError};
 
 /// One operator over one key.
 #[derive(Debug, Clone)]

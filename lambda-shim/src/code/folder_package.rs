@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{self, Cursor, Write as _},
+    io::{self, Cursor, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -45,17 +45,18 @@ pub(crate) fn zipped(folders: &[PathBuf]) -> io::Result<Vec<u8>> {
     let mut files = folder::listing(folders)?;
     files.sort();
     for (name, path) in files {
-        let metadata = fs::metadata(&path)?;
-        let content = fs::read(&path)?;
+        let file = fs::File::open(&path)?;
+        let metadata = file.metadata()?;
         left = left
-            .checked_sub(content.len() as u64)
+            .checked_sub(metadata.len())
             .ok_or_else(|| io::Error::other(format!("it is larger than {UNZIPPED_LIMIT} bytes")))?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::default())
             .unix_permissions(mode(&metadata));
         zip.start_file(inside(&name), options)?;
-        zip.write_all(&content)?;
+        // What is being written to is taken as long as it was.
+        io::copy(&mut file.take(metadata.len()), &mut zip)?;
     }
     Ok(zip.finish()?.into_inner())
 }
@@ -75,4 +76,19 @@ fn mode(metadata: &fs::Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode(_: &fs::Metadata) -> u32 {
     0o755
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_packages_may_be_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "1").unwrap();
+        let folders = [folder.path().to_owned()];
+        assert!(zipped(&folders).is_ok());
+        fs::File::create(folder.path().join("b")).unwrap().set_len(UNZIPPED_LIMIT).unwrap();
+        assert_eq!(zipped(&folders).unwrap_err().to_string(), "it is larger than 262144000 bytes");
+    }
 }

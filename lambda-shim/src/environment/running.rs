@@ -10,11 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use runtime::Timestamp;
-use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
     deployment::{Deployment, Initialization},
+    failure::{failure, timed_out, too_large},
     log::EnvironmentLog,
     pool::Pool,
     system_lines::{Ended, Report, RuntimeDone, SystemLines},
@@ -23,7 +23,6 @@ use crate::{
     executor::{Exit, Running},
     runtime_api::{
         extensions::Reason,
-        serve::RESPONSE_LIMIT,
         session::{Answer, Dispatched, Event, Gone, Piece, Session, Stream},
     },
 };
@@ -194,23 +193,48 @@ impl Environment {
             restore,
             ended: Ended::Success,
         };
+        let answer = self.answer(answer, end, sink, &mut answered).await;
+        let payload = self.payload(answer, &mut answered).await;
+        let latency = began.0.elapsed();
+        answered.produced = answered.produced.max(payload.len());
+        answered.response = match (&answered.ended, answered.response) {
+            (Ended::Timeout | Ended::Error(_), _) => None,
+            (_, Some((first, _))) => Some((first, latency.saturating_sub(first))),
+            (_, None) => Some((latency, Duration::ZERO)),
+        };
+        self.running.drain();
+        let failed = answered.ended != Ended::Success;
+        let so_far = self.close(answered, latency, (done, end));
+        Ok(Completion { payload, failed, tail: so_far.filter(|_| tail) })
+    }
+
+    /// What its runtime answers, or that it has not until `end`; `None` if the runtime broke off.
+    async fn answer(
+        &self,
+        answer: oneshot::Receiver<Answer>,
+        end: tokio::time::Instant,
+        sink: Option<&Sink>,
+        answered: &mut Answered,
+    ) -> Option<Answer> {
         let answer = match tokio::time::timeout_at(end, answer).await {
             Ok(Ok(Answer::Stream(stream))) => {
-                answered.response = Some((began.0.elapsed(), Duration::ZERO));
+                answered.response = Some((answered.began.0.elapsed(), Duration::ZERO));
                 let forwarded = forward(stream, sink, &mut answered.produced);
-                match tokio::time::timeout_at(end, forwarded).await {
-                    Ok(Some(answer)) => Some(answer),
-                    Ok(None) => None,
-                    Err(_) => Some(self.out_of_time(&mut answered)),
-                }
+                tokio::time::timeout_at(end, forwarded).await
             }
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(_)) => None,
-            Err(_) => Some(self.out_of_time(&mut answered)),
+            Ok(answer) => Ok(answer.ok()),
+            Err(elapsed) => Err(elapsed),
         };
-        // It would not have come to its answer.
-        let answer = answer.filter(|_| answered.ended == Ended::Timeout || !self.is_out_of_memory());
-        let payload = match answer {
+        match answer {
+            // What has used too much would not have come to its answer.
+            Ok(answer) => answer.filter(|_| !self.is_out_of_memory()),
+            Err(_) => Some(self.out_of_time(answered)),
+        }
+    }
+
+    /// What the caller gets for an answer.
+    async fn payload(&self, answer: Option<Answer>, answered: &mut Answered) -> Bytes {
+        match answer {
             Some(Answer::Response(payload)) => payload,
             Some(Answer::Error(payload)) => {
                 if answered.ended == Ended::Success {
@@ -230,32 +254,7 @@ impl Environment {
                 answered.ended = Ended::Error(kind.into());
                 failure(&answered.request_id, kind, &message)
             }
-        };
-        let latency = began.0.elapsed();
-        answered.produced = answered.produced.max(payload.len());
-        answered.response = match (&answered.ended, answered.response) {
-            (Ended::Timeout | Ended::Error(_), _) => None,
-            (_, Some((first, _))) => Some((first, latency.saturating_sub(first))),
-            (_, None) => Some((latency, Duration::ZERO)),
-        };
-        self.running.drain();
-        let failed = answered.ended != Ended::Success;
-        let tail = match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
-            // Whoever asked has the answer, and the tail so far, while extensions are still at it.
-            Some(done) => {
-                let so_far = self.log.take_tail("").filter(|_| tail);
-                self.finish_with_extensions(answered, done, end);
-                so_far
-            }
-            None => {
-                self.report(&answered, latency, None);
-                let of = if self.is_shared() { &answered.request_id } else { "" };
-                let tail = self.log.take_tail(of).filter(|_| tail);
-                self.conclude(&answered.ended);
-                tail
-            }
-        };
-        Ok(Completion { payload, failed, tail })
+        }
     }
 
     /// Looks at its memory if it works on the invocation that it was seen at before; whether it is at work.
@@ -285,11 +284,34 @@ impl Environment {
         Answer::Error(timed_out(&answered.request_id, self.deployment.timeout))
     }
 
+    /// Reports the invocation, once its extensions are done where there are any; what its log has by now.
+    fn close(
+        &self,
+        answered: Answered,
+        latency: Duration,
+        (done, end): (Option<oneshot::Receiver<()>>, tokio::time::Instant),
+    ) -> Option<String> {
+        match done.filter(|_| matches!(answered.ended, Ended::Success | Ended::Failed)) {
+            // Whoever asked has the answer, and the tail so far, while extensions are still at it.
+            Some(done) => {
+                let so_far = self.log.take_tail("");
+                self.finish_with_extensions(answered, done, end);
+                so_far
+            }
+            None => {
+                self.report(&answered, latency, None);
+                let whole = self.log.take_tail(if self.is_shared() { &answered.request_id } else { "" });
+                self.conclude(&answered.ended);
+                whole
+            }
+        }
+    }
+
     /// Reports the invocation when the runtime and all extensions are done with it, or its time is over.
     fn finish_with_extensions(
         &self,
         mut answered: Answered,
-        done: tokio::sync::oneshot::Receiver<()>,
+        done: oneshot::Receiver<()>,
         end: tokio::time::Instant,
     ) {
         let Some(me) = self.me.upgrade() else { return };
@@ -456,26 +478,4 @@ pub(super) async fn wait_for_exit(mut exit: watch::Receiver<Option<Exit>>, limit
         Ok(Ok(exit)) => exit.clone().unwrap_or_else(lost),
         _ => lost(),
     }
-}
-
-fn too_large() -> Bytes {
-    json!({
-        "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."),
-        "errorType": "Function.ResponseSizeTooLarge",
-    })
-    .to_string()
-    .into()
-}
-
-/// The payload of an invocation that ran out of time.
-pub(crate) fn timed_out(request_id: &str, timeout: Duration) -> Bytes {
-    let seconds = timeout.as_secs_f64();
-    failure(request_id, "Sandbox.Timedout", &format!("Task timed out after {seconds:.2} seconds"))
-}
-
-/// The payload of an invocation whose environment failed.
-pub(crate) fn failure(request_id: &str, kind: &str, message: &str) -> Bytes {
-    json!({"errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {message}")})
-        .to_string()
-        .into()
 }

@@ -1,6 +1,7 @@
 //! The start of an execution environment: its processes, its extensions, and the lines that tell of it.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
@@ -314,19 +315,19 @@ async fn come_up(
     memory: Option<u32>,
 ) -> Result<(), StartProblem> {
     let is_over = || memory.is_some_and(|memory| running.kill_over(memory));
-    let over = async {
+    // What is killed has an exit, which is what ends the wait.
+    let watch = async {
         while !is_over() {
             tokio::time::sleep(LOOK).await;
         }
-        std::future::pending::<()>().await;
+        std::future::pending::<Infallible>().await
     };
     let ended = tokio::select! {
         biased;
         start = start => Ok(start),
         exit = wait_for_exit(running.exit(), Duration::MAX) => Err(StartProblem::Exited(exit)),
         () = tokio::time::sleep(limit) => Err(StartProblem::TimedOut),
-        // What is killed has an exit.
-        () = over => Err(StartProblem::TimedOut),
+        never = watch => match never {},
     };
     match ended? {
         Ok(Start::Ready) if is_over() => {

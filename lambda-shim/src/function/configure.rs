@@ -164,12 +164,6 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
         configuration.dead_letters = Some(target.to_owned()).filter(|target| !target.is_empty());
     }
     must_suit_snap_start(configuration, members)?;
-    let snap_start = members.get("SnapStart").is_some_and(|asked| asked["ApplyOn"] == "PublishedVersions");
-    if snap_start && configuration.tenancy.is_some() {
-        return Err(error::invalid_parameter(
-            "SnapStart is not supported for functions with tenancy configuration.",
-        ));
-    }
     for name in ECHOED {
         if let Some(value) = members.get(name).filter(|value| !value.is_null()) {
             echo(configuration, name, value);
@@ -178,7 +172,7 @@ fn apply(configuration: &mut Configuration, function: &str, members: &Members) -
     Ok(())
 }
 
-/// Refuses SnapStart where AWS has no snapshots of the runtime.
+/// Refuses SnapStart where AWS has no snapshots.
 fn must_suit_snap_start(configuration: &Configuration, members: &Members) -> Result<(), ServiceError> {
     let asked = members.get("SnapStart").or_else(|| configuration.echoed.get("SnapStart"));
     if asked.is_none_or(|asked| asked["ApplyOn"] != "PublishedVersions") {
@@ -193,6 +187,9 @@ fn must_suit_snap_start(configuration: &Configuration, members: &Members) -> Res
         Some(runtime) if !runtimes::has_snap_start(runtime) => Err(error::invalid_parameter(format!(
             "{runtime} is not supported for SnapStart enabled functions."
         ))),
+        Some(_) if configuration.tenancy.is_some() => Err(error::invalid_parameter(
+            "SnapStart is not supported for functions with tenancy configuration.",
+        )),
         Some(_) => Ok(()),
         None => Err(error::invalid_parameter(
             "Container images are not supported for SnapStart enabled functions.",

@@ -1,5 +1,5 @@
-//! `VpcConfig`: what EC2 says of a function's or a capacity provider's subnets and security groups. It is kept and shown. The function runs as it
-//! would without: no network is made of subnets here.
+//! `VpcConfig`: what EC2 says of a function's or a capacity provider's subnets and security groups. It is kept and shown.
+//! The function runs as it would without: no network is made of subnets here.
 
 use aws_wire::ServiceError;
 use runtime::CallContext;
@@ -15,9 +15,8 @@ pub(crate) async fn vpc_of(
     ctx: &CallContext,
     members: &Map<String, Value>,
 ) -> Result<Option<String>, ServiceError> {
-    let Some(given) = members.get("VpcConfig").and_then(Value::as_object) else { return Ok(None) };
-    let list = |name: &str| given.get(name).and_then(Value::as_array).filter(|ids| !ids.is_empty());
-    let (subnets, groups) = match (list("SubnetIds"), list("SecurityGroupIds")) {
+    let Some(given) = members.get("VpcConfig").filter(|given| given.is_object()) else { return Ok(None) };
+    let (subnets, groups) = match (list(given, "SubnetIds"), list(given, "SecurityGroupIds")) {
         (None, None) => return Ok(Some(String::new())),
         (Some(subnets), Some(groups)) => (subnets, groups),
         (Some(_), None) | (None, Some(_)) => {
@@ -35,12 +34,16 @@ pub(crate) async fn check_provider(
     ctx: &CallContext,
     members: &Map<String, Value>,
 ) -> Result<(), ServiceError> {
-    let given = &members.get("VpcConfig").unwrap_or(&Value::Null);
-    let list = |name: &str| given[name].as_array().filter(|ids| !ids.is_empty());
-    match list("SubnetIds") {
-        Some(subnets) => vpc_with(inner, ctx, subnets, list("SecurityGroupIds")).await.map(drop),
+    let Some(given) = members.get("VpcConfig") else { return Ok(()) };
+    match list(given, "SubnetIds") {
+        Some(subnets) => vpc_with(inner, ctx, subnets, list(given, "SecurityGroupIds")).await.map(drop),
         None => Ok(()),
     }
+}
+
+/// The ids that a `VpcConfig` lists, if there are any.
+fn list<'a>(given: &'a Value, name: &str) -> Option<&'a [Value]> {
+    given[name].as_array().map(Vec::as_slice).filter(|ids| !ids.is_empty())
 }
 
 /// The VPC that subnets and security groups have in common.
@@ -48,7 +51,7 @@ async fn vpc_with(
     inner: &Inner,
     ctx: &CallContext,
     subnets: &[Value],
-    groups: Option<&Vec<Value>>,
+    groups: Option<&[Value]>,
 ) -> Result<String, ServiceError> {
     let subnets = ask(inner, ctx, "DescribeSubnets", json!({ "SubnetIds": subnets })).await?;
     let groups = match groups {

@@ -185,21 +185,11 @@ async fn attempts(inner: &Arc<Inner>, stored: &Stored) {
                 let wait = WAITS.get(count).filter(|_| count < retries);
                 count += 1;
                 match (failed, wait) {
-                    (false, _) => {
-                        return end(inner, stored, &payload, Condition::Success, count, last.as_ref()).await;
-                    }
-                    (true, None) => {
-                        return end(
-                            inner,
-                            stored,
-                            &payload,
-                            Condition::RetriesExhausted,
-                            count,
-                            last.as_ref(),
-                        )
-                        .await;
-                    }
                     (true, Some(wait)) => *wait,
+                    _ => {
+                        let condition = if failed { Condition::RetriesExhausted } else { Condition::Success };
+                        return end(inner, stored, &payload, condition, count, last.as_ref()).await;
+                    }
                 }
             }
             Attempt::Recursive => {

@@ -18,7 +18,7 @@ use aws_wire::ServiceError;
 use crate::{
     error,
     function::{record::Function, table::Entry},
-    operations::provision::provisioned_by_version,
+    operations::provision::provisioned_for,
 };
 
 /// AWS's limit for an account in a region.
@@ -42,6 +42,11 @@ impl Account {
             self.set_aside.fetch_add(more.wrapping_sub(less), Ordering::AcqRel);
         }
     }
+
+    /// What all functions but one have set aside.
+    pub(crate) fn set_aside_beside(&self, own: &Function) -> u32 {
+        self.set_aside.load(Ordering::Acquire).saturating_sub(set_aside(own))
+    }
 }
 
 /// What a function keeps from all others.
@@ -58,7 +63,7 @@ fn provisioned(function: &Function) -> u32 {
 #[derive(Debug, Default)]
 pub(crate) struct UnderWay {
     on_demand: AtomicU32,
-    /// Those that what is provisioned has room for, by version.
+    /// Those that what is provisioned has room for, by version; one that has had some stays with none.
     provisioned: Mutex<HashMap<String, usize>>,
 }
 
@@ -107,13 +112,16 @@ impl<'a> Slot<'a> {
         if function.provisioned.is_empty() {
             return None;
         }
-        let most = provisioned_by_version(function).get(version).copied()?;
+        let most = provisioned_for(function, version);
         let mut taken = under_way.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_version = taken.entry(version.to_owned()).or_insert(0);
-        if *of_version >= most {
-            return None;
+        match taken.get_mut(version) {
+            _ if most == 0 => return None,
+            Some(of_version) if *of_version >= most => return None,
+            Some(of_version) => *of_version += 1,
+            None => {
+                taken.insert(version.to_owned(), 1);
+            }
         }
-        *of_version += 1;
         Some(Self::Provisioned { under_way, version })
     }
 }
@@ -125,9 +133,6 @@ impl Drop for Slot<'_> {
                 let mut taken = under_way.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(of_version) = taken.get_mut(*version) {
                     *of_version = of_version.saturating_sub(1);
-                    if *of_version == 0 {
-                        taken.remove(*version);
-                    }
                 }
             }
             Self::Reserved { function } => {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use aws_wire::ServiceError;
-use runtime::{CallContext, Scope};
+use runtime::CallContext;
 use serde_json::{Map, Value, json};
 
-use super::destination::{Ending, router_call};
+use super::destination::{self, Ending, router_call};
 use crate::{error, service::Inner};
 
 /// AWS's limit of the error's text, in bytes.
@@ -59,9 +59,7 @@ pub(crate) async fn tell(inner: &Arc<Inner>, target: &str, ending: &Ending<'_>) 
 }
 
 async fn deliver(inner: &Arc<Inner>, target: &str, ending: &Ending<'_>) -> Result<(), ServiceError> {
-    let parts: Vec<&str> = target.split(':').collect();
-    let part = |at: usize| parts.get(at).copied().unwrap_or_default();
-    let ctx = CallContext::internal(Scope::new(part(4), part(3)), Arc::clone(&inner.endpoint));
+    let ctx = destination::context(inner, target, &ending.function_arn);
     let (code, message) = error_of(ending);
     let attribute = |kind: &str, value: &str| json!({"DataType": kind, "StringValue": value});
     let mut attributes = json!({
@@ -72,18 +70,7 @@ async fn deliver(inner: &Arc<Inner>, target: &str, ending: &Ending<'_>) -> Resul
         attributes["ErrorMessage"] = attribute("String", &message);
     }
     let body = String::from_utf8_lossy(ending.payload);
-    match part(2) {
-        "sqs" => {
-            let queue = router_call(inner, &ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
-            let letter =
-                json!({"QueueUrl": queue["QueueUrl"], "MessageBody": body, "MessageAttributes": attributes});
-            router_call(inner, &ctx, "sqs", "SendMessage", letter).await.map(drop)
-        }
-        _ => {
-            let letter = json!({"TopicArn": target, "Message": body, "MessageAttributes": attributes});
-            router_call(inner, &ctx, "sns", "Publish", letter).await.map(drop)
-        }
-    }
+    destination::to_queue_or_topic(inner, &ctx, target, &body, Some(attributes)).await
 }
 
 /// The status of the last attempt, and the function's own words. An event that never came to run was throttled.

@@ -77,9 +77,8 @@ fn record(ending: &Ending<'_>) -> Value {
 
 async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> Result<(), ServiceError> {
     let record = record(ending);
-    let part = |arn: &str, at: usize| arn.splitn(7, ':').nth(at).unwrap_or_default().to_owned();
     let ctx = context(inner, destination, &ending.function_arn);
-    match &*part(destination, 2) {
+    match part(destination, 2) {
         "lambda" => {
             let invocation = Invocation {
                 mode: InvocationMode::Event,
@@ -89,39 +88,49 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> 
         }
         "events" => to_bus(inner, &ctx, destination, (&ending.function_arn, ending.condition), &record).await,
         "s3" => {
-            let folder =
-                format!("async/{}", part(&ending.function_arn, 6).split(':').next().unwrap_or_default());
+            let function = ending.function_arn.split(':').nth(6).unwrap_or_default();
+            let folder = format!("async/{function}");
             to_bucket(inner, &ctx, destination, &object_key(&folder, ending.at), &record).await
         }
-        _ => to_queue_or_topic(inner, &ctx, destination, &record).await,
+        _ => to_queue_or_topic(inner, &ctx, destination, &record.to_string(), None).await,
     }
 }
 
 /// A context in the account and region that an ARN names; what it does not name it has of `own`, a function's.
 pub(crate) fn context(inner: &Inner, arn: &str, own: &str) -> CallContext {
-    let part = |at: usize| {
-        let named = |arn: &'_ str| arn.split(':').nth(at).filter(|part| !part.is_empty()).map(str::to_owned);
-        named(arn).or_else(|| named(own)).unwrap_or_default()
-    };
-    CallContext::internal(Scope::new(&part(4), &part(3)), Arc::clone(&inner.endpoint))
+    let named = |at: usize| Some(part(arn, at)).filter(|named| !named.is_empty()).unwrap_or(part(own, at));
+    CallContext::internal(Scope::new(named(4), named(3)), Arc::clone(&inner.endpoint))
 }
 
-/// Sends a record to the queue or the topic of an ARN.
+/// A part of an ARN, counted from 0; the last, number 5, is the resource with its colons.
+pub(crate) fn part(arn: &str, at: usize) -> &str {
+    arn.splitn(6, ':').nth(at).unwrap_or_default()
+}
+
+/// Sends a text to the queue or the topic of an ARN, with attributes if there are any.
 pub(crate) async fn to_queue_or_topic(
     inner: &Inner,
     ctx: &CallContext,
     destination: &str,
-    record: &Value,
+    text: &str,
+    attributes: Option<Value>,
 ) -> Result<(), ServiceError> {
-    let part = |at: usize| destination.splitn(6, ':').nth(at).unwrap_or_default();
-    match part(2) {
+    let with_attributes = |mut message: Value| {
+        if let Some(attributes) = attributes {
+            message["MessageAttributes"] = attributes;
+        }
+        message
+    };
+    match part(destination, 2) {
         "sqs" => {
-            let found = router_call(inner, ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(5)})).await?;
-            let message = json!({"QueueUrl": found["QueueUrl"], "MessageBody": record.to_string()});
+            let found =
+                router_call(inner, ctx, "sqs", "GetQueueUrl", json!({"QueueName": part(destination, 5)}))
+                    .await?;
+            let message = with_attributes(json!({"QueueUrl": found["QueueUrl"], "MessageBody": text}));
             router_call(inner, ctx, "sqs", "SendMessage", message).await.map(drop)
         }
         "sns" => {
-            let message = json!({"TopicArn": destination, "Message": record.to_string()});
+            let message = with_attributes(json!({"TopicArn": destination, "Message": text}));
             router_call(inner, ctx, "sns", "Publish", message).await.map(drop)
         }
         service => Err(crate::error::unsupported(&format!("destinations of {service}"))),
@@ -136,8 +145,7 @@ pub(crate) async fn to_bucket(
     key: &str,
     record: &Value,
 ) -> Result<(), ServiceError> {
-    let name = bucket.splitn(6, ':').nth(5).unwrap_or_default();
-    let members = [("Bucket", name), ("Key", key), ("ContentType", "application/json")];
+    let members = [("Bucket", part(bucket, 5)), ("Key", key), ("ContentType", "application/json")];
     let members = members.map(|(member, value)| (member.to_owned(), Value::from(value)));
     let body = Body::Bytes(record.to_string().into());
     let input = Input { members: members.into_iter().collect(), body };

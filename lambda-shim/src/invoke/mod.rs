@@ -1,6 +1,7 @@
 //! Invocations: from a name and a payload to an environment and back.
 //!
-//! [`target`] finds the version, [`synchronous`] runs one invocation, [`streaming`] hands its response on as it comes, [`asynchronous`] keeps those nobody waits for.
+//! [`target`] finds the version, [`concurrency`] has a slot for it or none, [`synchronous`] runs one invocation,
+//! [`streaming`] hands its response on as it comes, [`asynchronous`] keeps those nobody waits for.
 
 pub(crate) mod asynchronous;
 pub(crate) mod concurrency;

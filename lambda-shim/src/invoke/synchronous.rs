@@ -10,7 +10,6 @@ use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use runtime::{CallContext, InvocationOutcome};
-use serde_json::json;
 
 use super::{
     concurrency::Slot,
@@ -24,9 +23,10 @@ use crate::{
     code::folder,
     environment::{
         deployment::Deployment,
+        failure::{failure, timed_out},
         log::EnvironmentLog,
         pool::Pool,
-        running::{self, Completion, Sink},
+        running::{Completion, Sink},
         start::{StartFailure, StartProblem},
         system_lines::{Ended, Report, SystemLines},
     },
@@ -91,7 +91,7 @@ async fn run_to_the_end(
         None => pool(inner, &target.entry, &target.version, &function)?,
     };
     let allow = function.recursive_loop.as_deref().is_some_and(|says| says != lineage::TERMINATE);
-    let trace_id = trace::decided(&trace_id, pool.deployment.is_traced);
+    let trace_id = trace::decided(trace_id, pool.deployment.is_traced);
     let trace_id = lineage::follow(&trace_id, &target.entry.lineage, allow)?;
     let mut event = Event {
         request_id,
@@ -147,38 +147,24 @@ fn not_started(
     target: &Target,
     event: &Event,
     tail: bool,
-    failure: StartFailure,
+    start: StartFailure,
 ) -> Result<InvocationOutcome, ServiceError> {
     let request_id = &event.request_id;
-    let timeout = pool.deployment.timeout;
-    let mut broke_off = None;
-    let (payload, ended) = match failure.why {
+    let broke_off = |kind: &'static str, message: String| {
+        (failure(request_id, kind, &message), Ended::Error(kind.into()), Some(message))
+    };
+    let (payload, ended, message) = match start.why {
         StartProblem::Init(payload) => {
             let kind = StartProblem::error_type(&payload);
-            (payload, Ended::Error(kind.into()))
+            (payload, Ended::Error(kind.into()), None)
         }
-        StartProblem::Executor(ExecutorError::Entrypoint(text))
-        | StartProblem::Exited(Exit::NotStarted(text)) => {
-            let message = format!("RequestId: {request_id} Error: {text}");
-            let payload = json!({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message});
-            broke_off = Some(text);
-            (payload.to_string().into(), Ended::Error("Runtime.InvalidEntrypoint".into()))
-        }
-        StartProblem::Exited(exit) => {
-            let kind = "Runtime.ExitError";
-            let text = exit.to_string();
-            let payload = running::failure(request_id, kind, &text);
-            broke_off = Some(text);
-            (payload, Ended::Error(kind.into()))
-        }
-        StartProblem::Extension(fault) => {
-            let payload = running::failure(request_id, fault.kind, &fault.message);
-            broke_off = Some(fault.message);
-            (payload, Ended::Error(fault.kind.into()))
-        }
-        StartProblem::TimedOut => (running::timed_out(request_id, timeout), Ended::Timeout),
+        StartProblem::Executor(ExecutorError::Entrypoint(message))
+        | StartProblem::Exited(Exit::NotStarted(message)) => broke_off("Runtime.InvalidEntrypoint", message),
+        StartProblem::Exited(exit) => broke_off("Runtime.ExitError", exit.to_string()),
+        StartProblem::Extension(fault) => broke_off(fault.kind, fault.message),
+        StartProblem::TimedOut => (timed_out(request_id, pool.deployment.timeout), Ended::Timeout, None),
         StartProblem::Executor(problem @ (ExecutorError::Unsupported(_) | ExecutorError::Failed(_))) => {
-            if let Some(log) = failure.log {
+            if let Some(log) = start.log {
                 log.platform(format!("Tule could not start an execution environment: {problem}\n"));
             }
             return Err(error::service(format!("No execution environment could be started: {problem}"))
@@ -187,8 +173,8 @@ fn not_started(
         StartProblem::Saturated => return Err(error::throttled("ConcurrentInvocationLimitExceeded")),
         StartProblem::Abandoned => return Err(error::service("Tule is shutting down.")),
     };
-    let used = (failure.duration, failure.max_memory);
-    let log = failure.log.map(|log| report(pool, &log, event, used, (ended, broke_off))).filter(|_| tail);
+    let used = (start.duration, start.max_memory);
+    let log = start.log.map(|log| report(pool, &log, event, used, (ended, message))).filter(|_| tail);
     Ok(outcome(target, payload, true, log.flatten()))
 }
 
@@ -198,7 +184,7 @@ fn report(
     log: &EnvironmentLog,
     event: &Event,
     (duration, max_memory): (Duration, u32),
-    (ended, broke_off): (Ended, Option<String>),
+    (ended, message): (Ended, Option<String>),
 ) -> Option<String> {
     let lines = SystemLines { deployment: &pool.deployment, log };
     let (request_id, trace_id) = (&*event.request_id, &*event.trace_id);
@@ -206,7 +192,7 @@ fn report(
     if ended == Ended::Timeout {
         lines.timed_out(request_id);
     }
-    if let (Ended::Error(kind), Some(message)) = (&ended, &broke_off) {
+    if let (Ended::Error(kind), Some(message)) = (&ended, &message) {
         lines.broke_off(request_id, (kind, message));
     }
     lines.end(request_id);

@@ -1,34 +1,46 @@
 //! The trace header of an invocation: `Root=…;Parent=…;Sampled=…` (X-Ray, "Tracing header").
 
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uuid::Uuid;
 
 /// A header of nobody's, for an invocation that came without: whether it is sampled is to be decided.
 pub(super) fn new_header() -> String {
-    let random = uuid::Uuid::new_v4().simple().to_string();
+    // One draw is enough for both: a segment's id has no other within its trace.
+    let random = Uuid::new_v4();
+    let (root, segment) = (random.as_u128() >> 32, segment_of(random));
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("Root=1-{seconds:08x}-{};Parent={}", &random[..24], new_segment())
-}
-
-fn new_segment() -> String {
-    let random = uuid::Uuid::new_v4().simple().to_string();
-    random[..16].to_owned()
+    format!("Root=1-{seconds:08x}-{root:024x};Parent={segment:016x}")
 }
 
 /// The header as the function gets it. What was decided upstream stands; otherwise a function with active tracing is
 /// sampled, each time, where X-Ray would take the first request of a second and one in twenty besides.
-pub(super) fn decided(header: &str, is_active: bool) -> Cow<'_, str> {
-    let has = |name| header.split(';').any(|part| part.trim_start().starts_with(name));
-    let mut decided = Cow::Borrowed(header);
-    if !has("Parent=") {
-        decided.to_mut().push_str(&format!(";Parent={}", new_segment()));
+pub(super) fn decided(mut header: String, is_active: bool) -> String {
+    if !has(&header, "Parent=") {
+        header.push_str(&format!(";Parent={:016x}", segment_of(Uuid::new_v4())));
     }
-    if !has("Sampled=0") && !has("Sampled=1") {
-        decided.to_mut().push_str(if is_active { ";Sampled=1" } else { ";Sampled=0" });
+    if has(&header, "Sampled=0") || has(&header, "Sampled=1") {
+        return header;
     }
-    decided
+    if has(&header, SAMPLED) {
+        // `Sampled=?` asks for the decision.
+        let rest = header.split(';').filter(|part| !part.trim_start().starts_with(SAMPLED));
+        header = rest.collect::<Vec<_>>().join(";");
+    }
+    header.push_str(if is_active { ";Sampled=1" } else { ";Sampled=0" });
+    header
+}
+
+const SAMPLED: &str = "Sampled=";
+
+fn has(header: &str, beginning: &str) -> bool {
+    header.split(';').any(|part| part.trim_start().starts_with(beginning))
+}
+
+/// 64 bits of which none is always the same, as some of a UUID are.
+fn segment_of(random: Uuid) -> u64 {
+    let (high, low) = random.as_u64_pair();
+    high ^ low
 }
 
 #[cfg(test)]
@@ -37,18 +49,28 @@ mod tests {
 
     #[test]
     fn what_nobody_has_decided_is_sampled_where_tracing_is_active() {
-        assert!(decided(&new_header(), true).ends_with(";Sampled=1"));
-        assert!(decided(&new_header(), false).ends_with(";Sampled=0"));
+        assert!(decided(new_header(), true).ends_with(";Sampled=1"));
+        assert!(decided(new_header(), false).ends_with(";Sampled=0"));
+        assert_eq!(decided("Root=1-a; Sampled=?;Parent=b".to_owned(), true), "Root=1-a;Parent=b;Sampled=1");
         for there in ["Root=1-a;Parent=b;Sampled=0", "Root=1-a;Parent=b;Sampled=1"] {
-            assert_eq!(decided(there, true), there);
-            assert_eq!(decided(there, false), there);
+            assert_eq!(decided(there.to_owned(), true), there);
+            assert_eq!(decided(there.to_owned(), false), there);
         }
     }
 
     #[test]
     fn a_root_alone_gets_a_segment() {
-        let header = decided("Root=1-a", true);
+        let header = decided("Root=1-a".to_owned(), true);
         let segment = header.strip_prefix("Root=1-a;Parent=").unwrap().strip_suffix(";Sampled=1").unwrap();
         assert_eq!(segment.len(), 16);
+    }
+
+    #[test]
+    fn new_headers_have_the_lengths_that_x_ray_gives_them() {
+        let header = new_header();
+        let (root, parent) = header.split_once(";Parent=").unwrap();
+        let lengths: Vec<_> = root.strip_prefix("Root=").unwrap().split('-').map(str::len).collect();
+        assert_eq!((lengths, parent.len()), (vec![1, 8, 24], 16), "{header}");
+        assert_ne!(new_header(), header);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     code::archive::UNZIPPED_LIMIT,
     invoke::concurrency::ACCOUNT_CONCURRENCY,
-    service::{Inner, Lambda},
+    service::Lambda,
 };
 
 /// AWS's limit of all packages of an account: 75 GiB.
@@ -25,6 +25,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, _: Input) -> Result
             function.latest.code.size + function.versions.values().map(|version| version.code.size).sum::<u64>()
         })
         .sum();
+    let reserved: u64 = functions.iter().filter_map(|entry| entry.function().reserved_concurrency).map(u64::from).sum();
     let size = size + inner.layers.code_size(&ctx.scope);
     Ok(Output::of(json!({
         "AccountLimit": {
@@ -32,15 +33,8 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, _: Input) -> Result
             "CodeSizeUnzipped": UNZIPPED_LIMIT,
             "CodeSizeZipped": ZIPPED_LIMIT,
             "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
-            "UnreservedConcurrentExecutions": u64::from(ACCOUNT_CONCURRENCY).saturating_sub(reserved(inner, ctx, None)),
+            "UnreservedConcurrentExecutions": u64::from(ACCOUNT_CONCURRENCY).saturating_sub(reserved),
         },
         "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions.len()},
     })))
-}
-
-/// The concurrency reserved by all functions but one.
-pub(super) fn reserved(inner: &Inner, ctx: &CallContext, but: Option<&str>) -> u64 {
-    let functions = inner.table.page(&ctx.scope, None, usize::MAX);
-    let others = functions.iter().filter(|entry| Some(&*entry.name) != but);
-    others.filter_map(|entry| entry.function().reserved_concurrency).map(u64::from).sum()
 }

@@ -61,21 +61,18 @@ pub(crate) fn apply(inner: &Arc<Inner>, entry: &Arc<Entry>) {
 
 /// How many environments each version is to have ready. An alias with two versions shares by their weights.
 fn by_version(function: &Function) -> BTreeMap<String, usize> {
-    let mut wanted = provisioned_by_version(function);
+    let mut wanted = BTreeMap::new();
+    for (version, many) in all_shares(function) {
+        *wanted.entry(version.to_owned()).or_insert(0) += many;
+    }
     let managed = function.published().filter(|version| version.capacity.is_some());
     wanted.extend(managed.map(|version| (version.version.clone(), least(function, &version.version))));
     wanted
 }
 
-/// How many each version has of what is provisioned.
-pub(crate) fn provisioned_by_version(function: &Function) -> BTreeMap<String, usize> {
-    let mut wanted = BTreeMap::new();
-    for (qualifier, config) in &function.provisioned {
-        for (version, many) in shares(function, qualifier, config) {
-            *wanted.entry(version).or_insert(0) += many;
-        }
-    }
-    wanted
+/// How many a version has of what is provisioned.
+pub(crate) fn provisioned_for(function: &Function, version: &str) -> usize {
+    all_shares(function).filter(|(of, _)| *of == version).map(|(_, many)| many).sum()
 }
 
 /// How many environments a version on managed instances has if nothing is said, as on AWS (`FunctionScalingConfig` in
@@ -101,10 +98,21 @@ pub(super) fn scale(pool: &Arc<Pool>, function: &Function, version: &str) {
     if is_said(function, version) { pool.provision(least) } else { pool.provision_about(least) }
 }
 
-fn shares(function: &Function, qualifier: &str, config: &ProvisionedConfig) -> Vec<(String, usize)> {
+fn all_shares(function: &Function) -> impl Iterator<Item = (&str, usize)> {
+    function.provisioned.iter().flat_map(|(qualifier, config)| shares(function, qualifier, config))
+}
+
+/// The versions behind a qualifier, each with its part of what is provisioned for it.
+fn shares<'a>(
+    function: &'a Function,
+    qualifier: &'a str,
+    config: &'a ProvisionedConfig,
+) -> impl Iterator<Item = (&'a str, usize)> {
     let all = usize::try_from(config.requested).unwrap_or(usize::MAX);
-    let Some(alias) = function.aliases.get(qualifier) else { return vec![(qualifier.to_owned(), all)] };
-    let Some((other, weight)) = &alias.additional else { return vec![(alias.version.clone(), all)] };
+    let alias = function.aliases.get(qualifier);
+    let version = alias.map_or(qualifier, |alias| alias.version.as_str());
+    let other = alias.and_then(|alias| alias.additional.as_ref());
+    let weight = other.map_or(0.0, |(_, weight)| *weight);
     // A share is at most the whole: the weight is one of 0 to 1.
     #[expect(
         clippy::cast_possible_truncation,
@@ -113,7 +121,7 @@ fn shares(function: &Function, qualifier: &str, config: &ProvisionedConfig) -> V
     )]
     let share = (f64::from(config.requested) * weight).round() as usize;
     let share = share.min(all);
-    vec![(alias.version.clone(), all - share), (other.clone(), share)]
+    [(version, all - share)].into_iter().chain(other.map(|(other, _)| (other.as_str(), share)))
 }
 
 /// A configuration as the API shows it, with how far it is.
@@ -122,11 +130,11 @@ pub(super) fn shown(entry: &Entry, qualifier: &str, config: &ProvisionedConfig) 
     let (mut ready, mut failure) = (0, None);
     for (version, _) in shares(&function, qualifier, config) {
         let pools = entry.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = pools.get(&version).map(|pool| pool.provisioned()) {
+        if let Some(progress) = pools.get(version).map(|pool| pool.provisioned()) {
             ready += progress.ready;
             failure = failure.or(progress.failure);
         }
-        if let Some(State::Failed(why)) = function.version(&version).map(|found| &found.state) {
+        if let Some(State::Failed(why)) = function.version(version).map(|found| &found.state) {
             failure = Some(why.clone());
         }
     }

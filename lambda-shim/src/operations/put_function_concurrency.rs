@@ -4,9 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::{Value, json};
 
-use super::{
-    get_account_settings::reserved, named, put_provisioned_concurrency_config::provisioned,
-};
+use super::{named, put_provisioned_concurrency_config::provisioned};
 use crate::{
     error,
     function::name::{self, LATEST},
@@ -41,7 +39,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
              [{provisioned}]."
         )));
     }
-    let others = reserved(inner, ctx, Some(&named.name));
+    let others = u64::from(entry.account.set_aside_beside(&entry.function()));
     if others + wanted + MINIMUM_UNRESERVED > u64::from(ACCOUNT_CONCURRENCY) {
         return Err(ServiceError::bad_request(
             "InvalidParameterValueException",

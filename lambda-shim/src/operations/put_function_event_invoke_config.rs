@@ -13,7 +13,7 @@ use crate::{
     },
     invoke::{
         dead_letter,
-        destination::{self, router_call},
+        destination::{self, part, router_call},
     },
     service::{Inner, Lambda},
 };
@@ -92,11 +92,10 @@ pub(super) fn none(ctx: &CallContext, named: &FunctionRef) -> ServiceError {
 /// Refuses a topic, a bus or a bucket that is not there.
 async fn must_be_there(inner: &Inner, ctx: &CallContext, arn: &str) -> Result<(), ServiceError> {
     let place = destination::context(inner, arn, &ctx.scope.arn("lambda", ""));
-    let name = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    let asked = match arn.split(':').nth(2) {
-        Some("sns") => return dead_letter::check_target(inner, ctx, arn, "DestinationConfig").await,
-        Some("events") => router_call(inner, &place, "events", "DescribeEventBus", json!({"Name": arn})).await,
-        Some("s3") => router_call(inner, &place, "s3", "HeadBucket", json!({"Bucket": name})).await,
+    let asked = match part(arn, 2) {
+        "sns" => return dead_letter::check_target(inner, ctx, arn, "DestinationConfig").await,
+        "events" => router_call(inner, &place, "events", "DescribeEventBus", json!({"Name": arn})).await,
+        "s3" => router_call(inner, &place, "s3", "HeadBucket", json!({"Bucket": part(arn, 5)})).await,
         _ => return Ok(()),
     };
     asked.map(drop).map_err(|refusal| {
@@ -120,8 +119,8 @@ fn destinations(
     let of = |on: &str| config[on]["Destination"].as_str().filter(|arn| !arn.is_empty()).map(str::to_owned);
     let (success, failure) = (of("OnSuccess"), of("OnFailure"));
     for arn in success.iter().chain(&failure) {
-        match arn.split(':').nth(2) {
-            Some("lambda") => {
+        match part(arn, 2) {
+            "lambda" => {
                 let target = FunctionRef::parse(&ctx.scope, arn, None)?;
                 if (&target.scope, &target.name) == (&named.scope, &named.name) {
                     return Err(error::invalid_parameter("You can't specify the function as a destination for itself."));
@@ -130,9 +129,9 @@ fn destinations(
                     return Err(error::invalid_parameter(format!("The destination ARN {arn} is invalid.")));
                 }
             }
-            Some("sqs" | "sns" | "events") => {}
+            "sqs" | "sns" | "events" => {}
             // Buckets are told of failures alone.
-            Some("s3") if success.as_ref() != Some(arn) => {}
+            "s3" if success.as_ref() != Some(arn) => {}
             _ => {
                 let shown = |name: &str, kind: &str, arn: &Option<String>| match arn {
                     Some(arn) => format!("{name}={kind}(destination={arn})"),

@@ -5,17 +5,17 @@ use runtime::{CallContext, Input, Output};
 use serde_json::{Value, json};
 
 use super::{
-    get_account_settings::reserved, get_provisioned_concurrency_config::qualified, provision,
-    put_function_concurrency::MINIMUM_UNRESERVED,
+    get_provisioned_concurrency_config::qualified, provision, put_function_concurrency::MINIMUM_UNRESERVED,
 };
 use crate::{
     error,
     function::{
         name::LATEST,
         record::{Function, ProvisionedConfig, last_modified},
+        table::Entry,
     },
     invoke::concurrency::ACCOUNT_CONCURRENCY,
-    service::{Inner, Lambda},
+    service::Lambda,
 };
 
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
@@ -27,7 +27,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     must_not_be_isolated(&entry.function(), "Provisioned concurrency is")?;
     must_have_no_snapshot(&entry.function(), &qualifier)?;
     must_be_free(&entry.function(), &qualifier)?;
-    within_limits(inner, ctx, &entry.name, &qualifier, requested)?;
+    within_limits(&entry, &qualifier, requested)?;
     let config = ProvisionedConfig { requested, modified: last_modified(inner.clock.now()) };
     let (key, kept) = (qualifier.clone(), config.clone());
     let update = inner.table.update(&entry, |function| {
@@ -97,34 +97,22 @@ fn must_be_free(function: &Function, qualifier: &str) -> Result<(), ServiceError
     Ok(())
 }
 
-fn within_limits(
-    inner: &Inner,
-    ctx: &CallContext,
-    name: &str,
-    qualifier: &str,
-    requested: u32,
-) -> Result<(), ServiceError> {
+fn within_limits(entry: &Entry, qualifier: &str, requested: u32) -> Result<(), ServiceError> {
     // These refusals do not say whose fault they are.
     let refuse = |text: String| Err(ServiceError::bad_request("InvalidParameterValueException", text));
-    let (mut own, mut others) = (0, 0);
-    for entry in inner.table.page(&ctx.scope, None, usize::MAX) {
-        let function = entry.function();
-        if &*entry.name == name {
-            if let Some(reserved) = function.reserved_concurrency {
-                return if provisioned(&function, Some(qualifier)) + u64::from(requested) > u64::from(reserved) {
-                    refuse("Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function".to_owned())
-                } else {
-                    Ok(())
-                };
-            }
-            own = provisioned(&function, Some(qualifier));
-        } else if function.reserved_concurrency.is_none() {
-            others += provisioned(&function, None);
+    let function = entry.function();
+    let (own, requested) = (provisioned(&function, Some(qualifier)), u64::from(requested));
+    if let Some(reserved) = function.reserved_concurrency {
+        if own + requested <= u64::from(reserved) {
+            return Ok(());
         }
+        return refuse(
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+                .to_owned(),
+        );
     }
-    let taken = reserved(inner, ctx, None) + own + others;
+    let taken = own + u64::from(entry.account.set_aside_beside(&function));
     let unreserved = u64::from(ACCOUNT_CONCURRENCY).saturating_sub(taken);
-    let requested = u64::from(requested);
     if requested > unreserved {
         return refuse(format!(
             "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [{unreserved}]."

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{ERROR_TYPE, stream};
 use crate::{
+    access,
     function::{
         name,
         record::{Function, FunctionUrl},
@@ -143,14 +144,15 @@ fn grants_everybody(
     holds: impl Fn(&Value) -> bool,
 ) -> bool {
     let Some(policy) = function.policies.get(qualifier.unwrap_or_default()) else { return false };
-    policy.statements.iter().any(|statement| {
-        let everybody = statement["Principal"] == "*" || statement["Principal"]["AWS"] == "*";
-        let named = statement["Action"].as_str().unwrap_or_default();
-        everybody
-            && statement["Effect"] == "Allow"
-            && (named == action || matches!(named, "lambda:*" | "*"))
-            && holds(&statement["Condition"])
-    })
+    let about = |effect: &str, holds: &dyn Fn(&Value) -> bool| {
+        policy.statements.iter().any(|statement| {
+            statement["Effect"] == effect
+                && access::names_everybody(statement)
+                && access::names_action(statement, action)
+                && holds(&statement["Condition"])
+        })
+    };
+    about("Allow", &holds) && !about("Deny", &Value::is_null)
 }
 
 /// URLs made since October 2025 need both permissions on AWS, older ones from November 2026. Which of them one is that

@@ -534,9 +534,10 @@ pub async fn memory_beyond_a_functions_own_is_not_had(rig: &Rig) {
     if rig.lambda.describe().contains("without a limit of memory") {
         return;
     }
-    let source = "import time\ndef handler(event, context):\n    mine = bytearray(event << 20)\n    time.sleep(1)\n    \
-                  return len(mine)\n";
-    rig.python("f", source).await;
+    // What is too much waits for its end.
+    let source = "import time\ndef handler(event, context):\n    mine = bytearray(event << 20)\n    while event > 128:\n        \
+                  time.sleep(1)\n    return len(mine)\n";
+    rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 60})).await;
     assert_eq!(value(&rig.invoke("f", json!(64)).await), 64 << 20);
     let error = value(&rig.invoke("f", json!(200)).await);
     assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
@@ -548,6 +549,15 @@ pub async fn memory_beyond_a_functions_own_is_not_had(rig: &Rig) {
     assert_eq!(value(&rig.invoke("f", json!(1)).await), 1 << 20, "another environment takes over");
 }
 
+pub async fn memory_that_forks_have_in_common_counts_once(rig: &Rig) {
+    let source = "import os, time\ndef handler(event, context):\n    mine = bytearray(60 << 20)\n    forks = []\n    for _ in \
+                  range(3):\n        fork = os.fork()\n        if fork == 0:\n            time.sleep(0.5)\n            \
+                  os._exit(len(mine) >> 20)\n        forks.append(fork)\n    return [os.WEXITSTATUS(os.waitpid(fork, \
+                  0)[1]) for fork in forks]\n";
+    rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 60})).await;
+    assert_eq!(value(&rig.invoke("f", json!({})).await), json!([60, 60, 60]));
+}
+
 pub async fn files_have_their_place_and_its_limit(rig: &Rig) {
     if rig.lambda.describe().contains("without /var/task") {
         return;
@@ -556,7 +566,7 @@ pub async fn files_have_their_place_and_its_limit(rig: &Rig) {
                   for _ in range(size):\n                file.write(bytes(1 << 20))\n    except OSError as error:\n        \
                   return errno.errorcode[error.errno]\ndef handler(event, context):\n    return [attempt(name, size) for \
                   name, size in event]\n";
-    rig.python("f", source).await;
+    rig.create("f", "python3.11", &[("index.py", source)], json!({"Timeout": 60})).await;
     let tried =
         rig.invoke("f", json!([["/tmp/a", 500], ["/tmp/b", 20], ["/a", 0], ["/var/task/a", 0]])).await;
     assert_eq!(value(&tried), json!([null, "ENOSPC", "EROFS", "EROFS"]));
@@ -597,6 +607,7 @@ macro_rules! contract {
             wrappers_start_the_runtime,
             functions_see_lambdas_folders,
             memory_beyond_a_functions_own_is_not_had,
+            memory_that_forks_have_in_common_counts_once,
             files_have_their_place_and_its_limit,
             what_a_function_leaves_behind_ends_with_it,
             managed_environments_work_on_several_requests,

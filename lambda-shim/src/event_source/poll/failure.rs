@@ -98,8 +98,9 @@ async fn deliver(
     now: Timestamp,
 ) -> Result<(), ServiceError> {
     let ctx = destination::context(&job.inner, destination, &job.mapping.function_arn());
-    if destination.split(':').nth(2) != Some("s3") {
-        return destination::to_queue_or_topic(&job.inner, &ctx, destination, &record).await;
+    if destination::part(destination, 2) != "s3" {
+        let text = record.to_string();
+        return destination::to_queue_or_topic(&job.inner, &ctx, destination, &text, None).await;
     }
     let mut record = record;
     record["payload"] = batch.event(shard, &job.origin.arn).into();

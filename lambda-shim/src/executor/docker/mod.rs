@@ -246,28 +246,7 @@ impl DockerExecutor {
             }
             None => None,
         };
-        let mut labels = self.labels.clone();
-        labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
-        let wanted = Wanted {
-            image,
-            entrypoint: [
-                INIT_PROGRAM.to_owned(),
-                self.endpoint.unwrap_or(0).to_string(),
-                // A debugger needs some of its own.
-                if deployment.debug.is_some() { 0 } else { deployment.memory }.to_string(),
-            ]
-            .into_iter()
-            .chain(program.words)
-            .collect(),
-            working_directory: program.folder,
-            environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
-            labels,
-            volumes,
-            // What lies in /tmp counts as memory of a container, and not of a function; the init has an eye on the rest.
-            memory: u64::from(deployment.memory + deployment.storage) << 20,
-            storage: deployment.storage,
-            network: self.network.clone(),
-        };
+        let wanted = self.wanted(deployment, (image, volumes), program, environment);
         let failed = |failure| {
             ExecutorError::Failed(format!("The Docker engine could not start a container: {failure}"))
         };
@@ -292,6 +271,36 @@ impl DockerExecutor {
             AbortOnDrop(tokio::spawn(debugger::carry(listener, port, ports)).abort_handle())
         });
         Ok(Box::new(container))
+    }
+}
+
+impl DockerExecutor {
+    /// What a deployment's container is to be.
+    fn wanted(
+        &self,
+        deployment: &Deployment,
+        (image, volumes): (String, Vec<(String, &'static str)>),
+        program: Program,
+        environment: Vec<(String, String)>,
+    ) -> Wanted {
+        let mut labels = self.labels.clone();
+        labels.insert("dev.tule.function".to_owned(), deployment.function.clone());
+        let port = self.endpoint.unwrap_or(0);
+        // A debugger needs some memory of its own.
+        let memory = if deployment.debug.is_some() { 0 } else { deployment.memory };
+        let init = [INIT_PROGRAM.to_owned(), port.to_string(), memory.to_string()];
+        Wanted {
+            image,
+            entrypoint: init.into_iter().chain(program.words).collect(),
+            working_directory: program.folder,
+            environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            labels,
+            volumes,
+            // What lies in /tmp counts as memory of a container, and not of a function; the init has an eye on the rest.
+            memory: u64::from(deployment.memory + deployment.storage) << 20,
+            storage: deployment.storage,
+            network: self.network.clone(),
+        }
     }
 }
 

@@ -115,6 +115,7 @@ pub(crate) fn spawn(
         if let Some(namespace) = namespace {
             namespace.kill_all();
         }
+        rest.memory.keep();
         rest.drain();
         let _ = sender.send(Some(status.map_or_else(|error| Exit::Lost(error.to_string()), exit_of)));
     });
@@ -225,5 +226,10 @@ impl Memory {
             self.peak.fetch_max(system::peak_memory(self.pid).unwrap_or_default(), Ordering::Relaxed);
         }
         Some(self.peak.load(Ordering::Relaxed)).filter(|peak| *peak > 0)
+    }
+
+    /// Looks no more: the process has ended, and another may get its number.
+    fn keep(&self) {
+        self.next_look.store(u64::MAX, Ordering::Relaxed);
     }
 }

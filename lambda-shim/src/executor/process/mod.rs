@@ -15,7 +15,12 @@ use runtime::BoxFuture;
 use tokio::{net::TcpListener, process::Command};
 
 use super::{Executor, ExecutorError, Running, StartRequest, debug};
-use crate::{environment::deployment::Deployment, function::runtimes::Family, options::Options, runtime_api};
+use crate::{
+    environment::deployment::Deployment,
+    function::runtimes::Family,
+    options::Options,
+    runtime_api::{self, session::Session},
+};
 
 mod child;
 mod command;
@@ -65,7 +70,9 @@ impl ProcessExecutor {
         let processes = Arc::new(LazyLock::new(make_namespace as fn() -> Namespace));
         // Made and tried by processes, beside the rest of the start.
         let made = Arc::clone(&processes);
-        std::thread::spawn(move || drop(LazyLock::force(&made).lock()));
+        std::thread::spawn(move || {
+            LazyLock::force(&made);
+        });
         Ok(Self {
             why: why.to_owned(),
             has_views: view::is_possible(packages.own()),
@@ -123,11 +130,11 @@ impl ProcessExecutor {
             endpoint: &self.endpoint,
         };
         let program = |command| Program { command, view: mapped.view.clone(), processes: processes.clone() };
-        let extensions = extensions.iter().map(|path| {
+        let extension = |path: &PathBuf| {
             let (name, command) = command::extension(deployment, &site, path);
             (name, program(command))
-        });
-        let extensions = extensions.collect();
+        };
+        let extensions = extensions.iter().map(extension).collect();
         let program = program(self.command(&standing, &site, &mapped)?);
         let session = start.session;
         let is_ours = deployment.runtime.family != Family::Provided
@@ -139,21 +146,23 @@ impl ProcessExecutor {
             extensions,
             Runtime { program, is_ours },
         )?;
-        // Extensions, what a function starts itself, and `provided` binaries, come by the address instead.
-        running.serve(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            loop {
-                let accepted = tokio::select! {
-                    accepted = listener.accept() => accepted,
-                    // A set keeps what has ended until it is asked for.
-                    Some(_) = connections.join_next() => continue,
-                };
-                let Ok((connection, _)) = accepted else { return };
-                let _ = connection.set_nodelay(true);
-                connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
-            }
-        });
+        running.serve(accept(listener, session));
         Ok(Box::new(running))
+    }
+}
+
+/// Serves those who come by the address: extensions, what a function starts itself, and `provided` binaries.
+async fn accept(listener: TcpListener, session: Arc<Session>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // A set keeps what has ended until it is asked for.
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((connection, _)) = accepted else { return };
+        let _ = connection.set_nodelay(true);
+        connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
     }
 }
 
