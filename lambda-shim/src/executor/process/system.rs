@@ -290,9 +290,15 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 /// The most memory a process has used, in MB.
 #[cfg(target_os = "linux")]
 pub(super) fn peak_memory(pid: i32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    use std::io::Read as _;
+
+    // The kernel makes it anew for each read: this is one.
+    let mut status = [0; 4096];
+    let length = std::fs::File::open(format!("/proc/{pid}/status")).ok()?.read(&mut status).ok()?;
+    let lines = status[..length].split(|byte| *byte == b'\n');
+    let line = lines.filter_map(|line| line.strip_prefix(b"VmHWM:")).next()?;
+    let text = std::str::from_utf8(line).ok()?;
+    let kilobytes: u32 = text.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes.div_ceil(1024))
 }
 
