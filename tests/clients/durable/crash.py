@@ -53,7 +53,7 @@ def begin():
     function(lambda_, "child", layers, code, "crash.child")
     environment = {"Variables": {"SLEEPER": "sleeper", "CHILD": "child:$LATEST"}}
     def deploy(name):
-        timeout = 20 if name == "times_out" else 300
+        timeout = 40 if name == "times_out" else 300
         config = {"ExecutionTimeout": timeout, "RetentionPeriodInDays": 1}
         more = {"Environment": environment, "DurableConfig": config}
         return name, function(lambda_, name.replace("_", "-"), layers, code, f"crash.{name}", **more)
