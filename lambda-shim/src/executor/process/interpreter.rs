@@ -26,7 +26,7 @@ pub(crate) struct Interpreter {
 pub(crate) struct Interpreters {
     pythons: OnceCell<Vec<Interpreter>>,
     nodes: OnceCell<Vec<Interpreter>>,
-    chosen: DashMap<(&'static str, String), Arc<Interpreter>>,
+    chosen: DashMap<(&'static str, String), Arc<OnceCell<Arc<Interpreter>>>>,
 }
 
 const ASK_PYTHON: [&str; 3] = ["-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"];
@@ -37,57 +37,59 @@ impl Interpreters {
     /// Python for `3.12`.
     pub(crate) async fn python(&self, version: &str) -> Result<Arc<Interpreter>, ExecutorError> {
         let wanted = (3, version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0));
-        if let Some(chosen) = self.chosen.get(&("Python", version.to_owned())) {
-            return Ok(Arc::clone(&chosen));
-        }
-        // The one by its own name, as a rule; looking through all that there are takes longer.
-        let exact = find(on_path(&[format!("python{version}")]), &ASK_PYTHON).await;
-        if exact.iter().any(|found| found.version == wanted) {
-            return self.choose("Python", version, wanted, &exact);
-        }
-        let found = self.pythons.get_or_init(|| find(python_candidates(), &ASK_PYTHON)).await;
-        self.choose("Python", version, wanted, found)
+        let look = async {
+            // The one by its own name, as a rule; looking through all that there are takes longer.
+            let exact = find(on_path(&[format!("python{version}")]), &ASK_PYTHON).await;
+            if exact.iter().any(|found| found.version == wanted) {
+                return choose("Python", version, wanted, &exact);
+            }
+            let found = self.pythons.get_or_init(|| find(python_candidates(), &ASK_PYTHON)).await;
+            choose("Python", version, wanted, found)
+        };
+        self.chosen("Python", version).get_or_try_init(|| look).await.cloned()
     }
 
     /// Node.js for `22`.
     pub(crate) async fn node(&self, version: &str) -> Result<Arc<Interpreter>, ExecutorError> {
         let wanted = (version.parse().unwrap_or(0), 0);
-        if let Some(chosen) = self.chosen.get(&("Node.js", version.to_owned())) {
-            return Ok(Arc::clone(&chosen));
-        }
-        let found = self.nodes.get_or_init(|| find(node_candidates(), &ASK_NODE)).await;
-        self.choose("Node.js", version, wanted, found)
+        let look = async {
+            let found = self.nodes.get_or_init(|| find(node_candidates(), &ASK_NODE)).await;
+            choose("Node.js", version, wanted, found)
+        };
+        self.chosen("Node.js", version).get_or_try_init(|| look).await.cloned()
     }
 
-    fn choose(
-        &self,
-        language: &'static str,
-        version: &str,
-        wanted: (u32, u32),
-        found: &[Interpreter],
-    ) -> Result<Arc<Interpreter>, ExecutorError> {
-        let distance = |interpreter: &&Interpreter| {
-            let (major, minor) = interpreter.version;
-            major.abs_diff(wanted.0) * 1000 + minor.abs_diff(wanted.1)
-        };
-        let Some(nearest) = found.iter().min_by_key(distance) else {
-            return Err(ExecutorError::Unsupported(format!(
-                "No {language} was found on PATH, which the process executor needs for this function. Install \
-                 {language} {version}, or start a Docker engine."
-            )));
-        };
-        if nearest.version != wanted {
-            tracing::warn!(
-                path = %nearest.path.display(),
-                "{language} {version} is not installed; functions that ask for it run on {}.{} instead",
-                nearest.version.0,
-                nearest.version.1
-            );
-        }
-        let nearest = Arc::new(nearest.clone());
-        self.chosen.insert((language, version.to_owned()), Arc::clone(&nearest));
-        Ok(nearest)
+    /// Where the one for a version is, once somebody has looked: many functions may be made at once.
+    fn chosen(&self, language: &'static str, version: &str) -> Arc<OnceCell<Arc<Interpreter>>> {
+        Arc::clone(self.chosen.entry((language, version.to_owned())).or_default().value())
     }
+}
+
+fn choose(
+    language: &'static str,
+    version: &str,
+    wanted: (u32, u32),
+    found: &[Interpreter],
+) -> Result<Arc<Interpreter>, ExecutorError> {
+    let distance = |interpreter: &&Interpreter| {
+        let (major, minor) = interpreter.version;
+        major.abs_diff(wanted.0) * 1000 + minor.abs_diff(wanted.1)
+    };
+    let Some(nearest) = found.iter().min_by_key(distance) else {
+        return Err(ExecutorError::Unsupported(format!(
+            "No {language} was found on PATH, which the process executor needs for this function. Install \
+             {language} {version}, or start a Docker engine."
+        )));
+    };
+    if nearest.version != wanted {
+        tracing::warn!(
+            path = %nearest.path.display(),
+            "{language} {version} is not installed; functions that ask for it run on {}.{} instead",
+            nearest.version.0,
+            nearest.version.1
+        );
+    }
+    Ok(Arc::new(nearest.clone()))
 }
 
 fn python_candidates() -> BTreeSet<PathBuf> {
@@ -165,9 +167,8 @@ mod tests {
         let found: Vec<_> = [9, 11, 13]
             .map(|minor| Interpreter { version: (3, minor), path: PathBuf::from(format!("/p{minor}")) })
             .into();
-        let interpreters = Interpreters::default();
-        assert_eq!(interpreters.choose("Python", "3.11", (3, 11), &found).unwrap().version, (3, 11));
-        assert_eq!(interpreters.choose("Python", "3.14", (3, 14), &found).unwrap().version, (3, 13));
-        assert!(interpreters.choose("Python", "3.12", (3, 12), &[]).is_err());
+        assert_eq!(choose("Python", "3.11", (3, 11), &found).unwrap().version, (3, 11));
+        assert_eq!(choose("Python", "3.14", (3, 14), &found).unwrap().version, (3, 13));
+        assert!(choose("Python", "3.12", (3, 12), &[]).is_err());
     }
 }
