@@ -611,10 +611,10 @@ impl Init {
 
 /// Whether the processes in here have more than so many bytes in memory that are no file's.
 fn is_over(memory: u64) -> bool {
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_process = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
-    let processes: Vec<PathBuf> = processes.filter(is_process).collect();
-    let sum = |used: fn(&Path) -> Option<u64>| processes.iter().filter_map(|process| used(process)).sum::<u64>();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
+    let processes: Vec<PathBuf> = processes.map(|entry| entry.path()).collect();
+    let sum = |used: fn(&Path) -> Option<u64>| -> u64 { processes.iter().filter_map(|process| used(process)).sum() };
     // What forks have in common counts for each of them here, and once only in what takes longer to ask for.
     sum(resident) > memory && sum(|process| proportional(process).or_else(|| resident(process))) > memory
 }

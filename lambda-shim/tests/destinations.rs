@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_wire::ServiceError;
 use lambda_shim::ExecutorChoice;
-use runtime::{BoxFuture, CallContext, Input, Output, ServiceRouter};
+use runtime::{Output, ScriptedRouter, ServiceRouter};
 use serde_json::{Value, json};
 use support::Rig;
 use tokio::sync::mpsc;
@@ -17,40 +17,31 @@ const BUS: &str = "arn:aws:events:eu-west-1:111111111111:event-bus/told";
 const BUCKET: &str = "arn:aws:s3:::failures";
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
 
-/// An EventBridge and an S3 that hand on what they are sent, with the account and region that it is sent to.
-struct Destinations(mpsc::UnboundedSender<(String, Value)>);
-
 type Told = mpsc::UnboundedReceiver<(String, Value)>;
 
-impl ServiceRouter for Destinations {
-    fn call<'a>(
-        &'a self,
-        ctx: &'a CallContext,
-        service: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        Box::pin(async move {
-            let mut members = Value::Object(input.members);
-            if members["Name"]
-                .as_str()
-                .or(members["Bucket"].as_str())
-                .is_some_and(|name| name.ends_with("none"))
-            {
+/// An EventBridge and an S3 that hand on what they are sent, with the account and region that it is sent to.
+fn destinations(sent: mpsc::UnboundedSender<(String, Value)>) -> Arc<dyn ServiceRouter> {
+    Arc::new(ScriptedRouter::new(move |ctx, service, operation, input| {
+        let place = format!("{}/{}", ctx.scope.account, ctx.scope.region);
+        let is_told = matches!((service, operation), ("events", "PutEvents") | ("s3", "PutObject"));
+        let (mut members, sent) = (Value::Object(input.members), sent.clone());
+        async move {
+            let name = members["Name"].as_str().or(members["Bucket"].as_str());
+            if name.is_some_and(|name| name.ends_with("none")) {
                 return Err(ServiceError::new("NotFound", 404, "there is none"));
             }
-            if matches!((service, operation), ("events", "PutEvents") | ("s3", "PutObject")) {
+            if is_told {
                 members["Body"] = String::from_utf8_lossy(&input.body.read(9999).await.unwrap()).into();
-                self.0.send((format!("{}/{}", ctx.scope.account, ctx.scope.region), members)).unwrap();
+                sent.send((place, members)).unwrap();
             }
             Ok(Output::of(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})))
-        })
-    }
+        }
+    }))
 }
 
 async fn rig() -> (Rig, Told) {
-    let (destinations, told) = mpsc::unbounded_channel();
-    let router = Arc::new(Destinations(destinations));
+    let (sent, told) = mpsc::unbounded_channel();
+    let router = destinations(sent);
     let rig = Rig::with(ExecutorChoice::Process, |options| options.router = router).await;
     let source = "def handler(event, context):\n    if event.get('fail'):\n        raise Exception('no')\n    return 'well'\n";
     rig.python("f", source).await;

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use lambda_shim::ExecutorChoice;
-use runtime::{BoxFuture, CallContext, Input, Invocation, Output, ServiceRouter};
+use runtime::{Invocation, Output, ScriptedRouter};
 use serde_json::{Value, json};
 use support::{Rig, value};
 use tokio::sync::mpsc;
@@ -73,28 +73,16 @@ async fn what_one_function_has_provisioned_another_cannot_reserve() {
     );
 }
 
-/// A queue that hands on what it is sent.
-struct Queue(mpsc::UnboundedSender<Value>);
-
-impl ServiceRouter for Queue {
-    fn call<'a>(
-        &'a self,
-        _: &'a CallContext,
-        _: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, aws_wire::ServiceError>> {
-        if operation == "SendMessage" {
-            self.0.send(Value::Object(input.members)).unwrap();
-        }
-        Box::pin(std::future::ready(Ok(Output::of(json!({"QueueUrl": "http://queue"})))))
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_what_may_not_run_go_to_their_destination_at_once() {
-    let (queue, mut sent) = mpsc::unbounded_channel();
-    let router = Arc::new(Queue(queue));
+    let (send, mut sent) = mpsc::unbounded_channel();
+    let queue = ScriptedRouter::new(move |_, _, operation, input| {
+        if operation == "SendMessage" {
+            send.send(Value::Object(input.members)).unwrap();
+        }
+        std::future::ready(Ok(Output::of(json!({"QueueUrl": "http://queue"}))))
+    });
+    let router = Arc::new(queue);
     let rig = Rig::with(ExecutorChoice::Process, |options| options.router = router).await;
     let dead = json!({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}});
     rig.create("f", "python3.11", &[("index.py", QUICK)], dead).await;

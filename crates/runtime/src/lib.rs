@@ -13,6 +13,7 @@ mod polled_again;
 mod router;
 mod stand_in;
 mod timers;
+mod to_the_end;
 
 pub use api_invoker::{ApiAnswer, ApiInvoker};
 pub use body::{Body, BodyError, ByteStream, Event, EventStream};
@@ -24,6 +25,7 @@ pub use polled_again::PolledAgain;
 pub use router::{Input, Output, Service, ServiceRouter};
 pub use stand_in::{NoServices, ScriptedRouter};
 pub use timers::Timers;
+pub use to_the_end::{BrokenOff, ToTheEnd};
 
 /// A boxed future, as the object-safe traits here return them.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

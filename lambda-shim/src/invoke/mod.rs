@@ -13,5 +13,4 @@ pub(crate) mod streaming;
 pub(crate) mod synchronous;
 pub(crate) mod target;
 pub(crate) mod tenant;
-mod to_the_end;
 mod trace;

@@ -9,16 +9,9 @@ use std::{
 use aws_wire::ServiceError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use runtime::{CallContext, InvocationOutcome};
+use runtime::{BrokenOff, CallContext, InvocationOutcome, ToTheEnd};
 
-use super::{
-    concurrency::Slot,
-    lineage,
-    target::Target,
-    tenant,
-    to_the_end::{BrokenOff, ToTheEnd},
-    trace,
-};
+use super::{concurrency::Slot, lineage, target::Target, tenant, trace};
 use crate::{
     code::folder,
     environment::{

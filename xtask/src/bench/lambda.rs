@@ -19,7 +19,6 @@ const COLD_STARTS: usize = 10;
 
 struct Functions {
     server: Server,
-    echo: Server,
     seconds: f64,
 }
 
@@ -57,7 +56,7 @@ pub(super) fn run(seconds: f64, only: Option<&str>) -> Result<(), Failure> {
 }
 
 fn in_processes(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions::over(Server::tule()?, seconds)?;
+    let functions = Functions { server: Server::tule()?, seconds };
     for (name, source, alone) in [
         ("Python", &PYTHON, ["python3", "-I", "-c", "pass"].as_slice()),
         ("Node", &NODE, &["node", "-e", "0"]),
@@ -79,7 +78,7 @@ fn in_processes(seconds: f64) -> Result<(), Failure> {
 }
 
 fn in_containers(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions::over(Server::tule_in_docker()?, seconds)?;
+    let functions = Functions { server: Server::tule_in_docker()?, seconds };
     functions.create("warm", &PYTHON)?;
     functions.warm("Python, Docker", &functions.invoke("warm", "{\"a\": 1}", "1"), &[1, 16])?;
     functions.delete("warm")?;
@@ -97,7 +96,7 @@ fn in_containers(seconds: f64) -> Result<(), Failure> {
 
 /// GetFunction and a page of functions, among few and among many.
 fn many_functions(seconds: f64) -> Result<(), Failure> {
-    let functions = Functions::over(Server::tule()?, seconds)?;
+    let functions = Functions { server: Server::tule()?, seconds };
     let get = functions.request("GET", "/2015-03-31/functions/f50", "").expecting("f50");
     let list = functions.request("GET", "/2015-03-31/functions?MaxItems=50", "").expecting("NextMarker");
     let mut made = 0;
@@ -130,7 +129,7 @@ fn many_environments() -> Result<(), Failure> {
     const FUNCTIONS: usize = 50;
     const EACH: usize = 4;
     const INVOKES: usize = 100_000;
-    let functions = Functions::over(Server::tule()?, 0.0)?;
+    let functions = Functions { server: Server::tule()?, seconds: 0.0 };
     for at in 0..FUNCTIONS {
         functions.create(&format!("f{at}"), &PYTHON)?;
     }
@@ -169,10 +168,6 @@ fn many_environments() -> Result<(), Failure> {
 }
 
 impl Functions {
-    fn over(server: Server, seconds: f64) -> Result<Self, Failure> {
-        Ok(Self { server, echo: Server::echo()?, seconds })
-    }
-
     fn request(&self, method: &str, path: &str, body: &str) -> Request {
         Request::new(method, path, "lambda", &[], body)
     }
@@ -210,9 +205,9 @@ impl Functions {
     }
 
     fn warm(&self, what: &str, request: &Request, clients: &[usize]) -> Result<(), Failure> {
+        let (echo, bare) = (Server::echo()?, Request::get("/", ""));
         for &clients in clients {
-            let bare = Request::get("/", "");
-            let found = turns::measure((&self.server, request), (&self.echo, &bare), clients, self.seconds)?;
+            let found = turns::measure((&self.server, request), (&echo, &bare), clients, self.seconds)?;
             println!(
                 "warm, {what}, {clients} clients: {:.0} per second ({:.2} of the echo's), p50 {:.0} us, p99 {:.0} us, \
                  Tule's CPU {:.0} us",

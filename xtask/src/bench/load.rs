@@ -141,20 +141,21 @@ pub(super) fn run(
     let mut latencies = latencies.into_inner()?;
     latencies.sort_unstable();
     let requests = latencies.len() as u64;
-    let at = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
-    let at = |percent| f64::from(u32::try_from(at(percent)).unwrap_or(u32::MAX));
+    let at = |percent: usize| {
+        latencies.get(latencies.len() * percent / 100).copied().map(f64::from).unwrap_or_default()
+    };
     #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below the limit")]
     let per_second = requests as f64 / elapsed;
     Ok(Outcome { requests, per_second, p50: at(50), p99: at(99) })
 }
 
-fn client(address: &str, request: &Request, end: Instant) -> Result<Vec<u64>, Failure> {
+fn client(address: &str, request: &Request, end: Instant) -> Result<Vec<u32>, Failure> {
     let mut connection = Connection::open(address)?;
     let mut latencies = Vec::new();
     while Instant::now() < end {
         let sent = Instant::now();
         connection.ask(request)?;
-        latencies.push(u64::try_from(sent.elapsed().as_micros())?);
+        latencies.push(u32::try_from(sent.elapsed().as_micros())?);
     }
     Ok(latencies)
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: Tule beside a bare hyper echo, on the same machine in the same run.
 //!
 //! Every answer that is timed is checked. Machines differ and are noisy, so what counts are the ratios to the echo, or to
-//! a bare proxy for what is one, and the server's own CPU time a request. Builds the release binary first, and clients, echo and proxy as well optimised.
+//! a bare proxy for what is one, and the server's own CPU time a request. Builds the release binary first, and clients,
+//! echo and proxy as well optimised.
 
 mod echo;
 mod gateway;

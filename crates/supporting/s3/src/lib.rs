@@ -17,7 +17,7 @@ mod tests;
 use std::sync::{Arc, atomic::AtomicU64};
 
 use aws_wire::ServiceError;
-use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service, ServiceRouter};
+use runtime::{BoxFuture, CallContext, Clock, Input, Output, Service, ServiceRouter, ToTheEnd};
 use store::{Collection, Key, Lanes, Store, StoreError, Table};
 
 use record::{Bucket, Object, Part, Upload};
@@ -118,9 +118,9 @@ impl Service for S3 {
     ) -> BoxFuture<'a, Result<Output, ServiceError>> {
         Box::pin(async move {
             let (state, ctx, operation) = (Arc::clone(&self.0), ctx.clone(), operation.to_owned());
-            // In a task of its own, which goes on when the client leaves: what is stored is told of.
+            // It goes on when the client leaves: what is stored is told of.
             let running =
-                tokio::spawn(async move { operations::call(&state, &ctx, &operation, input).await });
+                ToTheEnd::new(async move { operations::call(&state, &ctx, &operation, input).await });
             running.await.map_err(storage)?
         })
     }

@@ -1,8 +1,8 @@
 //! Topics with queues and a server behind them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use runtime::{Timestamp, VirtualClock};
+use runtime::{ScriptedRouter, Timestamp, VirtualClock};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -12,29 +12,24 @@ use tokio::{
 use super::*;
 
 /// A router to queues alone.
-#[derive(Default)]
-struct Queues(OnceLock<sqs::Sqs>);
-
-impl ServiceRouter for Queues {
-    fn call<'a>(
-        &'a self,
-        ctx: &'a CallContext,
-        service: &'a str,
-        operation: &'a str,
-        input: Input,
-    ) -> BoxFuture<'a, Result<Output, ServiceError>> {
-        match (service, self.0.get()) {
-            ("sqs", Some(queues)) => queues.call(ctx, operation, input),
-            _ => Box::pin(async move { Err(ServiceError::not_implemented(service)) }),
+fn router(queues: &sqs::Sqs) -> Arc<dyn ServiceRouter> {
+    let queues = queues.clone();
+    Arc::new(ScriptedRouter::new(move |ctx, service, operation, input| {
+        let (queues, ctx, operation) = (queues.clone(), ctx.clone(), operation.to_owned());
+        let refusal = (service != "sqs").then(|| ServiceError::not_implemented(service));
+        async move {
+            match refusal {
+                Some(refusal) => Err(refusal),
+                None => queues.call(&ctx, &operation, input).await,
+            }
         }
-    }
+    }))
 }
 
 struct Rig {
     sns: Sns,
     queues: sqs::Sqs,
     store: Store,
-    router: Arc<Queues>,
 }
 
 fn ctx() -> CallContext {
@@ -46,12 +41,11 @@ fn clock() -> Clock {
 }
 
 fn rig() -> Rig {
-    let (store, router) = (Store::memory(), Arc::new(Queues::default()));
+    let store = Store::memory();
     let queues = sqs::Sqs::new(&store, clock()).unwrap();
-    let _ = router.0.set(queues.clone());
     let outbound = Outbound::new("http://127.0.0.1:4566");
-    let sns = Sns::new(&store, clock(), router.clone(), outbound).unwrap();
-    Rig { sns, queues, store, router }
+    let sns = Sns::new(&store, clock(), router(&queues), outbound).unwrap();
+    Rig { sns, queues, store }
 }
 
 impl Rig {
@@ -258,7 +252,7 @@ async fn topics_and_subscriptions_are_there_after_a_restart() {
     let topic = rig.topic().await;
     let (_, subscription) = rig.queue("q", &topic, json!({ "RawMessageDelivery": "true" })).await;
     let again =
-        Sns::new(&rig.store, clock(), rig.router.clone(), Outbound::new("http://127.0.0.1:4566")).unwrap();
+        Sns::new(&rig.store, clock(), router(&rig.queues), Outbound::new("http://127.0.0.1:4566")).unwrap();
     let found =
         call(&again, "GetSubscriptionAttributes", json!({ "SubscriptionArn": subscription })).await.unwrap();
     assert_eq!(found["Attributes"]["RawMessageDelivery"], "true");

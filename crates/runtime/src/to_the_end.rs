@@ -11,16 +11,18 @@ use futures::{FutureExt as _, future::CatchUnwind};
 use tokio::runtime::Handle;
 
 /// Runs where it is waited for, which takes no other thread, and in a task of its own from when it is dropped.
-pub(super) struct ToTheEnd<F: Future<Output: Send> + Send + 'static>(
+pub struct ToTheEnd<F: Future<Output: Send> + Send + 'static>(
     Option<Pin<Box<CatchUnwind<AssertUnwindSafe<F>>>>>,
 );
 
 /// The work has panicked.
-#[derive(Debug)]
-pub(super) struct BrokenOff;
+#[derive(Debug, thiserror::Error)]
+#[error("it was broken off")]
+pub struct BrokenOff;
 
 impl<F: Future<Output: Send> + Send + 'static> ToTheEnd<F> {
-    pub(super) fn new(work: F) -> Self {
+    /// Nothing is done before it is waited for.
+    pub fn new(work: F) -> Self {
         // What has panicked is not looked at again.
         Self(Some(Box::pin(AssertUnwindSafe(work).catch_unwind())))
     }
