@@ -86,6 +86,15 @@ pub(super) struct Provisioned {
     pub(super) ready: usize,
     /// Why the last start failed. Nothing more is started until something else is wanted.
     pub(super) failure: Option<String>,
+    /// Those that are more than wanted, and end as soon as they are free: started, and not counted out yet.
+    surplus: Vec<Weak<Environment>>,
+}
+
+impl Provisioned {
+    /// How many there are, or are being started, but for those that end already.
+    pub(super) fn staying(&self) -> usize {
+        self.started.saturating_sub(self.surplus.len())
+    }
 }
 
 impl State {
@@ -108,6 +117,27 @@ impl State {
     fn impatient(&self) -> usize {
         let now = Instant::now();
         self.waiting.iter().filter(|one| one.until <= now && !one.place.is_closed()).count()
+    }
+
+    /// How many more requests those have room for that work on several at once. Their runtimes may not have asked for all
+    /// of them yet.
+    fn room(&self) -> usize {
+        self.shared.iter().map(|shared| shared.room()).sum()
+    }
+
+    /// Whether a provisioned environment is to end. One is chosen for it where there are more than wanted.
+    fn is_surplus(&mut self, environment: &Arc<Environment>) -> bool {
+        let surplus = &mut self.provisioned.surplus;
+        if surplus.iter().any(|one| std::ptr::eq(one.as_ptr(), Arc::as_ptr(environment))) {
+            return true;
+        }
+        let chosen = self.provisioned.staying() > self.provisioned.wanted;
+        if chosen {
+            self.provisioned.surplus.push(Arc::downgrade(environment));
+            // One that works on several requests at once is idle several times.
+            self.idle.retain(|idle| !Arc::ptr_eq(idle, environment));
+        }
+        chosen
     }
 
     fn note_start(&mut self, environment: &Arc<Environment>) {
@@ -144,10 +174,11 @@ impl Pool {
             let mut state = self.lock();
             while let Some(environment) = state.take_idle() {
                 if environment.is_alive() {
+                    environment.granted();
                     return Ok(environment);
                 }
             }
-            if state.starting == 0 && state.alive >= self.most() {
+            if state.starting == 0 && state.alive >= self.most() && state.room() <= state.waiting.len() {
                 return Err(StartFailure::without_start(StartProblem::Saturated));
             }
             let (place, receiver) = oneshot::channel();
@@ -169,6 +200,7 @@ impl Pool {
     pub(crate) fn release(&self, environment: Arc<Environment>) {
         let mut environment = environment;
         let mut state = self.lock();
+        environment.granted();
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.place.send(Ok(environment)) {
                 Ok(()) => return,
@@ -177,12 +209,14 @@ impl Pool {
                 Err(Err(_)) => return,
             }
         }
-        let kept = if environment.is_provisioned() {
-            state.provisioned.started <= state.provisioned.wanted
-        } else {
-            !self.host.is_full()
-        };
-        if !state.retired && environment.is_alive() && kept {
+        environment.taken_up();
+        let kept = environment.is_alive()
+            && if environment.is_provisioned() {
+                !state.is_surplus(&environment)
+            } else {
+                !self.host.is_full()
+            };
+        if !state.retired && kept {
             environment.mark_idle();
             state.idle.push(environment);
             return;
@@ -219,11 +253,12 @@ impl Pool {
             state.shared.retain(is_other);
             state.alive = state.alive.saturating_sub(1);
             if environment.is_provisioned() {
+                state.provisioned.surplus.retain(|one| !std::ptr::eq(one.as_ptr(), environment));
                 state.provisioned.started = state.provisioned.started.saturating_sub(1);
                 state.provisioned.ready = state.provisioned.ready.saturating_sub(1);
             }
-            let stranded = state.alive == 0 && !state.waiting.is_empty();
-            if stranded {
+            let stranded = (state.alive == 0 || environment.is_shared()) && !state.waiting.is_empty();
+            if stranded && state.alive == 0 {
                 // There is nothing left to wait for.
                 let now = Instant::now();
                 state.waiting.iter_mut().for_each(|one| one.until = now);
@@ -309,10 +344,10 @@ impl Pool {
         let missing = {
             let mut state = self.lock();
             let mut missing = if self.deployment.concurrency.is_some() {
-                // What there is may have room that its runtime has not asked for yet.
-                let under_way: usize = state.shared.iter().map(|shared| shared.session.under_way()).sum();
-                let needed = (state.waiting.len() + under_way).div_ceil(self.deployment.at_once());
-                needed.min(self.most()).saturating_sub(state.alive)
+                let at_once = self.deployment.at_once();
+                let room = state.room() + state.starting * at_once;
+                let needed = state.waiting.len().saturating_sub(room).div_ceil(at_once);
+                needed.min(self.most().saturating_sub(state.alive))
             } else {
                 state.impatient().saturating_sub(state.starting)
             };
@@ -409,15 +444,9 @@ impl Pool {
     pub(super) fn end_surplus(&self) {
         let surplus: Vec<_> = {
             let mut state = self.lock();
-            let many = state.provisioned.started.saturating_sub(state.provisioned.wanted);
-            let mut surplus: Vec<Arc<Environment>> = Vec::new();
-            for idle in state.idle.iter().filter(|idle| idle.is_provisioned()) {
-                // One that works on several requests at once is idle several times.
-                if surplus.len() < many && !surplus.iter().any(|chosen| Arc::ptr_eq(chosen, idle)) {
-                    surplus.push(Arc::clone(idle));
-                }
-            }
-            state.idle.retain(|idle| !surplus.iter().any(|chosen| Arc::ptr_eq(chosen, idle)));
+            let idle = state.idle.clone();
+            let mut surplus: Vec<_> = idle.into_iter().filter(|idle| idle.is_provisioned()).collect();
+            surplus.retain(|idle| state.is_surplus(idle));
             surplus
         };
         for environment in surplus {

@@ -73,7 +73,7 @@ impl Pool {
             if retired || provisioned.failure.is_some() {
                 return 0;
             }
-            let missing = provisioned.wanted.saturating_sub(provisioned.started);
+            let missing = provisioned.wanted.saturating_sub(provisioned.staying());
             provisioned.started += missing;
             missing
         });
@@ -86,7 +86,7 @@ impl Pool {
         let turn = self.host.turn_to_provision().await;
         let needed = self.with_provisioned(|provisioned, retired| {
             let needed =
-                !retired && provisioned.failure.is_none() && provisioned.started <= provisioned.wanted;
+                !retired && provisioned.failure.is_none() && provisioned.staying() <= provisioned.wanted;
             provisioned.started -= usize::from(!needed);
             needed
         });

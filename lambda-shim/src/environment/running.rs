@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -45,6 +45,8 @@ pub(crate) struct Environment {
     pub(super) restore: Mutex<Option<Duration>>,
     /// The invocation has been reported, and the runtime has asked for the next: two halves, in either order.
     pub(super) halves: AtomicU8,
+    /// Requests that it was given to and that have not been handed out in it yet.
+    pub(super) granted: AtomicUsize,
     /// It takes no further request, and ends when those under way have.
     pub(super) leaving: AtomicBool,
     /// Since when it has answered and not asked for more, and itself: nobody else keeps it meanwhile.
@@ -136,6 +138,24 @@ impl Environment {
         self.deployment.concurrency.is_some()
     }
 
+    /// Notes that a request gets it, until [`Self::taken_up`].
+    pub(super) fn granted(&self) {
+        self.granted.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn taken_up(&self) {
+        self.granted.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many more requests it has room for, asked for or not.
+    pub(super) fn room(&self) -> usize {
+        if !self.is_alive() || self.leaving.load(Ordering::Acquire) {
+            return 0;
+        }
+        let taken = self.session.under_way() + self.granted.load(Ordering::Acquire);
+        self.deployment.at_once().saturating_sub(taken)
+    }
+
     /// Since when at least it has neither had work nor asked for any, of those that work on several requests at once.
     pub(crate) fn stuck_since(&self) -> Option<Instant> {
         let stuck = self.is_shared() && !self.session.is_at_work() && !self.session.asks();
@@ -168,6 +188,7 @@ impl Environment {
         self.lines().start(&event.request_id, &event.trace_id);
         let began = (Instant::now(), self.log.now());
         let (request_id, trace_id) = (event.request_id.clone(), event.trace_id.clone());
+        self.taken_up();
         let Dispatched { answer, done } = match self.session.dispatch(event, sink.is_some()) {
             Ok(dispatched) => dispatched,
             Err(Gone(event)) => {

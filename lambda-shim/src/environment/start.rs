@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -381,6 +381,7 @@ impl Started {
             init: Mutex::new(init),
             restore: Mutex::new(self.restore),
             halves: AtomicU8::new(0),
+            granted: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             finishing: Mutex::new(None),
             alive: AtomicBool::new(true),
