@@ -9,6 +9,7 @@ use std::sync::Arc;
 use lambda_shim::ExecutorChoice;
 use runtime::{Invocation, Output, ScriptedRouter};
 use serde_json::{Value, json};
+use store::Store;
 use support::{Rig, value};
 use tokio::sync::mpsc;
 
@@ -71,6 +72,22 @@ async fn what_one_function_has_provisioned_another_cannot_reserve() {
         "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
          minimum value of [100]."
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_free_is_set_aside_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let rig = Rig::with(ExecutorChoice::Process, |options| options.store = store).await;
+    let names: Vec<_> = (0..8).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        published(&rig, name).await;
+    }
+    let reserve = |name: &String| {
+        rig.call("PutFunctionConcurrency", json!({"FunctionName": name, "ReservedConcurrentExecutions": 500}))
+    };
+    let all = futures::future::join_all(names.iter().map(reserve)).await;
+    assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 1, "{all:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

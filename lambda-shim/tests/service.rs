@@ -176,6 +176,11 @@ async fn dry_runs_check_and_do_not_run() {
         refused.message,
         "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g:$LATEST"
     );
+    let streamed = |function: &str| {
+        rig.call("InvokeWithResponseStream", json!({"FunctionName": function, "InvocationType": "DryRun"}))
+    };
+    assert_eq!(streamed("f").await.unwrap(), json!({}));
+    assert_eq!(streamed("g").await.unwrap_err().message, refused.message);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

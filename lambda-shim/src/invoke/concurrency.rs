@@ -31,6 +31,8 @@ pub(crate) struct Account {
     set_aside: AtomicU32,
     /// Invocations under way of what shares the rest.
     on_demand: AtomicU32,
+    /// Held by whoever looks at what is free and sets it aside, so that nobody else takes it meanwhile.
+    pub(crate) setting_aside: tokio::sync::Mutex<()>,
 }
 
 impl Account {

@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use runtime::{Body, CallContext, Event, Input, InvocationOutcome, Output};
+use runtime::{Body, CallContext, Event, Input, InvocationMode, InvocationOutcome, Output};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -19,16 +19,19 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let members = &input.members;
     let own = |name: &str| text(members, name).map(str::to_owned);
     let payload = payload::read(input.body, "InvokeWithResponseStream").await?;
-    if text(members, "InvocationType") == Some("DryRun") {
-        return Ok(Output { status: Some(204), ..Output::default() });
-    }
+    let is_dry = text(members, "InvocationType") == Some("DryRun");
     let invocation = runtime::Invocation {
+        mode: if is_dry { InvocationMode::DryRun } else { InvocationMode::RequestResponse },
         qualifier: own("Qualifier"),
         client_context: own("ClientContext"),
         log_tail: text(members, "LogType") == Some("Tail"),
         tenant_id: own("TenantId"),
         ..runtime::Invocation::request_response(own("FunctionName").unwrap_or_default(), payload)
     };
+    if is_dry {
+        let outcome = lambda.invoke_function(ctx, invocation).await?;
+        return Ok(Output { status: Some(outcome.status), ..Output::default() });
+    }
     let (version, response) = lambda.stream(ctx, invocation).await?;
     let mut members = Map::new();
     members.insert("ExecutedVersion".into(), version.into());

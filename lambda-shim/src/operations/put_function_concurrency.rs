@@ -31,6 +31,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
             "Reserved concurrency is not supported for functions on Lambda Managed Instances.",
         ));
     }
+    let _turn = entry.account.setting_aside.lock().await;
     let wanted = input.members.get("ReservedConcurrentExecutions").and_then(Value::as_u64).unwrap_or_default();
     let provisioned = provisioned(&entry.function(), None);
     if wanted < provisioned {
