@@ -61,6 +61,13 @@ fn a_bucket_s_configuration_is_put_behind_it() {
 }
 
 #[test]
+fn a_bucket_without_one_loses_what_it_had() {
+    let made = calls("Resources:\n  B: {Type: AWS::S3::Bucket, Properties: {BucketName: pictures}}\n");
+    let put = call(&made, "PutBucketNotificationConfiguration");
+    assert_eq!(put.members, json!({"Bucket": "pictures", "NotificationConfiguration": {}}));
+}
+
+#[test]
 fn events_of_buckets_become_their_configuration() {
     let events = "Events:
         Created:

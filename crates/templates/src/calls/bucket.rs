@@ -1,6 +1,6 @@
 //! `AWS::S3::Bucket`, as far as Tule's S3 does what its properties say.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Call, Named, Reply,
@@ -83,14 +83,16 @@ pub(super) fn calls(resource: Named<'_>, known: &Known) -> Result<Vec<Call>, Ref
     if region != "us-east-1" {
         members["CreateBucketConfiguration"] = json!({ "LocationConstraint": region });
     }
-    let mut calls =
-        vec![Call::new("s3", "CreateBucket", members).or_if("BucketAlreadyOwnedByYou", Vec::new())];
-    if let Some(given) = resource.get("NotificationConfiguration") {
-        let made = fields::members(NOTIFICATIONS, given, &[], &notification_place(resource.id))?;
-        let members = json!({ "Bucket": name(resource, known), "NotificationConfiguration": made });
-        calls.push(Call::new("s3", "PutBucketNotificationConfiguration", members));
-    }
-    Ok(calls)
+    let given = resource.get("NotificationConfiguration");
+    // Without one, what an earlier template had told is over.
+    let made = given.map_or(Ok(Map::new()), |given| {
+        fields::members(NOTIFICATIONS, given, &[], &notification_place(resource.id))
+    })?;
+    let put = json!({ "Bucket": members["Bucket"], "NotificationConfiguration": made });
+    Ok(vec![
+        Call::new("s3", "CreateBucket", members).or_if("BucketAlreadyOwnedByYou", Vec::new()),
+        Call::new("s3", "PutBucketNotificationConfiguration", put),
+    ])
 }
 
 pub(super) fn reply(resource: Named<'_>, known: &Known) -> Reply {
