@@ -268,7 +268,7 @@ async fn tenants_never_share_an_environment() {
     let refused = rig.refused(Invocation { function: "plain".to_owned(), ..of(Some("a")) }).await;
     assert_eq!(refused.message, "The invoked function is not enabled with tenancy configuration.");
     // A new deployment ends the environments of all tenants.
-    rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Timeout": 5})).await.unwrap();
+    rig.call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Timeout": 30})).await.unwrap();
     until(|| !alive(&a[0]) && !alive(&b[0])).await;
     assert_eq!(as_tenant("a").await[1], json!(["a"]));
     let url = json!({"FunctionName": "f", "AuthType": "NONE"});

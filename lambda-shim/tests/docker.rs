@@ -328,7 +328,7 @@ async fn images_are_functions() {
         &["CMD [\"app.handler\"]", "ENTRYPOINT [\"/lambda-entrypoint.sh\"]"],
     );
     rig.settled("f").await;
-    rig.call("UpdateFunctionConfiguration", serde_json::json!({"FunctionName": "f", "Timeout": 5}))
+    rig.call("UpdateFunctionConfiguration", serde_json::json!({"FunctionName": "f", "Timeout": 30}))
         .await
         .unwrap();
     assert_eq!(support::value(&rig.invoke("f", serde_json::json!(1)).await)[0], "one");

@@ -218,7 +218,7 @@ async fn what_does_not_go_together_is_refused() {
         ),
         (
             json!({"EventSourceArn": QUEUE.replace(":q", ":short")}),
-            "Queue visibility timeout: 2 seconds is less than Function timeout: 3 seconds",
+            "Queue visibility timeout: 2 seconds is less than Function timeout: 20 seconds",
         ),
         (
             json!({"EventSourceArn": QUEUE, "ProvisionedPollerConfig": {"MinimumPollers": 1}}),

