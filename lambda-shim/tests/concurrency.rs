@@ -103,7 +103,7 @@ async fn environments_are_ready_before_anybody_asks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_requests_than_provisioned_run_on_demand() {
     let rig = Rig::new(ExecutorChoice::Process).await;
-    let source = "import os, time\ndef handler(event, context):\n    time.sleep(0.5)\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
+    let source = "import os, time\ndef handler(event, context):\n    if os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'] != 'on-demand':\n        time.sleep(5)\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n";
     rig.create("f", "python3.11", &[("index.py", source)], json!({"Publish": true})).await;
     put(&rig, "1", 1).await.unwrap();
     assert_eq!(provisioned(&rig, "1").await["Status"], "READY");

@@ -276,7 +276,7 @@ async fn throttled_messages_are_put_back_and_a_closed_function_is_given_none() {
 async fn no_more_batches_are_worked_on_at_once_than_a_mapping_says() {
     let world = World::new().await;
     let slow =
-        "import time\ndef handler(event, context):\n    print('ran', flush=True)\n    time.sleep(0.1)\n";
+        "import time\ndef handler(event, context):\n    print('ran', flush=True)\n    time.sleep(0.5)\n";
     world.rig.python("slow", slow).await;
     for number in 0..8 {
         world.send(&number.to_string()).await;

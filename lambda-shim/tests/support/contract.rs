@@ -292,7 +292,7 @@ pub async fn large_payloads_pass_and_larger_ones_are_refused(rig: &Rig) {
 }
 
 pub async fn requests_at_once_have_an_environment_each(rig: &Rig) {
-    rig.python("nap", "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return event\n")
+    rig.python("nap", "import time\ndef handler(event, context):\n    time.sleep(2)\n    return event\n")
         .await;
     let began = Instant::now();
     let all = (0..4).map(|number| rig.invoke("nap", json!(number)));
