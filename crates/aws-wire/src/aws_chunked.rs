@@ -1,6 +1,7 @@
 //! `aws-chunked` bodies: chunks with signatures or a trailing checksum, as SDKs upload to S3.
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::HeaderName;
 
 use crate::checksum::{Algorithm, Hasher};
 
@@ -164,11 +165,14 @@ impl Verifier {
     }
 }
 
+static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
 /// Whether a request's headers say that its body is encoded so.
 pub fn is_encoded(headers: &http::HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    text("content-encoding").split(',').any(|encoding| encoding.trim() == "aws-chunked")
-        || text("x-amz-content-sha256").starts_with("STREAMING-")
+    let text =
+        |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text(&http::header::CONTENT_ENCODING).split(',').any(|encoding| encoding.trim() == "aws-chunked")
+        || text(&CONTENT_SHA256).starts_with("STREAMING-")
 }
 
 #[cfg(test)]

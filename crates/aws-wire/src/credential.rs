@@ -27,7 +27,7 @@ impl Credential {
     pub fn signing(headers: &HeaderMap, query: &str) -> Option<Self> {
         if let Some(header) = headers.get(http::header::AUTHORIZATION) {
             let header = header.to_str().ok()?;
-            let (_, after) = header.split_once("Credential=")?;
+            let (_, after) = text::split_at_mark(header, "Credential=")?;
             return Self::parse(after.split([',', ' ']).next()?);
         }
         if !query.contains("X-Amz-Credential=") {

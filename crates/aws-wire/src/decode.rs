@@ -154,8 +154,9 @@ pub(crate) fn from_header(
     field: &Field,
     parts: &Parts,
 ) -> Result<Option<Value>, ServiceError> {
-    let mut values =
-        parts.headers.get_all(&field.wire_name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    // Few headers are there, and the model's names would have to be parsed to be looked up.
+    let named = parts.headers.iter().filter(|(name, _)| name.as_str().eq_ignore_ascii_case(&field.wire_name));
+    let mut values = named.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()));
     if matches!(model.shape(field.shape).kind, ShapeKind::List { .. }) {
         let values =
             values.flat_map(|value| value.split(',').map(|it| Value::from(it.trim())).collect::<Vec<_>>());

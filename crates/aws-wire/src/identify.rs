@@ -4,9 +4,11 @@
 //! request, the path. What is left is S3's, whose paths can be anything.
 
 use aws_model::{Protocol, ServiceModel};
-use http::{Method, request::Parts};
+use http::{HeaderName, Method, request::Parts};
 
 use crate::{Credential, ServiceError, Target, routes, text};
+
+static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// Prefixes of `X-Amz-Target`.
 const TARGETS: &[(&str, &str)] = &[
@@ -101,7 +103,7 @@ fn names(
     host: &str,
     is_bucket_host: bool,
 ) -> (&'static [&'static str], bool) {
-    if let Some(target) = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
+    if let Some(target) = parts.headers.get(&TARGET).and_then(|target| target.to_str().ok()) {
         let prefix = target.rsplit_once('.').map_or(target, |(prefix, _)| prefix);
         if let Some(at) = TARGETS.iter().position(|(known, _)| *known == prefix) {
             return (std::slice::from_ref(&TARGETS[at].1), false);
@@ -143,7 +145,7 @@ pub fn signed_as(name: &str) -> Option<&'static [&'static str]> {
 
 /// `BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.localhost.localstack.cloud:4566` and the like.
 fn bucket_of(host: &str) -> Option<String> {
-    let (bucket, rest) = host.split_once(".s3.").or_else(|| host.split_once(".s3-"))?;
+    let (bucket, rest) = text::split_at_mark(host, ".s3.").or_else(|| text::split_at_mark(host, ".s3-"))?;
     (!bucket.is_empty() && !rest.is_empty()).then(|| bucket.to_owned())
 }
 
@@ -180,8 +182,7 @@ impl Identified {
     }
 
     fn target_by_header(&self, parts: &Parts) -> Result<Target, ServiceError> {
-        let target =
-            parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let target = parts.headers.get(&TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
         let model = self.model();
         let operation = model.operation(name);

@@ -40,5 +40,5 @@ pub use named::decode_named;
 pub use paging::PageToken;
 pub use query_json::{decode_query, encode_query_error, encode_query_output};
 pub use routes::Target;
-pub use text::{decode_percent, query_pairs};
+pub use text::{decode_percent, query_pairs, split_at_mark};
 pub use validate::validate;

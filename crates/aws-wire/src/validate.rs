@@ -33,8 +33,11 @@ pub fn validate(
         if input.payload == Some(index) && !members.contains_key(&field.name) && is_blob(model, field) {
             continue;
         }
-        let path = top_path(model, operation, field);
-        found.field(field, members.get(&field.name), &path, true);
+        let value = members.get(&field.name);
+        if value.is_none() && !field.required {
+            continue;
+        }
+        found.field(field, value, &top_path(model, operation, field), true);
     }
     if found.count == 0 { Ok(()) } else { Err(refusal(model, found.count, &found.texts)) }
 }

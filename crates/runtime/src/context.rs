@@ -21,7 +21,7 @@ impl Scope {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE` in this scope (always partition `aws`).
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+        ["arn:aws:", service, ":", &self.region, ":", &self.account, ":", resource].concat()
     }
 }
 

@@ -6,7 +6,7 @@ use aws_model::ServiceModel;
 use aws_wire::{BodyNeed, Encoded, Identified, ServiceError, Target, aws_chunked, event_stream, sigv4};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use runtime::{Body, BodyError, CallContext, Input, Output, Scope, new_request_id};
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +20,9 @@ const SECRET: &str = "test";
 
 /// The SHA-256 of nothing.
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+static TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+static TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// A failure with the service whose protocol it is told in.
 type Failure = (&'static ServiceModel, ServiceError);
@@ -88,7 +91,7 @@ async fn call(
 /// The algorithm of a checksum that comes behind the body, where no header but the trailer's own names it.
 fn tell_algorithm(parts: &mut Parts) {
     const NAMED: &str = "x-amz-sdk-checksum-algorithm";
-    let trailer = parts.headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
+    let trailer = parts.headers.get(&TRAILER).and_then(|value| value.to_str().ok());
     let algorithm = trailer.and_then(aws_wire::checksum::Algorithm::of_header);
     if let Some(algorithm) = algorithm.filter(|_| !parts.headers.contains_key(NAMED)) {
         parts.headers.insert(NAMED, HeaderValue::from_static(algorithm.name()));
@@ -99,7 +102,7 @@ fn context(door: &FrontDoor, identified: &Identified, parts: &Parts, request_id:
     let credential = identified.credential.as_ref();
     let region = credential.map_or(&*door.region, |credential| &credential.region);
     let access_key = credential.map(|credential| credential.access_key.as_str());
-    let trace_id = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let trace_id = parts.headers.get(&TRACE_ID).and_then(|value| value.to_str().ok());
     CallContext {
         scope: Scope::new(aws_wire::account_of(access_key), region),
         request_id: Arc::clone(request_id),

@@ -88,7 +88,7 @@ fn split_segment(rest: &str) -> (Cow<'_, str>, String) {
 
 /// The id in `{id}.execute-api.…` or `{id}-vpce-….execute-api.…`.
 fn host_id(host: &str, service: &str) -> Option<String> {
-    let (label, _) = host.split_once(service)?;
+    let (label, _) = aws_wire::split_at_mark(host, service)?;
     let id = label.split_once("-vpce-").map_or(label, |(id, _)| id);
     (!id.is_empty() && !id.contains('.')).then(|| id.to_owned())
 }

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
 
 /// Names and origins that the user allows beyond the built-in ones.
 #[derive(Debug, Clone, Default)]
@@ -100,10 +100,12 @@ fn is_local(name: &str) -> bool {
         || name == "host.docker.internal"
 }
 
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Checks where a request comes from, if it says so. Gives the origin that answers may be shown to.
 pub(crate) fn origin(headers: &HeaderMap, host: &str, allowed: &Allowed) -> Result<Option<String>, Refusal> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("(malformed)"));
-    let origin = text("origin");
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("(malformed)"));
+    let origin = text(&header::ORIGIN);
     if let Some(origin) = origin {
         let listed = allowed.origins.iter().any(|it| it.eq_ignore_ascii_case(origin));
         if !listed && !is_own_origin(origin, host, allowed) {
@@ -111,7 +113,7 @@ pub(crate) fn origin(headers: &HeaderMap, host: &str, allowed: &Allowed) -> Resu
                 "Tule does not serve pages of {origin}; if that page is yours, allow it with --allowed-origin {origin}"
             )));
         }
-    } else if text("sec-fetch-site") == Some("cross-site") {
+    } else if text(&FETCH_SITE) == Some("cross-site") {
         return Err(forbidden("Tule does not serve requests that another site's page makes".to_owned()));
     }
     Ok(origin.map(str::to_owned))

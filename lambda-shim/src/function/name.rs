@@ -60,8 +60,8 @@ impl FunctionRef {
 /// The ARN of a function, a version or an alias.
 pub(crate) fn arn(scope: &Scope, name: &str, qualifier: Option<&str>) -> String {
     match qualifier {
-        Some(qualifier) => scope.arn("lambda", &format!("function:{name}:{qualifier}")),
-        None => scope.arn("lambda", &format!("function:{name}")),
+        Some(qualifier) => scope.arn("lambda", &["function:", name, ":", qualifier].concat()),
+        None => scope.arn("lambda", &["function:", name].concat()),
     }
 }
 

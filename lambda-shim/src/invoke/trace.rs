@@ -16,13 +16,21 @@ pub(super) fn new_header() -> String {
 /// The header as the function gets it. What was decided upstream stands; otherwise a function with active tracing is
 /// sampled, each time, where X-Ray would take the first request of a second and one in twenty besides.
 pub(super) fn decided(mut header: String, is_active: bool) -> String {
-    if !has(&header, "Parent=") {
+    let (mut has_parent, mut asks, mut is_decided) = (false, false, false);
+    for part in header.split(';').map(str::trim_start) {
+        has_parent |= part.starts_with("Parent=");
+        if let Some(said) = part.strip_prefix(SAMPLED) {
+            asks = true;
+            is_decided |= said.starts_with(['0', '1']);
+        }
+    }
+    if !has_parent {
         header.push_str(&format!(";Parent={:016x}", segment_of(Uuid::new_v4())));
     }
-    if has(&header, "Sampled=0") || has(&header, "Sampled=1") {
+    if is_decided {
         return header;
     }
-    if has(&header, SAMPLED) {
+    if asks {
         // `Sampled=?` asks for the decision.
         let rest = header.split(';').filter(|part| !part.trim_start().starts_with(SAMPLED));
         header = rest.collect::<Vec<_>>().join(";");
@@ -32,10 +40,6 @@ pub(super) fn decided(mut header: String, is_active: bool) -> String {
 }
 
 const SAMPLED: &str = "Sampled=";
-
-fn has(header: &str, beginning: &str) -> bool {
-    header.split(';').any(|part| part.trim_start().starts_with(beginning))
-}
 
 /// 64 bits of which none is always the same, as some of a UUID are.
 fn segment_of(random: Uuid) -> u64 {

@@ -32,6 +32,22 @@ pub(crate) async fn serve(
     session: Arc<Session>,
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) {
+    serve_with(true, session, connection).await;
+}
+
+/// The same for a runtime of ours, which takes the names of headers as they come and spares us the capitals.
+pub(crate) async fn serve_own(
+    session: Arc<Session>,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    serve_with(false, session, connection).await;
+}
+
+async fn serve_with(
+    capitals: bool,
+    session: Arc<Session>,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let service = hyper::service::service_fn(move |request| {
         let session = Arc::clone(&session);
         async move { Ok::<_, Infallible>(respond(&session, request).await) }
@@ -39,7 +55,7 @@ pub(crate) async fn serve(
     let served = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
         // As AWS sends them, for those who look for them by their letters.
-        .title_case_headers(true)
+        .title_case_headers(capitals)
         .serve_connection(TokioIo::new(connection), service);
     let ended = PolledAgain::new(served).await;
     if let Err(error) = ended {

@@ -106,7 +106,8 @@ pub(crate) fn spawn(
     let pid = started.pid();
     let namespace = system::Namespace::of(pid);
     let memory = Arc::new(Memory::of(pid));
-    let output = Arc::new(Output { reader, source, log, memory: Arc::clone(&memory), turn: Mutex::new(()) });
+    let output =
+        Arc::new(Output { reader, source, log, memory: Arc::clone(&memory), buffer: Mutex::default() });
     tokio::spawn(Arc::clone(&output).follow());
     let (sender, exit) = watch::channel(None);
     let rest = Arc::clone(&output);
@@ -165,14 +166,18 @@ impl Drop for Child {
     }
 }
 
+/// Bytes of output that are read at once.
+const READ_AT_ONCE: usize = 16 * 1024;
+
 /// What the process writes.
 struct Output {
     reader: pipe::Receiver,
     source: Source,
     log: Arc<EnvironmentLog>,
     memory: Arc<Memory>,
-    /// One takes over output at a time: what was read first is logged first, and who is done has seen it logged.
-    turn: Mutex<()>,
+    /// What was read last. One takes over output at a time: what was read first is logged first, and who is done has
+    /// seen it logged.
+    buffer: Mutex<Vec<u8>>,
 }
 
 impl Output {
@@ -191,12 +196,13 @@ impl Output {
     ///
     /// A function writes its lines before its answer, so draining when the answer is here puts them before END.
     fn drain(&self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.reserve(READ_AT_ONCE);
         loop {
-            match self.reader.try_read(&mut buffer) {
+            buffer.clear();
+            match self.reader.try_read_buf(&mut *buffer) {
                 Ok(0) => return true,
-                Ok(read) => self.log.output(self.source, &buffer[..read]),
+                Ok(_) => self.log.output(self.source, &buffer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => return true,
             }

@@ -192,7 +192,7 @@ impl Inner {
         });
         stage.runtime = Some(child);
         if let Some(connection) = connection {
-            stage.served.spawn(runtime_api::serve::serve(Arc::clone(&self.session), connection));
+            stage.served.spawn(runtime_api::serve::serve_own(Arc::clone(&self.session), connection));
         }
         Ok(())
     }
