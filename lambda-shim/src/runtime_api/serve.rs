@@ -138,19 +138,19 @@ fn invocation(event: Event) -> Answered {
     let mut response = Response::new(Full::new(event.payload));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    let mut put = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    put("lambda-runtime-aws-request-id", &event.request_id);
-    put("lambda-runtime-deadline-ms", &event.deadline_ms.to_string());
-    put("lambda-runtime-invoked-function-arn", &event.invoked_function_arn);
-    put("lambda-runtime-trace-id", &event.trace_id);
-    if let Some(client_context) = &event.client_context {
+    put("lambda-runtime-aws-request-id", event.request_id);
+    put("lambda-runtime-deadline-ms", event.deadline_ms.to_string());
+    put("lambda-runtime-invoked-function-arn", event.invoked_function_arn);
+    put("lambda-runtime-trace-id", event.trace_id);
+    if let Some(client_context) = event.client_context {
         put("lambda-runtime-client-context", client_context);
     }
-    if let Some(tenant) = &event.tenant_id {
+    if let Some(tenant) = event.tenant_id {
         put("lambda-runtime-aws-tenant-id", tenant);
     }
     response
