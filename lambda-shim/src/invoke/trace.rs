@@ -8,9 +8,11 @@ use uuid::Uuid;
 pub(super) fn new_header() -> String {
     // One draw is enough for both: a segment's id has no other within its trace.
     let random = Uuid::new_v4();
-    let (root, segment) = (random.as_u128() >> 32, segment_of(random));
+    let mut digits = Uuid::encode_buffer();
+    let root = &random.simple().encode_lower(&mut digits)[..24];
+    let segment = segment_of(random);
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("Root=1-{seconds:08x}-{root:024x};Parent={segment:016x}")
+    format!("Root=1-{seconds:08x}-{root};Parent={segment:016x}")
 }
 
 /// The header as the function gets it. What was decided upstream stands; otherwise a function with active tracing is

@@ -25,6 +25,8 @@ pub(crate) const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
 /// What a streamed response may measure: 200 MiB.
 const STREAM_LIMIT: usize = 200 << 20;
 
+static RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
+
 const PREFIX: &str = "/2018-06-01/";
 
 /// Serves the Runtime API of one environment on one connection until either side ends it.
@@ -166,7 +168,7 @@ async fn answer(
     if let Err(refusal) = session.expects(request_id) {
         return refused(refusal);
     }
-    let mode = headers.get("lambda-runtime-function-response-mode").map(HeaderValue::as_bytes);
+    let mode = headers.get(&RESPONSE_MODE).map(HeaderValue::as_bytes);
     if mode.is_some_and(|mode| mode != b"streaming") {
         return error(
             StatusCode::BAD_REQUEST,
