@@ -1,6 +1,58 @@
-//! AWS's own clients, as users have them: boto3, the CLI, the SDK for JavaScript.
+//! AWS's own clients, as users have them: boto3, the CLI, the SDK for JavaScript; and a server of others' services.
 
-use e2e::{Tule, client};
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+use std::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+};
+
+use e2e::{Tule, client, root, skip_or_fail, wait_for};
+
+/// moto, as the server of what Tule has none of.
+struct Moto(Child, String);
+
+impl Moto {
+    /// `None` where it is missing and may be.
+    fn start() -> Option<Self> {
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap();
+        let mut server = Command::new(root().join("target/clients/python/bin/moto_server"));
+        let server = server.args(["-p", &address.port().to_string()]);
+        match server.stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+            Ok(child) => {
+                let server = Self(child, format!("http://{address}"));
+                wait_for("moto", || TcpStream::connect(address).ok());
+                Some(server)
+            }
+            Err(error) => {
+                skip_or_fail(&format!("moto cannot be run ({error})"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn streams_of_another_server_are_read() {
+    let Some(moto) = Moto::start() else { return };
+    let delegates: Vec<String> =
+        ["dynamodb", "dynamodbstreams", "kinesis"].map(|service| format!("{service}={}", moto.1)).into();
+    let mut arguments = vec!["--executor", "process"];
+    for delegate in &delegates {
+        arguments.extend(["--delegate", delegate]);
+    }
+    let tule = Tule::start(&arguments);
+    if let Some(said) = client(&tule, "python", &["streams.py"]) {
+        assert!(said.contains("moto's streams are read"), "{said}");
+    }
+}
 
 #[test]
 fn chalices_calls_deploy_an_api_twice() {
