@@ -3,19 +3,13 @@
 import io
 import json
 import time
-import zipfile
 
 import boto3
 from botocore.exceptions import ClientError
 
+from archive import zipped
+
 ROLE = "arn:aws:iam::000000000000:role/r"
-
-
-def zipped(name, text):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, text)
-    return buffer.getvalue()
 
 
 def until(what, ask, seconds=30):

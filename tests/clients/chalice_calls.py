@@ -1,14 +1,14 @@
 """The calls of chalice, which deploys without CloudFormation: a first deployment and a second one, in the order in which
 chalice makes them, with the API as the Swagger document that chalice generates."""
 
-import io
 import json
 import time
 import urllib.request
-import zipfile
 
 import boto3
 from botocore.exceptions import ClientError
+
+from archive import zipped
 
 ROLE = "app-dev"
 FUNCTION = "app-dev"
@@ -19,14 +19,11 @@ iam, awslambda, rest = boto3.client("iam"), boto3.client("lambda"), boto3.client
 
 
 def archive(greeting):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        made.writestr(zipfile.ZipInfo("app.py"), (
-            "import json\n"
-            "def app(event, context):\n"
-            f"    body = {{'hello': {greeting!r}, 'path': event['path'], 'name': (event['pathParameters'] or {{}}).get('name')}}\n"
-            "    return {'statusCode': 200, 'headers': {'Content-Type': 'application/json'}, 'body': json.dumps(body)}\n"))
-    return out.getvalue()
+    return zipped("app.py", (
+        "import json\n"
+        "def app(event, context):\n"
+        f"    body = {{'hello': {greeting!r}, 'path': event['path'], 'name': (event['pathParameters'] or {{}}).get('name')}}\n"
+        "    return {'statusCode': 200, 'headers': {'Content-Type': 'application/json'}, 'body': json.dumps(body)}\n"))
 
 
 def swagger(function):

@@ -1,11 +1,10 @@
 """Streams of another endpoint, moto's Kinesis and DynamoDB, with functions behind them."""
 
-import io
 import json
-import zipfile
 
 import boto3
 
+from archive import zipped
 from provider import until
 
 SOURCE = "import json\ndef handler(event, context):\n    print('got ' + json.dumps(event['Records']))\n"
@@ -31,13 +30,6 @@ def records(function):
     return [record for event in found for record in json.loads(event["message"][4:])]
 
 
-def zipped(text):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", text)
-    return buffer.getvalue()
-
-
 def mapped(function, source, **settings):
     aws_lambda.create_function(
         FunctionName=function,
@@ -45,7 +37,7 @@ def mapped(function, source, **settings):
         Handler="index.handler",
         Role="arn:aws:iam::000000000000:role/r",
         Timeout=20,
-        Code={"ZipFile": zipped(SOURCE)},
+        Code={"ZipFile": zipped("index.py", SOURCE)},
     )
     aws_lambda.get_waiter("function_active_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
     # Its log group is there before anything has come.

@@ -3,15 +3,14 @@ order in which the provider makes them, with the checks on which it fails, loops
 
 import base64
 import hashlib
-import io
 import json
 import time
 import urllib.parse
-import zipfile
 
 import boto3
 from botocore.exceptions import ClientError
 
+from archive import zipped
 from provider import gone, replay, same, until
 
 ROLE = "arn:aws:iam::000000000000:role/terraform"
@@ -20,15 +19,8 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
 awslambda, iam, states, logs, sqs = (boto3.client(name) for name in ("lambda", "iam", "stepfunctions", "logs", "sqs"))
 
 
-def archive(source):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        made.writestr(zipfile.ZipInfo("index.py"), source)
-    return out.getvalue()
-
-
-ONE = archive("def handler(event, context):\n    return 1\n")
-TWO = archive("def handler(event, context):\n    return 2\n")
+ONE = zipped("index.py", "def handler(event, context):\n    return 1\n")
+TWO = zipped("index.py", "def handler(event, context):\n    return 2\n")
 
 
 def read_function(name):

@@ -33,11 +33,7 @@ pub fn validate(
         if input.payload == Some(index) && !members.contains_key(&field.name) && is_blob(model, field) {
             continue;
         }
-        let value = members.get(&field.name);
-        if value.is_none() && !field.required {
-            continue;
-        }
-        found.field(field, value, &top_path(model, operation, field), true);
+        found.field(field, members.get(&field.name), || top_path(model, operation, field), true);
     }
     if found.count == 0 { Ok(()) } else { Err(refusal(model, found.count, &found.texts)) }
 }
@@ -100,20 +96,21 @@ impl Complaints<'_> {
         self.texts.push(format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}"));
     }
 
-    fn field(&mut self, field: &Field, value: Option<&Value>, path: &str, top: bool) {
+    /// `path` is asked for only where there may be something to complain of: most members are not there.
+    fn field(&mut self, field: &Field, value: Option<&Value>, path: impl FnOnce() -> String, top: bool) {
         match value {
             None | Some(Value::Null) if field.required => {
-                self.add(None, field.shape, path, "Member must not be null");
+                self.add(None, field.shape, &path(), "Member must not be null");
             }
             None | Some(Value::Null) => {}
-            Some(value) => self.value(field.shape, value, path, top),
+            Some(value) => self.value(field.shape, value, &path(), top),
         }
     }
 
     fn structure(&mut self, shape: &StructureShape, members: &Map<String, Value>, path: &str) {
         for field in &shape.fields {
-            let path = format!("{path}.{}", lower_first(&field.name));
-            self.field(field, members.get(&field.name), &path, false);
+            let path = || format!("{path}.{}", lower_first(&field.name));
+            self.field(field, members.get(&field.name), path, false);
         }
     }
 

@@ -125,8 +125,9 @@ impl State {
         self.shared.iter().map(|shared| shared.room()).sum()
     }
 
-    /// Whether a provisioned environment is to end. One is chosen for it where there are more than wanted.
-    fn is_surplus(&mut self, environment: &Arc<Environment>) -> bool {
+    /// Chooses a provisioned environment to end where there are more than wanted; whether it is to end, now chosen or
+    /// before.
+    fn choose_to_end(&mut self, environment: &Arc<Environment>) -> bool {
         let surplus = &mut self.provisioned.surplus;
         if surplus.iter().any(|one| std::ptr::eq(one.as_ptr(), Arc::as_ptr(environment))) {
             return true;
@@ -212,7 +213,7 @@ impl Pool {
         environment.taken_up();
         let kept = environment.is_alive()
             && if environment.is_provisioned() {
-                !state.is_surplus(&environment)
+                !state.choose_to_end(&environment)
             } else {
                 !self.host.is_full()
             };
@@ -258,7 +259,7 @@ impl Pool {
                 state.provisioned.ready = state.provisioned.ready.saturating_sub(1);
             }
             let stranded = (state.alive == 0 || environment.is_shared()) && !state.waiting.is_empty();
-            if stranded && state.alive == 0 {
+            if stranded {
                 // There is nothing left to wait for.
                 let now = Instant::now();
                 state.waiting.iter_mut().for_each(|one| one.until = now);
@@ -446,7 +447,7 @@ impl Pool {
             let mut state = self.lock();
             let idle = state.idle.clone();
             let mut surplus: Vec<_> = idle.into_iter().filter(|idle| idle.is_provisioned()).collect();
-            surplus.retain(|idle| state.is_surplus(idle));
+            surplus.retain(|idle| state.choose_to_end(idle));
             surplus
         };
         for environment in surplus {

@@ -177,7 +177,7 @@ impl SystemLines<'_> {
             // Only starts ahead of requests are reported that went well.
             (!well || !on_demand).then(|| {
                 let end = status_text(status.status());
-                format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: {phase}{end}\n")
+                format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}{end}\n", Hundredths(millis))
             })
         };
         self.emit("platform.initReport", level, text, || {
@@ -215,7 +215,7 @@ impl SystemLines<'_> {
         let level = Level::of(*status == InitStatus::Success, Level::Info);
         let text = || {
             let end = status_text(status.status());
-            Some(format!("RESTORE_REPORT Restore Duration: {millis:.2} ms{end}\n"))
+            Some(format!("RESTORE_REPORT Restore Duration: {} ms{end}\n", Hundredths(millis)))
         };
         self.emit("platform.restoreReport", level, text, || {
             let mut record = json!({"metrics": {"durationMs": rounded(millis)}});
@@ -342,12 +342,13 @@ impl SystemLines<'_> {
                 ));
             }
             if let Some(init) = init {
-                line.push_str(&format!("Init Duration: {init:.2} ms\t"));
+                line.push_str(&format!("Init Duration: {} ms\t", Hundredths(init)));
             }
             if let Some(restore) = restore {
                 line.push_str(&format!(
-                    "Restore Duration: {restore:.2} ms\tBilled Restore Duration: {:.0} ms\t",
-                    restore.ceil()
+                    "Restore Duration: {} ms\tBilled Restore Duration: {} ms\t",
+                    Hundredths(restore),
+                    whole(restore.ceil())
                 ));
             }
             match &report.ended {
@@ -467,8 +468,8 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// A number of milliseconds with two decimals. The standard library's way takes ten times as long, and every invocation
-/// goes it.
+/// A number of milliseconds with two decimals, by whole numbers: every invocation is reported, and the standard library
+/// takes any number for one that is hard to round.
 struct Hundredths(f64);
 
 impl fmt::Display for Hundredths {

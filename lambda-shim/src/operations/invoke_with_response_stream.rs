@@ -19,17 +19,16 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let members = &input.members;
     let own = |name: &str| text(members, name).map(str::to_owned);
     let payload = payload::read(input.body, "InvokeWithResponseStream").await?;
-    let is_dry = text(members, "InvocationType") == Some("DryRun");
     let invocation = runtime::Invocation {
-        mode: if is_dry { InvocationMode::DryRun } else { InvocationMode::RequestResponse },
         qualifier: own("Qualifier"),
         client_context: own("ClientContext"),
         log_tail: text(members, "LogType") == Some("Tail"),
         tenant_id: own("TenantId"),
         ..runtime::Invocation::request_response(own("FunctionName").unwrap_or_default(), payload)
     };
-    if is_dry {
-        let outcome = lambda.invoke_function(ctx, invocation).await?;
+    if text(members, "InvocationType") == Some("DryRun") {
+        let dry = runtime::Invocation { mode: InvocationMode::DryRun, ..invocation };
+        let outcome = lambda.invoke_function(ctx, dry).await?;
         return Ok(Output { status: Some(outcome.status), ..Output::default() });
     }
     let (version, response) = lambda.stream(ctx, invocation).await?;

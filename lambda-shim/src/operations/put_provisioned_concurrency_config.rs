@@ -27,7 +27,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     must_not_be_isolated(&entry.function(), "Provisioned concurrency is")?;
     must_have_no_snapshot(&entry.function(), &qualifier)?;
     must_be_free(&entry.function(), &qualifier)?;
-    let turn = entry.account.setting_aside.lock().await;
+    let _turn = entry.account.setting_aside.lock().await;
     within_limits(&entry, &qualifier, requested)?;
     let config = ProvisionedConfig { requested, modified: last_modified(inner.clock.now()) };
     let (key, kept) = (qualifier.clone(), config.clone());
@@ -37,7 +37,6 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
         Ok(())
     });
     update.await?;
-    drop(turn);
     provision::apply(inner, &entry);
     // As AWS answers: what there is already shows when it is asked for.
     let members = json!({

@@ -29,26 +29,20 @@ static RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-funct
 
 const PREFIX: &str = "/2018-06-01/";
 
+/// Who reads the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A runtime of ours, which takes the names of headers as they come.
+    Own,
+    /// Anybody, who may look for them by their letters.
+    Any,
+}
+
 /// Serves the Runtime API of one environment on one connection until either side ends it.
 pub(crate) async fn serve(
     session: Arc<Session>,
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) {
-    serve_with(true, session, connection).await;
-}
-
-/// The same for a runtime of ours, which takes the names of headers as they come and spares us the capitals.
-pub(crate) async fn serve_own(
-    session: Arc<Session>,
-    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) {
-    serve_with(false, session, connection).await;
-}
-
-async fn serve_with(
-    capitals: bool,
-    session: Arc<Session>,
-    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    reader: Reader,
 ) {
     let service = hyper::service::service_fn(move |request| {
         let session = Arc::clone(&session);
@@ -56,8 +50,8 @@ async fn serve_with(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
-        // As AWS sends them, for those who look for them by their letters.
-        .title_case_headers(capitals)
+        // As AWS sends them; the capitals are work.
+        .title_case_headers(reader == Reader::Any)
         .serve_connection(TokioIo::new(connection), service);
     let ended = PolledAgain::new(served).await;
     if let Err(error) = ended {

@@ -170,21 +170,18 @@ impl Rig {
 
     /// Waits until a function is neither pending nor being updated.
     pub async fn settled(&self, name: &str) -> Value {
-        loop {
-            let shown = self.call("GetFunctionConfiguration", json!({"FunctionName": name})).await.unwrap();
-            if shown["State"] != "Pending" && shown["LastUpdateStatus"] != "InProgress" {
-                return shown;
-            }
-            tokio::task::yield_now().await;
-        }
+        self.until_settled(json!({"FunctionName": name})).await
     }
 
-    /// Waits until a version is not pending any more.
+    /// The same of a version.
     pub async fn active(&self, name: &str, qualifier: &str) -> Value {
-        let members = json!({"FunctionName": name, "Qualifier": qualifier});
+        self.until_settled(json!({"FunctionName": name, "Qualifier": qualifier})).await
+    }
+
+    async fn until_settled(&self, members: Value) -> Value {
         loop {
             let shown = self.call("GetFunctionConfiguration", members.clone()).await.unwrap();
-            if shown["State"] != "Pending" {
+            if shown["State"] != "Pending" && shown["LastUpdateStatus"] != "InProgress" {
                 return shown;
             }
             tokio::task::yield_now().await;

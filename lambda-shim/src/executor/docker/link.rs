@@ -29,7 +29,11 @@ use crate::{
     },
     executor::Exit,
     options::Door,
-    runtime_api::{self, extensions, session::Session},
+    runtime_api::{
+        extensions,
+        serve::{Reader, serve},
+        session::Session,
+    },
 };
 
 /// How often the init hears that we are there.
@@ -170,7 +174,7 @@ impl Link {
         match kind {
             wire::OPEN_RUNTIME => {
                 let theirs = self.channel(channel, open);
-                open.works.push(Box::pin(runtime_api::serve::serve(Arc::clone(&self.session), theirs)));
+                open.works.push(Box::pin(serve(Arc::clone(&self.session), theirs, Reader::Any)));
             }
             wire::OPEN_ENDPOINT => {
                 let theirs = self.channel(channel, open);

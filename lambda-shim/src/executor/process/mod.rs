@@ -19,7 +19,10 @@ use crate::{
     environment::deployment::Deployment,
     function::runtimes::Family,
     options::Options,
-    runtime_api::{self, session::Session},
+    runtime_api::{
+        serve::{Reader, serve},
+        session::Session,
+    },
 };
 
 mod child;
@@ -162,7 +165,7 @@ async fn accept(listener: TcpListener, session: Arc<Session>) {
         };
         let Ok((connection, _)) = accepted else { return };
         let _ = connection.set_nodelay(true);
-        connections.spawn(runtime_api::serve::serve(Arc::clone(&session), connection));
+        connections.spawn(serve(Arc::clone(&session), connection, Reader::Any));
     }
 }
 

@@ -27,7 +27,11 @@ use crate::{
         telemetry::{Connect, Stream},
     },
     executor::{ExecutorError, Exit, Running, Signal},
-    runtime_api::{self, extensions, session::Session},
+    runtime_api::{
+        extensions,
+        serve::{Reader, serve},
+        session::Session,
+    },
 };
 
 /// See the module.
@@ -192,7 +196,7 @@ impl Inner {
         });
         stage.runtime = Some(child);
         if let Some(connection) = connection {
-            stage.served.spawn(runtime_api::serve::serve_own(Arc::clone(&self.session), connection));
+            stage.served.spawn(serve(Arc::clone(&self.session), connection, Reader::Own));
         }
         Ok(())
     }
