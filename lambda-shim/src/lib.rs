@@ -25,5 +25,5 @@ mod runtime_api;
 mod service;
 mod url;
 
-pub use options::{DebugPort, Door, ExecutorChoice, Options, PullWatcher};
+pub use options::{Connection, DebugPort, Door, ExecutorChoice, Options, PullWatcher};
 pub use service::{Lambda, StartError};

@@ -4,6 +4,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use runtime::{Clock, LogSink, ServiceRouter};
 use store::Store;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Which executor runs functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,9 +30,14 @@ pub trait PullWatcher: Send + Sync {
     fn ended(&self, image: &str);
 }
 
+/// A connection out of a sandbox, or into one.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
 /// Takes the connections that functions in containers open to Tule's endpoint: they come in by no socket of the
 /// host's, so that they are known to be a function's.
-pub type Door = Arc<dyn Fn(tokio::io::DuplexStream) + Send + Sync>;
+pub type Door = Arc<dyn Fn(Box<dyn Connection>) + Send + Sync>;
 
 /// How Lambda is set up. [`Options::new`] has the defaults.
 #[derive(Clone)]

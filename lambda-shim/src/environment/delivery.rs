@@ -9,8 +9,8 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
-use super::telemetry::{Connect, Stream};
-use crate::runtime_api::subscription::Destination;
+use super::telemetry::Connect;
+use crate::{options::Connection, runtime_api::subscription::Destination};
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) struct Delivery {
 enum Open {
     Nothing,
     Http(SendRequest<Full<Bytes>>),
-    Tcp(Box<dyn Stream>),
+    Tcp(Box<dyn Connection>),
 }
 
 impl Delivery {

@@ -18,22 +18,19 @@ use bytes::Bytes;
 use runtime::{BoxFuture, Timestamp};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     sync::{Notify, watch},
     time::Instant,
 };
 
 use super::delivery::Delivery;
-use crate::runtime_api::subscription::{Api, Category, Subscription};
-
-/// A connection into the sandbox.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use crate::{
+    options::Connection,
+    runtime_api::subscription::{Api, Category, Subscription},
+};
 
 /// How the executor reaches ports inside of the sandbox.
 pub(crate) trait Connect: Send + Sync {
-    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Connection>>>;
 }
 
 /// What may wait for a subscriber that is slower than the function; the rest is dropped, and said to be.

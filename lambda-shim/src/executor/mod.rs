@@ -22,6 +22,8 @@ pub(crate) mod debug;
 pub(crate) mod docker;
 #[cfg(unix)]
 pub(crate) mod process;
+#[cfg(unix)]
+mod quiet_stream;
 
 /// How environments are started here.
 pub(crate) trait Executor: Send + Sync {

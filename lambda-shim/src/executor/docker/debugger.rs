@@ -10,12 +10,10 @@ use tokio::{
 };
 
 use crate::{
-    environment::{
-        deployment::Deployment,
-        telemetry::{Connect, Stream},
-    },
+    environment::{deployment::Deployment, telemetry::Connect},
     executor::debug,
     function::runtimes::Family,
+    options::Connection,
 };
 
 /// The script that starts a runtime under its debugger; it is beside the init.
@@ -67,14 +65,14 @@ pub(super) async fn carry(listener: TcpListener, port: u16, container: Arc<dyn C
     }
 }
 
-async fn carry_one(mut client: TcpStream, mut inside: Box<dyn Stream>, first: &[u8]) -> io::Result<()> {
+async fn carry_one(mut client: TcpStream, mut inside: Box<dyn Connection>, first: &[u8]) -> io::Result<()> {
     client.set_nodelay(true)?;
     client.write_all(first).await?;
     tokio::io::copy_bidirectional(&mut client, &mut inside).await.map(drop)
 }
 
 /// A connection to a port that is open, and what came over it already.
-async fn reach(port: u16, container: &dyn Connect) -> io::Result<(Box<dyn Stream>, Vec<u8>)> {
+async fn reach(port: u16, container: &dyn Connect) -> io::Result<(Box<dyn Connection>, Vec<u8>)> {
     loop {
         let mut stream = container.connect(port).await?;
         let mut first = vec![0; 4096];

@@ -1,9 +1,17 @@
 //! The container engine: the one file that knows its client library.
 
-use std::{collections::HashMap, pin::Pin, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bollard::{
-    Docker, body_full,
+    API_DEFAULT_VERSION, BollardRequest, Docker, body_full,
     container::LogOutput,
     models::{
         ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
@@ -18,12 +26,25 @@ use bollard::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use tokio::io::AsyncWrite;
+use http::Uri;
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo},
+};
+use runtime::BoxFuture;
+use tokio::{io::AsyncWrite, net::UnixStream};
 
-use crate::options::PullWatcher;
+use crate::{executor::quiet_stream::QuietStream, options::PullWatcher};
 
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(2);
+/// Where the local engine listens.
+const LOCAL: &str = "unix:///var/run/docker.sock";
+/// How many seconds an engine may take to begin an answer, as the client has it.
+const ANSWER: u64 = 120;
 /// How long one call may take that pulls nothing.
 const CALL: Duration = Duration::from_secs(60);
 
@@ -91,7 +112,7 @@ pub(super) struct Ended {
 impl Engine {
     /// The engine that DOCKER_HOST names, or the local one.
     pub(super) async fn connect() -> Answer<Self> {
-        let docker = Docker::connect_with_defaults().map_err(said)?;
+        let docker = client().map_err(said)?;
         tokio::time::timeout(PING, docker.ping())
             .await
             .map_err(|_| EngineError(format!("no answer within {} s", PING.as_secs())))?
@@ -274,6 +295,55 @@ impl Engine {
         let options = ListVolumesOptionsBuilder::default().filters(&labelled(label)).build();
         let found = timely(self.docker.list_volumes(Some(options))).await?;
         Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| (volume.name, volume.labels)).collect())
+    }
+}
+
+/// The client of the engine that DOCKER_HOST names, or of the local one. Where that is reached by a Unix socket the
+/// connections are ours, for what goes through the attached ones is an invocation's time.
+fn client() -> Result<Docker, bollard::errors::Error> {
+    let named = std::env::var("DOCKER_HOST");
+    let host = named.as_deref().unwrap_or(LOCAL);
+    let Some(path) = host.strip_prefix("unix://") else { return Docker::connect_with_defaults() };
+    if !Path::new(path).exists() {
+        return Err(bollard::errors::Error::SocketNotFoundError(path.to_owned()));
+    }
+    let mut builder = Client::builder(TokioExecutor::new());
+    // One that was idle may have been closed by the engine.
+    builder.pool_max_idle_per_host(0);
+    let client = builder.build(Socket(Path::new(path).into()));
+    let transport = move |request: BollardRequest| {
+        let answer = client.request(request);
+        async move { Ok(answer.await?) }
+    };
+    // The name is nobody's: all connections go to the socket.
+    Docker::connect_with_custom_transport(transport, Some("http://docker"), ANSWER, API_DEFAULT_VERSION)
+}
+
+/// Where an engine listens.
+#[derive(Clone)]
+struct Socket(Arc<Path>);
+
+impl tower_service::Service<Uri> for Socket {
+    type Response = TokioIo<QuietStream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let path = Arc::clone(&self.0);
+        Box::pin(async move {
+            let connected = UnixStream::connect(&path).await?;
+            QuietStream::new(connected.into_std()?).map(TokioIo::new)
+        })
+    }
+}
+
+impl Connection for QuietStream {
+    fn connected(&self) -> Connected {
+        Connected::new()
     }
 }
 

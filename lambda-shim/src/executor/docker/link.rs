@@ -1,8 +1,8 @@
 //! Tule's end of a container: connections out of its standard output, answers into its standard input.
 
 use std::{
-    collections::HashMap,
-    io,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,23 +10,22 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures::{StreamExt, stream::FuturesUnordered};
+use bytes::{Buf, BytesMut};
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use runtime::BoxFuture;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
-    sync::{Semaphore, mpsc, oneshot, watch},
+    io::{AsyncWrite, AsyncWriteExt as _},
+    sync::watch,
+    time::MissedTickBehavior,
 };
 
 use super::{
+    channels::Channels,
     engine::Attached,
     wire::{self, Frame},
 };
 use crate::{
-    environment::{
-        log::{EnvironmentLog, Source},
-        telemetry::{Connect, Stream},
-    },
+    environment::log::{EnvironmentLog, Source},
     executor::Exit,
     options::Door,
     runtime_api::{
@@ -38,7 +37,6 @@ use crate::{
 
 /// How often the init hears that we are there.
 const BEAT: Duration = Duration::from_secs(5);
-const CHUNK: usize = 32 * 1024;
 
 /// What a container's link serves.
 pub(super) struct Link {
@@ -50,70 +48,34 @@ pub(super) struct Link {
     pub(super) memory: Arc<AtomicU32>,
     /// Where its runtime's end is told.
     pub(super) exit: watch::Sender<Option<Exit>>,
-    /// Frames for the init.
-    pub(super) say: mpsc::Sender<Bytes>,
-}
-
-/// A way into the container that is asked for: the port, and where the connection goes.
-pub(super) type Ask = (u16, oneshot::Sender<DuplexStream>);
-
-/// Ports inside the container, reached through its link.
-pub(super) struct Ports(pub(super) mpsc::Sender<Ask>);
-
-impl Connect for Ports {
-    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        Box::pin(async move {
-            let (sender, receiver) = oneshot::channel();
-            let gone = |()| io::Error::from(io::ErrorKind::BrokenPipe);
-            self.0.send((port, sender)).await.map_err(|_| gone(()))?;
-            let stream = receiver.await.map_err(|_| gone(()))?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
-    }
+    pub(super) channels: Arc<Channels>,
 }
 
 /// What a link is in the middle of.
 #[derive(Default)]
 struct Open {
-    channels: HashMap<u32, Channel>,
-    /// All in the link's own task: an invocation goes through four of them each way.
+    /// Connections to the Runtime API among others, in the link's own task: an invocation is answered without another.
     works: FuturesUnordered<BoxFuture<'static, ()>>,
     /// The names of extensions.
     extensions: Vec<String>,
-    /// How many channels were opened from here.
-    outward: u32,
     /// The runtime has ended.
     ended: bool,
 }
 
-/// One connection inside the container.
-struct Channel {
-    /// What the container sent. Bounded by the window, which the init keeps.
-    inward: mpsc::UnboundedSender<Bytes>,
-    /// How much we may still send.
-    window: Arc<Semaphore>,
-}
-
 impl Link {
     /// Serves a container until its output ends, or its runtime has ended and it has no extensions.
-    pub(super) async fn serve(
-        self,
-        attached: Attached,
-        said: mpsc::Receiver<Bytes>,
-        mut asked: mpsc::Receiver<Ask>,
-    ) {
+    pub(super) async fn serve(self, attached: Attached) {
         let mut open = Open::default();
-        open.works.push(Box::pin(write(attached.input, said)));
         let mut output = attached.output;
+        let mut writing = pin!(write(attached.input, &self.channels).fuse());
         let mut buffer = BytesMut::new();
         loop {
+            // What is to be written comes of what was read, by way of works.
             let bytes = tokio::select! {
-                bytes = output.next() => bytes,
+                biased;
                 Some(()) = open.works.next() => continue,
-                Some((port, reply)) = asked.recv() => {
-                    self.reach(port, reply, &mut open);
-                    continue;
-                }
+                () = &mut writing => continue,
+                bytes = output.next() => bytes,
             };
             let Some(bytes) = bytes else { return };
             buffer.extend_from_slice(&bytes);
@@ -144,57 +106,22 @@ impl Link {
         });
     }
 
-    /// Opens a channel to a port inside the container.
-    fn reach(&self, port: u16, reply: oneshot::Sender<DuplexStream>, open: &mut Open) {
-        let channel = wire::OUTWARD | open.outward;
-        open.outward = (open.outward + 1) & !wire::OUTWARD;
-        let ours = self.channel(channel, open);
-        let say = self.say.clone();
-        open.works.push(Box::pin(async move {
-            // Whoever asked may have given up.
-            if say.send(wire::frame(wire::CONNECT, channel, &port.to_be_bytes())).await.is_ok() {
-                let _ = reply.send(ours);
-            }
-        }));
-    }
-
-    /// A channel's end here.
-    fn channel(&self, channel: u32, open: &mut Open) -> DuplexStream {
-        let (inward, received) = mpsc::unbounded_channel();
-        let window = Arc::new(Semaphore::new(wire::WINDOW));
-        open.channels.insert(channel, Channel { inward, window: Arc::clone(&window) });
-        let carrier = Carrier { channel, received, window, say: self.say.clone() };
-        let (ours, theirs) = tokio::io::duplex(CHUNK * 2);
-        open.works.push(Box::pin(carrier.carry(ours)));
-        theirs
-    }
-
     fn obey(&self, frame: Frame, open: &mut Open) {
         let Frame { kind, channel, payload } = frame;
         match kind {
             wire::OPEN_RUNTIME => {
-                let theirs = self.channel(channel, open);
-                open.works.push(Box::pin(serve(Arc::clone(&self.session), theirs, Reader::Any)));
+                let connection = self.channels.open(channel);
+                open.works.push(Box::pin(serve(Arc::clone(&self.session), connection, Reader::Any)));
             }
             wire::OPEN_ENDPOINT => {
-                let theirs = self.channel(channel, open);
+                let connection = self.channels.open(channel);
                 if let Some(door) = &self.door {
-                    door(theirs);
+                    door(Box::new(connection));
                 }
             }
-            wire::DATA => {
-                if let Some(channel) = open.channels.get(&channel) {
-                    // Its carrier has ended: the init will learn by CLOSE.
-                    let _ = channel.inward.send(payload);
-                }
-            }
-            wire::CREDIT => {
-                let more = number(&payload, 0) as usize;
-                if let Some(channel) = open.channels.get(&channel) {
-                    channel.window.add_permits(more.min(wire::WINDOW));
-                }
-            }
-            wire::CLOSE => drop(open.channels.remove(&channel)),
+            wire::DATA => self.channels.receive(channel, payload),
+            wire::CREDIT => self.channels.credit(channel, number(&payload, 0) as usize),
+            wire::CLOSE => self.channels.close(channel),
             wire::LOG if channel == 0 => self.log.output(Source::Function, &payload),
             wire::LOG => self.log.output(Source::Extension(channel), &payload),
             wire::FRAMED => self.log.framed(&payload),
@@ -238,12 +165,17 @@ impl Link {
             let message = format!("Extension limit ({}) reached", extensions::MOST);
             return self.session.extension_not_launched(name, "TooManyExtensions", message);
         }
-        let (session, say) = (Arc::clone(&self.session), self.say.clone());
+        let (session, channels) = (Arc::clone(&self.session), Arc::clone(&self.channels));
         open.works.push(Box::pin(async move {
             session.extensions_registered().await;
-            // Without a link there is nothing to start any more.
-            let _ = say.send(wire::frame(wire::START, 0, &[])).await;
+            channels.say(wire::START, 0, &[]);
         }));
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.channels.end();
     }
 }
 
@@ -263,69 +195,21 @@ fn exit(payload: &[u8]) -> Exit {
     if signal != 0 { Exit::Signal(signal) } else { Exit::Code(code) }
 }
 
-/// Carries one channel to and from a stream.
-struct Carrier {
-    channel: u32,
-    received: mpsc::UnboundedReceiver<Bytes>,
-    window: Arc<Semaphore>,
-    say: mpsc::Sender<Bytes>,
-}
-
-impl Carrier {
-    async fn carry(self, stream: impl AsyncRead + AsyncWrite + Send) {
-        let Self { channel, mut received, window, say } = self;
-        let (mut reader, mut writer) = tokio::io::split(stream);
-        let inward = async {
-            let mut taken = 0;
-            while let Some(bytes) = received.recv().await {
-                if writer.write_all(&bytes).await.is_err() {
-                    break;
-                }
-                taken += bytes.len();
-                if taken < wire::CREDITED {
-                    continue;
-                }
-                let credit = u32::try_from(std::mem::take(&mut taken)).unwrap_or_default().to_be_bytes();
-                if say.send(wire::frame(wire::CREDIT, channel, &credit)).await.is_err() {
-                    break;
-                }
-            }
-            let _ = writer.shutdown().await;
-        };
-        let outward = async {
-            let mut buffer = vec![0; CHUNK];
-            while let Ok(count) = reader.read(&mut buffer).await {
-                if count == 0 {
-                    break;
-                }
-                let Ok(permits) = window.acquire_many(u32::try_from(count).unwrap_or_default()).await else {
-                    break;
-                };
-                permits.forget();
-                if say.send(wire::frame(wire::DATA, channel, &buffer[..count])).await.is_err() {
-                    break;
-                }
-            }
-            let _ = say.send(wire::frame(wire::CLOSE, channel, &[])).await;
-        };
-        tokio::join!(inward, outward);
-    }
-}
-
-/// Writes frames, as many at once as there are, and a beat when there are none.
-async fn write(mut input: std::pin::Pin<Box<dyn AsyncWrite + Send>>, mut said: mpsc::Receiver<Bytes>) {
+/// Writes frames, as many at once as there are, and a beat every few seconds.
+async fn write(mut input: Pin<Box<dyn AsyncWrite + Send>>, channels: &Channels) {
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let first = match tokio::time::timeout(BEAT, said.recv()).await {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return,
-            Err(_) => wire::frame(wire::BEAT, 0, &[]),
+        let frames = tokio::select! {
+            biased;
+            frames = poll_fn(|cx| channels.poll_said(cx)) => frames,
+            _ = beat.tick() => {
+                channels.say(wire::BEAT, 0, &[]);
+                continue;
+            }
         };
-        let mut written = input.write_all(&first).await;
-        while let (Ok(()), Ok(next)) = (&written, said.try_recv()) {
-            written = input.write_all(&next).await;
-        }
-        if written.is_err() || input.flush().await.is_err() {
-            return;
+        if input.write_all(&frames).await.is_err() || input.flush().await.is_err() {
+            return channels.end();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! streams, through an init of ours, so that nothing has to be reachable from the container and everything works
 //! wherever the engine's API does.
 
+mod channels;
 mod debugger;
 mod engine;
 mod link;
@@ -20,18 +21,18 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use dashmap::DashMap;
 use runtime::{BoxFuture, PolledAgain};
 use tokio::{
-    sync::{OnceCell, RwLock, RwLockReadGuard, mpsc, watch},
+    sync::{OnceCell, RwLock, RwLockReadGuard, watch},
     task::AbortHandle,
 };
 
 use self::{
+    channels::{Channels, Ports},
     debugger::DEBUGPY_FOLDER,
     engine::{Engine, Wanted},
-    link::{Ask, Link, Ports},
+    link::Link,
     volumes::{INIT, INIT_FOLDER, INIT_PROGRAM, NODE_SDK_FOLDER, Volumes},
 };
 use super::{Executor, ExecutorError, Exit, Running, Signal, StartRequest, debug};
@@ -254,19 +255,18 @@ impl DockerExecutor {
         let container = Container::new(self.engine.clone(), id);
         let attached = self.engine.attach(&container.id).await.map_err(failed)?;
         self.engine.start(&container.id).await.map_err(failed)?;
-        let (ask, asked) = mpsc::channel(4);
-        let ports: Arc<dyn Connect> = Arc::new(Ports(ask));
+        let channels = Arc::<Channels>::default();
+        let ports: Arc<dyn Connect> = Arc::new(Ports(Arc::clone(&channels)));
         start.session.telemetry.connect_by(Arc::clone(&ports));
-        let (say, said) = mpsc::channel(64);
         let link = Link {
             session: start.session,
             log: start.log,
             door: self.door.clone(),
             memory: Arc::clone(&container.memory),
             exit: container.exit.clone(),
-            say,
+            channels,
         };
-        let mut container = container.served(link, attached, said, asked);
+        let mut container = container.served(link, attached);
         container.debugger = door.map(|(listener, port)| {
             AbortOnDrop(tokio::spawn(debugger::carry(listener, port, ports)).abort_handle())
         });
@@ -361,7 +361,7 @@ struct Container {
     memory: Arc<AtomicU32>,
     removed: AtomicBool,
     serving: Option<AbortHandle>,
-    say: Option<mpsc::Sender<Bytes>>,
+    channels: Option<Arc<Channels>>,
     /// What carries a debugger's connections.
     debugger: Option<AbortOnDrop>,
 }
@@ -384,23 +384,17 @@ impl Container {
             memory,
             removed: AtomicBool::new(false),
             serving: None,
-            say: None,
+            channels: None,
             debugger: None,
         }
     }
 
     /// Serves it, and watches for its end.
-    fn served(
-        mut self,
-        link: Link,
-        attached: engine::Attached,
-        said: mpsc::Receiver<Bytes>,
-        asked: mpsc::Receiver<Ask>,
-    ) -> Self {
+    fn served(mut self, link: Link, attached: engine::Attached) -> Self {
         let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
-        self.say = Some(link.say.clone());
+        self.channels = Some(Arc::clone(&link.channels));
         let serving = tokio::spawn(PolledAgain::new(async move {
-            link.serve(attached, said, asked).await;
+            link.serve(attached).await;
             if exit.borrow().is_none() {
                 let ended = how_it_ended(&engine, &id).await;
                 exit.send_replace(Some(ended));
@@ -432,10 +426,8 @@ impl Running for Container {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(say) = &self.say {
-            // A link that has no room for it is about to break.
-            let number = u8::try_from(signal.number()).unwrap_or_default();
-            let _ = say.try_send(wire::frame(wire::SIGNAL, 0, &[number]));
+        if let Some(channels) = &self.channels {
+            channels.say(wire::SIGNAL, 0, &[u8::try_from(signal.number()).unwrap_or_default()]);
         }
     }
 

@@ -12,6 +12,8 @@
 //! started by START. SIGNAL (1 byte) goes to the runtime. CONNECT opens a channel from here, to a port inside the
 //! container (2 bytes); such channels have the highest bit.
 
+use std::io::IoSlice;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(super) const OPEN_RUNTIME: u8 = 1;
@@ -69,14 +71,18 @@ pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Frame>, Garbled> {
     Ok(Some(Frame { kind, channel, payload: buffer.split_to(length).freeze() }))
 }
 
-/// A frame as bytes.
-pub(super) fn frame(kind: u8, channel: u32, payload: &[u8]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(HEADER + payload.len());
-    bytes.put_u8(kind);
-    bytes.put_u32(channel);
-    bytes.put_u32(u32::try_from(payload.len()).unwrap_or_default());
-    bytes.put_slice(payload);
-    bytes.freeze()
+/// Puts a frame behind others, with the first `length` bytes of a payload in parts.
+pub(super) fn put(frames: &mut Vec<u8>, kind: u8, channel: u32, parts: &[IoSlice<'_>], length: usize) {
+    frames.reserve(HEADER + length);
+    frames.put_u8(kind);
+    frames.put_u32(channel);
+    frames.put_u32(u32::try_from(length).unwrap_or_default());
+    let mut left = length;
+    for part in parts {
+        let count = part.len().min(left);
+        frames.put_slice(&part[..count]);
+        left -= count;
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +91,9 @@ mod tests {
 
     #[test]
     fn frames_come_back_however_they_are_cut() {
-        let whole = [frame(DATA, 7, b"payload"), frame(CLOSE, 7, b"")].concat();
+        let mut whole = Vec::new();
+        put(&mut whole, DATA, 7, &[IoSlice::new(b"pay"), IoSlice::new(b"loadstone")], 7);
+        put(&mut whole, CLOSE, 7, &[], 0);
         let mut buffer = BytesMut::new();
         let mut found = Vec::new();
         for byte in whole {

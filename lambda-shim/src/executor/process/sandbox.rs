@@ -3,18 +3,14 @@
 use std::{
     io,
     net::Ipv4Addr,
-    os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use runtime::BoxFuture;
-use tokio::{
-    net::{TcpStream, UnixStream},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::TcpStream, sync::watch, task::JoinSet};
 
 use super::{
     child::{self, Child, NotStarted, Program},
@@ -24,9 +20,10 @@ use super::{
 use crate::{
     environment::{
         log::{EnvironmentLog, Source},
-        telemetry::{Connect, Stream},
+        telemetry::Connect,
     },
-    executor::{ExecutorError, Exit, Running, Signal},
+    executor::{ExecutorError, Exit, Running, Signal, quiet_stream::QuietStream},
+    options::Connection,
     runtime_api::{
         extensions,
         serve::{Reader, serve},
@@ -63,10 +60,9 @@ pub(crate) struct Runtime {
 }
 
 /// A connection: one end as a process' standard input, and ours.
-fn connected() -> io::Result<(Stdio, UnixStream)> {
-    let (ours, theirs) = StdUnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    Ok((Stdio::from(OwnedFd::from(theirs)), UnixStream::from_std(ours)?))
+fn connected() -> io::Result<(Stdio, QuietStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    Ok((Stdio::from(OwnedFd::from(theirs)), QuietStream::new(ours)?))
 }
 
 /// Extensions of a function: every file in this folder of its layers.
@@ -82,11 +78,11 @@ pub(crate) fn external_extensions(layers: Option<&Path>) -> Vec<PathBuf> {
 struct Loopback(Ipv4Addr);
 
 impl Connect for Loopback {
-    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Connection>>> {
         Box::pin(async move {
             let stream = TcpStream::connect((self.0, port)).await?;
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            Ok(Box::new(stream) as Box<dyn Connection>)
         })
     }
 }
