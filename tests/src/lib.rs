@@ -5,6 +5,7 @@
 
 #[cfg(unix)]
 pub mod browser;
+pub mod certificates;
 pub mod dynamodb;
 pub mod fake;
 

@@ -4,8 +4,10 @@
 
 use std::{io, sync::Arc};
 
-use e2e::{Answer, PATIENCE, Tule};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use e2e::{
+    Answer, PATIENCE, Tule,
+    certificates::{Authority, Identity, pem},
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -22,30 +24,6 @@ use tokio_rustls::{
 
 const DOMAIN: &str = "api.example.com";
 
-/// A certificate with its key.
-type Identity = (CertificateDer<'static>, Vec<u8>);
-
-/// An authority, and a certificate that it has issued to `client`.
-fn authority(client: &str) -> (CertificateDer<'static>, Identity) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, format!("authority of {client}"));
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let own = params.self_signed(&key).unwrap().der().clone();
-    let issuer = Issuer::new(params, key);
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, client);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    (own, (certificate.der().clone(), key.serialize_der()))
-}
-
-fn pem(certificate: &[u8]) -> String {
-    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate);
-    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
-}
-
 /// A client that trusts this Tule alone, and may show a certificate.
 fn connector(tule: &Tule, identity: Option<&Identity>) -> TlsConnector {
     let own = tule.request("GET", "/_tule/tls/ca.pem", &[], "");
@@ -58,9 +36,9 @@ fn connector(tule: &Tule, identity: Option<&Identity>) -> TlsConnector {
         .with_root_certificates(roots);
     let config = match identity {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
+        Some(Identity { certificate, key }) => {
             let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
-            builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+            builder.with_client_auth_cert(vec![certificate.clone().into()], key).unwrap()
         }
     };
     TlsConnector::from(Arc::new(config))
@@ -176,10 +154,10 @@ async fn a_domain_with_mutual_tls_asks_who_comes() {
     let data = folder.path().to_str().unwrap();
     let tule = Tule::start(&["--https-port", "0", "--data-dir", data]);
     api(&tule);
-    let (ours, ann) = authority("ann");
-    let (theirs, eve) = authority("eve");
-    put(&tule, "ours.pem", &pem(&ours));
-    put(&tule, "theirs.pem", &pem(&theirs));
+    let [ours, theirs] = ["ours", "theirs"].map(Authority::new);
+    let (ann, eve) = (ours.client("ann"), theirs.client("eve"));
+    put(&tule, "ours.pem", &pem("CERTIFICATE", &ours.certificate));
+    put(&tule, "theirs.pem", &pem("CERTIFICATE", &theirs.certificate));
     let before = send(&tule, &connector(&tule, None), DOMAIN, DOMAIN, "GET /").await.unwrap();
     assert_eq!((before.status, before.body.as_str()), (200, ""), "nobody is asked yet");
     trust(&tule, "s3://trust/ours.pem");
@@ -217,8 +195,7 @@ fn without_https_a_domain_with_mutual_tls_lets_nobody_in() {
     let tule = Tule::start(&[]);
     assert_eq!(tule.request("GET", "/_tule/tls/ca.pem", &[], "").status, 404);
     api(&tule);
-    let (ours, _) = authority("ann");
-    put(&tule, "ours.pem", &pem(&ours));
+    put(&tule, "ours.pem", &pem("CERTIFICATE", &Authority::new("ours").certificate));
     let send =
         || Answer::parse(&tule.raw(format!("GET / HTTP/1.0\r\nhost: {DOMAIN}\r\n\r\n").as_bytes())).status;
     assert_eq!(send(), 200);

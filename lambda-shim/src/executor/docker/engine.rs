@@ -1,14 +1,6 @@
 //! The container engine: the one file that knows its client library.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::Path,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::HashMap, pin::Pin, time::Duration};
 
 use bollard::{
     API_DEFAULT_VERSION, BollardRequest, Docker, body_full,
@@ -26,23 +18,21 @@ use bollard::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::Uri;
 use hyper_util::{
-    client::legacy::{
-        Client,
-        connect::{Connected, Connection},
-    },
-    rt::{TokioExecutor, TokioIo},
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
 };
-use runtime::BoxFuture;
-use tokio::{io::AsyncWrite, net::UnixStream};
+use tokio::io::AsyncWrite;
 
-use crate::{executor::quiet_stream::QuietStream, options::PullWatcher};
+use super::{dial::Dial, place::Place};
+use crate::options::PullWatcher;
 
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(2);
-/// Where the local engine listens.
-const LOCAL: &str = "unix:///var/run/docker.sock";
+/// The same where it is on another machine.
+const FAR_PING: Duration = Duration::from_secs(20);
+/// How long a connection to another machine waits for its next request.
+const IDLE: Duration = Duration::from_secs(10);
 /// How many seconds an engine may take to begin an answer, as the client has it.
 const ANSWER: u64 = 120;
 /// How long one call may take that pulls nothing.
@@ -52,7 +42,7 @@ const CALL: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) struct Engine {
     docker: Docker,
-    /// `20.10.24, linux/amd64`.
+    /// `20.10.24, linux/amd64`, with its place where that is not this machine.
     pub(super) version: String,
     pub(super) arch: String,
     /// Podman serves Docker's API, with differences.
@@ -110,12 +100,20 @@ pub(super) struct Ended {
 }
 
 impl Engine {
-    /// The engine that DOCKER_HOST names, or the local one.
-    pub(super) async fn connect() -> Answer<Self> {
-        let docker = client().map_err(said)?;
-        tokio::time::timeout(PING, docker.ping())
+    /// The engine that `docker` would use. The error is a sentence for people.
+    pub(super) async fn connect() -> Result<Self, String> {
+        let place = Place::find()?;
+        let client = client(&place)?;
+        Self::meet(client, &place)
             .await
-            .map_err(|_| EngineError(format!("no answer within {} s", PING.as_secs())))?
+            .map_err(|failure| format!("no Docker engine answers at {}: {failure}", place.host))
+    }
+
+    async fn meet(docker: Docker, place: &Place) -> Answer<Self> {
+        let patience = if place.is_here() { PING } else { FAR_PING };
+        tokio::time::timeout(patience, docker.ping())
+            .await
+            .map_err(|_| EngineError(format!("no answer within {} s", patience.as_secs())))?
             .map_err(said)?;
         // An engine that is there may take its time: Podman runs its parts one after the other to ask their versions.
         let docker = timely(docker.negotiate_version()).await?;
@@ -125,8 +123,9 @@ impl Engine {
             .is_some_and(|components| components.iter().any(|part| part.name.starts_with("Podman")));
         let arch = found.arch.unwrap_or_default();
         let name = if is_podman { "Podman " } else { "" };
-        let version =
-            format!("{name}{}, {}/{arch}", found.version.unwrap_or_default(), found.os.unwrap_or_default());
+        let far = if place.is_here() { String::new() } else { format!(" at {}", place.host) };
+        let (number, system) = (found.version.unwrap_or_default(), found.os.unwrap_or_default());
+        let version = format!("{name}{number}{far}, {system}/{arch}");
         Ok(Self { docker, version, arch, is_podman })
     }
 
@@ -298,53 +297,30 @@ impl Engine {
     }
 }
 
-/// The client of the engine that DOCKER_HOST names, or of the local one. Where that is reached by a Unix socket the
-/// connections are ours, for what goes through the attached ones is an invocation's time.
-fn client() -> Result<Docker, bollard::errors::Error> {
-    let named = std::env::var("DOCKER_HOST");
-    let host = named.as_deref().unwrap_or(LOCAL);
-    let Some(path) = host.strip_prefix("unix://") else { return Docker::connect_with_defaults() };
-    if !Path::new(path).exists() {
-        return Err(bollard::errors::Error::SocketNotFoundError(path.to_owned()));
-    }
+/// The client of the engine at a place.
+fn client(place: &Place) -> Result<Docker, String> {
+    let dial = Dial::to(place)?;
     let mut builder = Client::builder(TokioExecutor::new());
-    // One that was idle may have been closed by the engine.
-    builder.pool_max_idle_per_host(0);
-    let client = builder.build(Socket(Path::new(path).into()));
+    // One that was idle may have been closed by the engine, and another is soon made.
+    if matches!(dial, Dial::Unix(_)) {
+        builder.pool_max_idle_per_host(0);
+    }
+    let client = builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(dial);
     let transport = move |request: BollardRequest| {
         let answer = client.request(request);
-        async move { Ok(answer.await?) }
+        async move { answer.await.map_err(|error| std::io::Error::other(cause(&error)).into()) }
     };
-    // The name is nobody's: all connections go to the socket.
+    // The name is nobody's: all connections go to the place.
     Docker::connect_with_custom_transport(transport, Some("http://docker"), ANSWER, API_DEFAULT_VERSION)
+        .map_err(|error| error.to_string())
 }
 
-/// Where an engine listens.
-#[derive(Clone)]
-struct Socket(Arc<Path>);
-
-impl tower_service::Service<Uri> for Socket {
-    type Response = TokioIo<QuietStream>;
-    type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<Self::Response>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+/// What was at the bottom of it.
+fn cause(mut error: &dyn std::error::Error) -> String {
+    while let Some(source) = error.source() {
+        error = source;
     }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let path = Arc::clone(&self.0);
-        Box::pin(async move {
-            let connected = UnixStream::connect(&path).await?;
-            QuietStream::new(connected.into_std()?).map(TokioIo::new)
-        })
-    }
-}
-
-impl Connection for QuietStream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
+    error.to_string()
 }
 
 /// Ids and labels in a list of containers that the client cannot read whole: Podman has states of its own.

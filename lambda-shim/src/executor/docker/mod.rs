@@ -6,8 +6,10 @@
 
 mod channels;
 mod debugger;
+mod dial;
 mod engine;
 mod link;
+mod place;
 mod sweep;
 mod volumes;
 mod wire;
@@ -66,8 +68,7 @@ pub(crate) struct DockerExecutor {
 impl DockerExecutor {
     /// Connects to the engine and sweeps what crashed Tules left in it. The error is a sentence for people.
     pub(crate) async fn connect(options: &Options, why: &str) -> Result<Arc<dyn Executor>, String> {
-        let engine =
-            Engine::connect().await.map_err(|failure| format!("no Docker engine answers: {failure}"))?;
+        let engine = Engine::connect().await?;
         if INIT.is_empty() {
             return Err(
                 "this build of Tule has no init for containers (it was built without a static C library)"

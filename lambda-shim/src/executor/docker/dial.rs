@@ -1,0 +1,175 @@
+//! Connections to the engine, by every way that Docker's command line knows: a socket of this machine, TCP, TLS, and ssh.
+//! All are ours rather than the client library's, which knows neither ssh nor TLS as it is built here, and what goes
+//! through the attached ones is an invocation's time.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix},
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::Uri;
+use hyper_util::{
+    client::legacy::connect::{self, Connected},
+    rt::TokioIo,
+};
+use runtime::BoxFuture;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::{TcpStream, UnixStream},
+    process::Command,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+    },
+};
+
+use super::place::Place;
+use crate::{executor::quiet_stream::QuietStream, options::Connection};
+
+/// How to connect.
+#[derive(Clone)]
+pub(super) enum Dial {
+    /// The socket's path.
+    Unix(Arc<Path>),
+    /// Host and port.
+    Tcp(Arc<(String, u16)>),
+    Tls(Arc<(String, u16)>, TlsConnector, ServerName<'static>),
+    /// What ssh is called with.
+    Ssh(Arc<[String]>),
+}
+
+impl Dial {
+    /// The way to a place. The error is a sentence for people.
+    pub(super) fn to(place: &Place) -> Result<Self, String> {
+        let host = &place.host;
+        if let Some(path) = host.strip_prefix("unix://") {
+            return Ok(Self::Unix(Path::new(path).into()));
+        }
+        let unknown =
+            || format!("{host} is no address of an engine that Tule knows (unix://, tcp:// or ssh://)");
+        let uri: Uri = host.parse().map_err(|_| unknown())?;
+        let name = uri.host().filter(|name| !name.is_empty()).ok_or_else(unknown)?;
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        match (uri.scheme_str(), &place.certificates) {
+            (Some("ssh"), _) => ssh(&uri, name).map(Self::Ssh),
+            (Some("tcp" | "http"), None) => {
+                Ok(Self::Tcp(Arc::new((name.to_owned(), uri.port_u16().unwrap_or(2375)))))
+            }
+            (Some("tcp"), Some(folder)) => {
+                let connector = tls(folder).map_err(|why| {
+                    format!("the certificates in {} cannot be used: {why}", folder.display())
+                })?;
+                let server = ServerName::try_from(name.to_owned()).map_err(|_| unknown())?;
+                Ok(Self::Tls(Arc::new((name.to_owned(), uri.port_u16().unwrap_or(2376))), connector, server))
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    async fn open(self) -> io::Result<Box<dyn Connection>> {
+        Ok(match self {
+            Self::Unix(path) => Box::new(QuietStream::new(UnixStream::connect(&path).await?.into_std()?)?),
+            Self::Tcp(address) => Box::new(tcp(&address).await?),
+            Self::Tls(address, connector, server) => {
+                Box::new(connector.connect(server, tcp(&address).await?).await?)
+            }
+            Self::Ssh(arguments) => Box::new(through_ssh(&arguments)?),
+        })
+    }
+}
+
+async fn tcp((name, port): &(String, u16)) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((name.as_str(), *port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Who we are, and whose signature the engine's certificate must have.
+fn tls(folder: &Path) -> Result<TlsConnector, String> {
+    let certificates = |name: &str| -> Result<Vec<CertificateDer<'static>>, String> {
+        let read = CertificateDer::pem_file_iter(folder.join(name)).and_then(Iterator::collect);
+        read.map_err(|error| format!("{name}: {error}"))
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates("ca.pem")?);
+    let own = certificates("cert.pem")?;
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"));
+    let key = key.map_err(|error| format!("key.pem: {error}"))?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(own, key))
+        .map_err(|error| error.to_string())?;
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// As Docker's command line calls it, but that nothing is asked of a terminal.
+fn ssh(uri: &Uri, name: &str) -> Result<Arc<[String]>, String> {
+    let mut arguments: Vec<String> =
+        ["-o", "ConnectTimeout=30", "-o", "BatchMode=yes", "-T"].map(str::to_owned).into();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if let Some((user, _)) = authority.rsplit_once('@') {
+        if user.contains(':') {
+            return Err("the engine's address holds a password, which ssh does not take".to_owned());
+        }
+        arguments.extend(["-l".to_owned(), user.to_owned()]);
+    }
+    if let Some(port) = uri.port_u16() {
+        arguments.extend(["-p".to_owned(), port.to_string()]);
+    }
+    arguments.extend(["--", name, "docker"].map(str::to_owned));
+    if !matches!(uri.path(), "" | "/") {
+        arguments.extend(["--host".to_owned(), format!("unix://{}", uri.path())]);
+    }
+    arguments.extend(["system", "dial-stdio"].map(str::to_owned));
+    Ok(arguments.into())
+}
+
+/// A connection that ssh carries over its standard streams. It ends with ours.
+fn through_ssh(arguments: &[String]) -> io::Result<QuietStream> {
+    let (ours, theirs) = unix::net::UnixStream::pair()?;
+    let mut command = Command::new("ssh");
+    command.args(arguments).stdin(OwnedFd::from(theirs.try_clone()?)).stdout(OwnedFd::from(theirs));
+    let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+    // The command would keep the other ends.
+    drop(command);
+    let ours = QuietStream::new(ours)?;
+    if let Some(complaints) = child.stderr.take() {
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(complaints).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                tracing::warn!("ssh to the Docker engine: {line}");
+            }
+            let _ = child.wait().await;
+        });
+    }
+    Ok(ours)
+}
+
+impl tower_service::Service<Uri> for Dial {
+    type Response = TokioIo<Box<dyn Connection>>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dial = self.clone();
+        Box::pin(async move { dial.open().await.map(TokioIo::new) })
+    }
+}
+
+impl connect::Connection for Box<dyn Connection> {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
