@@ -238,6 +238,27 @@ async fn loops_end_after_sixteen_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_that_are_each_others_destinations_end_after_sixteen_turns() {
+    let rig = Rig::new(ExecutorChoice::Process).await;
+    for name in ["f", "g"] {
+        rig.python(name, "def handler(event, context):\n    print('turn')\n").await;
+    }
+    rig.python("last", "def handler(event, context):\n    print(event['requestContext']['condition'])\n")
+        .await;
+    let destination =
+        |name: &str| json!({"Destination": format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")});
+    for (name, next) in [("f", "g"), ("g", "f")] {
+        let config = json!({"OnSuccess": destination(next), "OnFailure": destination("last")});
+        rig.call("PutFunctionEventInvokeConfig", json!({"FunctionName": name, "DestinationConfig": config}))
+            .await
+            .unwrap();
+    }
+    rig.event("f", json!({})).await;
+    until(|| rig.lines.of("last").contains("RetriesExhausted")).await;
+    assert_eq!(["f", "g"].map(|name| rig.lines.of(name).matches("turn").count()), [16, 16]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_never_share_an_environment() {
     let rig = Rig::new(ExecutorChoice::Process).await;
     let source = "import os\nseen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    print('seen', seen, flush=True)\n    return [os.environ['AWS_LAMBDA_LOG_STREAM_NAME'], seen]\n";

@@ -143,6 +143,7 @@ async fn tell_destinations(
     let ending = Ending {
         condition: if failed { Condition::RetriesExhausted } else { Condition::Success },
         request_id,
+        trace_id: &identity.trace,
         function_arn: name::arn(&scope, &identity.function, Some(qualifier)),
         attempts: 1,
         payload: input.as_bytes(),

@@ -157,10 +157,7 @@ impl Deployment {
                 .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
                 .collect(),
             logging: configuration.logging.clone(),
-            is_traced: configuration
-                .echoed
-                .get("TracingConfig")
-                .is_some_and(|config| config["Mode"] == "Active"),
+            is_traced: configuration.is_traced(),
             snapshot: configuration.has_snapshot(),
             concurrency: configuration.capacity.as_ref().map(|capacity| capacity.concurrency),
             code: configuration.code.clone(),

@@ -339,6 +339,11 @@ impl Configuration {
         asked && self.version != super::name::LATEST
     }
 
+    /// Whether what nobody has decided on is sampled.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.echoed.get("TracingConfig").is_some_and(|config| config["Mode"] == "Active")
+    }
+
     /// A fresh revision id: anything that changed shows by it.
     pub(crate) fn revise(&mut self) {
         self.revision_id = new_id();

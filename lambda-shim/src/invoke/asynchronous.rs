@@ -21,12 +21,13 @@ use super::{
     destination::{self, Condition, Ending},
     synchronous::{self, Request},
     target::Target,
+    trace,
 };
 use crate::{
     error,
     function::{
         name::{self, LATEST},
-        record::EventConfig,
+        record::{Configuration, EventConfig},
     },
     service::Inner,
 };
@@ -95,6 +96,8 @@ impl Events {
         {
             return Err(error::throttled("CallerRateLimitExceeded"));
         }
+        let function = target.entry.function();
+        let is_traced = function.version(&target.version).is_some_and(Configuration::is_traced);
         let stored = Stored {
             format: 1,
             account: target.entry.scope.account.to_string(),
@@ -102,7 +105,7 @@ impl Events {
             function: target.entry.name.to_string(),
             qualifier: qualifier.map(str::to_owned),
             request_id: request.request_id.clone(),
-            trace_id: request.trace_id.clone(),
+            trace_id: trace::decided(request.trace_id.clone(), is_traced),
             tenant_id: request.tenant_id.clone(),
             payload: BASE64_STANDARD.encode(&request.payload),
             at: inner.clock.now(),
@@ -232,6 +235,7 @@ async fn end(
     let ending = Ending {
         condition,
         request_id: &stored.request_id,
+        trace_id: &stored.trace_id,
         function_arn: name::arn(
             &scope,
             &stored.function,

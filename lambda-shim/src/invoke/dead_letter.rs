@@ -59,7 +59,7 @@ pub(crate) async fn tell(inner: &Arc<Inner>, target: &str, ending: &Ending<'_>) 
 }
 
 async fn deliver(inner: &Arc<Inner>, target: &str, ending: &Ending<'_>) -> Result<(), ServiceError> {
-    let ctx = destination::context(inner, target, &ending.function_arn);
+    let ctx = destination::context_after(inner, target, ending);
     let (code, message) = error_of(ending);
     let attribute = |kind: &str, value: &str| json!({"DataType": kind, "StringValue": value});
     let mut attributes = json!({

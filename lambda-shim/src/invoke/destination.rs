@@ -10,6 +10,7 @@ use runtime::{
 };
 use serde_json::{Value, json};
 
+use super::lineage;
 use crate::service::{Inner, Lambda};
 
 /// How an event ended, in AWS's words.
@@ -36,6 +37,8 @@ impl Condition {
 pub(crate) struct Ending<'a> {
     pub(crate) condition: Condition,
     pub(crate) request_id: &'a str,
+    /// The header that the event came with.
+    pub(crate) trace_id: &'a str,
     /// With the version or alias that was invoked.
     pub(crate) function_arn: String,
     pub(crate) attempts: usize,
@@ -77,7 +80,7 @@ fn record(ending: &Ending<'_>) -> Value {
 
 async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> Result<(), ServiceError> {
     let record = record(ending);
-    let ctx = context(inner, destination, &ending.function_arn);
+    let ctx = context_after(inner, destination, ending);
     match part(destination, 2) {
         "lambda" => {
             let invocation = Invocation {
@@ -100,6 +103,15 @@ async fn deliver(inner: &Arc<Inner>, destination: &str, ending: &Ending<'_>) -> 
 pub(crate) fn context(inner: &Inner, arn: &str, own: &str) -> CallContext {
     let named = |at: usize| Some(part(arn, at)).filter(|named| !named.is_empty()).unwrap_or(part(own, at));
     CallContext::internal(Scope::new(named(4), named(3)), Arc::clone(&inner.endpoint))
+}
+
+/// The context in which a destination is told of an end: one more step in the chain of requests that the event was part
+/// of, so that functions which are each other's destinations are found to be a loop.
+pub(super) fn context_after(inner: &Inner, destination: &str, ending: &Ending<'_>) -> CallContext {
+    let arn = &ending.function_arn;
+    let function = arn.rsplit_once(':').map_or(arn.as_str(), |(function, _)| function);
+    let trace_id = lineage::follow(ending.trace_id, &lineage::hash(function), true).ok().map(Into::into);
+    CallContext { trace_id, ..context(inner, destination, arn) }
 }
 
 /// A part of an ARN, counted from 0; the last, number 5, is the resource with its colons.
