@@ -58,6 +58,10 @@ impl Channels {
 
     /// What arrived on a channel. Nobody may read there any more: the init will learn it by CLOSE.
     pub(super) fn receive(&self, number: u32, payload: Bytes) {
+        // To read nothing would be to read the end.
+        if payload.is_empty() {
+            return;
+        }
         if let Some(ends) = self.lock().open.get_mut(&number) {
             ends.received.push_back(payload);
             wake(&mut ends.reader);
@@ -305,8 +309,9 @@ mod tests {
         let channels = Arc::<Channels>::default();
         let mut channel = channels.open(7);
         let payload = Bytes::from(vec![1; wire::CREDITED / 2 + 1]);
-        channels.receive(7, payload.clone());
-        channels.receive(7, payload.clone());
+        for payload in [Bytes::new(), payload.clone(), payload.clone()] {
+            channels.receive(7, payload);
+        }
         assert_eq!(said(&channels), []);
         let mut taken = vec![0; payload.len() * 2];
         channel.read_exact(&mut taken).await.unwrap();

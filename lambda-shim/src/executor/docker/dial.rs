@@ -58,8 +58,15 @@ impl Dial {
         let uri: Uri = host.parse().map_err(|_| unknown())?;
         let name = uri.host().filter(|name| !name.is_empty()).ok_or_else(unknown)?;
         let name = name.trim_start_matches('[').trim_end_matches(']');
+        if uri.scheme_str() == Some("ssh") {
+            return ssh(&uri, name).map(Self::Ssh);
+        }
+        if !matches!(uri.path(), "" | "/") {
+            return Err(format!(
+                "{host} names a path, and Tule knows only engines that have an address to themselves"
+            ));
+        }
         match (uri.scheme_str(), &place.certificates) {
-            (Some("ssh"), _) => ssh(&uri, name).map(Self::Ssh),
             (Some("tcp" | "http"), None) => {
                 Ok(Self::Tcp(Arc::new((name.to_owned(), uri.port_u16().unwrap_or(2375)))))
             }
@@ -100,13 +107,18 @@ fn tls(folder: &Path) -> Result<TlsConnector, String> {
     };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates("ca.pem")?);
-    let own = certificates("cert.pem")?;
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"));
-    let key = key.map_err(|error| format!("key.pem: {error}"))?;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(own, key))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots);
+    // An engine need not ask who comes.
+    let config = if folder.join("cert.pem").exists() {
+        let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"));
+        let key = key.map_err(|error| format!("key.pem: {error}"))?;
+        builder.with_client_auth_cert(certificates("cert.pem")?, key).map_err(|error| error.to_string())?
+    } else {
+        builder.with_no_client_auth()
+    };
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
@@ -171,5 +183,55 @@ impl tower_service::Service<Uri> for Dial {
 impl connect::Connection for Box<dyn Connection> {
     fn connected(&self) -> Connected {
         Connected::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(host: &str) -> Result<Dial, String> {
+        Dial::to(&Place { host: host.to_owned(), certificates: None })
+    }
+
+    #[test]
+    fn addresses_are_read_as_dockers_command_line_reads_them() {
+        assert!(
+            matches!(to("unix:///run/a b.sock"), Ok(Dial::Unix(path)) if path.as_os_str() == "/run/a b.sock")
+        );
+        let tcp = |host: &str| match to(host) {
+            Ok(Dial::Tcp(address)) => (*address).clone(),
+            other => panic!("{host}: {:?}", other.err()),
+        };
+        assert_eq!(tcp("tcp://192.0.2.1:2300"), ("192.0.2.1".to_owned(), 2300));
+        assert_eq!(tcp("tcp://[::1]"), ("::1".to_owned(), 2375));
+        let ssh = |host: &str| match to(host) {
+            Ok(Dial::Ssh(arguments)) => arguments[5..].join(" "),
+            other => panic!("{host}: {:?}", other.err()),
+        };
+        assert_eq!(ssh("ssh://build"), "-- build docker system dial-stdio");
+        assert_eq!(
+            ssh("ssh://ann@build/run/d.sock"),
+            "-l ann -- build docker --host unix:///run/d.sock system dial-stdio"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_of_an_engine_is_told() {
+        for host in [
+            "npipe:////./pipe/docker_engine",
+            "docker",
+            "tcp://",
+            "tcp://host/path",
+            "ssh://a:b@host",
+            "fd://",
+        ] {
+            let why = to(host).err().unwrap_or_else(|| panic!("{host} is taken"));
+            assert!(why.contains(host) || why.contains("password"), "{host}: {why}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { host: "tcp://host".to_owned(), certificates: Some(folder.path().to_owned()) };
+        let why = Dial::to(&place).err().unwrap();
+        assert!(why.starts_with("the certificates in ") && why.contains("ca.pem: "), "{why}");
     }
 }
