@@ -5,18 +5,12 @@
 use std::{
     io,
     os::{fd::OwnedFd, unix},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
-    task::{Context, Poll},
 };
 
 use http::Uri;
-use hyper_util::{
-    client::legacy::connect::{self, Connected},
-    rt::TokioIo,
-};
-use runtime::BoxFuture;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::{TcpStream, UnixStream},
@@ -35,15 +29,14 @@ use super::place::Place;
 use crate::{executor::quiet_stream::QuietStream, options::Connection};
 
 /// How to connect.
-#[derive(Clone)]
 pub(super) enum Dial {
     /// The socket's path.
-    Unix(Arc<Path>),
+    Unix(PathBuf),
     /// Host and port.
-    Tcp(Arc<(String, u16)>),
-    Tls(Arc<(String, u16)>, TlsConnector, ServerName<'static>),
+    Tcp((String, u16)),
+    Tls((String, u16), TlsConnector, ServerName<'static>),
     /// What ssh is called with.
-    Ssh(Arc<[String]>),
+    Ssh(Vec<String>),
 }
 
 impl Dial {
@@ -51,7 +44,7 @@ impl Dial {
     pub(super) fn to(place: &Place) -> Result<Self, String> {
         let host = &place.host;
         if let Some(path) = host.strip_prefix("unix://") {
-            return Ok(Self::Unix(Path::new(path).into()));
+            return Ok(Self::Unix(PathBuf::from(path)));
         }
         let unknown =
             || format!("{host} is no address of an engine that Tule knows (unix://, tcp:// or ssh://)");
@@ -67,28 +60,27 @@ impl Dial {
             ));
         }
         match (uri.scheme_str(), &place.certificates) {
-            (Some("tcp" | "http"), None) => {
-                Ok(Self::Tcp(Arc::new((name.to_owned(), uri.port_u16().unwrap_or(2375)))))
-            }
+            (Some("tcp" | "http"), None) => Ok(Self::Tcp((name.to_owned(), uri.port_u16().unwrap_or(2375)))),
             (Some("tcp"), Some(folder)) => {
                 let connector = tls(folder).map_err(|why| {
                     format!("the certificates in {} cannot be used: {why}", folder.display())
                 })?;
                 let server = ServerName::try_from(name.to_owned()).map_err(|_| unknown())?;
-                Ok(Self::Tls(Arc::new((name.to_owned(), uri.port_u16().unwrap_or(2376))), connector, server))
+                Ok(Self::Tls((name.to_owned(), uri.port_u16().unwrap_or(2376)), connector, server))
             }
             _ => Err(unknown()),
         }
     }
 
-    async fn open(self) -> io::Result<Box<dyn Connection>> {
+    /// A new connection.
+    pub(super) async fn open(&self) -> io::Result<Box<dyn Connection>> {
         Ok(match self {
-            Self::Unix(path) => Box::new(QuietStream::new(UnixStream::connect(&path).await?.into_std()?)?),
-            Self::Tcp(address) => Box::new(tcp(&address).await?),
+            Self::Unix(path) => Box::new(QuietStream::new(UnixStream::connect(path).await?.into_std()?)?),
+            Self::Tcp(address) => Box::new(tcp(address).await?),
             Self::Tls(address, connector, server) => {
-                Box::new(connector.connect(server, tcp(&address).await?).await?)
+                Box::new(connector.connect(server.clone(), tcp(address).await?).await?)
             }
-            Self::Ssh(arguments) => Box::new(through_ssh(&arguments)?),
+            Self::Ssh(arguments) => Box::new(through_ssh(arguments)?),
         })
     }
 }
@@ -123,7 +115,7 @@ fn tls(folder: &Path) -> Result<TlsConnector, String> {
 }
 
 /// As Docker's command line calls it, but that nothing is asked of a terminal.
-fn ssh(uri: &Uri, name: &str) -> Result<Arc<[String]>, String> {
+fn ssh(uri: &Uri, name: &str) -> Result<Vec<String>, String> {
     let mut arguments: Vec<String> =
         ["-o", "ConnectTimeout=30", "-o", "BatchMode=yes", "-T"].map(str::to_owned).into();
     let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -141,7 +133,7 @@ fn ssh(uri: &Uri, name: &str) -> Result<Arc<[String]>, String> {
         arguments.extend(["--host".to_owned(), format!("unix://{}", uri.path())]);
     }
     arguments.extend(["system", "dial-stdio"].map(str::to_owned));
-    Ok(arguments.into())
+    Ok(arguments)
 }
 
 /// A connection that ssh carries over its standard streams. It ends with ours.
@@ -165,27 +157,6 @@ fn through_ssh(arguments: &[String]) -> io::Result<QuietStream> {
     Ok(ours)
 }
 
-impl tower_service::Service<Uri> for Dial {
-    type Response = TokioIo<Box<dyn Connection>>;
-    type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<Self::Response>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let dial = self.clone();
-        Box::pin(async move { dial.open().await.map(TokioIo::new) })
-    }
-}
-
-impl connect::Connection for Box<dyn Connection> {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +171,7 @@ mod tests {
             matches!(to("unix:///run/a b.sock"), Ok(Dial::Unix(path)) if path.as_os_str() == "/run/a b.sock")
         );
         let tcp = |host: &str| match to(host) {
-            Ok(Dial::Tcp(address)) => (*address).clone(),
+            Ok(Dial::Tcp(address)) => address,
             other => panic!("{host}: {:?}", other.err()),
         };
         assert_eq!(tcp("tcp://192.0.2.1:2300"), ("192.0.2.1".to_owned(), 2300));

@@ -1,6 +1,6 @@
 //! The container engine: the one file that knows its client library.
 
-use std::{collections::HashMap, pin::Pin, time::Duration};
+use std::{collections::HashMap, io, pin::Pin, sync::Arc, time::Duration};
 
 use bollard::{
     API_DEFAULT_VERSION, BollardRequest, Docker, body_full,
@@ -18,10 +18,9 @@ use bollard::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{HeaderValue, Response, Uri, header};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
 
 use super::{dial::Dial, place::Place};
@@ -31,8 +30,6 @@ use crate::options::PullWatcher;
 const PING: Duration = Duration::from_secs(2);
 /// The same where it is on another machine.
 const FAR_PING: Duration = Duration::from_secs(20);
-/// How long a connection to another machine waits for its next request.
-const IDLE: Duration = Duration::from_secs(10);
 /// How many seconds an engine may take to begin an answer, as the client has it.
 const ANSWER: u64 = 120;
 /// How long one call may take that pulls nothing.
@@ -297,22 +294,34 @@ impl Engine {
     }
 }
 
-/// The client of the engine at a place.
+/// The client of the engine at a place. Every request has a connection to itself, as Docker's command line does it.
 fn client(place: &Place) -> Result<Docker, String> {
-    let dial = Dial::to(place)?;
-    let mut builder = Client::builder(TokioExecutor::new());
-    // One that was idle may have been closed by the engine, and another is soon made.
-    if matches!(dial, Dial::Unix(_)) {
-        builder.pool_max_idle_per_host(0);
-    }
-    let client = builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(dial);
+    let dial = Arc::new(Dial::to(place)?);
     let transport = move |request: BollardRequest| {
-        let answer = client.request(request);
-        async move { answer.await.map_err(|error| std::io::Error::other(cause(&error)).into()) }
+        let dial = Arc::clone(&dial);
+        async move { send(&dial, request).await.map_err(|error| io::Error::other(error).into()) }
     };
     // The name is nobody's: all connections go to the place.
     Docker::connect_with_custom_transport(transport, Some("http://docker"), ANSWER, API_DEFAULT_VERSION)
         .map_err(|error| error.to_string())
+}
+
+async fn send(dial: &Dial, mut request: BollardRequest) -> Result<Response<Incoming>, String> {
+    let connected = dial.open().await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(connected)).await.map_err(|error| cause(&error))?;
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+    request.headers_mut().insert(header::HOST, HeaderValue::from_static("docker"));
+    let connection = tokio::spawn(connection.with_upgrades());
+    match sender.send_request(request).await {
+        Ok(answer) => Ok(answer),
+        // Why the connection ended says more: over TLS that may be who we are.
+        Err(error) => Err(match connection.await {
+            Ok(Err(ended)) => cause(&ended),
+            _ => cause(&error),
+        }),
+    }
 }
 
 /// What was at the bottom of it.
