@@ -116,15 +116,27 @@ def _finish_site():
 def _encoder():
     kept = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     ascii_only = not (kept.isdigit() and int(kept) >= 12)
-
+    marker = os.urandom(8).hex()
 
     class Encoder(json.JSONEncoder):
         def default(self, value):
             decimal = sys.modules.get("decimal")
             if decimal is not None and isinstance(value, decimal.Decimal):
-                whole = value == value.to_integral_value() if value.is_finite() else False
-                return int(value) if whole and value.as_tuple().exponent >= 0 else float(value)
+                if value.is_nan():
+                    return float("nan")
+                # json writes no number as a text says it: a text of ours stands there for now.
+                self.decimals.append(str(value))
+                return "%s-%d" % (marker, len(self.decimals) - 1)
             raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+        def encode(self, value):
+            self.decimals = decimals = []
+            text = super().encode(value)
+            if not decimals:
+                return text
+            import re
+
+            return re.sub('"%s-([0-9]+)"' % marker, lambda found: decimals[int(found[1])], text)
 
     return Encoder(ensure_ascii=ascii_only)
 
@@ -223,31 +235,29 @@ def _set_up_logging():
             return True
 
     class AsJson(logging.Formatter):
-        known = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "aws_request_id", "taskName"}
+        known = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "aws_request_id"}
 
         def format(self, record):
             out = {
                 "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + "Z",
                 "level": record.levelname,
-                "message": record.getMessage(),
+                "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
                 "logger": record.name,
             }
-            if record.exc_info:
-                kind, value, trace = record.exc_info
-                if kind is not None:
-                    import traceback
+            kind, value, trace = record.exc_info or (None, None, None)
+            if kind is not None:
+                import traceback
 
-                    out["stackTrace"] = [line.rstrip("\n") for line in traceback.format_tb(trace)]
-                    out["errorType"] = kind.__name__
-                    out["errorMessage"] = str(value)
-                    frames = traceback.extract_tb(trace)
-                    if frames:
-                        out["location"] = "%s:%s:%s" % (frames[-1].filename, frames[-1].name, frames[-1].lineno)
-            for name, value in record.__dict__.items():
-                if name not in self.known:
-                    out[name] = value
+                out["stackTrace"] = traceback.format_tb(trace)
+                out["errorType"] = kind.__name__
+                out["errorMessage"] = str(value)
             if record.aws_request_id:
                 out["requestId"] = record.aws_request_id
+            if kind is not None:
+                out["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
+            for name, value in record.__dict__.items():
+                if name not in self.known and name not in out and value is not None:
+                    out[name] = value
             return json.dumps(out, default=str, ensure_ascii=False)
 
     handler = Handler()
@@ -428,6 +438,27 @@ def _snapshot(connection, encoder):
         fail(raised, "restore/error", 65)
 
 
+def _leave(code):
+    """What sys.exit does, in the middle of everything."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
+# What AWS's runtime says ahead of an error at the start.
+_INIT_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
+    "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
+    "runtime updates can be triggered by a function change, or can be applied automatically. To determine if the "
+    "runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with a "
+    "change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the previous "
+    "runtime version. For more information, see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
+
+
 def _wait_for_debugger(port):
     if port is None:
         return
@@ -462,8 +493,6 @@ def main():
         sys.pycache_prefix = _STARTED_WITH[1]
     sys.argv = [sys.argv[0]]
     sys.path[0] = root
-    # A line is written when it ends, so that a crash or a timeout loses none.
-    sys.stdout.reconfigure(line_buffering=True)
     _finish_site()
     connection = _Connection()
     encoder = _encoder()
@@ -474,13 +503,14 @@ def main():
         handler = _load(os.environ.get("_HANDLER", ""))
     except BaseException as raised:
         if isinstance(raised, SystemExit):
-            sys.stdout.flush()
-            code = raised.code
-            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+            _leave(raised.code)
         if isinstance(raised, _Fault):
             error = _error(raised.message, raised.kind, raised.trace)
         else:
             error = _error(str(raised), type(raised).__name__, _frames(raised.__traceback__))
+        import logging
+
+        logging.warning(_INIT_WARNING)
         _log_error(error)
         connection.post("init/error", encoder.encode(error).encode(), error["errorType"])
         sys.stdout.flush()
@@ -488,7 +518,6 @@ def main():
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         _snapshot(connection, encoder)
     status, headers, body = connection.ask()
-    stdout = sys.stdout
     while True:
         if status != 200:
             os._exit(1)
@@ -499,9 +528,7 @@ def main():
         try:
             end, answer, kind, content_type = _run(handler, headers, body, encoder)
         except SystemExit as left:
-            stdout.flush()
-            code = left.code
-            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+            _leave(left.code)
         sys.stdout.flush()
         sys.stderr.flush()
         status, headers, body = connection.answer(request_id, end, answer, kind, content_type)

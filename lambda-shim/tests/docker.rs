@@ -27,6 +27,7 @@ fn engine_answers() -> bool {
 
 contract!(rig());
 extensions_contract!(rig());
+python_contract!(rig());
 
 fn docker(arguments: &[&str]) -> String {
     let output = std::process::Command::new("docker").args(arguments).output().unwrap();

@@ -13,3 +13,4 @@ async fn rig() -> Option<Rig> {
 
 contract!(rig());
 extensions_contract!(rig());
+python_contract!(rig());

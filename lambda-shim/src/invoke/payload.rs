@@ -60,6 +60,9 @@ pub(crate) fn checked(payload: Bytes, mode: InvocationMode) -> Result<Bytes, Ser
     }
 }
 
+const EXPECTED_VALUE: &str =
+    ": expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+
 /// What is wrong, in the words of the JSON reader that AWS uses.
 fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
     let (line, column) = (problem.line(), problem.column());
@@ -88,7 +91,20 @@ fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
         .and_then(|line| line.get(column.saturating_sub(1)));
     match at {
         Some(byte) => {
-            format!("Unexpected character ('{}' (code {byte})){}", char::from(*byte), place(column + 1))
+            let said = problem.to_string();
+            let wants = [
+                ("key must be a string", ": was expecting double-quote to start field name"),
+                ("expected `:`", ": was expecting a colon to separate field name and value"),
+                ("expected `,` or `]`", ": was expecting comma to separate Array entries"),
+                ("expected `,` or `}`", ": was expecting comma to separate Object entries"),
+                ("expected value", EXPECTED_VALUE),
+            ];
+            let wanted = wants.iter().find(|(ours, _)| said.starts_with(ours)).map_or("", |(_, words)| words);
+            format!(
+                "Unexpected character ('{}' (code {byte})){wanted}{}",
+                char::from(*byte),
+                place(column + 1)
+            )
         }
         None => format!("{problem}{}", place(column + 1)),
     }
@@ -126,6 +142,20 @@ mod tests {
              line: 1, column: 6]"
         ), "{}", error.message);
         assert!(checked(Bytes::from_static(b"{\"a\":"), InvocationMode::RequestResponse).is_err());
+        for (payload, wanted) in [
+            ("{'a': 1}", "('\'' (code 39)): was expecting double-quote to start field name\n"),
+            ("{\"a\" 1}", "('1' (code 49)): was expecting a colon to separate field name and value\n"),
+            ("{\"a\": 1 2}", "('2' (code 50)): was expecting comma to separate Object entries\n"),
+            ("[1 2]", "('2' (code 50)): was expecting comma to separate Array entries\n"),
+            (
+                "[1, +]",
+                "('+' (code 43)): expected a valid value (JSON String, Number, Array, Object or token",
+            ),
+        ] {
+            let error = checked(Bytes::from_static(payload.as_bytes()), InvocationMode::RequestResponse);
+            let message = error.unwrap_err().message;
+            assert!(message.contains(wanted), "{payload}: {message}");
+        }
     }
 
     #[test]

@@ -176,6 +176,17 @@ fn unqualified(
     entry(inner, ctx, &named)
 }
 
+/// The function whose `$LATEST` a request changes: versions never change.
+fn latest(ctx: &CallContext, members: &Map<String, Value>) -> Result<FunctionRef, ServiceError> {
+    let named = named(ctx, members)?;
+    if named.qualifier.as_deref().is_some_and(|qualifier| qualifier != name::LATEST) {
+        return Err(error::invalid_parameter(
+            "Current operation does not support versions other than $LATEST",
+        ));
+    }
+    Ok(FunctionRef { qualifier: None, ..named })
+}
+
 /// Refuses a change while another one is under way, as AWS does.
 fn must_be_settled(entry: &Entry, function: &Function) -> Result<(), ServiceError> {
     if function.latest.state == State::Pending {

@@ -4,7 +4,7 @@ use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 use serde_json::Value;
 
-use super::{activate, drop_blobs, entry, must_be_revision, must_be_settled, named, publish_version::{Place, publish}};
+use super::{activate, drop_blobs, entry, latest, must_be_revision, must_be_settled, publish_version::{Place, publish}};
 use crate::{
     code::{folder, source},
     code_signing,
@@ -20,7 +20,7 @@ pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Re
     let inner = &lambda.0;
     let members = input.members;
     configure::refuse_unsupported(&members)?;
-    let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
+    let named = latest(ctx, &members)?;
     let entry = entry(inner, ctx, &named)?;
     let before = entry.function();
     must_be_revision(&members, &before.latest.revision_id)?;

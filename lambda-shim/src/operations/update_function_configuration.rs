@@ -3,7 +3,7 @@
 use aws_wire::ServiceError;
 use runtime::{CallContext, Input, Output};
 
-use super::{activate, entry, must_be_revision, must_be_settled, named, release_layers};
+use super::{activate, entry, latest, must_be_revision, must_be_settled, release_layers};
 use crate::{
     code_signing,
     function::{answer, configure, managed, network, record::Update},
@@ -15,7 +15,7 @@ use crate::{
 pub(super) async fn call(lambda: &Lambda, ctx: &CallContext, input: Input) -> Result<Output, ServiceError> {
     let inner = &lambda.0;
     let members = input.members;
-    let named = crate::function::name::FunctionRef { qualifier: None, ..named(ctx, &members)? };
+    let named = latest(ctx, &members)?;
     let entry = entry(inner, ctx, &named)?;
     let now = inner.clock.now();
     if members.contains_key("Layers") {

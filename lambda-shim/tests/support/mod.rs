@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod extensions;
+pub mod python;
 pub mod registry;
 pub mod sources;
 

@@ -70,8 +70,9 @@ pub(crate) fn python(
     sdks: &PythonSdks<'_>,
 ) -> Command {
     let mut command = interpreted(deployment, site, &python.path);
-    // Only what belongs to the function and to Lambda is found: the bootstrap does the rest of what `site` does.
-    command.args(["-s", "-S"]);
+    // What is printed is written at once, so that a crash or a timeout loses nothing. Only what belongs to the function
+    // and to Lambda is found: the bootstrap does the rest of what `site` does.
+    command.args(["-u", "-s", "-S"]);
     command.arg(bootstrap).arg(site.package.seen).arg(byte_code);
     surround(&mut command, deployment, site, python.path.parent());
     // The user's own come first; the SDK is found only where nothing else brings it.

@@ -106,7 +106,7 @@ impl ProcessExecutor {
             package: &package,
             layers: layers.as_deref(),
             scratch: scratch.path(),
-            byte_code: self.packages.byte_code(&deployment.code),
+            byte_code: self.packages.byte_code(&deployment.code, &deployment.layers),
             interpreter: interpreter.as_deref(),
         };
         let processes = self.processes();

@@ -103,9 +103,13 @@ impl Packages {
         &self.node
     }
 
-    /// Where Python keeps a package's byte code: beside it, since the package itself is read-only.
-    pub(crate) fn byte_code(&self, code: &Code) -> PathBuf {
-        self.place(code).join(format!("{}.pyc", folder_name(code)))
+    /// Where Python keeps the byte code of a package and its layers, whose own folders are read-only. It knows a file by
+    /// its path, size and time, which files of other packages have too: what is kept is of these alone.
+    pub(crate) fn byte_code(&self, code: &Code, layers: &[Code]) -> PathBuf {
+        let above = if layers.is_empty() { String::new() } else { crate::hex::hex(&layers_hash(layers)) };
+        let lasts = std::iter::once(code).chain(layers).all(|code| code.folders.is_empty());
+        let place = if lasts { &self.cache } else { &self.own };
+        place.join(format!("{}{above}.pyc", folder_name(code)))
     }
 
     /// Where an unpacked package is kept: as long as the cache is, or as long as we run where it is a folder's state of
