@@ -281,8 +281,9 @@ impl Init {
                 self.read_from(frames, FRAMED, 0);
             }
             Err(error) => {
-                // 126 and 127 as shells have it; Tule knows the text by the number.
+                // 126 and 127 as shells have it, 123 where its interpreter is missing; Tule knows the text by the number.
                 exit(match error.raw_os_error() {
+                    Some(2) if Path::new(name).is_file() => 123,
                     Some(8) => 124,
                     Some(13) => 126,
                     _ => 127,

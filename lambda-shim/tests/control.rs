@@ -506,3 +506,24 @@ async fn a_code_signing_configuration_has_the_id_that_is_chosen_for_it_once() {
     let odd = refusal(&rig, "CreateCodeSigningConfig", create("csc-../../x")).await;
     assert_eq!(odd.0, "InvalidParameterValueException");
 }
+
+#[tokio::test]
+async fn versions_are_never_changed() {
+    let rig = rig().await;
+    rig.create("f", "python3.11", &[("index.py", "")], json!({"Publish": true})).await;
+    rig.settled("f").await;
+    for name in ["f:1", "arn:aws:lambda:us-east-1:000000000000:function:f:1"] {
+        for (operation, change) in [
+            ("UpdateFunctionConfiguration", json!({"Timeout": 5})),
+            ("UpdateFunctionCode", json!({"DryRun": true})),
+        ] {
+            let mut members = change;
+            members["FunctionName"] = name.into();
+            let (kind, text) = refusal(&rig, operation, members).await;
+            assert_eq!(kind, "InvalidParameterValueException");
+            assert_eq!(text, "Current operation does not support versions other than $LATEST");
+        }
+    }
+    let latest = json!({"FunctionName": "f:$LATEST", "Timeout": 5});
+    assert_eq!(rig.call("UpdateFunctionConfiguration", latest).await.unwrap()["Timeout"], 5);
+}

@@ -322,6 +322,13 @@ async fn images_are_functions() {
         support::value(&rig.invoke("g", serde_json::json!({})).await),
         serde_json::json!(["other", "/var/task"])
     );
+    rig.settled("g").await;
+    let entry = serde_json::json!({"FunctionName": "g", "ImageConfig": {"EntryPoint": ["/nowhere"]}});
+    rig.call("UpdateFunctionConfiguration", entry).await.unwrap();
+    let error = support::value(&rig.invoke("g", serde_json::json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.ends_with("Error: fork/exec /nowhere: no such file or directory"), "{message}");
     // A tag that moves changes nothing until the function is told.
     let _newer = TestImage::build(
         &tag,

@@ -268,6 +268,15 @@ pub async fn provided_programs_run(rig: &Rig) {
     let error = value(&rig.invoke("none", json!({})).await);
     assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
     assert!(error["errorMessage"].as_str().unwrap().contains("Couldn't find valid bootstrap(s)"), "{error}");
+    let bootstrap = [("bootstrap", "#!/nowhere/interpreter\n")];
+    rig.create("interpreter", "provided.al2023", &bootstrap, json!({})).await;
+    let error = value(&rig.invoke("interpreter", json!({})).await);
+    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(
+        message.ends_with("Error: fork/exec /var/task/bootstrap: no such file or directory"),
+        "{message}"
+    );
 }
 
 pub async fn large_payloads_pass_and_larger_ones_are_refused(rig: &Rig) {

@@ -166,7 +166,7 @@ impl DockerExecutor {
     /// What starts in a container, with its arguments, and in which folder. An image for another machine is refused.
     async fn program(&self, deployment: &Deployment, image: &str) -> Result<Program, ExecutorError> {
         let bootstrap = match deployment.runtime.family {
-            Family::Provided => "/var/task/bootstrap",
+            Family::Provided => BOOTSTRAP,
             Family::Python | Family::Node | Family::Other | Family::Image => "/var/runtime/bootstrap",
         };
         let Some(own) = &deployment.image else {
@@ -248,6 +248,7 @@ impl DockerExecutor {
             }
             None => None,
         };
+        let started = program.words.first().cloned().unwrap_or_default();
         let wanted = self.wanted(deployment, (image, volumes), program, environment);
         let failed = |failure| {
             ExecutorError::Failed(format!("The Docker engine could not start a container: {failure}"))
@@ -267,7 +268,7 @@ impl DockerExecutor {
             exit: container.exit.clone(),
             channels,
         };
-        let mut container = container.served(link, attached);
+        let mut container = container.served(link, attached, started);
         container.debugger = door.map(|(listener, port)| {
             AbortOnDrop(tokio::spawn(debugger::carry(listener, port, ports)).abort_handle())
         });
@@ -344,6 +345,9 @@ impl Executor for DockerExecutor {
     }
 }
 
+/// What starts where a function brings its runtime; a layer may have it too.
+const BOOTSTRAP: &str = "/var/task/bootstrap";
+
 /// What starts in a container.
 struct Program {
     words: Vec<String>,
@@ -391,13 +395,13 @@ impl Container {
     }
 
     /// Serves it, and watches for its end.
-    fn served(mut self, link: Link, attached: engine::Attached) -> Self {
+    fn served(mut self, link: Link, attached: engine::Attached, program: String) -> Self {
         let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
         self.channels = Some(Arc::clone(&link.channels));
         let serving = tokio::spawn(PolledAgain::new(async move {
             link.serve(attached).await;
             if exit.borrow().is_none() {
-                let ended = how_it_ended(&engine, &id).await;
+                let ended = how_it_ended(&engine, &id, &program).await;
                 exit.send_replace(Some(ended));
             }
         }));
@@ -454,7 +458,7 @@ const SETTLED: std::time::Duration = std::time::Duration::from_secs(3);
 const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// How a container ended whose init did not say.
-async fn how_it_ended(engine: &Engine, id: &str) -> Exit {
+async fn how_it_ended(engine: &Engine, id: &str, program: &str) -> Exit {
     // Podman ends a container's output before it takes note of its end, and calls that by a name that is not Docker's
     // until it has cleaned up.
     let mut ended = engine.ended(id).await;
@@ -471,11 +475,12 @@ async fn how_it_ended(engine: &Engine, id: &str) -> Exit {
         Ok(ended) if ended.running => Exit::Lost("its connection broke".to_owned()),
         // The init ends with these where it cannot start the runtime: see its source.
         Ok(ended) => match ended.code {
-            124 => Exit::NotStarted("fork/exec /var/task/bootstrap: exec format error".to_owned()),
-            126 => Exit::NotStarted("fork/exec /var/task/bootstrap: permission denied".to_owned()),
-            127 => Exit::NotStarted(
+            124 => Exit::NotStarted(format!("fork/exec {program}: exec format error")),
+            126 => Exit::NotStarted(format!("fork/exec {program}: permission denied")),
+            127 if program == BOOTSTRAP => Exit::NotStarted(
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned(),
             ),
+            123 | 127 => Exit::NotStarted(format!("fork/exec {program}: no such file or directory")),
             137 => Exit::Signal(9),
             code if ended.error.is_empty() => Exit::Code(i32::try_from(code).unwrap_or(-1)),
             _ => Exit::Lost(ended.error),

@@ -183,6 +183,8 @@ impl Inner {
         let child = started.map_err(|NotStarted(error)| match error.raw_os_error() {
             Some(libc::ENOEXEC) => not_runnable("exec format error"),
             Some(libc::EACCES) => not_runnable("permission denied"),
+            // The file is there: what it names as its interpreter is not.
+            Some(libc::ENOENT) if !is_ours => not_runnable("no such file or directory"),
             _ => failed("start the function's process")(error),
         })?;
         let (mut ended, exit) = (child.exit(), self.exit.clone());
