@@ -15,12 +15,38 @@ const root = process.env.LAMBDA_TASK_ROOT ?? process.cwd();
 const sdk = process.argv[2] ?? '';
 process.argv = [process.argv[0], process.argv[1]];
 
-class Fault extends Error {
-  constructor(type, message, trace) {
-    super(message);
-    this.name = type;
-    if (trace) this.stack = trace;
-  }
+// Since Node.js 24, and on managed instances, AWS's runtime is its fourth: without callbacks, it neither waits for the
+// loop to run empty nor listens for errors that nobody catches.
+const runtime = process.env.AWS_EXECUTION_ENV ?? '';
+const isFourth = Number(runtime.match(/nodejs(\d+)/)?.[1]) >= 24 || process.env.AWS_LAMBDA_MAX_CONCURRENCY !== undefined;
+
+/// The runtime's own errors. Their traces begin with their types.
+const faults = {};
+for (const name of [
+  'CallbackHandlerDeprecated',
+  'HandlerNotFound',
+  'ImportModuleError',
+  'InvalidStreamingOperation',
+  'MalformedHandlerName',
+  'UnhandledPromiseRejection',
+  'UserCodeSyntaxError',
+]) {
+  faults[name] = { [name]: class extends Error {} }[name];
+  faults[name].prototype.name = `Runtime.${name}`;
+}
+
+/// What the process tells Tule, given the error that ends it; nothing between invocations.
+let lastWords;
+let dying = false;
+/// What is done when a handler has nothing left to wait for.
+let whenEmpty = () => {};
+process.on('beforeExit', () => whenEmpty());
+
+/// The rest of this turn of the loop, in which what a handler has left behind may fail. A process that dies of that goes
+/// no further.
+async function turn() {
+  await new Promise((done) => setImmediate(done));
+  if (dying) await new Promise(() => {});
 }
 
 class Connection {
@@ -46,6 +72,8 @@ class Connection {
     // Tule is gone; nobody will ever ask again.
     this.socket.on('end', () => process.exit(0));
     this.socket.on('error', () => process.exit(0));
+    // Only what a handler waits for keeps the loop going while there is one, as nothing of AWS's runtime does.
+    this.socket.unref();
   }
 
   take(data) {
@@ -94,13 +122,16 @@ class Connection {
   async finish(error) {
     let end = '0\r\n';
     if (error) {
-      end += `Lambda-Runtime-Function-Error-Type: ${error.errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
+      end += `Lambda-Runtime-Function-Error-Type: ${typeHeader(error.errorType)}\r\n`;
       end += `Lambda-Runtime-Function-Error-Body: ${Buffer.from(JSON.stringify(error)).toString('base64')}\r\n`;
     }
-    this.socket.write(end + '\r\n' + this.next);
-    const taken = await this.read();
-    if (taken.status === 403) process.exit(1);
-    return this.read();
+    this.socket.write(end + '\r\n');
+    const taken = this.read();
+    lastWords = () => taken;
+    await turn();
+    if ((await taken).status === 403) process.exit(1);
+    lastWords = undefined;
+    return this.ask();
   }
 
   /// The next invocation.
@@ -111,7 +142,11 @@ class Connection {
 
   /// Answers an invocation, and gives the next one.
   async answer(requestId, end, body, type) {
-    const given = await this.post(`invocation/${requestId}/${end}?then=next`, body, type);
+    const to = `invocation/${requestId}/${end}`;
+    lastWords = () => this.post(to, body, type);
+    await turn();
+    lastWords = undefined;
+    const given = await this.post(`${to}?then=next`, body, type);
     // One that is too large is refused, and ends nothing.
     return given.status === 413 ? this.ask() : given;
   }
@@ -119,10 +154,14 @@ class Connection {
   post(to, body, type, contentType = 'application/json') {
     const bytes = Buffer.from(body);
     let head = `POST /2018-06-01/runtime/${to} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: ${contentType}\r\nContent-Length: ${bytes.length}\r\n`;
-    if (type) head += `Lambda-Runtime-Function-Error-Type: ${type.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
+    if (type) head += `Lambda-Runtime-Function-Error-Type: ${typeHeader(type)}\r\n`;
     this.socket.write(Buffer.concat([Buffer.from(head + '\r\n', 'latin1'), bytes]));
     return this.read();
   }
+}
+
+function typeHeader(type) {
+  return String(type).replace(/[^\x20-\x7e]/g, '?');
 }
 
 // How many invocations are worked on at once; where that is more than one, what runs for one of them knows which.
@@ -149,54 +188,60 @@ function writeEvent(text) {
 }
 
 function describeError(error) {
-  if (util.types.isNativeError(error) || (error && error.name && error.message !== undefined && error.stack)) {
+  try {
+    const clean = (text) => text?.replace(/\x7f/g, '%7F');
+    const isText = (part) => part && typeof part === 'string';
+    if (util.types.isNativeError(error) || [error?.name, error?.message, error?.stack].every(isText)) {
+      const trace = clean(shown(error.stack)).split('\n');
+      return { errorType: clean(error.name), errorMessage: clean(error.message), trace };
+    }
+    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+  } catch {
     return {
-      errorType: String(error.name ?? '').replace(/\x7f/g, '%7F'),
-      errorMessage: String(error.message ?? '').replace(/\x7f/g, '%7F'),
-      trace: shown(String(error.stack ?? '')).replace(/\x7f/g, '%7F').split('\n'),
+      errorType: 'handled',
+      errorMessage:
+        'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack',
     };
   }
-  return { errorType: typeof error, errorMessage: String(error), trace: [] };
 }
 
 function shown(text) {
-  return text.split(pathToFileURL(root).href + '/').join('file:///var/task/').split(root + '/').join('/var/task/');
+  return text
+    .replaceAll(import.meta.url, 'file:///var/runtime/index.mjs')
+    .replaceAll(pathToFileURL(root).href + '/', 'file:///var/task/')
+    .replaceAll(root + '/', '/var/task/');
 }
 
-function errorForLog(error) {
-  if (!util.types.isNativeError(error)) return describeError(error);
-  const described = { errorType: error.name, errorMessage: error.message, code: error.code };
-  for (const [name, value] of Object.entries(error)) if (!(name in described)) described[name] = value;
-  described.stack = shown(String(error.stack ?? '')).split('\n');
-  if (described.code === undefined) delete described.code;
-  return described;
+function stackLines(error) {
+  return typeof error.stack === 'string' ? shown(error.stack).split('\n') : undefined;
+}
+
+/// What lines in JSON say of an error.
+function errorFields(error) {
+  const errorType = error.constructor?.name ?? 'UnknownError';
+  return { errorType, errorMessage: error.message, stackTrace: stackLines(error) };
+}
+
+function jsonLine(line, message, more) {
+  if (more.length) {
+    const failed = [message, ...more].find((value) => value instanceof Error);
+    return JSON.stringify({ ...line, message: util.format(message, ...more), ...(failed && errorFields(failed)) });
+  }
+  try {
+    const replace = (_, value) => (value instanceof Error ? { ...errorFields(value), ...value } : value);
+    return JSON.stringify({ ...line, message }, replace);
+  } catch {
+    return JSON.stringify({ ...line, message: util.format(message) });
+  }
 }
 
 function setUpConsole() {
-  const at = (level) => (...values) => {
+  const at = (level) => (message, ...more) => {
     if (levels.indexOf(level) < least) return;
-    const time = new Date().toISOString();
-    const requestId = requestIdNow();
-    if (!asJson) return writeEvent(`${time}\t${requestId ?? 'undefined'}\t${level}\t${util.format(...values)}`);
-    const line = { timestamp: time, level, requestId };
-    if (values.length === 1 && typeof values[0] === 'object' && values[0] !== null && !util.types.isNativeError(values[0])) {
-      line.message = values[0];
-    } else {
-      line.message = util.format(...values);
-      const failed = values.find((value) => util.types.isNativeError(value));
-      if (failed) {
-        line.errorType = failed.name ?? 'UnknownError';
-        line.errorMessage = failed.message;
-        line.stackTrace = shown(String(failed.stack ?? '')).split('\n').slice(1);
-      }
-    }
-    let text;
-    try {
-      text = JSON.stringify(line);
-    } catch {
-      text = JSON.stringify({ ...line, message: util.format(...values) });
-    }
-    writeEvent(text);
+    const timestamp = new Date().toISOString();
+    const requestId = requestIdNow() ?? (isFourth ? '-' : undefined);
+    if (asJson) return writeEvent(jsonLine({ timestamp, level, requestId }, message, more));
+    writeEvent(`${timestamp}\t${requestId}\t${level}\t${util.format(message, ...more)}`);
   };
   console.trace = at('TRACE');
   console.debug = at('DEBUG');
@@ -207,20 +252,21 @@ function setUpConsole() {
   console.fatal = at('FATAL');
 }
 
-function logError(title, error) {
-  const requestId = requestIdNow();
-  if (asJson) {
-    const described = describeError(error);
-    return writeEvent(
-      JSON.stringify({
-        timestamp: new Date().toISOString(),
-        level: 'ERROR',
-        requestId,
-        message: { errorType: described.errorType, errorMessage: described.errorMessage, stackTrace: described.trace },
-      }),
-    );
+function logError(title, thrown) {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (asJson) return console.error(error);
+  const replace = (_, value) => {
+    if (!(value instanceof Error)) return value;
+    const { name: errorType, message: errorMessage, code } = value;
+    return { errorType, errorMessage, code, ...value, stack: stackLines(value) };
+  };
+  let text;
+  try {
+    text = JSON.stringify(error, replace);
+  } catch {
+    text = JSON.stringify(describeError(error));
   }
-  writeEvent(`${new Date().toISOString()}\t${requestId ?? 'undefined'}\tERROR\t${title} \t${JSON.stringify(errorForLog(error))}`);
+  console.error(title, `\t${text}`);
 }
 
 /// Where `require` and `import` find packages that the function does not bring: NODE_PATH and the SDK's folder.
@@ -291,31 +337,40 @@ function imported(file) {
 async function load(handler) {
   const base = path.basename(handler);
   const dot = base.indexOf('.');
-  if (dot < 1 || handler.includes('..')) {
-    throw new Fault(
-      handler.includes('..') ? 'Runtime.MalformedHandlerName' : 'Runtime.MalformedHandlerName',
-      handler.includes('..')
-        ? `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`
-        : 'Bad handler',
+  if (handler.includes('..')) {
+    throw new faults.MalformedHandlerName(
+      `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
     );
   }
+  if (dot < 1) throw new faults.MalformedHandlerName('Bad handler');
   const module = path.join(handler.slice(0, handler.length - base.length), base.slice(0, dot));
   const name = base.slice(dot + 1);
   let loaded;
   try {
     loaded = await loadModule(path.resolve(root, module), module);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new Fault('Runtime.UserCodeSyntaxError', String(error), error.stack);
-    if (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND') {
-      throw new Fault('Runtime.ImportModuleError', shown(String(error)), error.stack);
+    if (error instanceof SyntaxError) {
+      const fault = new faults.UserCodeSyntaxError(String(error));
+      if (isFourth) fault.stack = error.stack;
+      throw fault;
     }
+    if (error.code === 'MODULE_NOT_FOUND') throw new faults.ImportModuleError(shown(String(error)));
     throw error;
   }
   let found = loaded;
   for (const part of name.split('.')) found = found?.[part];
   if (found === undefined && loaded?.default) found = name.split('.').reduce((at, part) => at?.[part], loaded.default);
-  if (found === undefined) throw new Fault('Runtime.HandlerNotFound', `${handler} is undefined or not exported`);
-  if (typeof found !== 'function') throw new Fault('Runtime.HandlerNotFound', `${handler} is not a function`);
+  if (found === undefined) throw new faults.HandlerNotFound(`${handler} is undefined or not exported`);
+  if (typeof found !== 'function') throw new faults.HandlerNotFound(`${handler} is not a function`);
+  if (isFourth && found.length >= 3 && found[STREAMING] !== 'response') {
+    const which =
+      runtime === 'AWS_Lambda_nodejs22.x'
+        ? 'does not support callback-based function handlers when using Node.js 22 with Managed Instances. To use Managed Instances, modify this function to use a supported handler signature.'
+        : 'has removed support for callback-based function handlers starting with Node.js 24. You need to modify this function to use a supported handler signature to use Node.js 24 or later.';
+    throw new faults.CallbackHandlerDeprecated(
+      `ERROR: AWS Lambda ${which} For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.`,
+    );
+  }
   return found;
 }
 
@@ -351,11 +406,12 @@ function isModule(file) {
   }
 }
 
-function contextOf(headers, settle) {
+/// The context of an invocation; `own` is what it has beside what Lambda tells of itself.
+function contextOf(headers, own) {
   const deadline = Number(headers['lambda-runtime-deadline-ms']);
   const parse = (text) => (text ? JSON.parse(text) : undefined);
-  const context = {
-    callbackWaitsForEmptyEventLoop: true,
+  return {
+    ...own,
     functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
@@ -366,63 +422,43 @@ function contextOf(headers, settle) {
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
     awsRequestId: headers['lambda-runtime-aws-request-id'],
     tenantId: headers['lambda-runtime-aws-tenant-id'],
-  };
-  const hidden = {
+    ...(isFourth && { xRayTraceId: headers['lambda-runtime-trace-id'] }),
     getRemainingTimeInMillis: () => deadline - Date.now(),
-    done: (error, result) => settle(error, result),
-    succeed: (result) => settle(null, result),
-    fail: (error) => settle(error ?? 'handled'),
   };
-  Object.assign(context, hidden);
-  return context;
 }
 
-function emptyLoop() {
-  return new Promise((done) => process.once('beforeExit', done));
+function isPromise(value) {
+  return typeof value?.then === 'function';
 }
 
-function call(connection, handler, event, headers) {
+/// Gives what a handler answers, or throws what it fails with.
+function call(handler, event, headers) {
+  if (isFourth) {
+    whenEmpty = () => process.exit(0);
+    return handler(event, contextOf(headers));
+  }
   return new Promise((resolve, reject) => {
     let settled = false;
-    const settle = (error, result) => {
+    const once = (settle) => (...given) => {
       if (settled) return;
       settled = true;
-      if (error !== undefined && error !== null) return reject(error);
-      // Where several are worked on at once the loop is never empty.
-      if (current || !context.callbackWaitsForEmptyEventLoop) return resolve(result);
-      // The handler's other work ends first; the connection alone must not keep the loop alive meanwhile.
-      connection.socket.unref();
-      emptyLoop().then(() => {
-        connection.socket.ref();
-        resolve(result);
-      });
+      settle(...given);
     };
-    const context = contextOf(headers, settle);
-    let returned;
+    const isNothing = (error) => error === undefined || error === null;
+    const done = (error, result) => (isNothing(error) ? resolve(result) : reject(error));
+    const succeed = once(resolve);
+    const fail = once((error) => reject(error ?? 'handled'));
+    const context = contextOf(headers, { callbackWaitsForEmptyEventLoop: true, succeed, fail, done: once(done) });
+    const callback = once((error, result) => {
+      if (!isNothing(error) || !context.callbackWaitsForEmptyEventLoop) return done(error, result);
+      whenEmpty = () => resolve(result);
+    });
+    whenEmpty = () => resolve(null);
     try {
-      returned = handler(event, context, settle);
+      const returned = handler(event, context, callback);
+      if (isPromise(returned)) returned.then(succeed, fail);
     } catch (error) {
-      settled = true;
-      return reject(error);
-    }
-    if (typeof returned?.then === 'function') {
-      settled = true;
-      return returned.then(resolve, reject);
-    }
-    if (handler.length < 3 && returned !== undefined && !settled) {
-      settled = true;
-      return resolve(returned);
-    }
-    // A handler that returned without a promise: it calls back, or the loop runs empty and the answer is null.
-    if (!settled && !current) {
-      connection.socket.unref();
-      emptyLoop().then(() => {
-        connection.socket.ref();
-        if (!settled) {
-          settled = true;
-          resolve(null);
-        }
-      });
+      callback(error);
     }
   });
 }
@@ -440,8 +476,13 @@ class ResponseStream extends Writable {
   }
 
   setContentType(type) {
-    if (this.began) throw new Fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+    if (this.began) throw new faults.InvalidStreamingOperation('Cannot set content-type, too late.');
     this.contentType = type;
+  }
+
+  write(chunk, ...rest) {
+    const isData = typeof chunk === 'string' || chunk instanceof Uint8Array;
+    return super.write(isData ? chunk : JSON.stringify(chunk), ...rest);
   }
 
   _write(chunk, encoding, done) {
@@ -452,6 +493,8 @@ class ResponseStream extends Writable {
   begin() {
     if (this.began) return;
     this.began = true;
+    // An error of the invocation cannot be told in the middle of its answer.
+    lastWords = undefined;
     this.connection.begin(this.to, this.contentType);
     if (this.prelude) this.connection.chunk(this.prelude, () => {});
   }
@@ -482,49 +525,60 @@ globalThis.awslambda = {
   },
 };
 
-/// Runs a streaming handler. Gives Tule's answer, or throws what failed before anything was sent.
+/// Runs a streaming handler to the end of its stream. Gives Tule's answer, or throws what failed before anything was sent.
 async function runStreaming(connection, handler, event, headers) {
   const stream = new ResponseStream(connection, `invocation/${requestIdNow()}/response`);
-  const ended = new Promise((done, failed) => stream.on('finish', done).on('error', failed));
+  const ended = new Promise((done, failed) => {
+    stream.on('finish', done).on('error', failed);
+    stream.on('close', () => failed(new Error('Response stream is not finished.')));
+  });
   ended.catch(() => {});
   let failure;
   try {
-    await handler(event, stream, contextOf(headers, () => {}));
-    if (!stream.writableEnded) stream.end();
+    const returned = handler(event, stream, contextOf(headers, isFourth ? {} : { callbackWaitsForEmptyEventLoop: true }));
+    if (!isPromise(returned)) throw new Error('Streaming does not support non-async handlers.');
+    if ((await returned) !== undefined) console.warn('Streaming handlers ignore return values.');
     await ended;
   } catch (error) {
-    if (!stream.began) throw error;
+    if (!stream.began && !stream.writableEnded) {
+      stream.destroy();
+      throw error;
+    }
     logError('Invoke Error', error);
-    failure = describeError(error);
+    // Who asked has the whole answer where the stream has ended.
+    if (!stream.writableEnded) failure = describeError(error);
+    if (!stream.destroyed) {
+      stream.end();
+      await ended.catch(() => {});
+    }
   }
   stream.begin();
   return connection.finish(failure);
 }
 
-async function fail(error) {
-  const described = describeError(error);
-  const requestId = requestIdNow();
-  if (current && started) process.exit(129);
-  if (requestId === undefined) {
-    await connection.post('init/error', JSON.stringify(described), described.errorType);
-    process.exit(128);
-  }
-  await connection.post(`invocation/${requestId}/error`, JSON.stringify(described), described.errorType);
-  process.exit(128);
+/// Ends the process, and tells Tule why.
+async function fail(title, error, status) {
+  // Between invocations it must not be given another one.
+  if (!lastWords) connection.socket.destroy();
+  logError(title, error);
+  if (dying) return;
+  dying = true;
+  if (current && started) process.exit(status);
+  connection.socket.ref();
+  await lastWords?.(describeError(error));
+  process.exit(status);
 }
 
 const connection = new Connection();
 setUpConsole();
-process.on('uncaughtException', (error) => {
-  logError('Uncaught Exception', error);
-  fail(error);
-});
-process.on('unhandledRejection', (reason) => {
-  const error = new Fault('Runtime.UnhandledPromiseRejection', String(reason), reason?.stack);
-  error.reason = reason instanceof Error ? errorForLog(reason) : reason;
-  logError('Unhandled Promise Rejection', error);
-  fail(error);
-});
+lastWords = (error) => connection.post('init/error', JSON.stringify(error), error.errorType);
+if (!isFourth || current) {
+  process.on('uncaughtException', (error) => fail('Uncaught Exception', error, 129));
+  process.on('unhandledRejection', (reason, promise) => {
+    const error = Object.assign(new faults.UnhandledPromiseRejection(reason), { reason, promise });
+    fail('Unhandled Promise Rejection', error, 128);
+  });
+}
 
 let handler;
 try {
@@ -532,24 +586,26 @@ try {
   await waitForDebugger();
   handler = await load(process.env._HANDLER ?? '');
 } catch (error) {
-  logError('Uncaught Exception', error);
-  await fail(error);
+  await (isFourth ? fail('Init Error', error, 1) : fail('Uncaught Exception', error, 129));
 }
 
 /// Works on one invocation, and gives the next one.
 async function work(connection, headers, body) {
   const requestId = requestIdNow();
+  const toError = `invocation/${requestId}/error`;
+  lastWords = (error) => connection.post(toError, JSON.stringify(error), error.errorType);
   let to = 'response';
   let answer;
   let type;
   try {
     const event = JSON.parse(body.toString('utf8'));
     if (handler[STREAMING] === 'response') return await runStreaming(connection, handler, event, headers);
-    const result = await call(connection, handler, event, headers);
+    // Where several are worked on at once the loop is never empty.
+    if (!current) connection.socket.unref();
+    const result = await call(handler, event, headers);
     try {
-      answer = JSON.stringify(result === undefined ? null : result);
-      if (answer === undefined) answer = 'null';
-    } catch (error) {
+      answer = JSON.stringify(result === undefined ? null : result) ?? 'null';
+    } catch {
       throw new Error('Unable to stringify response body');
     }
   } catch (error) {
@@ -559,10 +615,12 @@ async function work(connection, headers, body) {
     type = described.errorType;
     answer = JSON.stringify(described);
   }
+  connection.socket.ref();
   return connection.answer(requestId, to, answer, type);
 }
 
 async function serve(connection) {
+  connection.socket.ref();
   let invocation = await connection.ask();
   for (;;) {
     const { status, headers, body } = invocation;
@@ -578,5 +636,7 @@ async function serve(connection) {
   }
 }
 
+await turn();
+lastWords = undefined;
 started = true;
 await Promise.all([connection, ...Array.from({ length: atOnce - 1 }, () => new Connection())].map(serve));
