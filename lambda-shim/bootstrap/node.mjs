@@ -174,10 +174,27 @@ const asJson = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const least = asJson ? Math.max(0, levels.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL ?? '').toUpperCase())) : 0;
 
+// A line of the console's is one of its own, whatever else was written before it and not ended.
+let isLineOpen = false;
+const stdout = Object.getOwnPropertyDescriptor(process, 'stdout');
+let watched;
+function watchedStdout() {
+  if (watched) return watched;
+  watched = stdout.get.call(process);
+  const write = watched.write;
+  watched.write = function (chunk, ...rest) {
+    if (chunk?.length) isLineOpen = !['\n', 10].includes(chunk.at(-1));
+    return write.call(this, chunk, ...rest);
+  };
+  return watched;
+}
+Object.defineProperty(process, 'stdout', { ...stdout, get: watchedStdout });
+
 function writeEvent(text) {
   // A carriage return keeps the lines of one message in one log event. Written at once: it must not overtake or trail
   // the answer.
-  const bytes = Buffer.from(text.replace(/\r?\n/g, '\r') + '\n');
+  const bytes = Buffer.from((isLineOpen ? '\n' : '') + text.replace(/\r?\n/g, '\r') + '\n');
+  isLineOpen = false;
   for (let at = 0; at < bytes.length; ) {
     try {
       at += fs.writeSync(1, bytes, at);

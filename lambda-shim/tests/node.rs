@@ -258,3 +258,17 @@ async fn node_24_knows_no_callbacks() {
     assert!(error["errorMessage"].as_str().unwrap().ends_with("exit status 1"), "{error}");
     rig.lambda.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_the_console_are_lines_of_their_own() {
+    let rig = rig().await;
+    let source = "exports.handler = async () => { process.stdout.write('open'); console.log('own'); \
+        process.stdout.write(Buffer.from('ended\\n')); console.log('next'); };";
+    rig.node("f", source).await;
+    let outcome = rig.invoke("f", json!(1)).await;
+    let said = tail(&outcome);
+    let lines: Vec<_> = said.lines().map(|line| line.rsplit('\t').next().unwrap()).collect();
+    let at = lines.iter().position(|line| *line == "open").unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(lines[at..at + 4], ["open", "own", "ended", "next"], "{said}");
+    rig.lambda.shutdown().await;
+}
