@@ -36,16 +36,18 @@ impl QuietStream {
         send: impl Fn(&UnixStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            if let Some(full) = &self.full {
-                ready!(full.poll_write_ready(cx))?.clear_ready();
-            }
+            let room = match &self.full {
+                Some(full) => Some(ready!(full.poll_write_ready(cx))?),
+                None => None,
+            };
             match send(self.socket.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.full.is_none() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match room {
+                    Some(mut room) => room.clear_ready(),
+                    None => {
                         let socket = self.socket.get_ref().try_clone()?;
                         self.full = Some(registered(socket, Interest::WRITABLE)?);
                     }
-                }
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 sent => {
                     self.full = None;

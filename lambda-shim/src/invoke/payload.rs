@@ -60,8 +60,8 @@ pub(crate) fn checked(payload: Bytes, mode: InvocationMode) -> Result<Bytes, Ser
     }
 }
 
-const EXPECTED_VALUE: &str =
-    ": expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+/// What a value can be.
+const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
 /// What is wrong, in the words of the JSON reader that AWS uses.
 fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
@@ -79,9 +79,8 @@ fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
         .map(|byte| char::from(*byte))
         .collect();
     if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        let expected = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
         return format!(
-            "Unrecognized token '{word}': was expecting {expected}{}",
+            "Unrecognized token '{word}': was expecting {VALUES}{}",
             place(start + word.len() + 1)
         );
     }
@@ -92,12 +91,13 @@ fn describe(payload: &[u8], problem: &serde_json::Error) -> String {
     match at {
         Some(byte) => {
             let said = problem.to_string();
+            let valid = format!(": expected a valid value {VALUES}");
             let wants = [
                 ("key must be a string", ": was expecting double-quote to start field name"),
                 ("expected `:`", ": was expecting a colon to separate field name and value"),
                 ("expected `,` or `]`", ": was expecting comma to separate Array entries"),
                 ("expected `,` or `}`", ": was expecting comma to separate Object entries"),
-                ("expected value", EXPECTED_VALUE),
+                ("expected value", &valid),
             ];
             let wanted = wants.iter().find(|(ours, _)| said.starts_with(ours)).map_or("", |(_, words)| words);
             format!(

@@ -115,14 +115,21 @@ pub(super) struct Ports(pub(super) Arc<Channels>);
 
 impl Connect for Ports {
     fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<Box<dyn Connection>>> {
+        Box::pin(std::future::ready(self.open(port)))
+    }
+}
+
+impl Ports {
+    fn open(&self, port: u16) -> io::Result<Box<dyn Connection>> {
         let mut state = self.0.lock();
+        if state.has_ended {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let number = wire::OUTWARD | state.outward;
         state.outward = (state.outward + 1) & !wire::OUTWARD;
         state.open(number);
         state.say(wire::CONNECT, number, &port.to_be_bytes());
-        drop(state);
-        let channel: Box<dyn Connection> = Box::new(Channel { number, channels: Arc::clone(&self.0) });
-        Box::pin(std::future::ready(Ok(channel)))
+        Ok(Box::new(Channel { number, channels: Arc::clone(&self.0) }))
     }
 }
 

@@ -257,8 +257,7 @@ impl DockerExecutor {
         let container = Container::new(self.engine.clone(), id);
         let attached = self.engine.attach(&container.id).await.map_err(failed)?;
         self.engine.start(&container.id).await.map_err(failed)?;
-        let channels = Arc::<Channels>::default();
-        let ports: Arc<dyn Connect> = Arc::new(Ports(Arc::clone(&channels)));
+        let ports: Arc<dyn Connect> = Arc::new(Ports(Arc::clone(&container.channels)));
         start.session.telemetry.connect_by(Arc::clone(&ports));
         let link = Link {
             session: start.session,
@@ -266,7 +265,7 @@ impl DockerExecutor {
             door: self.door.clone(),
             memory: Arc::clone(&container.memory),
             exit: container.exit.clone(),
-            channels,
+            channels: Arc::clone(&container.channels),
         };
         let mut container = container.served(link, attached, started);
         container.debugger = door.map(|(listener, port)| {
@@ -365,8 +364,8 @@ struct Container {
     exit: watch::Sender<Option<Exit>>,
     memory: Arc<AtomicU32>,
     removed: AtomicBool,
+    channels: Arc<Channels>,
     serving: Option<AbortHandle>,
-    channels: Option<Arc<Channels>>,
     /// What carries a debugger's connections.
     debugger: Option<AbortOnDrop>,
 }
@@ -381,15 +380,14 @@ impl Drop for AbortOnDrop {
 
 impl Container {
     fn new(engine: Engine, id: String) -> Self {
-        let (exit, memory) = (watch::Sender::new(None), Arc::default());
         Self {
             engine,
             id,
-            exit,
-            memory,
+            exit: watch::Sender::new(None),
+            memory: Arc::default(),
             removed: AtomicBool::new(false),
+            channels: Arc::default(),
             serving: None,
-            channels: None,
             debugger: None,
         }
     }
@@ -397,7 +395,6 @@ impl Container {
     /// Serves it, and watches for its end.
     fn served(mut self, link: Link, attached: engine::Attached, program: String) -> Self {
         let (engine, id, exit) = (self.engine.clone(), self.id.clone(), self.exit.clone());
-        self.channels = Some(Arc::clone(&link.channels));
         let serving = tokio::spawn(PolledAgain::new(async move {
             link.serve(attached).await;
             if exit.borrow().is_none() {
@@ -431,9 +428,7 @@ impl Running for Container {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(channels) = &self.channels {
-            channels.say(wire::SIGNAL, 0, &[u8::try_from(signal.number()).unwrap_or_default()]);
-        }
+        self.channels.say(wire::SIGNAL, 0, &[u8::try_from(signal.number()).unwrap_or_default()]);
     }
 
     /// Output comes before the answer in the same stream: what was written is here.

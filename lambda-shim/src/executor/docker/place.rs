@@ -52,8 +52,8 @@ impl Place {
             variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("docker.sock")),
             Some(home.join(".docker/run/docker.sock")),
         ];
-        let places = [local.to_owned()].into_iter().chain(others.into_iter().flatten());
-        let socket = { places }.find(|place| place.exists()).unwrap_or_else(|| local.to_owned());
+        let mut places = std::iter::once(local.to_owned()).chain(others.into_iter().flatten());
+        let socket = places.find(|place| place.exists()).unwrap_or_else(|| local.to_owned());
         Ok(Self { host: format!("unix://{}", socket.display()), certificates: None })
     }
 

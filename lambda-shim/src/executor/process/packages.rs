@@ -106,16 +106,14 @@ impl Packages {
     /// Where Python keeps the byte code of a package and its layers, whose own folders are read-only. It knows a file by
     /// its path, size and time, which files of other packages have too: what is kept is of these alone.
     pub(crate) fn byte_code(&self, code: &Code, layers: &[Code]) -> PathBuf {
-        let above = if layers.is_empty() { String::new() } else { crate::hex::hex(&layers_hash(layers)) };
-        let lasts = std::iter::once(code).chain(layers).all(|code| code.folders.is_empty());
-        let place = if lasts { &self.cache } else { &self.own };
-        place.join(format!("{}{above}.pyc", folder_name(code)))
+        let name = format!("{}-{}.pyc", folder_name(code), crate::hex::hex(&layers_hash(layers)));
+        self.place(std::iter::once(code).chain(layers)).join(name)
     }
 
-    /// Where an unpacked package is kept: as long as the cache is, or as long as we run where it is a folder's state of
-    /// the moment.
-    fn place(&self, code: &Code) -> &Path {
-        if code.folders.is_empty() { &self.cache } else { &self.own }
+    /// Where what is made of packages is kept: as long as the cache is, or as long as we run where one is a folder's state
+    /// of the moment.
+    fn place<'c>(&self, mut of: impl Iterator<Item = &'c Code>) -> &Path {
+        if of.all(|code| code.folders.is_empty()) { &self.cache } else { &self.own }
     }
 
     /// The folder of an unpacked package. The first who asks unpacks it; others wait.
@@ -182,7 +180,7 @@ impl Packages {
     }
 
     async fn unpack(&self, code: &Code) -> Result<PathBuf, ExecutorError> {
-        let folder = self.place(code).join(folder_name(code));
+        let folder = self.place(std::iter::once(code)).join(folder_name(code));
         if folder.is_dir() {
             return Ok(folder);
         }
